@@ -1,0 +1,1 @@
+"""Measurements, each beside its limit or its peer; run from the clone, in no wheel."""

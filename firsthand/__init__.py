@@ -1,0 +1,73 @@
+"""Firsthand: the registry that knows which training data is firsthand.
+
+What a pipeline needs stands here: a `Client`, the forms in which it takes items that are digests already, and the
+errors it raises; what a model's serving path needs is the `Recorder`. The vocabulary is in the modules: `digests`,
+`verdicts`, `selection`, `schemas`.
+"""
+
+import sys
+
+from firsthand.client import Client
+from firsthand.errors import (
+    BadRequest,
+    Busy,
+    Conflict,
+    ContentError,
+    CredentialsError,
+    FirsthandError,
+    Forbidden,
+    NotFound,
+    NotUnderstood,
+    ProblemError,
+    Refused,
+    ServerFault,
+    SnapshotError,
+    TooLarge,
+    Unauthorized,
+    Unreachable,
+    Withdrawn,
+)
+from firsthand.items import Digest, Digested
+from firsthand.lookups import Lookup
+from firsthand.schemas.mixes import Part, Recipe
+from firsthand.schemas.models import TrainedOn
+from firsthand.schemas.registrations import NewStatement
+from firsthand.snapshots import Snapshot
+from firsthand.verdicts import Share, synthetic_share
+
+if sys.platform != "win32":  # a spool is locked as POSIX systems lock: let go of whenever a process ends
+    from firsthand.recorder import Counts, Recorder, SpoolFull
+
+__all__ = [
+    "BadRequest",
+    "Busy",
+    "Client",
+    "Conflict",
+    "ContentError",
+    "Counts",
+    "CredentialsError",
+    "Digest",
+    "Digested",
+    "FirsthandError",
+    "Forbidden",
+    "Lookup",
+    "NewStatement",
+    "NotFound",
+    "NotUnderstood",
+    "Part",
+    "ProblemError",
+    "Recipe",
+    "Recorder",
+    "Refused",
+    "ServerFault",
+    "Share",
+    "Snapshot",
+    "SnapshotError",
+    "SpoolFull",
+    "TooLarge",
+    "TrainedOn",
+    "Unauthorized",
+    "Unreachable",
+    "Withdrawn",
+    "synthetic_share",
+]

@@ -1,0 +1,62 @@
+"""`firsthand item`: all that is known of one item, and who says so."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from firsthand.cli import options, output, session
+from firsthand.digests import from_text
+from firsthand.items import both_profiles
+from firsthand.schemas.items import Claim, Item
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+
+
+@app.command()
+def show(
+    item: Annotated[
+        str, typer.Argument(help="A file, or a digest: sha256:<hex>.", metavar="FILE|DIGEST", show_default=False)
+    ],
+    policy: options.Policy = "strict",
+    as_of: options.AsOf = None,
+    json: options.Json = False,
+) -> None:
+    """Show the claims on an item: who says what, why and since when. A file of text has up to two digests.
+
+    ```
+    firsthand item show crawl/page-17.html
+    firsthand item show sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    ```
+    """
+    digests = both_profiles(Path(item)) if Path(item).is_file() else (options.usage(from_text, "FILE|DIGEST")(item),)
+    with session.ask() as client:
+        for known in [client.item(digest, policy, as_of) for digest in dict.fromkeys(digests)]:
+            _tell(known, json)
+
+
+def _tell(known: Item, as_json: bool) -> None:
+    if as_json:
+        return output.record(known, as_json)
+    output.say(f"{known.digest}: {known.verdict}, position {known.position:,}")
+    if known.claims:
+        output.listing(
+            known.claims,
+            {
+                "registration": lambda claim: claim.registration,
+                "organization": lambda claim: claim.organization,
+                "dataset": lambda claim: claim.dataset,
+                "origin": lambda claim: claim.model or claim.origin,
+                "evidence": lambda claim: claim.evidence,
+                "collected": lambda claim: claim.collected_at and claim.collected_at.date().isoformat(),
+                "registered": lambda claim: claim.registered_at.date().isoformat(),
+                "": _standing,
+            },
+            as_json=False,
+        )
+
+
+def _standing(claim: Claim) -> str:
+    if claim.withdrawn is not None:
+        return f"withdrawn at {claim.withdrawn:,}"
+    return f"disputed at {', '.join(map(str, claim.disputes))}" if claim.disputes else ""

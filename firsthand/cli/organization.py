@@ -1,0 +1,38 @@
+"""`firsthand organization`: who speaks."""
+
+from typing import Annotated
+
+import typer
+
+from firsthand.cli import options, output, session
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="One word in lower case.", show_default=False)],
+    title: Annotated[str, typer.Option(help="One line for people.")] = "",
+    json: options.Json = False,
+) -> None:
+    """Create an organization. Needs a key with the scope admin.
+
+    ```
+    firsthand organization create acme --title "Acme Ltd"
+    ```
+    """
+    with session.ask() as client:
+        output.record(client.create_organization(name, title), json)
+
+
+@app.command("list")
+def list_(json: options.Json = False) -> None:
+    """List all organizations.
+
+    ```
+    firsthand organization list
+    ```
+    """
+    with session.ask() as client:
+        columns = {"name": lambda o: o.name, "position": lambda o: o.position, "title": lambda o: o.title}
+        output.listing(client.organizations(), columns, json)

@@ -1,0 +1,77 @@
+"""Asking a snapshot in place of a registry, and believing it no further than its form allows."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from firsthand import lookups
+from firsthand.client import Client
+from firsthand.digests import Digests, stack
+from firsthand.items import Item, both_profiles
+from firsthand.lookups import Lookup
+from firsthand.snapshots.snapshot import Snapshot
+from firsthand.verdicts import IS_HUMAN, NO_GENERATION, UNKNOWN
+
+#: Fingerprints so wide are believed when they say human.
+_BELIEVED = 28
+
+
+class Local:
+    """Verdicts out of a snapshot. `human` out of 12 bits is unknown, unless `registry` is there to be asked again.
+
+    For unknown is never human, and a stranger's item is called human once in 65,536 times by 12 bits, and by whoever
+    tries as many variants as that.
+    """
+
+    def __init__(self, snapshot: Snapshot, registry: Client | None = None) -> None:
+        self.snapshot, self._registry = snapshot, registry
+        #: Items that nobody knows and that got a verdict all the same: how many are to be expected.
+        self.expected = 0.0
+        #: Look-ups that said human and were counted as unknown.
+        self.unconfirmed = 0
+        #: Look-ups whose `human` the registry was asked about.
+        self.confirmed = 0
+
+    def check(self, items: Sequence[Item]) -> Lookup:
+        """As `Client.check`: a text is asked under both digest profiles, and the answers joined."""
+        hashed = [both_profiles(item) for item in items]
+        exact, text = (stack([pair[side] for pair in hashed]) for side in (0, 1))
+        answer = self.lookup(exact)
+        other = np.flatnonzero((exact != text).any(axis=1))  # most texts are canonical as they stand
+        if not len(other):
+            return answer
+        return _with(answer, other, lookups.join([answer.take(other), self.lookup(text[other])]))
+
+    def lookup(self, digests: Digests) -> Lookup:
+        """The verdicts on `uint8[n, 32]`, in order."""
+        answer = self.snapshot.answer(digests)
+        doubtful = self._registry is not None or self.snapshot.manifest.bits < _BELIEVED
+        rate = self.snapshot.false_verdicts - (self.snapshot.false_humans if doubtful else 0.0)
+        self.expected += rate * int((answer.verdict == UNKNOWN).sum())
+        rows = np.flatnonzero(answer.verdict == IS_HUMAN)
+        if not doubtful or not len(rows):
+            return answer
+        return self._asked(answer, rows, digests) if self._registry is not None else self._withheld(answer, rows)
+
+    def _asked(self, answer: Lookup, rows: npt.NDArray[np.intp], digests: Digests) -> Lookup:
+        assert self._registry is not None
+        exact = self._registry.lookup(digests[rows], answer.policy, answer.position)
+        self.confirmed += len(rows)
+        return _with(answer, rows, exact)
+
+    def _withheld(self, answer: Lookup, rows: npt.NDArray[np.intp]) -> Lookup:
+        self.unconfirmed += len(rows)
+        verdict, generation = answer.verdict.copy(), answer.generation.copy()
+        verdict[rows], generation[rows] = UNKNOWN, NO_GENERATION
+        return replace(answer, verdict=verdict, generation=generation)
+
+
+def _with(answer: Lookup, rows: npt.NDArray[np.intp], exact: Lookup) -> Lookup:
+    verdict, generation, bound = answer.verdict.copy(), answer.generation.copy(), answer.lower_bound.copy()
+    verdict[rows], generation[rows], bound[rows] = exact.verdict, exact.generation, exact.lower_bound
+    models = list(answer.models)
+    for row, model in zip(rows.tolist(), exact.models, strict=True):
+        models[row] = model
+    return replace(answer, verdict=verdict, generation=generation, lower_bound=bound, models=models)

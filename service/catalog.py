@@ -1,0 +1,284 @@
+"""What a verdict needs of every registration and model, in memory, as columns: so look-ups and mixes need no join.
+
+A row a registration, indexed by its id; 64 bytes each, so that a million small ones are 64 MB and no objects. The
+catalog grows by position: it asks for what is above the position it has read up to, and positions are in commit order,
+so nothing can appear below. A `View` is the catalog at a position; what came later is masked, not removed.
+"""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from firsthand import verdicts
+from firsthand.verdicts import ORIGINS, Origin, PolicyName, Verdicts
+from service import tables
+from service.errors import Unprocessable
+from service.log import store as log
+
+NEVER = np.iinfo(np.int64).max
+NO_TIME = np.iinfo(np.int64).max
+
+_REGISTRATION = np.dtype(
+    [
+        ("position", "i8"),  # 0: no such registration
+        ("withdrawn", "i8"),  # position of the withdrawal that took it back whole, or NEVER
+        ("collected_at", "i8"),  # seconds, or NO_TIME
+        ("registered_at", "i8"),
+        ("items", "i4"),
+        ("dataset", "i4"),
+        ("model", "i4"),  # 0: none
+        ("organization", "i4"),
+        ("origin", "u1"),  # firsthand.verdicts.ORIGINS
+        ("has_size", "?"),
+        ("has_confidence", "?"),
+        ("padding", "V5"),
+    ]
+)
+#: What is read of each. The position comes last: a view in another thread sees no row that is half written.
+_FIELDS = (
+    "id", "collected_at", "registered_at", "items", "dataset", "model", "organization", "origin", "has_size",
+    "has_confidence", "position",
+)  # fmt: skip
+_ROWS = 20_000
+_DERIVATION = np.dtype([("position", "i8"), ("model", "i4"), ("generation", "i2"), ("lower_bound", "?")])
+
+Kind = Literal["organizations", "datasets", "models"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+Flags = npt.NDArray[np.bool_]
+Ids = npt.NDArray[np.int64]
+
+
+class Dispute(NamedTuple):
+    """A dispute against a registration (its id), whole or of named items, until `withdrawn`."""
+
+    registration: int
+    whole: bool
+    withdrawn: int
+
+
+class PartlyWithdrawn(NamedTuple):
+    """A withdrawal of so many items of a registration (its id), none of them withdrawn before."""
+
+    position: int
+    registration: int
+    items: int
+
+
+class Named(NamedTuple):
+    """An organization, dataset or model, by id."""
+
+    name: str
+    position: int
+    organization: int
+
+
+class Catalog:
+    """The catalog of one process; `view` brings it up to date first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.position = 0
+        self.registrations = np.zeros(1024, dtype=_REGISTRATION)
+        self.derivations = np.zeros(0, dtype=_DERIVATION)
+        self.organizations: dict[int, Named] = {}
+        self.datasets: dict[int, Named] = {}
+        self.models: dict[int, Named] = {}
+        self.ids: dict[Kind, dict[str, int]] = {kind: {} for kind in KINDS}  # by name
+        self.disputes: dict[int, Dispute] = {}  # by position
+        self.partial_withdrawals: list[PartlyWithdrawn] = []
+
+    def view(self, session: Session, as_of: int | None = None) -> "View":
+        """The catalog at a position, the head where none is given.
+
+        To be called before the session writes: what is read here stays, also where the transaction does not.
+        """
+        head = log.position(session)
+        if head > self.position:
+            with self._lock:
+                if head > self.position:
+                    self._read_up_to(session, head)
+        if as_of is not None and as_of > head:
+            raise Unprocessable.at("as_of", f"position {as_of} is not reached yet; the head is {head}")
+        return View(self, head if as_of is None else as_of)
+
+    def _read_up_to(self, session: Session, head: int) -> None:
+        def news(table: Any) -> Iterable[Any]:
+            place = table.c.position
+            return session.execute(select(table).where(place > self.position, place <= head).order_by(place))
+
+        for kind in KINDS:
+            for row in news(getattr(tables, kind)):
+                named = Named(row.name, row.position, row.id if kind == "organizations" else row.organization)
+                getattr(self, kind)[row.id] = named
+                self.ids[kind][row.name] = row.id
+        added = [(r.position, r.model, r.generation, r.lower_bound) for r in news(tables.derivations)]
+        self.derivations = np.concatenate([self.derivations, np.array(added, dtype=_DERIVATION)])
+        self._read_registrations(session, head)
+        disputes = dict(self.disputes)  # replaced, not changed: a view in another thread goes through the old one
+        for row in news(tables.disputes):
+            disputes[row.position] = Dispute(row.registration, row.whole, NEVER)
+        partly = list(self.partial_withdrawals)  # as well: a reading that breaks off is begun again
+        for row in news(tables.withdrawals):
+            self._withdraw(row, disputes, partly)
+        self.disputes, self.partial_withdrawals = disputes, partly
+        self.position = head
+
+    def _read_registrations(self, session: Session, head: int) -> None:
+        """A part at a time: a million rows as objects would take more than all columns."""
+        columns, place = [tables.registrations.c[name] for name in _FIELDS], tables.registrations.c.position
+        after: int | None = self.position
+        while after is not None:
+            query = select(*columns).where(place > after, place <= head).order_by(place).limit(_ROWS)
+            rows = session.execute(query).all()
+            if rows:
+                self._add(*zip(*rows, strict=True))
+            after = rows[-1].position if len(rows) == _ROWS else None
+
+    def _add(self, ids: tuple[int, ...], collected_at: tuple[int | None, ...], *columns: tuple[Any, ...]) -> None:
+        highest = max(ids)
+        if highest >= len(self.registrations):
+            grown = np.zeros(max(highest + 1, 2 * len(self.registrations)), dtype=_REGISTRATION)
+            grown[: len(self.registrations)] = self.registrations
+            self.registrations = grown
+        at, rows = np.array(ids), self.registrations
+        rows["withdrawn"][at] = NEVER
+        rows["collected_at"][at] = [NO_TIME if time is None else time for time in collected_at]
+        for name, column in zip(_FIELDS[2:], columns, strict=True):
+            rows[name][at] = [value or 0 for value in column] if name == "model" else column
+
+    def _withdraw(self, row: Any, disputes: dict[int, Dispute], partly: list[PartlyWithdrawn]) -> None:
+        if row.statement in disputes:
+            disputes[row.statement] = disputes[row.statement]._replace(withdrawn=row.position)
+            return
+        (id_,) = np.flatnonzero(self.registrations["position"] == row.statement)
+        if row.whole:
+            self.registrations["withdrawn"][id_] = row.position
+        else:
+            partly.append(PartlyWithdrawn(row.position, int(id_), row.items))
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What m claims say, each by its registration, at a position. Arrays are `[m]`."""
+
+    stands: Flags  # the registration is there, and not taken back whole
+    origin: verdicts.Codes
+    generation: verdicts.Generations
+    lower_bound: Flags
+    disputed: Flags  # a standing dispute contests the whole registration
+
+    def alone(self, policy: PolicyName) -> Verdicts:
+        """The verdict on an item that this claim alone is on, for each."""
+        n = len(self.stands)
+        tally = verdicts.tally(n, np.arange(n), self.origin, self.generation, self.lower_bound, self.disputed)
+        return verdicts.judge(tally, policy)
+
+
+@dataclass(frozen=True)
+class View:
+    """The catalog at a position. Registrations go by their ids, in arrays."""
+
+    catalog: Catalog
+    position: int
+
+    @cached_property
+    def registrations(self) -> npt.NDArray[np.void]:
+        """Every registration by its id, later ones too; the array may be replaced by a longer one, never shortened."""
+        return self.catalog.registrations
+
+    def standing(self) -> Ids:
+        """The ids of all registrations that stand, in the order of their positions."""
+        place, withdrawn = self.registrations["position"], self.registrations["withdrawn"]
+        ids = np.flatnonzero((place > 0) & (place <= self.position) & (withdrawn > self.position))
+        return ids[np.argsort(place[ids], kind="stable")]  # nearly sorted as they are
+
+    def has(self, id_: int) -> bool:
+        """Whether a registration is there at the position."""
+        return id_ < len(self.registrations) and 0 < self.registrations[id_]["position"] <= self.position
+
+    def since(self, position: int) -> Ids:
+        """The ids of all registrations above a position, up to this view's."""
+        place = self.registrations["position"]
+        return np.flatnonzero((place > position) & (place <= self.position))
+
+    def withdrawn_items(self) -> Ids:
+        """How many items of each registration, by its id, were taken back by name."""
+        counts = np.zeros(len(self.registrations), dtype=np.int64)
+        for at, id_, items in self.catalog.partial_withdrawals:
+            if at <= self.position:  # a later one may name a registration that this view has no place for
+                counts[id_] += items
+        return counts
+
+    def ever_disputed(self) -> Ids:
+        """Registrations that a dispute contests or contested, whole or in part."""
+        return np.array([d.registration for d in self.catalog.disputes.values()], dtype=np.int64)
+
+    def claims(self, ids: Ids) -> Claims:
+        """What claims of these registrations say; one that is newer than this view does not stand."""
+        rows, at = self.registrations, np.minimum(ids, len(self.registrations) - 1)
+        place, model = rows["position"][at], rows["model"][at]  # a field at a time: rows of a million would be 64 MB
+        there = (place > 0) & (place <= self.position) & (ids < len(rows))
+        generation, lower_bound = self._derived
+        return Claims(
+            stands=there & (rows["withdrawn"][at] > self.position),
+            origin=rows["origin"][at],
+            # clipped: a row that was added this moment may name a model that is newer than this view
+            generation=generation.take(model, mode="clip"),
+            lower_bound=lower_bound.take(model, mode="clip"),
+            disputed=np.isin(ids, self._disputed),
+        )
+
+    @cached_property
+    def standing_disputes(self) -> dict[int, Dispute]:
+        """By position."""
+        disputes = self.catalog.disputes.items()
+        return {at: d for at, d in disputes if at <= self.position < d.withdrawn}
+
+    @cached_property
+    def _disputed(self) -> Ids:
+        """Registrations that a standing dispute contests whole."""
+        return np.array([d.registration for d in self.standing_disputes.values() if d.whole], dtype=np.int64)
+
+    @cached_property
+    def _derived(self) -> tuple[verdicts.Generations, Flags]:
+        """Generation and lower bound of each model, by its id, from the last derivation up to the position."""
+        size = max(self.catalog.models, default=0) + 1
+        generation = np.full(size, verdicts.NO_GENERATION, dtype=np.int16)
+        lower_bound = np.zeros(size, dtype=np.bool_)
+        known = self.catalog.derivations
+        known = known[known["position"] <= self.position]
+        generation[known["model"]], lower_bound[known["model"]] = known["generation"], known["lower_bound"]
+        return generation, lower_bound
+
+    def model_generation(self, model: int) -> tuple[int, bool]:
+        """(generation, whether it is a lower bound) of a model, by its id."""
+        generation, lower_bound = self._derived
+        return int(generation[model]), bool(lower_bound[model])
+
+    def origin_of(self, id_: int) -> tuple[Origin, int | None, int | None, bool]:
+        """(origin, model id, generation, lower bound) of a registration."""
+        row = self.registrations[id_]
+        origin = ORIGINS[row["origin"]]
+        if origin != "model":
+            return origin, None, 0 if origin == "human" else None, False
+        model = int(row["model"])
+        return origin, model, *self.model_generation(model)
+
+    def disputes_of(self, id_: int) -> list[int]:
+        """Positions of the disputes that stand against a registration, whole or in part."""
+        return [at for at, dispute in self.standing_disputes.items() if dispute.registration == id_]
+
+    def named(self, kind: Kind, name: str) -> int | None:
+        """The id of an organization, dataset or model by its name, if it was there at the position."""
+        id_ = self.catalog.ids[kind].get(name)
+        if id_ is None or getattr(self.catalog, kind)[id_].position > self.position:
+            return None
+        return id_

@@ -1,0 +1,249 @@
+"""The two databases behind one face: engines, transactions, and the few statements that need a dialect's own way."""
+
+import re
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import repeat
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import psycopg
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    Table,
+    create_engine,
+    event,
+    func,
+    inspect,
+    select,
+    text,
+)
+from sqlalchemy.orm import Session, sessionmaker
+
+from firsthand.digests import Digests, to_bytes
+from service import tables
+from service.settings import Settings
+
+# Digests a query; SQLite takes at most 32,766 parameters.
+_CHUNK = 30_000
+_LOCK_WAIT_SECONDS = 60
+
+
+class Database:
+    """An engine, and sessions that read or write. Every use is `with database.reads() as session`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.engine = _engine(settings)
+        self._read = sessionmaker(self.engine, expire_on_commit=False)
+        self._write = sessionmaker(self.engine.execution_options(begin="IMMEDIATE"), expire_on_commit=False)
+
+    @contextmanager
+    def reads(self) -> Iterator[Session]:
+        """One short transaction that only reads."""
+        with self._read.begin() as session:
+            yield session
+
+    @contextmanager
+    def writes(self) -> Iterator[Session]:
+        """One transaction that writes; on SQLite it has the write lock from its first statement."""
+        with self._write.begin() as session:
+            yield session
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _engine(settings: Settings) -> Engine:
+    if not settings.url.startswith("sqlite"):
+        return create_engine(settings.url, pool_size=settings.threads, max_overflow=0, pool_pre_ping=True)
+    engine = create_engine(
+        settings.url,
+        pool_size=settings.threads,
+        max_overflow=0,
+        # sqlite3 shall not open transactions by itself: read-then-write fails at once when another writer came between
+        connect_args={"isolation_level": None, "timeout": _LOCK_WAIT_SECONDS, "check_same_thread": False},
+    )
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    _use_write_ahead_log(connection)
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute(f"PRAGMA mmap_size={2**36}")  # look-ups read the page cache; a cache of our own would double it
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """The file remembers the mode, so only a new one is switched; where two switch it at once, SQLite refuses one of
+    them without waiting, whatever its timeout (each holds what the other needs): so we wait here.
+    """
+    give_up = time.monotonic() + _LOCK_WAIT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            # the low byte is the kind of error, the rest its variety
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN " + connection.get_execution_options().get("begin", "DEFERRED"))
+
+
+def now() -> int:
+    """Whole seconds since 1970, UTC."""
+    return int(time.time())
+
+
+def is_postgresql(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
+
+
+def _psycopg(session: Session) -> "psycopg.Connection[tuple[Any, ...]]":
+    """The driver's own connection, inside the session's transaction."""
+    return cast("psycopg.Connection[tuple[Any, ...]]", session.connection().connection.driver_connection)
+
+
+def _sqlite(session: Session) -> sqlite3.Connection:
+    return cast(sqlite3.Connection, session.connection().connection.driver_connection)
+
+
+def rows_by_digest(session: Session, table: Table, digests: Sequence[bytes]) -> list[tuple[Any, ...]]:
+    """All rows of `table` whose column `digest` is one of `digests`, in no order."""
+    columns = ", ".join(column.name for column in table.columns)
+    found: list[tuple[Any, ...]] = []
+    for start in range(0, len(digests), _CHUNK):
+        chunk = digests[start : start + _CHUNK]
+        if is_postgresql(session):
+            statement = f'SELECT {columns} FROM "{table.name}" WHERE digest = ANY(%b::bytea[])'
+            with _psycopg(session).cursor(binary=True) as cursor:
+                found += cursor.execute(statement.encode(), (list(chunk),)).fetchall()
+        else:
+            statement = f'SELECT {columns} FROM "{table.name}" WHERE digest IN ({",".join("?" * len(chunk))})'
+            found += _sqlite(session).execute(statement, chunk).fetchall()
+    return found
+
+
+def blocks_of(
+    session: Session, registrations: npt.NDArray[np.int64], columns: Sequence[str], dense: bool
+) -> list[tuple[Any, ...]]:
+    """Rows (registration, number, digests, …columns) of the blocks of registrations, in no order.
+
+    `dense`: all between the lowest and the highest come, others' too. Ten thousand small blocks that lie side by side
+    are read so in half the time that looking each up takes.
+    """
+    low, high = int(registrations.min()), int(registrations.max())
+    names = ", ".join(("registration", "number", "digests", *columns))
+    mark = "%b" if is_postgresql(session) else "?"
+    if dense:
+        where, given = f"registration BETWEEN {mark} AND {mark}", [low, high]
+    elif is_postgresql(session):
+        where, given = "registration = ANY(%b::int8[])", [registrations.tolist()]
+    else:
+        where, given = f"registration IN ({','.join('?' * len(registrations))})", registrations.tolist()
+    statement = f"SELECT {names} FROM blocks WHERE {where}"
+    if not is_postgresql(session):
+        return _sqlite(session).execute(statement, given).fetchall()
+    with _psycopg(session).cursor(binary=True) as cursor:
+        return cursor.execute(statement.encode(), given).fetchall()
+
+
+def insert_claims(session: Session, digests: Digests, registration: int | npt.NDArray[np.int64]) -> None:
+    """Write the claims (digest, registration) for sorted digests `uint8[n, 32]` of new registrations: none conflicts.
+
+    `registration` is one for all, or `int64[n]`. On PostgreSQL one binary COPY of a buffer that numpy builds (format:
+    PostgreSQL manual, COPY, "Binary Format").
+    """
+    if not is_postgresql(session):
+        ids = repeat(registration) if isinstance(registration, int) else registration.tolist()
+        _sqlite(session).executemany(
+            "INSERT INTO claims (digest, registration) VALUES (?, ?)", zip(to_bytes(digests), ids, strict=False)
+        )
+        return
+    rows = np.empty(len(digests), dtype=_COPY_ROW)
+    rows["fields"], rows["length"], rows["width"] = 2, 32, 8
+    rows["digest"], rows["registration"] = digests, registration
+    with _psycopg(session).cursor() as cursor, cursor.copy("COPY claims FROM STDIN BINARY") as copy:
+        copy.write(b"PGCOPY\n\xff\r\n\x00" + bytes(8) + rows.tobytes() + b"\xff\xff")
+
+
+_COPY_ROW = np.dtype(
+    [("fields", ">i2"), ("length", ">i4"), ("digest", "u1", 32), ("width", ">i4"), ("registration", ">i8")]
+)
+
+
+def insert_rows(session: Session, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write many rows whose keys are new, as tuples in the order of `columns`: one COPY on PostgreSQL."""
+    names = ", ".join(columns)
+    if not is_postgresql(session):
+        marks = ", ".join("?" * len(columns))
+        _sqlite(session).executemany(f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})', rows)
+        return
+    with (
+        _psycopg(session).cursor() as cursor,
+        cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN'.encode()) as copy,
+    ):
+        for row in rows:
+            copy.write_row(row)
+
+
+def insert_new(session: Session, table: Table, rows: Mapping[str, Sequence[Any]]) -> None:
+    """Insert those rows (as columns) whose key is not there yet.
+
+    Only under the head lock: two of these with rows in common could otherwise wait for each other.
+    """
+    names = ", ".join(rows)
+    if is_postgresql(session):
+        arrays = ", ".join(f"%b::{_ARRAYS[type(table.c[name].type)]}" for name in rows)
+        statement = f'INSERT INTO "{table.name}" ({names}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING'
+        with _psycopg(session).cursor() as cursor:
+            cursor.execute(statement.encode(), [list(column) for column in rows.values()])
+    else:
+        marks = ", ".join("?" * len(rows))
+        statement = f'INSERT INTO "{table.name}" ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING'
+        _sqlite(session).executemany(statement, zip(*rows.values(), strict=True))
+
+
+_ARRAYS = {LargeBinary: "bytea[]", BigInteger: "int8[]", Integer: "int4[]"}
+
+
+def next_registration(session: Session) -> int:
+    """An id for a registration, known before its position is (claims are written first, the position is taken last)."""
+    return next_registrations(session, 1)[0]
+
+
+def next_registrations(session: Session, count: int) -> list[int]:
+    """Ids for so many registrations, ascending.
+
+    PostgreSQL's sequence never waits; SQLite has one writer at a time, so the highest id is enough.
+    """
+    if is_postgresql(session):
+        query = text("SELECT nextval('registration_ids') FROM generate_series(1, :count)")
+        return list(session.scalars(query, {"count": count}))
+    highest = session.scalar(select(func.max(tables.registrations.c.id))) or 0
+    return list(range(highest + 1, highest + 1 + count))
+
+
+def revision(session: Session) -> str | None:
+    """The revision of the database's schema, or None where it was never migrated."""
+    if not inspect(session.connection()).has_table("alembic_version"):
+        return None
+    found: str | None = session.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
+
+
+def shown(url: str) -> str:
+    """A database's address without its password, wherever it stands in it."""
+    return re.sub(r"(://[^:/@]*:)[^/]*@|([?&]password=)[^&]*", lambda m: f"{m[1]}…@" if m[1] else f"{m[2]}…", url)

@@ -1,0 +1,87 @@
+"""Items over HTTP: verdicts in bulk, and all that is known of one."""
+
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import ValidationError
+
+from firsthand.digests import Digests, from_text
+from firsthand.schemas.items import MAX_LOOKUP, Item, Lookup, Lookups, Question
+from service.dependencies import CatalogOf, MetricsOf, Reader, Reads, media_type
+from service.errors import Malformed, Unprocessable, UnsupportedMedia, documented
+from service.items import answers
+from service.registrations import bodies
+
+router = APIRouter(prefix="/v1", tags=["items"])
+
+DigestInPath = Annotated[str, Path(pattern=r"^(sha256:)?[0-9a-fA-F]{64}$")]
+
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            bodies.JSON: {"schema": Lookup.model_json_schema()},
+            bodies.RAW: {"schema": {"type": "string", "format": "binary", "minLength": 32}},
+        },
+    }
+}
+
+
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+RawBody = Annotated[bytes, Depends(_body)]
+
+
+@router.post("/lookups", responses=documented(400, 413, 415), openapi_extra=_BODY)
+def look_up(
+    request: Request,
+    question: Annotated[Question, Query()],
+    body: RawBody,
+    _: Reader,
+    session: Reads,
+    catalog: CatalogOf,
+    metrics: MetricsOf,
+) -> Lookups:
+    """Verdicts of up to 100,000 digests, in order. In JSON, policy and as_of may stand in the body."""
+    question, digests = _read(media_type(request), body, question)
+    if len(digests) > MAX_LOOKUP:
+        raise Unprocessable.at("digests", f"{len(digests):,} are more than the {MAX_LOOKUP:,} of one call")
+    metrics.items.labels("lookups").inc(len(digests))
+    return answers.lookups(session, catalog.view(session, question.as_of), digests, question.policy)
+
+
+def _read(media: str, body: bytes, question: Question) -> tuple[Question, Digests]:
+    if media == bodies.RAW:
+        return question, bodies.digests_from_raw(body)
+    if media != bodies.JSON:
+        raise UnsupportedMedia(f"{media or 'No content type'} is not read here; send {bodies.JSON} or {bodies.RAW}.")
+    try:
+        said = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(f"The body is not JSON: {error}") from None
+    if not isinstance(said, dict) or not isinstance(said.get("digests"), list):
+        raise Unprocessable.at("digests", "a list of digests is needed")
+    texts = said.pop("digests")
+    for row, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise Unprocessable.at("digests", f"row {row}: {str(text)[:80]} is not a digest")
+    if not texts:
+        raise Unprocessable.at("digests", "at least one is needed")
+    try:
+        # the envelope is for pydantic; a hundred thousand digests are for numpy
+        asked = Question.model_validate({**question.model_dump(exclude_unset=True), **said})
+    except ValidationError as error:
+        raise Unprocessable.at("body", error.errors()[0]["msg"]) from None
+    return asked, bodies.digests_from_texts(texts)
+
+
+@router.get("/items/{digest}")
+def get_item(
+    digest: DigestInPath, question: Annotated[Question, Query()], _: Reader, session: Reads, catalog: CatalogOf
+) -> Item:
+    """All that is known of one item: verdict, claims, who, why, when. What nobody claims is `unknown`, not 404."""
+    view = catalog.view(session, question.as_of)
+    return answers.item(session, view, from_text(digest), question.policy)

@@ -1,0 +1,48 @@
+"""The log over HTTP."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+
+from firsthand.digests import to_text
+from firsthand.schemas.base import Page, Position
+from firsthand.schemas.statements import Statement
+from service.dependencies import Pages, Reader, Reads
+from service.errors import NotFound, documented
+from service.log import store
+from service.log.rules import moment
+
+router = APIRouter(prefix="/v1/statements", tags=["log"])
+
+
+@router.get("")
+def list_statements(
+    _: Reader,
+    session: Reads,
+    pages: Pages,
+    after: Annotated[Position, Query(description="Where the first page begins; a cursor goes on from its own.")] = 0,
+) -> Page[Statement]:
+    """The statements of the log above a position, in order."""
+    rows = store.page(session, pages.position() or after, pages.limit + 1)
+    return pages.page([_statement(row) for row in rows], lambda entry: str(entry.position))
+
+
+@router.get("/{position}", responses=documented(404))
+def get_statement(position: Annotated[int, Path(ge=1, le=2**53 - 1)], _: Reader, session: Reads) -> Statement:
+    """The statement at a position."""
+    row = store.at(session, position)
+    if row is None:
+        raise NotFound(f"There is no statement at position {position}.")
+    return _statement(row)
+
+
+def _statement(row: Any) -> Statement:
+    return Statement(
+        position=row.position,
+        kind=row.kind,
+        organization=row.name,
+        recorded_at=moment(row.recorded_at),
+        digest=to_text(row.digest),
+        body=json.loads(row.body),
+    )

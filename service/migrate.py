@@ -1,0 +1,47 @@
+"""Schema revisions: what the database has, what this code needs, and the way from one to the other."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from service.database import Database, revision
+from service.settings import Settings
+
+_MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+
+def config(settings: Settings) -> Config:
+    """What Alembic's own commands take, for those that `firsthand migrate` has not."""
+    made = Config()
+    made.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    made.set_main_option("file_template", "%%(year)d%%(month).2d%%(day).2d_%%(slug)s")
+    made.attributes["url"] = settings.url
+    return made
+
+
+def needed(settings: Settings) -> str:
+    """The revision that this code was written for."""
+    return ScriptDirectory.from_config(config(settings)).get_current_head() or ""
+
+
+def upgrade(settings: Settings) -> tuple[str | None, str]:
+    """Bring the database to the needed revision. Returns (revision before, revision after)."""
+    if settings.embedded:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    before = current(settings)
+    command.upgrade(config(settings), "head")
+    return before, needed(settings)
+
+
+def current(settings: Settings) -> str | None:
+    """The revision of the database, or None where it was never migrated (or, embedded, does not exist)."""
+    if settings.embedded and not (settings.data_dir / "firsthand.sqlite").exists():
+        return None
+    database = Database(settings)
+    try:
+        with database.reads() as session:
+            return revision(session)
+    finally:
+        database.close()

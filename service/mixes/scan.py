@@ -1,0 +1,197 @@
+"""The candidates of a part, read from blocks in bounded memory, in short transactions: what they hold never changes.
+
+Every item outside `overlaps` is judged by its registration alone, so whole registrations are admitted or passed over
+unread. Items in `overlaps` are judged by all their claims.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import select
+
+from firsthand import selection
+from firsthand.digests import Digests, as_strings, stack, to_bytes
+from firsthand.schemas.mixes import Part, Recipe
+from firsthand.verdicts import Verdicts
+from service import tables
+from service.catalog import Flags, Ids, View
+from service.database import Database, blocks_of, rows_by_digest
+from service.items.store import Evidence, evidence
+from service.mixes.rules import Candidates, admits, eligible
+
+#: Items that are read and put into arrays together; small blocks are joined up to this.
+_READ = 2**19
+_OVERLAPS = 20_000
+
+
+class Scan:
+    """One mix's reading of the registry, at a position."""
+
+    def __init__(self, database: Database, view: View, recipe: Recipe) -> None:
+        self._database, self._view, self._recipe = database, view, recipe
+        self._overlaps = self._read_overlaps()
+
+    def candidates(self, part: Part, bound: Callable[[], np.uint64]) -> Iterator[Candidates]:
+        """All candidates of a part; those with keys over `bound()` at the time of reading may be left out."""
+        yield from self._alone(part, bound)
+        yield from self._judged(part)
+
+    # Items that their registration alone judges.
+
+    def _alone(self, part: Part, bound: Callable[[], np.uint64]) -> Iterator[Candidates]:
+        ids = self._view.standing()
+        ids = ids[eligible(part, self._view, ids)]
+        alone = self._view.claims(ids).alone(self._recipe.policy)
+        admitted = admits(part, alone) & self._has_columns(part, ids)
+        ids, alone = ids[admitted], _at(alone, admitted)
+        for rows, digests, size, confidence in self._blocks(part, ids):
+            chunk = self._chunk(part, digests, _at(alone, rows), size, confidence)
+            chunk = chunk.at(chunk.order <= bound())
+            chunk = chunk.at(~self._overlapping(chunk))
+            yield self._weighable(part, chunk)
+
+    def _blocks(self, part: Part, ids: Ids) -> Iterator[tuple[Ids, Digests, Any, Any]]:
+        """Blocks in the order of `ids`: (row of each item in `ids`, digests, size, confidence)."""
+        names = self._columns(part)
+        for batch in _batches(ids, self._view.registrations["items"][ids]):
+            with self._database.reads() as session:
+                found = blocks_of(session, ids[batch], names, self._dense(ids[batch]))
+            registration, number, digests, *columns = zip(*found, strict=True)
+            rows = _rows(ids, batch, np.array(registration, dtype=np.int64))
+            order = np.lexsort((np.array(number), rows))
+            order = order[rows[order] >= 0]
+            joined = {name: b"".join([column[i] for i in order]) for name, column in zip(names, columns, strict=True)}
+            yield (
+                np.repeat(rows[order], [len(digests[i]) // 32 for i in order]),
+                np.frombuffer(b"".join([digests[i] for i in order]), dtype=np.uint8).reshape(-1, 32),
+                np.frombuffer(joined["size"], dtype="<u4") if "size" in joined else None,
+                np.frombuffer(joined["confidence"], dtype=np.uint8) if "confidence" in joined else None,
+            )
+
+    def _dense(self, ids: Ids) -> bool:
+        """Whether most items between the lowest and the highest of these ids are theirs."""
+        items, low, high = self._view.registrations["items"], int(ids.min()), int(ids.max())
+        between: int = items[low : high + 1].sum(dtype=np.int64)
+        return len(ids) > 1 and between <= 2 * int(items[ids].sum(dtype=np.int64))
+
+    def _columns(self, part: Part) -> list[str]:
+        """The aligned columns that the part needs."""
+        return ["size"] * (self._recipe.unit == "size") + ["confidence"] * (part.weight == "confidence")
+
+    def _has_columns(self, part: Part, ids: Ids) -> Flags:
+        has = np.ones(len(ids), dtype=np.bool_)
+        for name in self._columns(part):
+            has &= self._view.registrations[f"has_{name}"][ids]
+        return has
+
+    def _chunk(
+        self,
+        part: Part,
+        digests: Digests,
+        verdicts: Verdicts,
+        size: npt.NDArray[np.uint32] | None,
+        confidence: npt.NDArray[np.uint8] | None,
+    ) -> Candidates:
+        place = selection.keys(digests, self._recipe.seed)
+        order = place if confidence is None else selection.weighted(place, confidence)
+        none = np.zeros(len(digests), dtype=np.uint32)
+        says = verdicts.verdict, verdicts.generation, verdicts.lower_bound
+        return Candidates(digests, place, order, *says, none if size is None else size)
+
+    def _weighable(self, part: Part, chunk: Candidates) -> Candidates:
+        """Without what has confidence 0, which is never taken."""
+        return chunk if part.weight is None else chunk.at(chunk.order < np.uint64(2**64 - 1))
+
+    # Items that all their claims judge.
+
+    def _read_overlaps(self) -> npt.NDArray[np.uint64]:
+        """The first words of all overlapping digests, sorted: 8 bytes each, enough to tell which to ask for."""
+        with self._database.reads() as session:
+            words = [stack(list(rows)) for rows in session.scalars(select(tables.overlaps.c.digest)).partitions(10**5)]
+        digests = np.concatenate([np.empty((0, 32), np.uint8), *words])
+        return np.sort(np.ascontiguousarray(digests[:, :8]).view(">u8").reshape(-1).astype(np.uint64))
+
+    def _overlapping(self, chunk: Candidates) -> Flags:
+        first = np.ascontiguousarray(chunk.digests[:, :8]).view(">u8").reshape(-1).astype(np.uint64)
+        at = np.searchsorted(self._overlaps, first)
+        maybe = np.zeros(len(chunk), dtype=np.bool_)
+        inside = at < len(self._overlaps)
+        maybe[inside] = self._overlaps[at[inside]] == first[inside]
+        rows = np.flatnonzero(maybe)
+        if len(rows):
+            asked = to_bytes(chunk.digests[rows])
+            with self._database.reads() as session:
+                found = {digest for (digest,) in rows_by_digest(session, tables.overlaps, asked)}
+            maybe[rows] = [digest in found for digest in asked]
+        return maybe
+
+    def _judged(self, part: Part) -> Iterator[Candidates]:
+        last: bytes | None = b""
+        while last is not None and len(self._overlaps):
+            with self._database.reads() as session:
+                digest = tables.overlaps.c.digest
+                query = select(digest).where(digest > last).order_by(digest).limit(_OVERLAPS)
+                digests = list(session.scalars(query))
+                found = evidence(session, self._view, digests)
+            if digests:  # judged without the session: what follows may need a connection of its own
+                yield self._judge(part, digests, found)
+            last = digests[-1] if len(digests) == _OVERLAPS else None
+
+    def _judge(self, part: Part, digests: Sequence[bytes], found: Evidence) -> Candidates:
+        """The candidates among overlapping digests: the verdict over all claims, columns by one that is eligible.
+
+        That is the earliest, or, where the part weights by it, the one of the highest confidence: whichever an item
+        that nobody contests would be taken by, for `overlaps` must not change a mix.
+        """
+        verdicts = found.judge(self._recipe.policy)
+        fits = admits(part, verdicts)[found.item] & eligible(part, self._view, found.registration)
+        fits &= self._has_columns(part, found.registration)
+        item, registration = found.item[fits], found.registration[fits]  # sorted by item, then position
+        claimed = stack([digests[i] for i in item])
+        size, confidence = self._aligned(part, claimed, registration)
+        order = np.arange(len(item)) if confidence is None else np.lexsort((255 - confidence, item))
+        _, first = np.unique(item[order], return_index=True)
+        rows = order[first]
+        size, confidence = (None if column is None else column[rows] for column in (size, confidence))
+        return self._weighable(part, self._chunk(part, claimed[rows], _at(verdicts, item[rows]), size, confidence))
+
+    def _aligned(self, part: Part, digests: Digests, registrations: Ids) -> tuple[Any, Any]:
+        """The aligned columns of single items, looked up in the blocks of the registration that each came by."""
+        names = self._columns(part)
+        found = {name: np.zeros(len(digests), dtype=np.uint32) for name in names}
+        if names:
+            wanted = {
+                (int(id_), d): row for row, (id_, d) in enumerate(zip(registrations, to_bytes(digests), strict=True))
+            }
+            ids = np.unique(registrations)
+            for rows, block, size, confidence in self._blocks(part, ids):
+                hits = np.flatnonzero(np.isin(as_strings(block), as_strings(digests)))
+                for i, digest in zip(hits, to_bytes(block[hits]), strict=True):
+                    row = wanted.get((int(ids[rows[i]]), digest))
+                    for name, column in (("size", size), ("confidence", confidence)):
+                        if row is not None and column is not None:
+                            found[name][row] = column[i]
+        confidence = found.get("confidence")
+        return found.get("size"), None if confidence is None else confidence.astype(np.uint8)
+
+
+def _at(verdicts: Verdicts, rows: Any) -> Verdicts:
+    return Verdicts(verdicts.verdict[rows], verdicts.generation[rows], verdicts.lower_bound[rows])
+
+
+def _rows(ids: Ids, batch: Ids, registration: Ids) -> Ids:
+    """The row in `ids` of each registration, -1 for one that is not in the batch. A table: there may be a million."""
+    low = int(ids[batch].min())
+    table = np.full(int(ids[batch].max()) - low + 1, -1, dtype=np.int64)
+    table[ids[batch] - low] = batch
+    rows: Ids = table[registration - low]
+    return rows
+
+
+def _batches(ids: Ids, items: npt.NDArray[np.int32]) -> Iterator[Ids]:
+    """Rows of `ids` in runs that hold about as many items as are read together, and at most 10,000 registrations."""
+    group = np.maximum(np.cumsum(items, dtype=np.int64) // _READ, np.arange(len(ids)) // 10_000)
+    if len(ids):
+        yield from np.split(np.arange(len(ids)), np.flatnonzero(np.diff(group)) + 1)

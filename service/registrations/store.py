@@ -1,0 +1,162 @@
+"""Registrations in the database: the statement, its claims, its blocks, and the overlaps that it makes."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from firsthand.digests import Digests, to_bytes
+from firsthand.schemas.registrations import NewRegistration
+from firsthand.verdicts import ORIGINS
+from service import tables
+from service.catalog import Catalog, View
+from service.database import Database, insert_claims, insert_new, next_registration, now, rows_by_digest
+from service.errors import Forbidden, NotFound, Unprocessable
+from service.log import store as log
+from service.log.rules import Speaker, canonical_time
+from service.registrations.rules import Items, check_generation, statement
+
+
+class Added(NamedTuple):
+    """A registration that was just written."""
+
+    position: int
+    new: int
+    known: int
+
+
+def register(
+    session: Session, catalog: Catalog, speaker: Speaker, dataset: str, said: NewRegistration, items: Items
+) -> Added:
+    """Write a registration whole: claims, blocks, overlaps, statement. Nothing of it is seen before the commit."""
+    view = catalog.view(session)
+    target, model = _dataset(session, speaker, dataset), model_of(session, view, said)
+    collected = None if said.collected_at is None else int(said.collected_at.timestamp())
+    body = statement(said, dataset, target.profile, items, collected)
+    id_ = next_registration(session)
+    insert_claims(session, items.digests, id_)
+    _insert_blocks(session, id_, items)
+    neighbours = Neighbours(session, catalog, items.digests, id_)
+    log.lock(session)
+    at = now()  # under the lock: the times of the log never go back
+    overlapping = neighbours.overlapping(neighbours.look_again(), ORIGINS.index(said.origin), model)
+    insert_new(session, tables.overlaps, {"digest": overlapping})
+    place = log.append(session, "registration", speaker, body, at)
+    session.execute(
+        insert(tables.registrations).values(
+            id=id_,
+            position=place,
+            organization=speaker.id,
+            dataset=target.id,
+            origin=ORIGINS.index(said.origin),
+            model=model,
+            evidence=said.evidence,
+            collected_at=collected,
+            registered_at=at,
+            items=len(items.digests),
+            root=items.root,
+            has_size=items.size is not None,
+            has_confidence=items.confidence is not None,
+        )
+    )
+    known = len(neighbours.known())
+    return Added(place, len(items.digests) - known, known)
+
+
+def _dataset(session: Session, speaker: Speaker, name: str) -> Any:
+    return own_dataset(session.execute(select(tables.datasets).filter_by(name=name)).one_or_none(), speaker, name)
+
+
+def own_dataset(row: Any | None, speaker: Speaker, name: str) -> Any:
+    """The row of a dataset, which is the speaker's. Raises NotFound or Forbidden."""
+    if row is None:
+        raise NotFound(f"There is no dataset {name}; `firsthand dataset create {name}` registers it.")
+    if row.organization != speaker.id:
+        raise Forbidden(f"The dataset {name} is not one of {speaker.name}.")
+    return row
+
+
+def model_of(session: Session, view: View, said: NewRegistration) -> int | None:
+    """The id of the model that a registration names. Raises Unprocessable where it cannot have made these items."""
+    if said.model is None:
+        return None
+    id_ = view.named("models", said.model)
+    if id_ is None:
+        raise Unprocessable.at("model", f"{said.model} is not registered; `firsthand model create` does")
+    check_generation(said.generation, *view.model_generation(id_), said.model)
+    served_from = session.scalar(select(tables.models.c.served_from).filter_by(id=id_))
+    if served_from is not None and said.collected_at is not None and said.collected_at.timestamp() < served_from:
+        served = canonical_time(served_from)
+        raise Unprocessable.at("collected_at", f"{said.model} was first served at {served}: this is not its output")
+    return id_
+
+
+def _insert_blocks(session: Session, id_: int, items: Items) -> None:
+    rows = [{"registration": id_, "number": n, **block} for n, block in enumerate(items.blocks())]
+    session.execute(insert(tables.blocks), rows)
+
+
+class Neighbours:
+    """The claims that other registrations hold on some digests, complete once they were looked at under the head lock.
+
+    The first look is long and takes no lock; the second reads only what was committed since. Without the second, two
+    simultaneous writers of the same digests would miss each other.
+    """
+
+    def __init__(self, session: Session, catalog: Catalog, digests: Digests, own: int) -> None:
+        self._session, self._catalog, self._own = session, catalog, own
+        self._digests = to_bytes(digests)
+        self._position = catalog.view(session).position
+        self._pairs = [pair for pair in rows_by_digest(session, tables.claims, self._digests) if pair[1] != own]
+
+    def look_again(self) -> View:
+        """Under the head lock, and before this transaction writes a statement. Returns the view at the head."""
+        view = self._catalog.view(self._session)
+        newer = [int(id_) for id_ in view.since(self._position) if id_ != self._own]
+        if newer:
+            wanted = set(self._digests)
+            for id_, digests in digests_of(self._session, newer):
+                self._pairs += [(digest, id_) for digest in to_bytes(digests) if digest in wanted]
+        return view
+
+    def known(self) -> set[bytes]:
+        """The digests that another registration claims too."""
+        return {digest for digest, _ in self._pairs}
+
+    def overlapping(self, view: View, origin: int, model: int | None) -> list[bytes]:
+        """Sorted, those of which one says another origin or model (so: generation), or was ever disputed."""
+        ids = np.fromiter((id_ for _, id_ in self._pairs), dtype=np.int64, count=len(self._pairs))
+        rows = view.registrations[ids]
+        differs = (rows["origin"] != origin) | (rows["model"] != (model or 0)) | np.isin(ids, view.ever_disputed())
+        return sorted({self._pairs[i][0] for i in np.flatnonzero(differs)})
+
+
+def digests_of(session: Session, ids: Sequence[int]) -> Iterator[tuple[int, Digests]]:
+    """The digests of registrations, block by block: (registration, `uint8[n, 32]`)."""
+    blocks = tables.blocks.c
+    query = select(blocks.registration, blocks.digests).where(blocks.registration.in_(ids))
+    for id_, digests in session.execute(query.order_by(blocks.registration, blocks.number)):
+        yield id_, np.frombuffer(digests, dtype=np.uint8).reshape(-1, 32)
+
+
+def row_at(session: Session, position: int) -> Any:
+    """The registration at a position."""
+    row = session.execute(select(tables.registrations).filter_by(position=position)).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no registration at position {position}.")
+    return row
+
+
+def stream(database: Database, id_: int) -> Iterator[bytes]:
+    """A registration's digests in order, block by block, each in a short transaction: blocks never change."""
+    number = 0
+    while True:
+        with database.reads() as session:
+            query = select(tables.blocks.c.digests).filter_by(registration=id_, number=number)
+            block = session.scalar(query)
+        if block is None:
+            return
+        yield block
+        number += 1

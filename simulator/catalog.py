@@ -1,0 +1,138 @@
+"""Short names and references → classes, and back.
+
+A reference is `package.module:Name`, or `path/mine.py:Name` for something of a user's own. Settings are written after
+a name: `preserve:0.1`, `gmm:components=5,restarts=2`, `mine.py:MyFamily:scale=2`.
+"""
+
+import dataclasses
+import importlib
+import importlib.util
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import yaml
+from pydantic import TypeAdapter
+
+FAMILIES = {
+    "gaussian": "simulator.models.gaussian:Gaussian",
+    "gmm": "simulator.models.gmm:GMM",
+}
+CORPORA = {
+    "normal": "simulator.corpora:Normal",
+    "blobs": "simulator.corpora:Blobs",
+    "digits": "simulator.corpora:Digits",
+}
+REGIMES = {
+    "replace": "simulator.recipes:Replace",
+    "accumulate": "simulator.recipes:Accumulate",
+    "accumulate-subsample": "simulator.recipes:AccumulateSubsample",
+    "preserve": "simulator.recipes:Preserve",
+    "fresh": "simulator.recipes:Fresh",
+    "human-only": "simulator.recipes:HumanOnly",
+}
+
+_REFERENCE = re.compile(r"^(?P<name>[^:]+\.py:\w+|[\w.]+\.[\w.]+:\w+|[^:]+)(:(?P<settings>.*))?$", re.DOTALL)
+
+# Modules that were loaded from a user's file: module's name → the path as the reference wrote it.
+_files: dict[str, str] = {}
+
+
+def resolve(reference: str, directory: Path | None = None) -> Any:
+    """What `package.module:Name` or `path/mine.py:Name` names; a path is relative to `directory`.
+
+    Raises ValueError saying what is missing.
+    """
+    where, _, name = reference.rpartition(":")
+    if not where:
+        raise ValueError(f"{reference!r} is neither a known name nor package.module:Name nor path/mine.py:Name")
+    module = load_file(where, directory) if where.endswith(".py") else _import(where)
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        raise ValueError(f"{where} has no {name!r}") from None
+
+
+def load_file(path: str, directory: Path | None = None) -> ModuleType:
+    """The module in a user's own file, loaded once. The file's neighbours can be imported from it."""
+    file = ((directory or Path.cwd()) / path).resolve()
+    name = f"{file.stem}@{file.parent}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file)
+    if not file.is_file() or spec is None or spec.loader is None:
+        raise ValueError(f"there is no file {file}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up while it is being loaded
+    _files[name] = Path(path).as_posix()
+    if str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _import(module: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{module} cannot be imported: {error}") from None
+
+
+def reference(kind: type) -> str:
+    """The reference that `resolve` takes back to this class. Raises ValueError for one that nothing can find again."""
+    if kind.__module__ == "__main__" or "." in kind.__qualname__:
+        raise ValueError(f"{kind.__qualname__} must stand at the top of a module, or of a file given as mine.py:name")
+    return f"{_files.get(kind.__module__, kind.__module__)}:{kind.__name__}"
+
+
+def parse(text: str, known: Mapping[str, str], directory: Path | None = None, **defaults: object) -> Any:
+    """`preserve:0.1` → `Preserve(share=0.1)`; `defaults` fill fields that the class has and the text leaves open.
+
+    A value without a name belongs to the next field in order. Raises ValueError saying what can be written instead.
+    """
+    match = _REFERENCE.match(text)
+    if match is None:
+        raise ValueError(f"{text!r} names nothing")
+    name, settings = match["name"], match["settings"]
+    if name not in known and ":" not in name:
+        raise ValueError(f"nothing is called {name!r}; known are {', '.join(known)}, or path/mine.py:Name")
+    kind = resolve(known.get(name, name), directory)
+    fields = [field.name for field in dataclasses.fields(kind)]
+    values = {field: value for field, value in defaults.items() if field in fields}
+    for place, setting in enumerate(settings.split(",") if settings else []):
+        key, equals, value = setting.rpartition("=")
+        if not equals and place >= len(fields):
+            raise ValueError(f"{text!r} has more settings than {kind.__name__}: {', '.join(fields) or 'none'}")
+        values[key if equals else fields[place]] = yaml.safe_load(value)
+    return build(kind, values)
+
+
+def build(kind: type, settings: Mapping[str, object]) -> Any:
+    """An instance of a frozen dataclass, its settings checked against its annotations. Raises ValueError."""
+    fields = [field.name for field in dataclasses.fields(kind)]
+    if unknown := sorted(set(settings) - set(fields)):
+        raise ValueError(f"{kind.__name__} has no setting {unknown[0]!r}; it has {', '.join(fields) or 'none'}")
+    return TypeAdapter(kind).validate_python(dict(settings))
+
+
+def label(value: Any) -> str:
+    """The shortest text that `parse` reads back to this: `preserve:0.1`, `gmm:components=5`."""
+    found = reference(type(value))
+    name = next(
+        (short for known in (FAMILIES, CORPORA, REGIMES) for short, long in known.items() if long == found), found
+    )
+    settings = []
+    for place, field in enumerate(dataclasses.fields(value)):
+        setting = getattr(value, field.name)
+        if place == 0 and isinstance(setting, float):
+            settings.append(f"{setting:g}")
+        elif setting != field.default:
+            settings.append(f"{field.name}={setting}")
+    return ":".join([name, ",".join(settings)] if settings else [name])

@@ -1,0 +1,119 @@
+"""A run, frozen: everything that its results depend on. Its id is the hash of it."""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rfc8785
+
+from simulator import catalog
+from simulator.recipes import Regime
+
+if TYPE_CHECKING:  # corpora and families bring scikit-learn and torch, which a look at a configuration can do without
+    from simulator.corpora import Corpus
+    from simulator.models.base import Family
+
+
+@dataclass(frozen=True)
+class Run:
+    """One line of models, each trained on what the registry gives it of the earlier ones' output and human data."""
+
+    family: "Family"
+    """what kind of model is fitted each round"""
+    corpus: "Corpus"
+    """the human data"""
+    regime: Regime
+    """what each round trains on"""
+    n: int
+    """items that each generation makes"""
+    generations: int
+    """rounds to play"""
+    chains: int = 1
+    """independent lines that share one selection of items: an item is one draw of all of them"""
+    human: int | None = None
+    """human items registered before round 1, drawn from the corpus; n if none is given"""
+    seed: int = 0
+    """names every stream of random numbers; two regimes of one seed start from the same human items"""
+
+    def __post_init__(self) -> None:
+        for name, least in (("n", 1), ("generations", 1), ("chains", 1), ("seed", 0), ("humans", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} is {getattr(self, name)}, and must be at least {least}")
+
+    @property
+    def humans(self) -> int:
+        """How many human items are registered before round 1."""
+        return self.n if self.human is None else self.human
+
+    @property
+    def id(self) -> str:
+        """The first 16 hexadecimal digits of the SHA-256 of the configuration's RFC 8785 bytes."""
+        return hashlib.sha256(rfc8785.dumps(encode(self))).hexdigest()[:16]
+
+    @property
+    def name(self) -> str:
+        """The name of the run's folder: its regime, its seed, and enough of its id to tell it from any other."""
+        regime = "".join(c if c.isalnum() or c in ".-" else "-" for c in catalog.label(self.regime))
+        return f"{regime}-seed-{self.seed}-{self.id[:8]}"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Runs that belong together: regimes × seeds, as a rule."""
+
+    name: str
+    runs: tuple[Run, ...]
+
+    def __post_init__(self) -> None:
+        if len({run.id for run in self.runs}) < len(self.runs):
+            raise ValueError(f"the experiment {self.name!r} has the same run twice: give each a seed of its own")
+
+
+def grid(
+    name: str, family: "Family", corpus: "Corpus", regimes: Sequence[Regime], seeds: Iterable[int], **settings: Any
+) -> Experiment:
+    """Every regime under every seed; `settings` are `Run`'s further fields. Seeds vary slowest."""
+    runs = (Run(family, corpus, regime, seed=seed, **settings) for seed in seeds for regime in regimes)
+    return Experiment(name, tuple(runs))
+
+
+def encode(value: Any) -> Any:
+    """A run, or what it holds, as plain JSON; a dataclass says its `type` as a reference. Raises ValueError."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        settings = {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return settings if isinstance(value, Run) else {"type": catalog.reference(type(value)), **settings}
+    if isinstance(value, tuple | list):
+        return [encode(entry) for entry in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise ValueError(f"a setting is a number, a text, a list of them or a frozen dataclass; not {value!r}")
+
+
+def decode(config: dict[str, Any], directory: Path | None = None) -> Run:
+    """The run that `encode` wrote; references to files are relative to `directory`. Raises ValueError."""
+    return Run(**{name: _decode(value, directory) for name, value in config.items()})
+
+
+def _decode(value: Any, directory: Path | None) -> Any:
+    if isinstance(value, list):
+        return tuple(_decode(entry, directory) for entry in value)
+    if not isinstance(value, dict):
+        return value
+    settings = {name: _decode(entry, directory) for name, entry in value.items() if name != "type"}
+    return catalog.build(catalog.resolve(value["type"], directory), settings)
+
+
+def sources(config: Any, directory: Path | None = None) -> dict[str, str]:
+    """The user's own files that a configuration refers to, each with the SHA-256 of what it holds."""
+    if isinstance(config, list):
+        config = dict(enumerate(config))
+    if not isinstance(config, dict):
+        return {}
+    found = {name: digest for entry in config.values() for name, digest in sources(entry, directory).items()}
+    path = str(config.get("type", "")).rpartition(":")[0]
+    if path.endswith(".py"):
+        found[path] = hashlib.sha256(((directory or Path.cwd()) / path).read_bytes()).hexdigest()
+    return found

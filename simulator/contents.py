@@ -1,0 +1,98 @@
+"""Digest → content, and the true origin that nobody but metrics.py may read.
+
+The registry holds no content; a run keeps its own items here. Each batch of items (the human pool, a round's new human
+items, a round's output) is two files, its items `[n, C, d]` and their digests, written once and memory-mapped back.
+
+A digest hashes a header that names the run, the round, the role and the index before the item's bytes. So equal draws
+stay distinct items (65,501 words drawn from a text have 7,148 distinct contents: sets would hide the collapse), and no
+run's claims touch another's.
+"""
+
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from firsthand.digests import Digests, as_strings, digest_bytes, stack
+from simulator.files import write_array
+from simulator.models.base import Items
+
+Role = Literal["human", "model"]
+
+
+class Origin(NamedTuple):
+    """Where m items truly come from. Both arrays are `[m]`."""
+
+    human: npt.NDArray[np.bool_]
+    round: npt.NDArray[np.int64]  # the round in which each was made, or came in
+
+
+def digests_of(items: Items, run: str, round: int, role: Role) -> Digests:
+    """SHA-256 of a header and the item's float64 bytes, little-endian: `[n, C, d] → uint8[n, 32]`."""
+    rows = np.ascontiguousarray(items, dtype="<f8")
+    header = f"firsthand item v1\n{run}\n{round}\n{role}\n"
+    return stack([digest_bytes(f"{header}{index}\n".encode() + row.tobytes()) for index, row in enumerate(rows)])
+
+
+class Contents:
+    """A run's items by digest, in a folder of its own."""
+
+    def __init__(self, folder: Path, run: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._run = folder, run
+        self._batches: list[Items] = []
+        self._origins: list[tuple[Role, int]] = []
+        self._keys = np.empty(0, dtype="S32")  # every digest, sorted
+        self._places = np.empty((0, 2), dtype=np.int64)  # batch and row of each
+
+    def put(self, role: Role, round: int, items: Items) -> Digests:
+        """Keep a batch and return its digests, `uint8[n, 32]`. Putting it again, after a crash, changes nothing."""
+        digests = digests_of(items, self._run, round, role)
+        write_array(self._path(role, round, "items"), items)
+        write_array(self._path(role, round, "digests"), digests)  # last: a batch with digests is whole
+        self.load(role, round)
+        return digests
+
+    def load(self, role: Role, round: int) -> None:
+        """Map a batch that was put earlier. Raises FileNotFoundError."""
+        if (role, round) in self._origins:
+            return
+        strings = as_strings(np.load(self._path(role, round, "digests")))
+        place = np.stack([np.full(len(strings), len(self._batches)), np.arange(len(strings))], axis=1)
+        keys, places = np.concatenate([self._keys, strings]), np.concatenate([self._places, place])
+        order = np.argsort(keys, kind="stable")
+        self._keys, self._places = keys[order], places[order]
+        self._batches.append(np.load(self._path(role, round, "items"), mmap_mode="r"))
+        self._origins.append((role, round))
+
+    def items(self, digests: Digests) -> Items:
+        """The items `[m, C, d]` of digests `uint8[m, 32]`, in their order. Raises ValueError for one never put."""
+        places = self._find(digests)
+        items = np.empty((len(digests), *self._batches[0].shape[1:]))
+        for batch in np.unique(places[:, 0]):
+            rows = places[:, 0] == batch
+            items[rows] = self._batches[batch][places[rows, 1]]
+        return items
+
+    def true_origin(self, digests: Digests) -> Origin:
+        """Where items truly come from. For metrics.py alone: whoever trains learns of origins from the registry."""
+        batches = self._find(digests)[:, 0]
+        human = np.array([role == "human" for role, _ in self._origins])
+        rounds = np.array([round for _, round in self._origins])
+        return Origin(human[batches], rounds[batches])
+
+    def _find(self, digests: Digests) -> npt.NDArray[np.int64]:
+        """Batch and row of each digest, `[m, 2]`."""
+        wanted = as_strings(digests)
+        at = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
+        strange = np.flatnonzero(self._keys[at] != wanted)
+        if len(strange):
+            raise ValueError(
+                f"the registry gave {len(strange)} items that this run never made, the first of them "
+                f"sha256:{digests[strange[0]].tobytes().hex()}: does another run write to its datasets?"
+            )
+        return self._places[at]
+
+    def _path(self, role: Role, round: int, what: str) -> Path:
+        return self._folder / f"{role}-{round:04d}.{what}.npy"

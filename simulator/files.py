@@ -1,0 +1,27 @@
+"""Files that are whole or not there, whatever happens while they are written."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write under another name, wait for the disk, then rename: a reader sees the old file or the new one."""
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def write_array(path: Path, array: npt.NDArray[np.generic]) -> None:
+    """An array as `.npy`, whole or not there."""
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

@@ -1,0 +1,43 @@
+"""What a family of generative models is: `fit` to items, then `sample`.
+
+An item is one draw of all C chains, so items are float64 arrays `[n, C, d]`. A chain's model is fitted to that chain's
+values alone; the chains share nothing but which items were selected. A family is a frozen dataclass of plain values,
+for these are hashed into the run's id; a family of your own needs `fit`, and what it returns needs `sample`.
+"""
+
+from typing import Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+#: n items of C chains in d dimensions, `float64[n, C, d]`.
+Items: TypeAlias = npt.NDArray[np.float64]
+#: m points that all chains share, `float64[m, d]`.
+Points: TypeAlias = npt.NDArray[np.float64]
+#: Float64 values of any shape that the docstring gives.
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+
+class Fitted(Protocol):
+    """A model of each of C chains."""
+
+    def sample(self, n: int, rng: np.random.Generator) -> Items:
+        """Draw n items, `[n, C, d]`."""
+        ...
+
+
+@runtime_checkable
+class Density(Protocol):
+    """A fitted model whose density can be evaluated; metrics of likelihood apply to it."""
+
+    def log_density(self, points: Points) -> Floats:
+        """Natural logarithm of each chain's density at `points[m, d]`: `[m, C]`."""
+        ...
+
+
+class Family(Protocol):
+    """A kind of generative model, with its settings."""
+
+    def fit(self, items: Items, rng: np.random.Generator) -> Fitted:
+        """Fit each chain's model to `items[n, C, d]`."""
+        ...

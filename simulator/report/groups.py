@@ -1,0 +1,183 @@
+"""Runs grouped as a reader compares them: those that differ in their seed alone are one line."""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scipy import stats
+
+from simulator import recipes
+from simulator.intervals import Interval, interval, paired
+from simulator.report.charts import Line
+from simulator.results import Results
+
+#: The order of the legend, and with it the colours; other regimes follow in the order they come in.
+KNOWN = ("replace", "preserve", "accumulate", "accumulate-subsample", "fresh", "human-only")
+BASELINE = "human-only"
+POINTS = 150
+
+
+@dataclass(frozen=True)
+class Group:
+    """The runs of one regime and equal settings, one a seed."""
+
+    regime: str  # its name, without its settings
+    settings: str  # what else tells it from the other groups
+    label: str
+    note: str  # what it does, in one line
+    slot: int  # which of the colours
+    runs: tuple[Results, ...]
+
+    @property
+    def rounds(self) -> list[int]:
+        """The rounds that every run has, in order."""
+        return list(range(min(len(run.rows) for run in self.runs)))
+
+    def by_seed(self, metric: str, round_: int) -> dict[int, float]:
+        """The metric's mean over chains in a round, by seed, where it is a number."""
+        found = {run.seed: _statistics(run, metric, round_).get("mean") for run in self.runs}
+        return {seed: value for seed, value in found.items() if value is not None}
+
+    def interval(self, metric: str, round_: int) -> Interval:
+        """Mean and 95 % interval over seeds; over the chains where there is one seed of many chains."""
+        means = self.by_seed(metric, round_)
+        if len(self.runs) == 1 and means:
+            return _over_chains(_statistics(self.runs[0], metric, round_))
+        return interval(list(means.values()))
+
+    def less(self, other: "Group", metric: str, round_: int, other_round: int | None = None) -> Interval:
+        """The difference of means with its 95 % interval, paired by seed.
+
+        Where there is one seed of many chains, over the chains, unpaired (Welch 1947): rows keep no single chain, and
+        what the seed gives to both makes this interval too wide rather than too narrow.
+        """
+        theirs_at = round_ if other_round is None else other_round
+        ours, theirs = self.by_seed(metric, round_), other.by_seed(metric, theirs_at)
+        if len(self.runs) == len(other.runs) == 1 and ours and theirs:
+            return _welch(_statistics(self.runs[0], metric, round_), _statistics(other.runs[0], metric, theirs_at))
+        return paired(ours, theirs)
+
+    def line(self, metric: str) -> Line | None:
+        """The metric's curve and band; None where no round has it. Of long runs about `POINTS` rounds are drawn."""
+        every = 1 + len(self.rounds) // POINTS
+        rounds = [r for r in self.rounds if (r % every == 0 or r == self.rounds[-1]) and self.by_seed(metric, r)]
+        if not rounds:
+            return None
+        mean, low, high = zip(*(_closed(self.interval(metric, r)) for r in rounds), strict=True)
+        return Line(self.label, self.slot, rounds, mean, low, high)
+
+    def counts(self, field: str, round_: int) -> dict[str, float] | None:
+        """`mix` or `registry` of a round's row as items by what they are, averaged over the runs: `human`, `1`, …"""
+        found = [run.rows[round_][field] for run in self.runs]
+        if any(entry is None for entry in found):
+            return None
+        flat = [flatten_counts(entry) for entry in found]
+        names = dict.fromkeys(name for entry in flat for name in entry)
+        return {name: sum(entry.get(name, 0) for entry in flat) / len(flat) for name in names}
+
+
+def flatten_counts(counts: Mapping[str, Any]) -> dict[str, int]:
+    """`OriginCounts` → human, then each generation by its number, contested, unknown."""
+    generations = {str(generation): count for generation, count in counts["generations"].items()}
+    return {
+        "human": counts["human"], **generations, "contested": counts["contested"], "unknown": counts["unknown"]
+    }  # fmt: skip
+
+
+def _statistics(run: Results, metric: str, round_: int) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = run.rows[round_]["metrics"].get(metric, {})
+    return found
+
+
+def _over_chains(statistics: Mapping[str, Any]) -> Interval:
+    mean, sd, n = statistics["mean"], statistics["sd"], statistics["n"]
+    half = stats.t.ppf(0.975, n - 1) * sd / math.sqrt(n) if sd is not None and n > 1 else math.nan
+    return Interval(mean, mean - half, mean + half)
+
+
+def _welch(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Interval:
+    mean = ours["mean"] - theirs["mean"]
+    if ours["sd"] is None or theirs["sd"] is None:
+        return Interval(mean, math.nan, math.nan)
+    parts = [(s["sd"] ** 2 / s["n"], s["n"] - 1) for s in (ours, theirs)]
+    variance = sum(part for part, _ in parts)
+    if variance == 0:
+        return Interval(mean, mean, mean)
+    half = stats.t.ppf(0.975, variance**2 / sum(part**2 / rest for part, rest in parts)) * math.sqrt(variance)
+    return Interval(mean, mean - half, mean + half)
+
+
+def _closed(found: Interval) -> Interval:
+    """An interval without ends is drawn as a line without a band."""
+    return found if math.isfinite(found.low) else Interval(found.mean, found.mean, found.mean)
+
+
+def group(runs: Sequence[Results]) -> list[Group]:
+    """Group runs by everything but their seed, in the order of `KNOWN`, then of arrival."""
+    found: dict[str, list[Results]] = {}
+    for run in sorted(runs, key=lambda run: run.seed):
+        found.setdefault(json.dumps(_settings(run), sort_keys=True), []).append(run)
+    ranked = sorted(found.values(), key=lambda members: _rank(regime_name(members[0])))
+    heads = [members[0] for members in ranked]
+    slots = _slots([regime_name(head) for head in heads])
+    return [
+        Group(regime_name(head), differing, _label(head, differing), _note(head), slot, tuple(members))
+        for differing, head, slot, members in zip(_differing(heads), heads, slots, ranked, strict=True)
+    ]
+
+
+def _settings(run: Results) -> dict[str, Any]:
+    return {name: value for name, value in run.config.items() if name != "seed"}
+
+
+def regime_name(run: Results) -> str:
+    """`preserve:0.1` → `preserve`; `mine.py:HalfAndHalf:0.5` → `half-and-half`."""
+    kind: str = run.config["regime"]["type"].rpartition(":")[2]
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", kind).lower()
+
+
+def _note(run: Results) -> str:
+    """The first line of what the class says of itself; of a user's own file, nothing is imported to find it."""
+    module, _, name = run.config["regime"]["type"].rpartition(":")
+    kind = getattr(recipes, name, None) if module == recipes.__name__ else None
+    return (kind.__doc__ or "").strip().partition("\n")[0] if kind else ""
+
+
+def _rank(regime: str) -> int:
+    return KNOWN.index(regime) if regime in KNOWN else len(KNOWN)
+
+
+def _slots(regimes: Sequence[str]) -> list[int]:
+    """A known regime has its own colour on every page; a second of its kind, and any other, takes a free one."""
+    taken: list[int] = []
+    for regime in regimes:
+        own = _rank(regime)
+        free = next(slot for slot in range(len(KNOWN), len(KNOWN) + len(regimes) + 1) if slot not in taken)
+        taken.append(own if own < len(KNOWN) and own not in taken else free)
+    return taken
+
+
+def _differing(heads: Sequence[Results]) -> list[str]:
+    """Of each, the settings in which some differ, the regime apart: `n 100, family.components 5`."""
+    flat = [dict(flatten({k: v for k, v in _settings(head).items() if k != "regime"})) for head in heads]
+    names = dict.fromkeys(name for values in flat for name in values)
+    differing = [name for name in names if len({json.dumps(values.get(name)) for values in flat}) > 1]
+    return [", ".join(f"{name} {values.get(name)}" for name in differing) for values in flat]
+
+
+def _label(run: Results, differing: str) -> str:
+    own = [(name, value) for name, value in run.config["regime"].items() if name != "type"]
+    details = [f"{100 * value:g} %" if name == "share" else f"{name} {value}" for name, value in own]
+    return " ".join([regime_name(run), *details]) + (f", {differing}" if differing else "")
+
+
+def flatten(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """`{"family": {"components": 10}}` → `("family.components", 10)`."""
+    for name, inner in value.items():
+        if isinstance(inner, Mapping):
+            yield from flatten(inner, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", inner

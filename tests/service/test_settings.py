@@ -1,0 +1,101 @@
+"""Settings: each is documented, and read from the environment."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from service.database import shown
+from service.settings import Settings
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+#: What else the README may name: read by `serve`'s options, the client and the tests, not by the settings.
+ELSEWHERE = {
+    "FIRSTHAND_HOST", "FIRSTHAND_PORT", "FIRSTHAND_URL", "FIRSTHAND_API_KEY", "FIRSTHAND_CONFIG_DIR",
+    "FIRSTHAND_SPOOL_DIR", "FIRSTHAND_TEST_POSTGRES_URL",
+}  # fmt: skip
+
+VARIABLES = {f"FIRSTHAND_{name.upper()}": field for name, field in Settings.model_fields.items()}
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_every_setting_says_what_it_is_for(variable: str) -> None:
+    description = VARIABLES[variable].description
+    assert description
+    assert description.endswith(".")
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_every_setting_stands_in_the_readme_with_its_default(variable: str) -> None:
+    rows = [line for line in README.splitlines() if line.startswith(f"| `{variable}` |")]
+    assert len(rows) == 1, f"README.md needs one line of a table: | `{variable}` | what it is for | its default |"
+    default = VARIABLES[variable].default
+    shown = {None: "none", True: "`true`", False: "`false`"}.get(default, f"`{default}`")
+    if variable.endswith("_BYTES"):
+        shown = f"{default // 2**20} MiB"
+    assert rows[0].endswith(f" {shown} |")
+
+
+def test_the_readme_names_no_variable_that_nobody_reads() -> None:
+    assert set(re.findall(r"FIRSTHAND_[A-Z_]+", README)) <= VARIABLES.keys() | ELSEWHERE
+
+
+def test_without_any_the_database_is_a_file_in_a_folder_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = Settings()
+    assert settings.embedded
+    assert settings.url == f"sqlite:///{tmp_path}/firsthand-data/firsthand.sqlite"
+
+
+def test_the_folder_of_the_database_is_one_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRSTHAND_DATA_DIR", str(tmp_path / "x"))
+    assert Settings().url == f"sqlite:///{tmp_path}/x/firsthand.sqlite"
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_every_way_to_write_a_postgresql_address_is_taken(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRSTHAND_DATABASE_URL", f"{scheme}://me:secret@host:5433/there?sslmode=require")
+    settings = Settings()
+    assert not settings.embedded
+    assert settings.url == "postgresql+psycopg://me:secret@host:5433/there?sslmode=require"
+
+
+@pytest.mark.parametrize("address", ["mysql://me:secret@host/there", "sqlite:///secret", "secret"])
+def test_another_database_is_refused_without_repeating_its_password(address: str) -> None:
+    with pytest.raises(ValidationError, match="begins with postgresql://") as refused:
+        Settings(database_url=address)
+    assert "secret" not in str(refused.value)
+
+
+def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a compose file leaves it, where nothing stands behind the equals sign."""
+    for variable in VARIABLES:
+        monkeypatch.setenv(variable, "")
+    assert Settings() == Settings.model_construct()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("BULK_SLOTS", "0"), ("THREADS", "-1"), ("MAX_BULK_BYTES", "64 MiB"), ("PUBLIC_READ", "x"), ("LOG_FORMAT", "xml")],
+)
+def test_a_value_that_makes_no_sense_is_refused(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"FIRSTHAND_{variable}", value)
+    with pytest.raises(ValidationError, match=variable.lower()):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("postgresql://me:secret@host/there", "postgresql://me:…@host/there"),
+        ("postgresql://me:secr@et@host/there", "postgresql://me:…@host/there"),
+        ("postgresql://:secret@host/there", "postgresql://:…@host/there"),
+        ("postgresql://host/there?password=secret&x=y", "postgresql://host/there?password=…&x=y"),
+        ("postgresql://me@host:5432/there", "postgresql://me@host:5432/there"),
+        ("sqlite:////data/firsthand.sqlite", "sqlite:////data/firsthand.sqlite"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(address: str, public: str) -> None:
+    assert shown(address) == public

@@ -1,0 +1,236 @@
+"""`firsthand simulate` as a user types it: real worker processes, a real registry."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+import simulator
+from simulator import demo, options, results
+from simulator.cli import app
+
+MINE = """
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.config import grid
+from simulator.corpora import Normal
+from simulator.recipes import Regime, human, last_generation
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    '''Draws from the very items it was given.'''
+
+    noise: float = 0.0
+
+    def fit(self, items, rng):
+        return Drawn(items, self.noise)
+
+
+@dataclass
+class Drawn:
+    items: np.ndarray
+    noise: float
+
+    def sample(self, n, rng):
+        drawn = self.items[rng.integers(len(self.items), size=n)]
+        return drawn + self.noise * rng.standard_normal(drawn.shape)
+
+
+@dataclass(frozen=True)
+class EveryOther(Regime):
+    '''Human data in odd rounds, the last generation in even ones.'''
+
+    def parts(self, history):
+        part = human if history.round % 2 else last_generation
+        return [part(history, history.n)]
+
+
+def experiment():
+    return grid("own", Bootstrap(0.1), Normal(30), [EveryOther()], range(2), n=30, generations=4)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, registry: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the user stands, with a registry and its key in the environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FIRSTHAND_API_KEY", registry.api_key)
+    return tmp_path
+
+
+def simulate(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+def test_the_list_names_every_family_corpus_and_regime_with_its_settings() -> None:
+    listed = json.loads(simulate("list", "--json").stdout)
+    names = {(entry["kind"], entry["name"]) for entry in listed}
+    assert {("family", "gmm"), ("data", "digits"), ("regime", "accumulate-subsample")} <= names
+    assert all(entry["help"] for entry in listed)
+    assert next(entry["settings"] for entry in listed if entry["name"] == "preserve") == ["share=0.1"]
+    assert "preserve" in simulate("list").stdout
+
+
+@pytest.mark.parametrize("command", ["run", "resume", "report", "demo"])
+def test_help_teaches_by_example(command: str) -> None:
+    assert f"firsthand simulate {command}" in simulate(command, "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "--regime", "replaec"], "known are replace"),
+        (["run", "--regime", "preserve:1.5"], "between 0 and 1"),
+        (["run", "--seeds", "0"], "seeds: 0 would play nothing"),
+        (["run", "--seeds", "-3"], "seeds: -3 would play nothing"),
+        (["run", "--seeds", "1,-3"], "seed is -3, and must be at least 0"),
+        (["run", "absent.yaml"], "absent.yaml cannot be read"),
+        (["run", "absent.py:experiment"], "there is no file"),
+        (["run", "--data", "digits", "--n", "5000"], "1397 human items, and the run wants 5000"),
+        (["resume", "nowhere"], "holds no run"),
+        (["report", "nowhere"], "holds no run"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+@pytest.mark.usefixtures("folder")
+def test_a_mistake_is_explained_in_a_line_and_the_status_is_1(arguments: list[str], words: str, registry: Any) -> None:
+    result = simulate(*arguments, *(["--registry", registry.url] if arguments[0] == "run" else []))
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("seeds", ["1,x", "many", ",", "1,,2", "1.5"])
+@pytest.mark.usefixtures("folder")
+def test_seeds_that_are_none_are_a_usage_error(seeds: str) -> None:
+    result = simulate("run", "--seeds", seeds)
+    assert result.exit_code == 2
+    assert "are no seeds; say how many (5), or which (3,7,11)" in " ".join(result.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("command", ["run", "resume", "report", "list", "demo"])
+def test_every_command_speaks_json(command: str) -> None:
+    assert "--json" in simulate(command, "--help").stdout
+
+
+def test_options_play_every_regime_under_every_seed_and_print_a_table(folder: Path, registry: Any) -> None:
+    options = ["--regime", "replace", "--regime", "human-only", "--seeds", "2", "--n", "20", "--generations", "2"]
+    shared = ["--registry", registry.url, "--workers", "2"]
+    first = simulate("run", *options, *shared, "--out", "out", "--json")
+    assert first.exit_code == 0, first.output
+    said = json.loads(first.stdout)
+    assert sorted((run["regime"], run["seed"]) for run in said["runs"]) == [
+        (regime, seed) for regime in ("human-only", "replace") for seed in (0, 1)
+    ]
+    variance = [cell for cell in said["table"] if cell["metric"] == "variance" and cell["round"] == 2]
+    assert all(cell["low"] < cell["mean"] < cell["high"] and cell["seeds"] == 2 for cell in variance)
+
+    again = simulate("resume", "out", *shared[2:])
+    assert again.exit_code == 0, again.output
+    assert "human-only" in again.stdout
+    assert "2 seeds" in again.stdout
+    assert "finished before" in again.stderr
+    assert not list(folder.glob("out/registry"))
+
+    reported = json.loads(simulate("report", "out", "--out", "page.html", "--json").stdout)
+    assert reported == {"runs": sorted(run["folder"] for run in said["runs"]), "report": "page.html"}
+    assert (folder / "page.html").exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_users_own_family_and_regime_run_from_the_users_own_file(registry: Any) -> None:
+    Path("mine.py").write_text(MINE)
+    result = simulate("run", "mine.py:experiment", "--registry", registry.url, "--workers", "1", "--json")
+    assert result.exit_code == 0, result.output
+    played = [results.read(Path(run["folder"])) for run in json.loads(result.stdout)["runs"]]
+    assert [run.regime for run in played] == ["mine.py:EveryOther"] * 2
+    for run in played:
+        assert [row["generation"] for row in run.rows] == [0, 1, 2, 1, 2]
+        assert [row["mix"]["human"] for row in run.rows[1:]] == [30, 0, 30, 0]
+        assert list(run.header["sources"]) == ["mine.py"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_one_run_that_fails_is_named_and_the_others_are_played(registry: Any) -> None:
+    text = MINE.replace("rng.integers(len(self.items)", "rng.integers(0 if self.noise < 0 else len(self.items)")
+    more = "\n\n".join(f"{name} = experiment().runs[0]" for name in ("good",))
+    Path("mine.py").write_text(f"{text}\n\n{more}\nimport dataclasses\n"
+        "both = [good, dataclasses.replace(good, family=Bootstrap(-1.0))]\n")  # fmt: skip
+    result = simulate("run", "mine.py:both", "--registry", registry.url, "--workers", "1")
+    assert result.exit_code == 1
+    assert result.stderr.count("failed:") == 1
+    (details,) = Path("runs/both").glob("*/error.txt")
+    assert "mine.py" in details.read_text()
+    assert "simulate resume" in result.stderr
+    assert len([run for run in Path("runs/both").iterdir() if results.read(run).finished]) == 1
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_registry_that_cannot_be_reached_is_said_so() -> None:
+    result = simulate("run", "--n", "5", "--registry", "http://127.0.0.1:9", "--workers", "1")
+    assert result.exit_code == 1
+    assert "No registry answers at http://127.0.0.1:9" in result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("folder")
+def test_the_smallest_demo_prints_a_table_and_writes_a_report() -> None:
+    result = simulate("demo", "--smallest")
+    assert result.exit_code == 0, result.output
+    for word in ("replace", "preserve:0.1", "accumulate", "human-only", "held_out_nll", "recall"):
+        assert word in result.stdout
+    assert Path("demo/report.html").read_text().startswith("<!doctype html>")
+    assert len(list(Path("demo").glob("*/results.jsonl"))) == 8
+
+    told = json.loads(simulate("demo", "--smallest", "--json").stdout)
+    assert told["report"] == "demo/report.html"
+    assert {cell["metric"] for cell in told["table"]} == set(demo.METRICS)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX")
+def test_ctrl_c_stops_everything_at_once_and_says_how_to_go_on(tmp_path: Path) -> None:
+    command = ["run", "--family", "gmm", "--data", "digits", "--generations", "500", "--out", "out"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "firsthand", "simulate", *command],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    _wait_for(lambda: any(tmp_path.glob("out/*/state.json")))
+    os.killpg(running.pid, signal.SIGINT)
+    _, errors = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert "firsthand simulate resume" in errors
+    assert "Traceback" not in errors
+
+
+def _wait_for(condition: Any, seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_experiments_in_the_readme_are_what_they_say() -> None:
+    readme = (Path(simulator.__file__).parent / "README.md").read_text()
+    (yaml,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    (python,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    Path("digits.yaml").write_text(yaml)
+    Path("mine.py").write_text(python)
+    assert len(options.read("digits.yaml", {}).runs) == 30
+    assert len(options.read("mine.py:experiment", {}).runs) == 5

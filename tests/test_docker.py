@@ -1,0 +1,163 @@
+"""The image of the service, without a Docker engine: what it copies is there, and what it runs works.
+
+The Dockerfile's own instructions are carried out in a folder and a clean virtual environment; what is left out is the
+system: the base image, the user, the volume.
+"""
+
+import fnmatch
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+class Instruction(NamedTuple):
+    """A line of the Dockerfile, continued lines joined."""
+
+    name: str
+    rest: str
+
+    @property
+    def words(self) -> list[str]:
+        """The words of the JSON form, else those between spaces."""
+        found: list[str] = json.loads(self.rest) if self.rest.startswith("[") else self.rest.split()
+        return found
+
+
+def dockerfile() -> list[Instruction]:
+    lines = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if not line.startswith("#")]
+    joined = "\n".join(lines).replace("\\\n", " ")
+    return [Instruction(*re.sub(r"\s+", " ", line).split(" ", 1)) for line in joined.splitlines() if line]
+
+
+def instructions(name: str) -> list[Instruction]:
+    return [instruction for instruction in dockerfile() if instruction.name == name]
+
+
+def only(name: str) -> Instruction:
+    (found,) = instructions(name)
+    return found
+
+
+def ignored(path: str) -> bool:
+    """Whether `.dockerignore` keeps a file out; the last pattern that matches it, or a folder it is in, decides."""
+    verdict = False
+    for line in (ROOT / ".dockerignore").read_text().splitlines():
+        pattern = line.removeprefix("!").removeprefix("**/")
+        parts = Path(path).parts
+        tops = parts if "**/" in line else ["/".join(parts[: n + 1]) for n in range(len(parts))]
+        if line and not line.startswith("#") and any(fnmatch.fnmatch(top, pattern) for top in tops):
+            verdict = not line.startswith("!")
+    return verdict
+
+
+def copied() -> Iterator[tuple[Path, str]]:
+    """Every file that the image gets, and where under its working directory."""
+    for instruction in instructions("COPY"):
+        *sources, target = instruction.words
+        for source in sources:
+            root = ROOT / source
+            assert root.exists(), f"the Dockerfile copies {source}, and there is none"
+            files = [root] if root.is_file() else [path for path in sorted(root.rglob("*")) if path.is_file()]
+            for file in files:
+                if not ignored(file.relative_to(ROOT).as_posix()):
+                    inner = Path(source).name if root.is_file() else file.relative_to(root)
+                    yield file, str(Path(target) / inner)
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The image's working directory, and beside it a clean virtual environment in which its `pip install` was run."""
+    folder = tmp_path_factory.mktemp("image")
+    for file, target in copied():
+        (folder / "app" / target).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, folder / "app" / target)
+    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
+    for command in [run.rest for run in instructions("RUN") if run.rest.startswith("pip ")]:
+        # the tests may keep what they downloaded, a layer of an image should not
+        kept = command.replace("--no-cache-dir ", "")
+        done = subprocess.run(
+            kept, shell=True, cwd=folder / "app", env=environment(folder), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def environment(image: Path, **settings: str) -> dict[str, str]:
+    """The image's `ENV`, with its `/data` here and the environment's commands before this machine's."""
+    own = dict(word.split("=", 1) for instruction in instructions("ENV") for word in instruction.words)
+    own = {name: value.replace("/data", str(image / "data")) for name, value in own.items()}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("FIRSTHAND_", "PYTHON"))}
+    return inherited | own | {"PATH": f"{image / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"} | settings
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def test_the_image_holds_the_service_and_nothing_that_it_does_not_need() -> None:
+    held = {target for _, target in copied()}
+    assert {"pyproject.toml", "constraints.txt", "service/app.py", "firsthand/client.py", "migrations/env.py"} <= held
+    assert any(target.startswith("migrations/versions/2") for target in held)
+    assert not [target for target in held if "__pycache__" in target or target.startswith(("simulator", "tests", "."))]
+
+
+def test_the_image_is_slim_and_runs_as_a_user_of_its_own() -> None:
+    assert only("FROM").rest == "python:3.11-slim"
+    user = only("USER").rest
+    assert user != "root"
+    assert any(f"--create-home {user}" in run.rest for run in instructions("RUN"))
+    names = [instruction.name for instruction in dockerfile()]
+    assert names.index("USER") < names.index("CMD")
+
+
+@pytest.mark.slow
+def test_its_commands_serve_a_registry_in_a_clean_environment_without_torch(image: Path) -> None:
+    port = str(free_port())
+    settings = environment(image, FIRSTHAND_PORT=port, FIRSTHAND_MIGRATE_ON_START="true")
+    absent = subprocess.run(["python", "-c", "import torch"], env=settings, capture_output=True, text=True, check=False)
+    assert "No module named 'torch'" in absent.stderr
+
+    health = only("HEALTHCHECK").rest.partition("CMD ")[2]
+    with (image / "log").open("w") as log:
+        server = subprocess.Popen(
+            [*only("ENTRYPOINT").words, *only("CMD").words], cwd=image / "app", env=settings, stdout=log, stderr=log
+        )
+    try:
+        deadline, status = time.monotonic() + 60, 1
+        while status and time.monotonic() < deadline and server.poll() is None:
+            status = subprocess.run(json.loads(health), env=settings, capture_output=True, check=False).returncode
+        assert status == 0, (image / "log").read_text()
+        listed = subprocess.run(
+            ["firsthand", "organization", "list", "--json"], env=settings, capture_output=True, text=True, check=False
+        )
+        assert '"local"' in listed.stdout, listed.stderr
+    finally:
+        server.terminate()
+        server.wait(30)
+    ended = subprocess.run(json.loads(health), env=settings, capture_output=True, check=False)
+    assert ended.returncode != 0, "the health check must fail when nobody answers"
+    assert (image / "data" / "firsthand.sqlite").is_file()
+
+
+@pytest.mark.slow
+def test_what_the_image_leaves_out_says_so_and_where_it_is(image: Path) -> None:
+    done = subprocess.run(
+        ["firsthand", "simulate", "demo"], env=environment(image), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "simulate" in done.stderr
+    assert "Traceback" not in done.stderr
