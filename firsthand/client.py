@@ -8,6 +8,7 @@ Answers are the messages of `firsthand.schemas`; many verdicts and many digests 
 `firsthand.errors.Unreachable` when nobody answers and a `ProblemError` when the registry refuses.
 """
 
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,7 @@ import numpy as np
 
 from firsthand import credentials, lookups, registering
 from firsthand.digests import SIZE, Digests, Profile, stack, to_bytes, to_text
-from firsthand.errors import Forbidden, NotUnderstood, SnapshotError, Withdrawn
+from firsthand.errors import CredentialsError, Forbidden, NotUnderstood, SnapshotError, Withdrawn
 from firsthand.items import Digest, Digested, Item, Items, both_profiles
 from firsthand.lookups import Lookup
 from firsthand.names import parse_dataset, parse_model
@@ -72,7 +73,8 @@ class Client:
 
     `url` and `api_key` default to FIRSTHAND_URL and FIRSTHAND_API_KEY, then to what `firsthand login` stored, then to
     http://127.0.0.1:8734 without a key. Connection errors and 502, 503, 504 are retried `retries` times with growing
-    pauses; `timeout` is in seconds, for each connecting, sending and receiving. Threads may share a client.
+    pauses; `timeout` is in seconds, for each connecting, sending and receiving, and defaults to FIRSTHAND_TIMEOUT, then
+    to a minute. Threads may share a client.
     """
 
     def __init__(
@@ -80,12 +82,13 @@ class Client:
         url: str | None = None,
         api_key: str | None = None,
         *,
-        timeout: float = 60.0,
+        timeout: float | None = None,
         retries: int = 5,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
         self.url, key = credentials.resolve(url, api_key)
-        self._wire = Transport(self.url, key, timeout=timeout, retries=retries, transport=transport)
+        seconds = _timeout() if timeout is None else timeout
+        self._wire = Transport(self.url, key, timeout=seconds, retries=retries, transport=transport)
 
     def close(self) -> None:
         """Give back the connections. A `with` block does so by itself."""
@@ -149,7 +152,7 @@ class Client:
 
     def revoke_key(self, id: str) -> Revocation:
         """From its position on, the key opens nothing."""
-        return self._wire.ask(Revocation, "DELETE", f"/v1/keys/{id}")
+        return self._wire.ask(Revocation, "DELETE", f"/v1/keys/{id}", idempotency_key=_once())
 
     # Datasets and models
 
@@ -209,8 +212,8 @@ class Client:
         Contents are hashed here under the dataset's profile (asked of the registry unless given) and never leave the
         machine. Each `batch` of items is one registration, and `progress` is told its length when it stands. Running
         the same register again adds nothing, so one that broke off is just run again. Where a registration of the
-        first time was withdrawn since, that raises Withdrawn; an `occasion` registers anew. `sizes` (tokens, say;
-        "bytes" measures contents as they are read) and `confidences` (0 to 255) have one entry an item.
+        first time, or items of it, were withdrawn since, that raises Withdrawn; an `occasion` registers anew. `sizes`
+        (tokens, say; "bytes" measures contents as they are read) and `confidences` (0 to 255) have one entry an item.
         """
         statement = NewRegistration(
             origin=origin, model=model, evidence=evidence, collected_at=collected_at, generation=generation
@@ -251,16 +254,20 @@ class Client:
         """An answer that stands. Raises Withdrawn.
 
         What was registered after `head` is new, since positions only grow; only an answer from before it was stored
-        with an earlier call, says what stood then, and needs to be asked for again.
+        with an earlier call, says what stood then, and needs to be asked for again. Nothing of it is new now.
         """
-        if answer.id <= head and (withdrawal := self.registration(answer.id).withdrawn) is not None:
-            raise Withdrawn(answer.id, withdrawal)
-        return answer
+        if answer.id > head:
+            return answer
+        now = self.registration(answer.id)
+        if now.withdrawn is not None or now.withdrawn_items:
+            raise Withdrawn(answer.id, now.withdrawn, now.withdrawn_items)
+        return answer.model_copy(update={"new": 0, "known": answer.items})
 
     def register_batch(self, statements: Sequence[NewStatement], occasion: str = "") -> list[Outcome]:
         """Register many small statements at once; each has its own answer, in order, also where it is refused.
 
-        Up to 10,000 are one request and one transaction. The same statements again add nothing, as with `register`.
+        Up to 10,000 are one request and one transaction. The same statements again add nothing and are answered as
+        they were; whether one was taken back since, `registration(id)` says.
         """
         answers: list[Outcome] = []
         for start in range(0, len(statements), MAX_BATCH):
@@ -380,6 +387,15 @@ class Client:
         return pulling.pull(
             lambda path: self._wire.send("GET", f"/v1/snapshots/{newest}{path}"), Path(folder), progress
         )
+
+
+def _timeout() -> float:
+    """FIRSTHAND_TIMEOUT, or a minute."""
+    given = os.environ.get("FIRSTHAND_TIMEOUT") or "60"
+    try:
+        return float(given)
+    except ValueError:
+        raise CredentialsError(f"FIRSTHAND_TIMEOUT is {given!r}, and seconds are wanted") from None
 
 
 def _once() -> str:

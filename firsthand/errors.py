@@ -4,7 +4,7 @@ FirsthandError
 ├── Unreachable          nobody answered at the address
 ├── NotUnderstood        somebody answered who does not speak as a registry
 ├── ContentError         an item of the caller's own cannot be read or hashed
-├── CredentialsError     the stored credentials cannot be read
+├── CredentialsError     what is stored or set to reach a registry with cannot be used
 ├── Withdrawn            these items were registered by the same words before, and taken back since
 ├── SnapshotError        the files of a snapshot are not as they were written
 └── ProblemError         the registry refused, and says why (RFC 9457)
@@ -41,17 +41,21 @@ class ContentError(FirsthandError, ValueError):
 
 
 class CredentialsError(FirsthandError):
-    """The stored credentials cannot be read."""
+    """What is stored, or set in the environment, to reach a registry with cannot be used."""
 
 
 class Withdrawn(FirsthandError):
-    """A registration that is answered again, and that was withdrawn since: nothing stands by it."""
+    """A registration that is answered again, and that was withdrawn since, whole or some of its items."""
 
-    def __init__(self, registration: int, withdrawal: int) -> None:
-        self.registration, self.withdrawal = registration, withdrawal
+    def __init__(self, registration: int, withdrawal: int | None, items: int) -> None:
+        self.registration, self.withdrawal, self.items = registration, withdrawal, items
+        gone = (
+            f"{items:,} of them were withdrawn since, so those do not stand."
+            if withdrawal is None
+            else f"withdrawn (at position {withdrawal}), so nothing stands."
+        )
         super().__init__(
-            f"These items were registered by the same words before (registration {registration}) and withdrawn "
-            f"(at position {withdrawal}), so nothing stands.\n"
+            f"These items were registered by the same words before (registration {registration}) and {gone}\n"
             "To register them anew, add --again; in Python, say an `occasion` that was not said before."
         )
 

@@ -53,7 +53,10 @@ def load(path: Path) -> Recipe:
 
 def explain(error: ValidationError) -> str:
     """A validation error in a line for each thing that is wrong: where, and what."""
-    return "\n".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}".removeprefix(": ") for e in error.errors())
+    return "\n".join(
+        f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+        for e in error.errors()
+    )
 
 
 def _moments(fields: Mapping[str, Any]) -> dict[str, Any]:

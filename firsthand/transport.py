@@ -11,7 +11,7 @@ import httpx2
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from firsthand.errors import NotUnderstood, Unreachable, from_problem
+from firsthand.errors import CredentialsError, NotUnderstood, Unreachable, from_problem
 from firsthand.schemas.base import Page
 from firsthand.schemas.problems import MEDIA_TYPE, Problem
 
@@ -42,8 +42,9 @@ class Backoff:
 class Transport:
     """Requests to one registry.
 
-    Everything may be retried: reads by nature, PUT and DELETE because they are idempotent, POSTs that write because
-    each carries an Idempotency-Key, which stays the same over its retries.
+    Everything may be retried: reads by nature, PUT because it is idempotent, what else writes because it carries an
+    Idempotency-Key, which stays the same over its retries. Who was heard and is only slow is not asked the same again,
+    for it would then do the work twice at once; a write waits there for the first one of its key.
     """
 
     def __init__(
@@ -57,9 +58,11 @@ class Transport:
         backoff: Backoff | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        if urlsplit(url).scheme not in ("http", "https"):
+        if _scheme(url) not in ("http", "https"):
             raise Unreachable(f"{url!r} is not a registry's address: it begins with http:// or https://")
-        self.url = url
+        if api_key and not (api_key.isascii() and api_key.isprintable()):
+            raise CredentialsError("The key has characters that no key has; copy it again, or `firsthand login URL`.")
+        self.url, self._timeout = url, timeout
         self._retries, self._backoff, self._sleep = retries, backoff or Backoff(), sleep
         self._http = httpx2.Client(
             base_url=url,
@@ -131,6 +134,11 @@ class Transport:
             last = attempt == self._retries
             try:
                 response = self._http.send(request, stream=stream)
+            except httpx2.ReadTimeout as error:
+                if last or "Idempotency-Key" not in request.headers:
+                    raise Unreachable(self._slow(request)) from error
+                self._sleep(self._backoff.seconds(attempt))
+                continue
             except httpx2.TransportError as error:
                 if last:
                     raise Unreachable(self._nobody(error)) from error
@@ -148,6 +156,12 @@ class Transport:
         return (
             f"No registry answers at {self.url} ({error or type(error).__name__}).\n"
             "Start one with `firsthand serve`, or name yours with FIRSTHAND_URL or `firsthand login URL`."
+        )
+
+    def _slow(self, request: httpx2.Request) -> str:
+        return (
+            f"{self.url} did not answer {request.method} {request.url.path} within {self._timeout:g} s.\n"
+            "Give it longer with FIRSTHAND_TIMEOUT=SECONDS; in Python, Client(timeout=SECONDS)."
         )
 
     def _refusal(self, response: httpx2.Response) -> Exception:
@@ -169,6 +183,14 @@ class Transport:
                 f"{self.url} gave an answer that this version does not understand. "
                 f"Is it the address of a registry, and are both up to date? {error}"
             ) from None
+
+
+def _scheme(url: str) -> str:
+    """The scheme of an address that can be one; empty for any other."""
+    try:
+        return httpx2.URL(url).scheme if urlsplit(url).hostname else ""
+    except (ValueError, httpx2.InvalidURL):
+        return ""
 
 
 def _present(params: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ none), then a policy, a function of tallies, gives the verdict. Everything works
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil, floor
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -119,7 +120,10 @@ def join(answers: list[Verdicts], policy: PolicyName = "strict") -> Verdicts:
 
 @dataclass(frozen=True)
 class Share:
-    """The share of items made by models: an interval wherever anything is unknown or contested."""
+    """The share of items made by models: an interval wherever anything is unknown or contested.
+
+    In words an interval is rounded outwards: one unknown item of a hundred thousand is not nothing.
+    """
 
     low: float
     high: float
@@ -127,7 +131,10 @@ class Share:
     def __str__(self) -> str:
         if (self.low, self.high) == (0.0, 1.0):
             return "0–100 %"
-        return f"{100 * self.low:.1f}–{100 * self.high:.1f} %"
+        if self.low == self.high:
+            return f"{100 * self.low:.1f}–{100 * self.high:.1f} %"
+        low, high = floor(round(1000 * self.low, 6)), ceil(round(1000 * self.high, 6))
+        return f"{low / 10:.1f}–{high / 10:.1f} %"
 
 
 def synthetic_share(counts: dict[Verdict, int], unknown: Literal["model", "human", "ignore"] = "model") -> Share:

@@ -14,10 +14,10 @@ from typing import Annotated
 import typer
 import uvicorn
 from alembic.util import CommandError
+from fastapi import FastAPI
 from rich.console import Console
 from rich.markup import escape
-from sqlalchemy.exc import OperationalError
-from starlette.types import ASGIApp
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from firsthand import credentials
 from service import logs
@@ -61,8 +61,8 @@ def run(
     logs.set_up(settings.log_format)
     with _listen(host, port) as listener:
         url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-        app, first = _prepared(settings, url)
-        _say(url, settings, first, json_)
+        app, first = _prepared(settings)
+        _say(url, settings, first, bootstrap.hand_over(app.state.database, settings.data_dir, url), json_)
         if with_parent:
             threading.Thread(target=_end_with_parent, daemon=True).start()
         # after the first Ctrl-C, answers under way are finished
@@ -70,7 +70,7 @@ def run(
         server.run(sockets=[listener])
 
 
-def _prepared(settings: Settings, url: str) -> tuple[ASGIApp, bootstrap.FirstKey | None]:
+def _prepared(settings: Settings) -> tuple[FastAPI, bootstrap.FirstKey | None]:
     """The application on a database that is migrated, and the first key where there was none."""
     with _problems_in_words(settings):
         if settings.migrate_on_start or (settings.embedded and migrations.current(settings) is None):
@@ -78,7 +78,7 @@ def _prepared(settings: Settings, url: str) -> tuple[ASGIApp, bootstrap.FirstKey
         app = create_app(settings)
         # not only where it migrated: a start that was killed in between has left a registry that nobody can enter
         prepares = settings.embedded or settings.migrate_on_start
-        return app, bootstrap.first_key(app.state.database, url) if prepares else None
+        return app, bootstrap.first_key(app.state.database, settings.data_dir) if prepares else None
 
 
 @migrate.command()
@@ -92,7 +92,7 @@ def upgrade(data_dir: DataDir = None, json_: Json = False) -> None:
     with _problems_in_words(settings):
         before, after = migrations.upgrade(settings)
         database = Database(settings)
-        first = bootstrap.first_key(database, None)
+        first = bootstrap.first_key(database, settings.data_dir if settings.embedded else None)
         database.close()
     if json_:
         said = {"database": shown(settings.url), "before": before, "after": after, "api_key": first and first.api_key}
@@ -119,6 +119,8 @@ def _problems_in_words(settings: Settings) -> Iterator[None]:
         said = f"The database {shown(settings.url)} cannot be migrated by this version, perhaps an older one: {error}"
     except OperationalError as error:
         said = f"The database {shown(settings.url)} does not answer: {error.orig}"
+    except DatabaseError as error:
+        said = f"The database {shown(settings.url)} cannot be read: {error.orig}"
     else:
         return
     _err.print(f"[red]{escape(said)}[/red]")
@@ -143,15 +145,21 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _say(url: str, settings: Settings, first: bootstrap.FirstKey | None, json_: bool) -> None:
+def _say(url: str, settings: Settings, first: bootstrap.FirstKey | None, handed_over: bool, json_: bool) -> None:
     """What was done, and how to go on: three lines, or one of JSON."""
     if json_:
         _print_json({"url": url, "organization": first and first.organization, "credentials": str(credentials.path())})
         return
     _out.print(f"Firsthand serves {shown(settings.url)} at {url} (its calls: {url}/docs)")
-    if first:
+    if not handed_over:
         _out.print(
-            f"It is new: the organization {first.organization} has a key, stored for the command line in {first.path}"
+            f"The command line has another registry's key for this address, and keeps it; this one's is in its data "
+            f"folder:  firsthand login {url} < {settings.data_dir / bootstrap.FILE}"
+        )
+    elif first:
+        _out.print(
+            f"It is new: the organization {first.organization} has a key, stored for the command line in "
+            f"{credentials.path()}"
         )
     _out.print("Go on in another terminal:  firsthand dataset create local/texts  ·  end with Ctrl-C")
 

@@ -5,9 +5,16 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 #: All are spoken by the one driver that is installed.
 _SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
+
+
+def _by_psycopg(address: str) -> str:
+    """A PostgreSQL address for the one driver that is installed."""
+    return "postgresql+psycopg://" + address.partition("://")[2]
 
 
 class Settings(BaseSettings):
@@ -37,6 +44,10 @@ class Settings(BaseSettings):
     def _postgresql(cls, address: str | None) -> str | None:
         if address is not None and not address.startswith(_SCHEMES):
             raise ValueError("a PostgreSQL address begins with postgresql://; for SQLite set FIRSTHAND_DATA_DIR alone")
+        try:
+            make_url(_by_psycopg(address or ""))
+        except (ValueError, ArgumentError) as error:
+            raise ValueError(f"this is no address of a database: {error}") from None
         return address
 
     @cached_property
@@ -44,7 +55,7 @@ class Settings(BaseSettings):
         """The database's address as SQLAlchemy takes it."""
         if self.database_url is None:
             return f"sqlite:///{self.data_dir.resolve() / 'firsthand.sqlite'}"
-        return "postgresql+psycopg://" + self.database_url.partition("://")[2]
+        return _by_psycopg(self.database_url)
 
     @property
     def snapshots(self) -> Path:

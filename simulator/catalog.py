@@ -9,7 +9,9 @@ import importlib
 import importlib.util
 import re
 import sys
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -71,11 +73,23 @@ def load_file(path: str, directory: Path | None = None) -> ModuleType:
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))
     try:
-        spec.loader.exec_module(module)
+        with told_of(file):
+            spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
         raise
     return module
+
+
+@contextmanager
+def told_of(file: Path) -> Iterator[None]:
+    """Whatever a user's own file raises, as a ValueError that names the file and the line."""
+    try:
+        yield
+    except Exception as error:
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file.resolve())]
+        where = f", line {lines[-1]}" if lines else ""
+        raise ValueError(f"{file}{where}: {type(error).__name__}: {error}") from error
 
 
 def _import(module: str) -> ModuleType:

@@ -94,7 +94,10 @@ def encode(value: Any) -> Any:
 
 def decode(config: dict[str, Any], directory: Path | None = None) -> Run:
     """The run that `encode` wrote; references to files are relative to `directory`. Raises ValueError."""
-    return Run(**{name: _decode(value, directory) for name, value in config.items()})
+    try:
+        return Run(**{name: _decode(value, directory) for name, value in config.items()})
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"this is not the configuration of a run: {error}") from None
 
 
 def _decode(value: Any, directory: Path | None) -> Any:

@@ -8,6 +8,8 @@ from simulator.options import Options
 #: What the table in the terminal shows, the primary one first; the report has every metric.
 METRICS = ("held_out_nll", "recall", "variance", "classes")
 
+REGIMES = ("replace", "preserve:0.1", "accumulate", "human-only")
+
 
 class Size(NamedTuple):
     """How much of the demo to play."""
@@ -26,7 +28,7 @@ def experiment(size: Size) -> Experiment:
     options = Options(
         family="gmm:components=10",
         data="digits",
-        regimes=["replace", "preserve:0.1", "accumulate", "human-only"],
+        regimes=list(REGIMES),
         **size._asdict(),
     )
     return options.experiment("demo")

@@ -64,7 +64,10 @@ def read(text: str | None, given: Mapping[str, Any]) -> Experiment:
     if given:
         raise ValueError(f"{text} says everything itself: leave out --{next(iter(given))}, or change the file")
     found = catalog.resolve(text)
-    return as_experiment(found() if callable(found) else found, text.rpartition(":")[2])
+    file, _, name = text.rpartition(":")
+    with catalog.told_of(Path(file)):
+        made = found() if callable(found) else found
+    return as_experiment(made, name)
 
 
 def seeds(text: str) -> int | list[int]:
@@ -107,4 +110,4 @@ def explain(error: ValueError) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
     each = [(".".join(map(str, found["loc"])), found["msg"].removeprefix("Value error, ")) for found in error.errors()]
-    return "; ".join(f"{where}: {what}" for where, what in each)
+    return "; ".join(f"{where}: {what}" if where else what for where, what in each)

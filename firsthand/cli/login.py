@@ -43,6 +43,8 @@ def login(
     ```
     """
     key = (api_key or _ask()).strip()
+    if not key:
+        raise typer.BadParameter("there is none on standard input", param_hint="the key")
     with Client(url, key, retries=2) as client:
         organization = client.whoami().organization
     kept = credentials.store(url, organization, key, default=default)

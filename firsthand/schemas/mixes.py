@@ -15,6 +15,9 @@ Unit = Literal["items", "size"]
 Shortfall = Literal["refuse", "shrink", "repeat"]
 Size = Annotated[int, Field(ge=0, le=2**53 - 1)]
 
+#: Items that a mix may hold where parts may repeat theirs: nothing else bounds what may be asked of a small pool.
+MAX_REPEATED = 100_000_000
+
 
 class Part(Request):
     """Which items, and how many. Filters choose candidates; the verdict is always over all claims.
@@ -74,6 +77,9 @@ class Recipe(Request):
             raise ValueError("the recipe's size is divided by shares, and no part has one")
         if self.unit == "size" and self.shortfall == "repeat":
             raise ValueError("repeat counts items; with unit size, use refuse or shrink")
+        asked = (self.size or 0) + sum(part.size or 0 for part in self.parts)
+        if self.shortfall == "repeat" and asked > MAX_REPEATED:
+            raise ValueError(f"with repeat a mix has at most {MAX_REPEATED:,} items, and {asked:,} are asked for")
         return self
 
 

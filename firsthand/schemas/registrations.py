@@ -75,6 +75,8 @@ class Registration(Response):
     columns: list[Literal["size", "confidence"]]
     #: The position of the withdrawal that took it back whole.
     withdrawn: Position | None = None
+    #: Items that were taken back by name.
+    withdrawn_items: int = 0
     #: Positions of the disputes that stand against it.
     disputes: list[Position] = []
 

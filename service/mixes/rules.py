@@ -96,13 +96,20 @@ class Candidates:
         generation, bound, size = np.empty(0, np.int16), np.empty(0, np.bool_), np.empty(0, np.uint32)
         return Candidates(np.empty((0, 32), np.uint8), keys, keys, codes, generation, bound, size)
 
-    def counts(self) -> OriginCounts:
-        """Items by verdict, and those of models by generation."""
+    def counts(self, items: int | None = None) -> OriginCounts:
+        """Items by verdict, and those of models by generation; of `items` where all are taken again and again.
+
+        Each of n items then counts ⌊items/n⌋ times, and the first ones once more.
+        """
+        rounds, rest = divmod(len(self) if items is None else items, max(len(self), 1))
+        return added(self._counts(rounds), self.at(np.arange(rest))._counts(1)) if rest else self._counts(rounds)
+
+    def _counts(self, times: int) -> OriginCounts:
         by_verdict = np.bincount(self.verdict, minlength=len(VERDICTS))
-        named = {name: int(count) for name, count in zip(VERDICTS, by_verdict, strict=True)}
+        named = {name: times * int(count) for name, count in zip(VERDICTS, by_verdict, strict=True)}
         generations, counts = np.unique(self.generation[self.generation > 0], return_counts=True)
-        by_generation = {str(g): int(n) for g, n in zip(generations, counts, strict=True)}
-        return OriginCounts(**named, generations=by_generation, lower_bounds=int(self.lower_bound.sum()))
+        by_generation = {str(g): times * int(n) for g, n in zip(generations, counts, strict=True)}
+        return OriginCounts(**named, generations=by_generation, lower_bounds=times * int(self.lower_bound.sum()))
 
 
 class Selector:
@@ -185,11 +192,6 @@ def membership(taken: Candidates) -> Callable[[Candidates], Flags]:
         return found
 
     return among
-
-
-def repeated(found: Candidates, amount: int) -> Candidates:
-    """Each of n items ⌊amount/n⌋ times, and the rest by the keyed order."""
-    return found.at(np.arange(amount) % len(found))
 
 
 def added(a: OriginCounts, b: OriginCounts) -> OriginCounts:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any
@@ -21,7 +22,7 @@ from service.catalog import View
 from service.database import Database, is_postgresql, now
 from service.errors import NotFound, Unprocessable
 from service.log.rules import moment
-from service.mixes.rules import Candidates, Selector, added, amounts, eligible, membership, repeated
+from service.mixes.rules import Candidates, Selector, added, amounts, eligible, membership
 from service.mixes.scan import Scan
 
 _ITEMS_A_CHUNK = 2**15
@@ -30,7 +31,7 @@ _ITEMS_A_WINDOW = 2**22
 
 @dataclass(frozen=True)
 class Drawn:
-    """A mix in memory: what each part took, in the keyed order."""
+    """A mix in memory: what each part took, in the keyed order, an item that it repeats once."""
 
     recipe: Recipe
     parts: list[Candidates]
@@ -38,9 +39,11 @@ class Drawn:
 
     def chunks(self) -> Iterator[bytes]:
         """The digests of all items in order, 1 MiB at a time."""
-        for part in self.parts:
-            for start in range(0, len(part), _ITEMS_A_CHUNK):
-                yield part.digests[start : start + _ITEMS_A_CHUNK].tobytes()
+        for part, taken in zip(self.parts, self.taken, strict=True):
+            for start in range(0, taken.items, _ITEMS_A_CHUNK):
+                end = min(start + _ITEMS_A_CHUNK, taken.items)
+                repeats = end > len(part)
+                yield part.digests[np.arange(start, end) % len(part) if repeats else slice(start, end)].tobytes()
 
     def mix(self, kept: bool) -> Mix:
         """The answer for this draw; one that is kept has an id, the digest of its resolved recipe."""
@@ -53,7 +56,7 @@ class Drawn:
             recipe=self.recipe,
             items=sum(part.items for part in self.taken),
             digest=to_text(digest.digest()),
-            counts=Candidates.join(self.parts).counts(),
+            counts=reduce(added, (part.counts for part in self.taken)),
             parts=self.taken,
             created_at=None,
         )
@@ -84,11 +87,11 @@ def draw(database: Database, view: View, recipe: Recipe, taken: list[PartTaken] 
             selector.offer(chunk.at(~earlier(chunk)))
         found = selector.take()
         if taken:
-            filled = repeated(found, taken[number].items) if len(found) else found
+            items = taken[number].items
         else:
-            filled = found if selector.met or amount is None else _mended(number, recipe, amount, found)
-        answers.append(_answer(amount, found, filled, recipe))
-        drawn.append(filled)
+            items = len(found) if selector.met or amount is None else _mended(number, recipe, amount, found)
+        answers.append(_answer(amount, found, items, recipe))
+        drawn.append(found)
     return Drawn(recipe, drawn, answers)
 
 
@@ -98,22 +101,22 @@ def _bound(recipe: Recipe, part: Part, taken: PartTaken | None) -> np.uint64:
     return np.uint64(selection.keys(stack([from_text(taken.last)]), recipe.seed)[0])
 
 
-def _answer(amount: int | None, found: Candidates, filled: Candidates, recipe: Recipe) -> PartTaken:
+def _answer(amount: int | None, found: Candidates, items: int, recipe: Recipe) -> PartTaken:
     return PartTaken(
         asked=amount,
-        items=len(filled),
-        size=int(filled.size.sum(dtype=np.int64)) if recipe.unit == "size" else None,
+        items=items,
+        size=int(found.size.sum(dtype=np.int64)) if recipe.unit == "size" else None,
         last=to_text(found.digests[-1].tobytes()) if len(found) else None,
-        counts=filled.counts(),
+        counts=found.counts(items),
     )
 
 
-def _mended(number: int, recipe: Recipe, amount: int, found: Candidates) -> Candidates:
-    """What a part takes that found too little, as the recipe says."""
+def _mended(number: int, recipe: Recipe, amount: int, found: Candidates) -> int:
+    """How many items a part takes that found too little, as the recipe says."""
     if recipe.shortfall == "shrink":
-        return found
+        return len(found)
     if recipe.shortfall == "repeat" and len(found):
-        return repeated(found, amount)
+        return amount
     there = len(found) if recipe.unit == "items" else int(found.size.sum(dtype=np.int64))
     raise Unprocessable.at(f"parts[{number}]", f"asks for {amount:,} {recipe.unit}, and there are {there:,}")
 

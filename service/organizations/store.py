@@ -1,5 +1,6 @@
 """Organizations and their keys in the database."""
 
+import hmac
 import secrets
 from collections.abc import Sequence
 from hashlib import sha256
@@ -64,13 +65,30 @@ def issue_key(session: Session, organization: str, name: str, scopes: Sequence[s
     return id_, f"{KEY_PREFIX}{id_}_{secret}"
 
 
-def key_to_check(session: Session, id_: str) -> Any | None:
-    """What deciding over a key takes: organization (id), name (of it), scopes, secret (hashed), revoked_at."""
+def known_key(session: Session, api_key: str) -> Any | None:
+    """The row of a whole key, revoked ones too: organization (id), name (of it), scopes, revoked_at; None of no key.
+
+    Compared also where there is no such id: the time tells nothing.
+    """
+    id_, _, secret = api_key.removeprefix(KEY_PREFIX).partition("_")
+    found = _find_key(session, id_)
+    stored = found.secret if found else bytes(32)
+    same = hmac.compare_digest(stored, sha256(secret.encode("utf-8", "surrogatepass")).digest())
+    return found if same else None
+
+
+def key_that_opens(session: Session, api_key: str) -> Any | None:
+    """The row of a whole key that was not revoked, or None."""
+    found = known_key(session, api_key)
+    return found if found is not None and found.revoked_at is None else None
+
+
+def _find_key(session: Session, id_: str) -> Any | None:
     return session.execute(_keys().where(tables.keys.c.id == id_)).one_or_none()
 
 
 def key(session: Session, id_: str) -> Any:
-    row = key_to_check(session, id_)
+    row = _find_key(session, id_)
     if row is None:
         raise NotFound(f"There is no key {id_}.")
     return row

@@ -19,10 +19,12 @@ from service.registrations.store import Added, row_at
 def registration(session: Session, view: View, position: int) -> Registration:
     """The registration at a position, with the withdrawals and disputes up to the view."""
     row = row_at(session, position)
-    withdrawn = int(view.registrations[row.id]["withdrawn"]) if view.has(row.id) else NEVER
+    known = view.has(row.id)
+    withdrawn = int(view.registrations[row.id]["withdrawn"]) if known else NEVER
     return Registration(
         **_said(session, row),
         withdrawn=withdrawn if withdrawn <= view.position else None,
+        withdrawn_items=int(view.withdrawn_items()[row.id]) if known else 0,
         disputes=view.disputes_of(row.id),
     )
 

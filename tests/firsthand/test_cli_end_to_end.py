@@ -179,6 +179,13 @@ def test_after_a_login_the_commands_find_registry_and_key(alone: Firsthand, regi
     assert told == {"organization": "local", "url": registry.url, "kept_in": str(stored)}
 
 
+def test_a_login_without_a_key_keeps_nothing(alone: Firsthand, registry: Registry) -> None:
+    alone("login", registry.url, stdin=registry.api_key + "\n")
+    before = credentials.path().read_text()
+    assert "there is none on standard input" in alone("login", registry.url, stdin="\n", status=2).err
+    assert credentials.path().read_text() == before
+
+
 def test_a_login_with_a_key_that_does_not_open_keeps_nothing(alone: Firsthand, registry: Registry) -> None:
     ran = alone("login", registry.url, "--api-key", "fh_000000000000_wrong", status=1)
     assert "not known here" in ran.err

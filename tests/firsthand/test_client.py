@@ -63,6 +63,24 @@ def test_a_register_that_broke_off_is_just_run_again(client: Client) -> None:
     assert (client.dataset("local/texts").registrations, client.dataset("local/texts").claims) == (3, 25)
 
 
+def test_what_is_registered_again_is_all_known(client: Client) -> None:
+    items = Digested(digests(range(25)))
+    (first,) = client.register("local/files", items, origin="human")
+    (again,) = client.register("local/files", items, origin="human")
+    assert (first.new, first.known) == (25, 0)
+    assert (again.id, again.new, again.known) == (first.id, 0, 25)
+
+
+def test_items_that_were_withdrawn_by_name_are_not_said_to_be_registered_again(client: Client) -> None:
+    items = digests(range(25))
+    (first,) = client.register("local/files", Digested(items), origin="human")
+    client.withdraw(first.id, items[:2])
+    client.withdraw(first.id, items[2:3])
+    assert client.registration(first.id).withdrawn_items == 3
+    with pytest.raises(errors.Withdrawn, match=r"3 of them were withdrawn since, so those do not stand"):
+        client.register("local/files", Digested(items), origin="human")
+
+
 def test_what_was_withdrawn_is_not_said_to_be_registered_again(client: Client) -> None:
     items = Digested(digests(range(25)))
     first, second, _ = client.register("local/files", items, origin="human", batch=10)

@@ -57,6 +57,26 @@ def test_trouble_on_the_way_is_tried_again_with_the_same_idempotency_key(trouble
     assert [request.headers["Idempotency-Key"] for request in wire.requests] == ["once"] * 3
 
 
+def test_who_was_heard_and_is_only_slow_is_not_asked_to_read_the_same_again() -> None:
+    wire = Wire(httpx2.ReadTimeout("slow"))
+    with pytest.raises(
+        errors.Unreachable, match=r"did not answer POST /v1/mixes within 1 s.\nGive it longer with FIRST"
+    ):
+        wire.transport.send("POST", "/v1/mixes", content=b"{}")
+    assert len(wire.requests) == 1
+
+
+@pytest.mark.parametrize("url", ["registry.test", "ftp://registry.test", "http://[::1", "http://"])
+def test_what_is_no_address_of_a_registry_is_said_so(url: str) -> None:
+    with pytest.raises(errors.Unreachable, match="is not a registry's address: it begins with http"):
+        Transport(url, None, timeout=1, retries=0)
+
+
+def test_a_key_that_no_header_can_hold_is_refused_in_words() -> None:
+    with pytest.raises(errors.CredentialsError, match="characters that no key has"):
+        Wire(httpx2.Response(200), api_key="schlüssel")
+
+
 def test_pauses_grow_and_are_never_the_same() -> None:
     wire = Wire(httpx2.ConnectError("refused"), retries=8)
     with pytest.raises(errors.Unreachable):

@@ -148,3 +148,9 @@ def test_who_knows_nothing_is_told_the_whole_range(counts: dict[str, int]) -> No
 
 def test_ignoring_all_there_is_leaves_the_whole_range() -> None:
     assert str(synthetic_share({"unknown": 7}, "ignore")) == "0–100 %"
+
+
+def test_a_share_in_words_is_never_narrower_than_it_is() -> None:
+    assert str(synthetic_share({"human": 99_999, "unknown": 1})) == "0.0–0.1 %"
+    assert str(synthetic_share({"human": 2, "model": 1, "unknown": 3_000})) == "0.0–100.0 %"
+    assert str(synthetic_share({"model": 570, "human": 430 - 1, "unknown": 1})) == "57.0–57.1 %"

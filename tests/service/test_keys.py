@@ -127,6 +127,14 @@ def test_a_revoked_key_opens_nothing_and_the_log_says_when(registry: Registry) -
     assert [key.revoked_at for key in every_key if key.id == issued.id] == [said.recorded_at]
 
 
+def test_a_revocation_whose_answer_was_lost_is_answered_again(registry: Registry) -> None:
+    issued = registry.client().create_key("local")
+    headers = {"Authorization": f"Bearer {registry.api_key}", "Idempotency-Key": "once"}
+    first, again = (httpx2.delete(f"{registry.url}/v1/keys/{issued.id}", headers=headers) for _ in range(2))
+    assert first.status_code == again.status_code == 200
+    assert first.json() == again.json()
+
+
 def test_a_key_is_revoked_once(registry: Registry) -> None:
     admin = registry.client()
     issued = admin.create_key("local")

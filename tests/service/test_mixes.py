@@ -1,9 +1,11 @@
 """Mixes: exact to the item, each item once, the same on every database and for ever."""
 
+import tracemalloc
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 
+import httpx2
 import numpy as np
 import pytest
 
@@ -145,6 +147,28 @@ def test_a_shortfall_can_shrink_or_repeat_by_the_keyed_order(registry: Registry)
     repeated = client.create_mix(Recipe(seed=9, shortfall="repeat", parts=[Part(size=10)]))
     assert items_of(client, repeated) == order + order + order[:2]
     assert repeated.counts.human == 10
+
+
+def test_repeating_takes_no_memory_and_more_than_a_mix_may_hold_is_refused(registry: Registry) -> None:
+    client = registry.client()
+    model(client, "local/m@1")
+    register(client, digests(range(2)), "human")
+    register(client, digests(range(2, 5)), "model", model="local/m@1", dataset="local/out")
+    many = Recipe(shortfall="repeat", parts=[Part(size=3_000_001)])
+    tracemalloc.start()
+    counted = client.create_mix(many, dry_run=True)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 32 * 3_000_001 / 4
+    first = in_order(digests(range(5)), 0)
+    human = 2 * 600_000 + (client.item(first[0]).verdict == "human")
+    assert (counted.counts.human, counted.counts.model) == (human, 3_000_001 - human)
+    assert counted.parts[0].counts == counted.counts
+    assert counted.digest == to_text(sha256(b"".join(first) * 600_000 + first[0]).digest())
+    asked = {"shortfall": "repeat", "parts": [{"size": 2**53 - 1}], "dry_run": True}
+    refused = httpx2.post(f"{registry.url}/v1/mixes", json=asked)
+    assert refused.status_code == 422
+    assert "with repeat a mix has at most 100,000,000 items" in refused.json()["detail"]
 
 
 @on_both

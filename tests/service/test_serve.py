@@ -47,14 +47,42 @@ def test_an_empty_folder_becomes_a_registry_with_a_key_for_the_command_line(tmp_
     assert stat.S_IMODE(credentials.path().stat().st_mode) == 0o600
     assert (tmp_path / "work" / "firsthand-data" / "firsthand.sqlite").exists()
 
-    # started again, all is there, and there is no second key
+    # started again at another address, all is there, and the same key opens it
     with serving(tmp_path / "work", "--host", "::1") as again:
         assert again.url.startswith("http://[::1]:")
         assert again.said["organization"] is None
         with Client(again.url, key) as client:
             assert [dataset.name for dataset in client.datasets()] == ["local/texts"]
             assert len(list(client.keys())) == 1
-    assert list(credentials.load().registries) == [served.url]
+    known = credentials.load().registries
+    assert {url: entry.api_key for url, entry in known.items()} == {served.url: key, again.url: key}
+
+
+def test_a_second_registry_at_the_same_address_leaves_the_first_ones_key_alone_and_says_where_its_own_is(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path / "first") as first:
+        port = first.url.rpartition(":")[2]
+    kept = credentials.path().read_text()
+    with serving(tmp_path / "second", "--port", port) as second:
+        assert second.url == first.url
+        own = (tmp_path / "second" / "firsthand-data" / "first-key").read_text().strip()
+        with Client(second.url, own) as client:
+            assert client.whoami().organization == "local"
+    assert credentials.path().read_text() == kept
+    command = [*FIRSTHAND, "serve", "--port", port, "--with-parent"]
+    said = subprocess.run(
+        command,
+        cwd=tmp_path / "second",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert f"firsthand login {first.url} < firsthand-data/first-key" in said.stdout
+    with serving(tmp_path / "first", "--port", port), Client() as client:
+        assert client.whoami().organization == "local"
 
 
 def test_it_says_in_three_lines_what_it_did_and_with_its_parent_ends_when_standard_input_closes(tmp_path: Path) -> None:
@@ -184,6 +212,19 @@ def test_a_database_that_is_away_is_told_in_words_and_without_its_password(monke
         assert refused.exit_code == 1
         assert "The database postgresql+psycopg://me:…@127.0.0.1:1/there does not answer" in refused.stderr
         assert "secret" not in refused.output
+
+
+def test_what_is_no_database_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "firsthand.sqlite").write_bytes(b"a letter to Ada" * 1000)
+    for command in (["serve", "--port", "0"], ["migrate"]):
+        refused = ran(*command, "--data-dir", str(tmp_path))
+        assert refused.exit_code == 1
+        assert f"{tmp_path / 'firsthand.sqlite'} cannot be read: file is not a database" in refused.stderr
+    monkeypatch.setenv("FIRSTHAND_DATABASE_URL", "postgresql://localhost:port/there")
+    for command in (["serve", "--port", "0"], ["migrate"]):
+        refused = ran(*command)
+        assert refused.exit_code == 1
+        assert "database_url: this is no address of a database" in refused.output
 
 
 def test_a_port_in_use_is_refused_before_anything_is_made(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from service.settings import Settings
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 #: What else the README may name: read by `serve`'s options, the client and the tests, not by the settings.
-ELSEWHERE = {
+ELSEWHERE = {"FIRSTHAND_TIMEOUT", 
     "FIRSTHAND_HOST", "FIRSTHAND_PORT", "FIRSTHAND_URL", "FIRSTHAND_API_KEY", "FIRSTHAND_CONFIG_DIR",
     "FIRSTHAND_SPOOL_DIR", "FIRSTHAND_TEST_POSTGRES_URL",
 }  # fmt: skip

@@ -112,6 +112,23 @@ def test_a_mistake_is_explained_in_a_line_and_the_status_is_1(arguments: list[st
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("def experiment(:", "SyntaxError: invalid syntax"),
+        ("x = 1\nimport nowhere_to_be_found", "line 2: ModuleNotFoundError: No module named 'nowhere_to_be_found'"),
+        ("def experiment():\n    return 1 / 0", "line 2: ZeroDivisionError: division by zero"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_a_mistake_in_a_users_own_file_is_told_with_its_line(content: str, words: str) -> None:
+    Path("wrong.py").write_text(content)
+    result = simulate("run", "wrong.py:experiment")
+    assert result.exit_code == 1
+    assert "wrong.py" in result.stderr
+    assert words in result.stderr
+
+
 @pytest.mark.parametrize("seeds", ["1,x", "many", ",", "1,,2", "1.5"])
 @pytest.mark.usefixtures("folder")
 def test_seeds_that_are_none_are_a_usage_error(seeds: str) -> None:
@@ -234,3 +251,24 @@ def test_the_experiments_in_the_readme_are_what_they_say() -> None:
     Path("mine.py").write_text(python)
     assert len(options.read("digits.yaml", {}).runs) == 30
     assert len(options.read("mine.py:experiment", {}).runs) == 5
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("folder")
+def test_the_demo_shows_the_collapse_and_that_human_data_prevents_it() -> None:
+    """At generation 10, by 95 % intervals over its seeds: likelihood and recall are ordered, replace stands alone."""
+    told = json.loads(simulate("demo", "--json").stdout)
+    last = {
+        (cell["metric"], cell["regime"]): (cell["low"], cell["high"])
+        for cell in told["table"]
+        if cell["round"] == demo.FULL.generations
+    }
+    for cell in told["table"]:
+        if cell["round"] == demo.FULL.generations and cell["metric"] in ("held_out_nll", "recall"):
+            print(f"{cell['metric']:14}{cell['regime']:14}{cell['low']:9.3f} … {cell['high']:.3f}")
+    surprise = {regime: last["held_out_nll", regime] for regime in demo.REGIMES}
+    assert surprise["replace"][0] > surprise["preserve:0.1"][1]
+    assert surprise["preserve:0.1"][0] > max(surprise["accumulate"][1], surprise["human-only"][1])
+    recall = {regime: last["recall", regime] for regime in demo.REGIMES}
+    assert recall["replace"][1] < recall["preserve:0.1"][0]
+    assert recall["preserve:0.1"][1] < min(recall["accumulate"][0], recall["human-only"][0])

@@ -203,6 +203,12 @@ def test_a_corpus_without_a_size_of_its_own_has_as_many_items_as_the_run_wants()
     assert options.read(None, {"n": 30, "data": "normal:n=40"}).runs[0].corpus == Normal(40)
 
 
+@pytest.mark.parametrize("config", [{}, {"family": {"no": "type"}}])
+def test_what_is_no_configuration_is_refused(config: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="this is not the configuration of a run"):
+        decode(config)
+
+
 def test_a_value_that_is_not_plain_is_refused() -> None:
     with pytest.raises(ValueError, match="a setting is"):
         encode({1, 2})
