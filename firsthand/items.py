@@ -15,7 +15,7 @@ Bare `bytes` are always content, also when there are 32 of them: a digest says t
 """
 
 import codecs
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -143,9 +143,26 @@ def _may_be_text(item: Item) -> bool:
 
 
 def _from_iterable(items: Iterable[Item], profile: Profile, size: int) -> Iterator[Digests]:
-    numbered = enumerate(items)
-    while batch := [_digest_numbered(number, item, profile) for number, item in islice(numbered, size)]:
-        yield hashing.stack(batch)
+    start, rest = 0, iter(items)
+    while batch := list(islice(rest, size)):
+        yield hashing.stack(_digest_alike(batch, profile) or _digest_each(start, batch, profile))
+        start += len(batch)
+
+
+def _digest_alike(batch: Sequence[Item], profile: Profile) -> list[bytes]:
+    """The digests of items that are of one type and cannot be refused, without a look at each; else none."""
+    kinds = set(map(type, batch))
+    if kinds == {str}:
+        return [hashing.digest_text(item, profile) for item in batch]  # type: ignore[arg-type]
+    if kinds == {bytes} and profile == "bytes-1":
+        return [hashing.digest_bytes(item) for item in batch]  # type: ignore[arg-type]
+    if kinds == {Digest}:
+        return [item.value for item in batch]  # type: ignore[union-attr]
+    return []
+
+
+def _digest_each(start: int, batch: Sequence[Item], profile: Profile) -> list[bytes]:
+    return [_digest_numbered(number, item, profile) for number, item in enumerate(batch, start)]
 
 
 def _digest_numbered(number: int, item: Item, profile: Profile) -> bytes:

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from firsthand import canonical
-from firsthand.digests import Digests, Profile, to_bytes, to_text
+from firsthand.digests import SIZE, Digests, Profile
 from firsthand.items import Digest, Digested, Item, Items, in_batches, length
-from firsthand.schemas.registrations import Columns, NewRegistration, NewStatement
+from firsthand.schemas.registrations import NewRegistration, NewStatement
 
 NDJSON = "application/x-ndjson"
 
@@ -32,15 +32,24 @@ class Batch:
     confidence: npt.NDArray[np.integer[Any]] | None
 
     def body(self) -> tuple[bytes, str]:
-        """The body and its media type: raw digests, or columns in JSON where there is more than digests."""
+        """The body and its media type: raw digests, or an Arrow stream where there is more than digests."""
         if self.size is None and self.confidence is None:
             return np.ascontiguousarray(self.digests).tobytes(), "application/octet-stream"
-        columns = Columns.model_construct(
-            digests=[to_text(digest) for digest in to_bytes(self.digests)],
-            size=None if self.size is None else self.size.tolist(),
-            confidence=None if self.confidence is None else self.confidence.tolist(),
-        )
-        return columns.model_dump_json(exclude_none=True).encode(), "application/json"
+        return self._arrow(), "application/vnd.apache.arrow.stream"
+
+    def _arrow(self) -> bytes:
+        import pyarrow as pa  # importing it takes as long as all else, and most registrations are digests alone
+
+        raw = pa.py_buffer(np.ascontiguousarray(self.digests))
+        columns = {"digest": pa.FixedSizeBinaryArray.from_buffers(pa.binary(SIZE), len(self.digests), [None, raw])}
+        if self.size is not None:
+            columns["size"] = pa.array(self.size.astype(np.uint32))
+        if self.confidence is not None:
+            columns["confidence"] = pa.array(self.confidence.astype(np.uint8))
+        rows, sink = pa.record_batch(columns), pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, rows.schema) as writer:
+            writer.write_batch(rows)
+        return bytes(sink.getvalue())
 
 
 def batches(

@@ -10,14 +10,28 @@ import typer
 from pydantic import BaseModel
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 #: Exit statuses. Typer itself gives 2 for a command line that cannot be understood.
 FAILED = 1
 REFUSED = 3
+STOPPED = 130
 
-STATUSES = "Exit statuses: 0 all well, 1 an error, 2 a command line that cannot be understood, 3 the gate said no."
+STATUSES = (
+    "Exit statuses: 0 all well, 1 an error, 2 a command line that cannot be understood, 3 the gate said no, "
+    "130 stopped by Ctrl-C."
+)
 
 EVERY_DAY = "Every day"
 RESOURCES = "Resources: a noun and a verb"
@@ -78,13 +92,26 @@ def listing(rows: Iterable[Row], columns: Mapping[str, Callable[[Row], Any]], as
 
 @contextmanager
 def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error while the block runs; call what it gives with the number done since. Terminals only."""
-    unit = TextColumn("{task.completed:,.0f}") if total is None else MofNCompleteColumn()
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), unit, TimeElapsedColumn())
+    """A bar on standard error while the block runs; call what it gives with the number done since. Terminals only.
+
+    It shows how many a second, and where the total is known how long the rest may take.
+    """
+    done = TextColumn("{task.completed:,.0f}" if total is None else "{task.completed:,.0f} of {task.total:,.0f}")
+    columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), done, Rate(), TimeElapsedColumn()]
+    if total is not None:
+        columns += [TextColumn("left"), TimeRemainingColumn()]
     shown = console(stderr=True)
     with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.advance(task, done)
+
+
+class Rate(ProgressColumn):
+    """Done a second: of late, and from the beginning before there is a late."""
+
+    def render(self, task: Task) -> Text:
+        mean = task.completed / task.elapsed if task.elapsed else 0.0
+        return Text(f"{task.finished_speed or task.speed or mean:,.0f}/s")
 
 
 def _text(value: Any) -> str:

@@ -1,19 +1,22 @@
 """`firsthand register`: say where files and rows come from."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 from uuid import uuid4
 
 import typer
 from pydantic import BaseModel
 
-from firsthand import sources
+from firsthand import runs, sources
 from firsthand.cli import options, output, session
 from firsthand.client import Client
 from firsthand.digests import Profile
 from firsthand.errors import ContentError, NotFound
-from firsthand.items import Item
+from firsthand.runs import Run
 from firsthand.schemas.registrations import Evidence, Registered
 from firsthand.sources import Source
 from firsthand.verdicts import Origin
@@ -32,6 +35,17 @@ class Report(BaseModel):
     registrations: list[int]
 
 
+@dataclass(frozen=True)
+class Collected:
+    """What `--collected-at` says; `none`, that nobody knows."""
+
+    at: datetime | None
+
+    @classmethod
+    def parse(cls, text: str) -> "Collected":
+        return cls(None if text == "none" else options.moment(text))
+
+
 def register(
     paths: options.Paths,
     dataset: options.DatasetOption,
@@ -42,15 +56,23 @@ def register(
     ] = False,
     field: options.Field = "text",
     whole: options.Whole = False,
+    digests: Annotated[
+        bool,
+        typer.Option(
+            "--digests", help="Rows hold SHA-256 digests, 64 hexadecimal digits or 32 bytes, and no contents."
+        ),
+    ] = False,
     evidence: Annotated[
         Evidence, typer.Option(help="Why to believe it; `generator` where your organization runs the model.")
     ] = "declared",
     collected_at: Annotated[
-        datetime | None,
+        Collected | None,
         typer.Option(
-            parser=options.usage(options.moment),
+            parser=options.usage(Collected.parse),
             metavar="DATE",
-            help="When they were collected or made: a date, or a time with its zone.",
+            help="When they were collected or made: a date, a time with its zone, or `none`. Nothing said, the time at "
+            "which their file was last changed (none for a model's output from before the model was served). Say it "
+            "of files that grow or are copied about: the same items with another time are registered once more.",
             show_default=False,
         ),
     ] = None,
@@ -64,32 +86,76 @@ def register(
 ) -> None:
     """Say where items come from: people, a model, or unstated.
 
-    Contents are hashed here, and only digests are sent. Running the same command again adds nothing, so one that
-    broke off is just run again.
+    Contents are hashed here, and only digests are sent. Running the same command on the same files again adds
+    nothing, so one that was stopped (Ctrl-C, exit status 130) or broke off is just run again, and goes on.
 
     ```
     firsthand dataset create acme/letters
     firsthand register letters/ --dataset acme/letters --human
     firsthand register answers.jsonl --field answer --dataset acme/answers --model acme/writer@1
+    firsthand register crawl/ --field sha256 --digests --dataset acme/crawl --unstated
     ```
     """
     origin = _origin(human, model, unstated)
+    if digests and (sizes or whole):
+        raise typer.BadParameter("--digests says that rows hold digests, which do not tell how large their items are")
     found = sources.find(paths, whole=whole)
-    with session.work() as client, output.progress("registering") as advance:
-        profile = _profile(client, dataset, found)
-        registered = client.register(
+    registered: list[Registered] = []
+    with (
+        _stopped_in_words() as stand,
+        session.work() as client,
+        output.progress("registering", runs.expected(found)) as advance,
+    ):
+
+        def note(items: int) -> None:
+            stand.append(items)
+            advance(items)
+
+        say = partial(
+            client.register,
             dataset,
-            _items(sources.batches(found, field)),
             origin=origin,
             model=model,
             evidence=evidence,
-            collected_at=collected_at,
-            profile=profile,
+            profile=_profile(client, dataset, found),
             sizes="bytes" if sizes else None,
+            batch=runs.MOST,
             occasion=uuid4().hex if again else "",
-            progress=advance,
+            progress=note,
         )
+        time_of = (lambda _: collected_at.at) if collected_at else OwnTime(client, model)
+        for run in runs.of(found):
+            items = run.digests(field) if digests else run.items(field)
+            registered += say(items, collected_at=time_of(run))
     _tell(_report(dataset, origin, model, registered), json)
+
+
+@contextmanager
+def _stopped_in_words() -> Iterator[list[int]]:
+    """Ctrl-C says what stands and how to go on; the items that do are entered in the list that this gives."""
+    stand: list[int] = []
+    try:
+        yield stand
+    except KeyboardInterrupt:
+        output.error(
+            f"stopped. Of this command, {output.count(sum(stand), 'item')} stand; run it again to go on: "
+            "what stands is not registered twice."
+        )
+        raise typer.Exit(output.STOPPED) from None
+
+
+class OwnTime:
+    """When the items of a run were collected, where nobody says so: when their files were last changed.
+
+    Nobody vouched for that time, so it refuses nothing: where it lies before the model was served, there is none.
+    """
+
+    def __init__(self, client: Client, model: str | None) -> None:
+        self._served_from = client.model(model).served_from if model else None
+
+    def __call__(self, run: Run) -> datetime | None:
+        at = run.last_changed()
+        return None if at is None or (self._served_from and at < self._served_from) else at
 
 
 def _origin(human: bool, model: str | None, unstated: bool) -> Origin:
@@ -111,11 +177,6 @@ def _profile(client: Client, dataset: str, found: Sequence[Source]) -> Profile:
         ) from None
 
 
-def _items(batches: Iterable[sources.Batch]) -> Iterator[Item]:
-    for batch in batches:
-        yield from batch.items
-
-
 def _report(dataset: str, origin: Origin, model: str | None, registered: Sequence[Registered]) -> Report:
     return Report(
         dataset=dataset,
@@ -135,5 +196,8 @@ def _tell(report: Report, as_json: bool) -> None:
     by = {"human": "made by people", "model": f"the output of {report.model}", "unstated": "of unstated origin"}
     items = output.count(report.items, "item")
     output.say(f"{items} in {report.dataset}, {by[report.origin]}: {report.new:,} new, {report.known:,} known")
-    if report.registrations:
+    if len(report.registrations) > 10:
+        first, last = min(report.registrations), max(report.registrations)
+        output.say(f"{len(report.registrations):,} registrations, from {first} to {last}")
+    elif report.registrations:
         output.say(f"registration {', '.join(map(str, report.registrations))}")

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 import firsthand
-from firsthand import Client, Digest, Digested, Part, Recipe, TrainedOn, errors, merkle
+from firsthand import Client, Digest, Digested, Part, Recipe, TrainedOn, errors, merkle, registering
 from firsthand.digests import from_text, sort_unique, to_bytes, to_text
 from firsthand.schemas.items import MAX_LOOKUP
 from firsthand.verdicts import VERDICTS
@@ -146,6 +146,16 @@ def test_columns_go_with_their_items(client: Client) -> None:
     assert {tuple(sorted(answer.columns)) for answer in answers} == {("confidence", "size")}
     mix = client.create_mix(Recipe(unit="size", parts=[Part(verdict_in=["human"])]))
     assert mix.parts[0].size == 28_000
+
+
+def test_the_same_columns_are_the_same_bytes_and_so_have_the_same_key() -> None:
+    items, sizes, confidences = Digested(digests(range(7))), np.arange(7), np.arange(7, dtype=np.uint8)
+    bodies = [
+        [batch.body() for batch in registering.batches(items, "bytes-1", 3, given, confidences)]
+        for given in (sizes, sizes.astype(np.uint32), list(range(7)))
+    ]
+    assert bodies[0] == bodies[1] == bodies[2]
+    assert {media for _, media in bodies[0]} == {"application/vnd.apache.arrow.stream"}
 
 
 def test_contents_are_measured_as_they_are_read(client: Client, tmp_path: Path) -> None:

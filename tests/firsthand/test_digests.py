@@ -49,6 +49,18 @@ def test_canonical_text_is_what_its_definition_says_step_by_step(text: str) -> N
     assert digests.canonical_text(text) == said
 
 
+@given(
+    st.text(
+        st.sampled_from(
+            "ab\u00e9\u0301 \t\n\r\x0b\x1c\x85\u00a0\u2003\u2028\u3000\u200b\ufeff\u00ad\U000e0100\ud800\u212b"
+        )
+    )
+)
+def test_a_text_that_need_not_be_changed_is_hashed_as_canonical_text_says(text: str) -> None:
+    for each in (text, digests.canonical_text(text)):
+        assert digests.text_bytes(each) == digests.canonical_text(each).encode("utf-8", "surrogatepass")
+
+
 def test_the_digests_that_were_written_down_stay() -> None:
     text = "  Der Baum\r\nwächst\u200b "
     assert digests.digest_text(text, "text-1") == sha256("Der Baum\nwächst".encode()).digest()
