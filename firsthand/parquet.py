@@ -47,7 +47,8 @@ class _BatchWriter:
 @contextmanager
 def _open(path: Path) -> Iterator[Any]:
     try:
-        file = pq.ParquetFile(path)
+        # reading ahead is for stores far away, and gathers the whole of a file in memory
+        file = pq.ParquetFile(path, pre_buffer=False)
     except pa.ArrowException as error:
         raise ContentError(f"{path} is not Parquet: {error}") from None
     with file:

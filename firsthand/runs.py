@@ -13,7 +13,6 @@ from pathlib import Path
 from firsthand import sources
 from firsthand.errors import ContentError
 from firsthand.items import Digest, Item
-from firsthand.rows import Csv, JsonLines
 from firsthand.sources import Source
 
 #: Files of one registration where each is an item; rows of one are as many.
@@ -41,8 +40,13 @@ class Run:
             yield from map(_digest, batch.names, batch.items)
 
     def last_changed(self) -> datetime | None:
-        """When the newest of the files was last changed, to the second; None where an archive forgot it."""
-        newest = datetime.fromtimestamp(max(int(file.path.stat().st_mtime) for file in self.files), UTC)
+        """When the newest of the files was last changed, to the second; None where an archive forgot it, or one is
+        far away (a store's times are those of copying).
+        """
+        paths = [file.path for file in self.files if isinstance(file.path, Path)]
+        if len(paths) < len(self.files):
+            return None
+        newest = datetime.fromtimestamp(max(int(path.stat().st_mtime) for path in paths), UTC)
         return newest if newest >= _NO_TIME_BEFORE else None
 
 
@@ -74,21 +78,26 @@ def expected(found: Iterable[Source]) -> int | None:
 def _count(source: Source) -> int | None:
     if source.table is None:
         return 1
-    if isinstance(source.table, JsonLines | Csv):
-        return _count_lines(source.path)
-    if source.path.suffix in (".parquet", ".pq"):
-        from pyarrow import ArrowException, parquet  # importing it takes as long as all else
-
-        try:
-            return int(parquet.read_metadata(source.path).num_rows)
-        except (ArrowException, OSError):
-            return None  # reading it will say what is wrong
-    return None
+    if not isinstance(source.path, Path):
+        return None  # far away: asking takes as long as beginning
+    match source.path.suffix.lower():
+        case ".parquet" | ".pq":
+            return _count_rows(source.path)
+        case ".jsonl" | ".ndjson" | ".csv" | ".tsv":
+            return _count_lines(source.path)
+    return None  # packed: its size says nothing of its lines
 
 
-def _count_lines(path: Path) -> int | None:
-    if path.suffix not in (".jsonl", ".ndjson", ".csv", ".tsv"):
-        return None  # packed: its size says nothing of its lines
+def _count_rows(path: Path) -> int | None:
+    from pyarrow import ArrowException, parquet  # importing it takes as long as all else
+
+    try:
+        return int(parquet.read_metadata(path).num_rows)
+    except (ArrowException, OSError):
+        return None  # reading it will say what is wrong
+
+
+def _count_lines(path: Path) -> int:
     with path.open("rb") as file:
         sample = file.read(_SAMPLE)
     return round(path.stat().st_size * max(sample.count(b"\n"), 1) / len(sample)) if sample else 0

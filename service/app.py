@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from errno import EDQUOT, EFBIG, ENOSPC
 from http import HTTPStatus
 from typing import Any
 
@@ -43,6 +44,9 @@ logger = structlog.get_logger("firsthand")
 
 #: A database that does not answer, is full, or is locked for too long; also out of the bare drivers.
 _AWAY = (PoolTimeout, OperationalError, psycopg.OperationalError, sqlite3.OperationalError)
+
+#: Seconds after which to ask again whether somebody made room.
+_ROOM = 10
 
 #: What any call may answer: the query is refused, the key is, or the database is away.
 _EVERYWHERE = errors.documented(401, 403, 422, 503)
@@ -127,7 +131,7 @@ def _add_health(app: FastAPI) -> None:
 async def answer_problem(request: Request, error: Exception) -> Response:
     """Every error that leaves a handler, as `application/problem+json`."""
     refusal = _refusal(error)
-    if isinstance(error, (DBAPIError, *_AWAY)) or refusal.status == 500:
+    if isinstance(error, (DBAPIError, OSError, *_AWAY)) or refusal.status == 500:
         logger.error("failed", path=request.url.path, exc_info=error)
     problem = refusal.problem(request.url.path)
     return Response(problem.model_dump_json(), refusal.status, headers=refusal.headers, media_type=MEDIA_TYPE)
@@ -142,9 +146,20 @@ def _refusal(error: Exception) -> Refusal:
         return _of_framework(error)
     if isinstance(error, ClientDisconnect):
         return errors.Malformed("The body ended before it was whole; nothing was stored.")
+    if _is_full(error):
+        said = "The registry's disk is full, or cannot be written; nothing was stored. Its operator must make room."
+        return errors.Busy(said, _ROOM)
     if isinstance(error, _AWAY) or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return errors.Busy("The database does not answer at the moment; nothing was stored. Try again.", retry_after=2)
     return Refusal("Something failed here that should not have; nothing was stored. The service's log has the details.")
+
+
+def _is_full(error: BaseException) -> bool:
+    """Whether there is no room: where a body is spooled, in SQLite's file, or at PostgreSQL."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", None) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
+    return isinstance(cause, psycopg.errors.DiskFull) or getattr(cause, "errno", None) in (ENOSPC, EDQUOT, EFBIG)
 
 
 def _invalid(error: RequestValidationError) -> Refusal:

@@ -91,7 +91,11 @@ def _given_id(scope: Scope) -> str | None:
 
 
 class LimitBody:
-    """Refuses a body over the limit: by its `Content-Length` before any of it is read, else as soon as it is over."""
+    """Refuses a body over the limit: by its `Content-Length` before any of it is read, else as soon as it is over.
+
+    And one that is encoded as a whole (gzip, say), unread: its limit would be of bytes that nobody stores, and digests
+    do not compress.
+    """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app, self._settings = app, settings
@@ -101,11 +105,16 @@ class LimitBody:
             return await self._app(scope, receive, send)
         bulk = scope["method"] == "POST" and _BULK.fullmatch(scope["path"])
         limit = self._settings.max_bulk_bytes if bulk else self._settings.max_json_bytes
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        headers = dict(scope["headers"])
+        announced = headers.get(b"content-length", b"0")
+        encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
         received = 0
 
         async def limited() -> Message:
             nonlocal received
+            if encoding.strip().lower() not in ("", "identity"):
+                said = f"Content-Encoding {encoding[:40]} is not read here: send the body as it is"
+                raise HTTPException(415, said, headers={"Accept-Encoding": "identity"})
             if announced.isdigit() and int(announced) > limit:
                 raise HTTPException(
                     413, f"the body has {int(announced):,} bytes; {limit:,} is the most: send it in parts"

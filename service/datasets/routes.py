@@ -14,7 +14,9 @@ router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
 
 @router.put(
-    "/{organization}/{name}", status_code=201, responses={200: {"model": Dataset}, **documented(400, 403, 409, 413)}
+    "/{organization}/{name}",
+    status_code=201,
+    responses={200: {"model": Dataset}, **documented(400, 403, 409, 413, 415)},
 )
 def put_dataset(
     organization: Word, name: Word, new: NewDataset, caller: Writer, session: Writes, response: Response

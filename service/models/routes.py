@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 @router.put(
     "/{organization}/{name}/{version}",
     status_code=201,
-    responses={200: {"model": Model}, **documented(400, 403, 409, 413)},
+    responses={200: {"model": Model}, **documented(400, 403, 409, 413, 415)},
 )
 def put_model(
     organization: Word,

@@ -16,7 +16,7 @@ router = APIRouter(tags=["organizations"])
 KeyId = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$")]
 
 
-@router.post("/v1/organizations", status_code=201, responses=documented(400, 409, 413))
+@router.post("/v1/organizations", status_code=201, responses=documented(400, 409, 413, 415))
 def create_organization(new: NewOrganization, caller: Admin, once: OnceOf, session: Writes) -> Organization:
     """Register an organization; its administrators then issue it a key."""
     return once.answer(  # type: ignore[return-value]
@@ -31,7 +31,7 @@ def list_organizations(_: Reader, session: Reads, pages: Pages) -> Page[Organiza
     return pages.page([_organization(row) for row in rows], lambda entry: entry.name)
 
 
-@router.post("/v1/keys", status_code=201, responses=documented(400, 404, 413))
+@router.post("/v1/keys", status_code=201, responses=documented(400, 404, 413, 415))
 def create_key(new: NewKey, caller: Admin, session: Writes) -> IssuedKey:
     """Issue a key. It is shown in this answer alone, so the answer is never stored for an Idempotency-Key."""
     id_, key = store.issue_key(session, new.organization, new.name, new.scopes)

@@ -10,6 +10,7 @@ from pyarrow import compute, parquet
 
 from firsthand.digests import SIZE, Digests, from_texts
 from service.errors import Malformed, Unprocessable, UnsupportedMedia
+from service.registrations import arrow
 from service.registrations.rules import Columns
 
 JSON = "application/json"
@@ -116,37 +117,43 @@ def columns(texts: list[str], sizes: list[int] | None, confidences: list[int] | 
 def _read_parquet(file: IO[bytes]) -> Columns:
     try:
         opened = parquet.ParquetFile(file)
+        _check_schema(opened.schema_arrow)
         groups = [opened.metadata.row_group(i) for i in range(opened.metadata.num_row_groups)]
-        if sum(group.total_byte_size for group in groups) > _MOST_BYTES:
-            raise Unprocessable.at("body", f"unpacked it is over {_MOST_BYTES:,} bytes: send it in parts")
-        _check_rows(opened.metadata.num_rows)
+        _check_size(opened.metadata.num_rows, sum(group.total_byte_size for group in groups))
         return _read_table(opened.read())
     except (pa.ArrowException, OSError, ValueError) as error:
         raise Malformed(f"The body is not a whole Parquet file: {error}") from None
 
 
 def _read_arrow(file: IO[bytes]) -> Columns:
-    batches, rows = [], 0
     try:
-        with pa.ipc.open_stream(file) as stream:
-            for batch in stream:
-                rows += len(batch)
-                _check_rows(rows)
-                batches.append(batch)
-            return _read_table(pa.Table.from_batches(batches, stream.schema))
+        return _read_table(arrow.read(file.read(), _check_schema, _check_size))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise Malformed(f"The body is not a whole Arrow IPC stream: {error}") from None
 
 
-def _check_rows(rows: int) -> None:
+def _check_schema(schema: Any) -> None:
+    """Before anything is read: which columns there are, and of what."""
+    names = schema.names
+    if "digest" not in names or len(set(names)) < len(names) or set(names) - {"digest", "size", "confidence"}:
+        raise Unprocessable.at("columns", f"digest, size and confidence are read, each once; here are {names}")
+    for name in names:
+        kind = schema.field(name).type
+        if name == "digest" and kind not in (pa.binary(SIZE), pa.binary(), pa.large_binary()):
+            raise Unprocessable.at(name, f"a column of {SIZE} bytes each, not {kind}")
+        if name != "digest" and not pa.types.is_integer(kind):
+            raise Unprocessable.at(name, f"a column of whole numbers, not {kind}")
+
+
+def _check_size(rows: int, size: int) -> None:
+    """Before anything is unpacked."""
     if rows > _MOST_ROWS:
         raise Unprocessable.at(f"row {_MOST_ROWS}", f"a body has at most {_MOST_ROWS:,} items: send it in parts")
+    if size > _MOST_BYTES:
+        raise Unprocessable.at("body", f"unpacked it is over {_MOST_BYTES:,} bytes: send it in parts")
 
 
 def _read_table(table: Any) -> Columns:
-    names = table.column_names
-    if "digest" not in names or len(set(names)) < len(names) or set(names) - {"digest", "size", "confidence"}:
-        raise Unprocessable.at("columns", f"digest, size and confidence are read, each once; here are {names}")
     # offsets out of a body point anywhere: until they are checked, no value may be looked at
     table.validate(full=True)
     size, confidence = _arrow_column(table, "size", np.uint32), _arrow_column(table, "confidence", np.uint8)
@@ -154,8 +161,6 @@ def _read_table(table: Any) -> Columns:
 
 
 def _arrow_digests(column: Any) -> Digests:
-    if column.type not in (pa.binary(SIZE), pa.binary(), pa.large_binary()):
-        raise Unprocessable.at("digest", f"a column of {SIZE} bytes each, not {column.type}")
     lengths = compute.fill_null(compute.binary_length(column), 0).to_numpy()
     wrong = np.flatnonzero(lengths != SIZE)
     if len(wrong):
@@ -171,8 +176,8 @@ def _arrow_column(table: Any, name: str, dtype: type) -> npt.NDArray[Any] | None
     if name not in table.column_names:
         return None
     column = table.column(name)
-    if not pa.types.is_integer(column.type) or column.null_count:
-        raise Unprocessable.at(name, f"whole numbers without gaps, not {column.type} with {column.null_count} nulls")
+    if column.null_count:
+        raise Unprocessable.at(name, f"it has a number in each row, and {column.null_count:,} are missing here")
     values = column.to_numpy()
     most = int(np.iinfo(dtype).max)
     outside = np.flatnonzero((values < 0) | (values > most))

@@ -39,7 +39,7 @@ StoreOf = Annotated[Store, Depends(_store)]
 BuildsOf = Annotated[Builds, Depends(_builds)]
 
 
-@router.post("", status_code=201, responses=_ASKED | documented(400, 413))
+@router.post("", status_code=201, responses=_ASKED | documented(400, 413, 415))
 def create_snapshot(
     new: NewSnapshot,
     _: Admin,

@@ -1,4 +1,4 @@
-"""Bulk bodies: whole or not at all, and a refusal names the row."""
+"""Bulk bodies, in every form. What is refused is in test_bad_input.py."""
 
 import json
 from datetime import UTC, datetime
@@ -40,24 +40,6 @@ def as_parquet(**columns: Any) -> bytes:
     return bytes(sink.getvalue())
 
 
-def pointing(offset: int) -> bytes:
-    """A column of one value whose end lies `offset` bytes on, far outside of the body."""
-    whole = arrow(digest=pa.array([bytes(range(32))], pa.binary()))
-    offsets = np.array([0, 32], dtype="<i4").tobytes()
-    before, _, after = whole.rpartition(offsets)  # the last: the schema before it has such bytes too
-    return before + np.array([offset - 32, offset], dtype="<i4").tobytes() + after
-
-
-def twice(name: str) -> bytes:
-    """A column that stands twice."""
-    size = pa.array([1], pa.uint32())
-    table = pa.Table.from_arrays([pa.array([bytes(32)]), size, size], ["digest", name, name])
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return bytes(sink.getvalue())
-
-
 @on_both
 def test_every_format_says_the_same(registry: Registry) -> None:
     items = digests(range(100))
@@ -89,82 +71,6 @@ def test_what_was_known_before_is_counted_not_failed(registry: Registry) -> None
     register(client, digests(range(100)), "human")
     again = register(client, digests(range(60, 160)), "unstated", dataset="local/crawl")
     assert (again.new, again.known) == (60, 40)
-
-
-@pytest.mark.parametrize(
-    ("media", "body", "status", "where"),
-    [
-        (RAW, bytes(33), 422, "row 1"),
-        (RAW, b"", 422, "digests"),
-        (JSON, b'{"digests": ["sha256:00"]}', 422, "digests"),
-        (JSON, b'{"digests": []}', 422, "digests"),
-        (JSON, json.dumps({"digests": [to_text(bytes(32))], "size": [-1]}).encode(), 422, "body"),
-        (JSON, json.dumps({"digests": [to_text(bytes(32))], "size": [2**32]}).encode(), 422, "body"),
-        (JSON, json.dumps({"digests": [to_text(bytes(32))], "size": [1, 2]}).encode(), 422, "size"),
-        (JSON, json.dumps({"digests": [to_text(bytes(32))], "sizes": [1]}).encode(), 422, "body"),
-        (JSON, b'{"digests": [', 400, None),
-        (JSON, b"\xff\xfe", 400, None),
-        (ARROW, arrow(digest=[bytes(32)])[:40], 400, None),
-        (ARROW, arrow(hash=[bytes(32)]), 422, "columns"),
-        (ARROW, arrow(digest=[bytes(32), bytes(31)]), 422, "row 1"),
-        (ARROW, arrow(digest=[bytes(32), None]), 422, "row 1"),
-        (ARROW, arrow(digest=["text"]), 422, "digest"),
-        (ARROW, arrow(digest=[bytes(32)], size=[-5]), 422, "row 0"),
-        (ARROW, arrow(digest=[bytes(32)], size=[1.5]), 422, "size"),
-        (ARROW, arrow(digest=[bytes(32)], confidence=[256]), 422, "row 0"),
-        (PARQUET, as_parquet(digest=[bytes(32)])[:60], 400, None),
-        (PARQUET, as_parquet(digest=[bytes(32), bytes(31)]), 422, "row 1"),
-        (NDJSON, b'{"digest": "' + to_text(bytes(32)).encode() + b'"}\n{"digest": 5}\n', 422, "row 1"),
-        (NDJSON, b'{"digest": "' + to_text(bytes(32)).encode() + b'"}\nno json\n', 422, "row 1"),
-        (
-            NDJSON,
-            '{{"digest": "{0}", "size": 1}}\n{{"digest": "{0}"}}\n'.format(to_text(bytes(32))).encode(),
-            422,
-            "row 1",
-        ),
-        (ARROW, pointing(4_096), 400, None),
-        (ARROW, pointing(2_000_000_000), 400, None),
-        (ARROW, twice("size"), 422, "columns"),
-        (PARQUET, as_parquet(digest=pa.repeat(pa.scalar(bytes(32)), 2**21 + 1)), 422, "row 2097152"),
-        ("text/csv", b"digest", 415, None),
-    ],
-)
-def test_a_bad_body_is_refused_at_its_row_and_nothing_is_stored(
-    registry: Registry, media: str, body: bytes, status: int, where: str | None
-) -> None:
-    answer = post(registry, body, media)
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert [error["where"] for error in answer.json()["errors"]] == ([where] if where else [])
-    assert registry.client().statistics().now.claims == 0
-
-
-@pytest.mark.parametrize(
-    ("query", "words"),
-    [
-        ("", "origin"),
-        ("origin=alien", "origin"),
-        ("origin=model", "goes with a model's name"),
-        ("origin=human&model=local/m@1", "goes with a model's name"),
-        ("origin=model&model=local/m@1", "not registered"),
-        ("origin=human&generation=1", "generation to state"),
-        ("origin=human&collected_at=yesterday", "collected_at"),
-        ("origin=human&colour=red", "colour"),
-    ],
-)
-def test_a_statement_that_makes_no_sense_is_refused(registry: Registry, query: str, words: str) -> None:
-    answer = post(registry, bytes(32), RAW, query)
-    assert answer.status_code == 422
-    assert words in answer.json()["detail"]
-
-
-def test_a_dataset_is_filled_by_its_own_organization_alone(registry: Registry) -> None:
-    client, other = registry.client(), registry.join("other")
-    client.put_dataset("local/texts")
-    with pytest.raises(errors.Forbidden):
-        other.register("local/texts", [b"text"], origin="human")
-    with pytest.raises(errors.NotFound, match="firsthand dataset create"):
-        client.register("local/nothing", [b"text"], origin="human", profile="bytes-1")
 
 
 @on_both
