@@ -138,7 +138,7 @@ def _stopped_in_words() -> Iterator[list[int]]:
         yield stand
     except KeyboardInterrupt:
         output.error(
-            f"stopped. Of this command, {output.count(sum(stand), 'item')} stand; run it again to go on: "
+            f"stopped. Of this command, {output.count(sum(stand), 'item')} stand, if not more; run it again to go on: "
             "what stands is not registered twice."
         )
         raise typer.Exit(output.STOPPED) from None
