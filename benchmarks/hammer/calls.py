@@ -19,8 +19,8 @@ _RETRIES = 100
 class Watching(httpx2.BaseTransport):
     """Every attempt of a client: 503 while the server is down is expected, any other 5xx is a fault."""
 
-    def __init__(self, server: Server, ledger: Ledger) -> None:
-        self._inner, self._server, self._ledger = httpx2.HTTPTransport(), server, ledger
+    def __init__(self, server: Server, ledger: Ledger, inner: httpx2.BaseTransport | None = None) -> None:
+        self._inner, self._server, self._ledger = inner or httpx2.HTTPTransport(), server, ledger
         #: Attempts that were not answered, or with 503.
         self.failed = 0
 

@@ -6,7 +6,7 @@ from benchmarks.hammer.calls import Caller
 from benchmarks.hammer.ledger import Ledger
 from benchmarks.hammer.model import Model, draw
 from benchmarks.hammer.readers import Mixes, check_verdicts, downloaded
-from firsthand import Part, Recipe
+from firsthand import Part, Recipe, errors
 from firsthand.digests import to_bytes
 
 _LOOK_UP = 50_000
@@ -37,7 +37,7 @@ def _positions(caller: Caller, model: Model, ledger: Ledger) -> None:
 def _registrations(caller: Caller, model: Model, ledger: Ledger) -> None:
     """Each holds exactly what was sent; and together the registry holds as many items as were sent."""
     for said in list(model.registrations.values()):
-        held = set(to_bytes(caller.client.registration_digests(said.position)))
+        held = _held(caller, said.position)
         told = f"registration {said.position}"
         ledger.check("acknowledged and missing", said.items <= held, told, len(said.items))
         ledger.check("visible and never sent", held <= said.items, told)
@@ -47,6 +47,13 @@ def _registrations(caller: Caller, model: Model, ledger: Ledger) -> None:
     )
     ledger.check("visible and never sent", claims <= standing, f"{claims} claims stand, {standing} were sent")
     ledger.check("acknowledged and missing", claims >= standing, f"{claims} claims stand, {standing} were sent")
+
+
+def _held(caller: Caller, position: int) -> set[bytes]:
+    try:
+        return set(to_bytes(caller.client.registration_digests(position)))
+    except errors.NotFound:
+        return set()
 
 
 def _mixes(caller: Caller, model: Model, mixes: Mixes, ledger: Ledger, random: np.random.Generator) -> None:
