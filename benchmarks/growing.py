@@ -3,8 +3,8 @@
     python -m benchmarks.growing [--items 4000000] [--partitions 1 8 16] [--database sqlite|postgresql|both]
 
 Claims and blocks are written by the service's own functions, 50,000 items a transaction, sorted, with fsync; look-ups
-are of 10,000 digests, half of them held, the median of nine. On PostgreSQL once for each number of partitions. No HTTP
-and no statement: what is measured is the part that grows. `docs/growing.md` has the sums.
+are of 10,000 digests, half of them held. On PostgreSQL once for each number of partitions; all in turn, batch by batch,
+and medians. No HTTP and no statement: what is measured is the part that grows. `docs/growing.md` has the sums.
 """
 
 import argparse
@@ -41,22 +41,39 @@ class Cost:
     blocks: float
 
 
-def measure(settings: Settings, items: Digests) -> Cost:
-    """Fill a new database with `uint8[n, 32]`, and look up in it."""
-    migrate.upgrade(settings)
-    database = Database(settings)
-    try:
-        took = [_write(database, number, part) for number, part in enumerate(_batches(items), 1)]
-        _settle(database)
-        quarter = max(len(took) // 4, 1)
-        rates = [BATCH * quarter / sum(part) for part in (took[:quarter], took[-quarter:])]
-        asked = _half_known(items)
-        looked = median([_look_up(database, each) for each in asked])
-        with database.writes() as session:
-            sizes = _sizes(session, settings.embedded, len(items))
-        return Cost(rates[0], rates[1], ASKED / looked, *sizes)
-    finally:
-        database.close()
+class Filled:
+    """A new database that is filled and looked up in, and how long each took."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self.name, self._embedded = name, settings.embedded
+        migrate.upgrade(settings)
+        self.database = Database(settings)
+        self._wrote, self._looked = list[float](), list[float]()
+
+    def write(self, digests: Digests) -> None:
+        self._wrote.append(_write(self.database, len(self._wrote) + 1, digests))
+
+    def look_up(self, digests: Sequence[bytes]) -> None:
+        self._looked.append(_look_up(self.database, digests))
+
+    def cost(self, items: int) -> Cost:
+        quarter = max(len(self._wrote) // 4, 1)
+        first, last = (BATCH / median(part) for part in (self._wrote[:quarter], self._wrote[-quarter:]))
+        with self.database.writes() as session:
+            return Cost(first, last, ASKED / median(self._looked), *_sizes(session, self._embedded, items))
+
+
+def measure(databases: Sequence[Filled], items: Digests) -> list[Cost]:
+    """Fill each with `uint8[n, 32]` and look up in it: in turn, batch by batch, so that a busy moment is all theirs."""
+    for batch in _batches(items):
+        for each in databases:
+            each.write(batch)
+    for each in databases:
+        _settle(each.database)
+    for asked in _half_known(items):
+        for each in databases:
+            each.look_up(asked)
+    return [each.cost(len(items)) for each in databases]
 
 
 def _batches(items: Digests) -> Iterator[Digests]:
@@ -134,14 +151,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     items = np.random.default_rng(0).integers(0, 256, (given.items, 32), dtype=np.uint8)
     print(f"{given.items:,} items; write: items/s, first and last quarter; look up: digests/s; then bytes an item")
     print(f"{'':24} {'write 1st':>11} {'write last':>11} {'look up':>11} {'claims':>8} {'index':>8} {'blocks':>8}")
-    if given.database != "postgresql":
-        with tempfile.TemporaryDirectory() as folder:
-            show("sqlite", measure(Settings(data_dir=Path(folder), database_url=None), items))
-    for partitions in given.partitions if given.database != "sqlite" else ():
-        with ExitStack() as stack:
+    with ExitStack() as stack:
+        filled = []
+        if given.database != "postgresql":
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            filled.append(Filled("sqlite", Settings(data_dir=Path(folder), database_url=None)))
+        for number in given.partitions if given.database != "sqlite" else ():
             url = stack.enter_context(postgresql())
-            settings = Settings(database_url=url, claim_partitions=partitions)
-            show(f"postgresql, {partitions:3} part.", measure(settings, items))
+            filled.append(Filled(f"postgresql, {number} part.", Settings(database_url=url, claim_partitions=number)))
+        for each in filled:
+            stack.callback(each.database.close)
+        for each, cost in zip(filled, measure(filled, items), strict=True):
+            show(each.name, cost)
 
 
 if __name__ == "__main__":
