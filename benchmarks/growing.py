@@ -26,7 +26,7 @@ from service import migrate, tables
 from service.database import Database, insert_claims, rows_by_digest
 from service.settings import Settings
 
-BATCH, ASKED, ROUNDS = 50_000, 10_000, 9
+BATCH, ASKED, SINGLES, ROUNDS = 50_000, 10_000, 100, 9
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Cost:
     write_first: float
     write_last: float
     look_up: float
+    single: float
     claims: float
     index: float
     blocks: float
@@ -48,19 +49,26 @@ class Filled:
         self.name, self._embedded = name, settings.embedded
         migrate.upgrade(settings)
         self.database = Database(settings)
-        self._wrote, self._looked = list[float](), list[float]()
+        self._wrote, self._looked, self._asked = list[float](), list[float](), list[float]()
 
     def write(self, digests: Digests) -> None:
         self._wrote.append(_write(self.database, len(self._wrote) + 1, digests))
 
     def look_up(self, digests: Sequence[bytes]) -> None:
         self._looked.append(_look_up(self.database, digests))
+        self._asked += [_look_up(self.database, [digest]) for digest in digests[:SINGLES]]
 
     def cost(self, items: int) -> Cost:
         quarter = max(len(self._wrote) // 4, 1)
         first, last = (BATCH / median(part) for part in (self._wrote[:quarter], self._wrote[-quarter:]))
         with self.database.writes() as session:
-            return Cost(first, last, ASKED / median(self._looked), *_sizes(session, self._embedded, items))
+            return Cost(
+                first,
+                last,
+                ASKED / median(self._looked),
+                1 / median(self._asked),
+                *_sizes(session, self._embedded, items),
+            )
 
 
 def measure(databases: Sequence[Filled], items: Digests) -> list[Cost]:
@@ -113,7 +121,7 @@ def _look_up(database: Database, digests: Sequence[bytes]) -> float:
     started = perf_counter()
     with database.reads() as session:
         found = rows_by_digest(session, tables.claims, digests)
-    assert len(found) > 0.4 * ASKED
+    assert len(found) > 0.4 * len(digests) or len(digests) == 1
     return perf_counter() - started
 
 
@@ -135,11 +143,8 @@ def _sizes(session: Session, embedded: bool, items: int) -> tuple[float, float, 
 
 
 def show(name: str, cost: Cost) -> None:
-    print(
-        f"{name:24} {cost.write_first:11,.0f} {cost.write_last:11,.0f} {cost.look_up:11,.0f}"
-        f" {cost.claims:8.1f} {cost.index:8.1f} {cost.blocks:8.1f}",
-        flush=True,
-    )
+    rates = f"{cost.write_first:10,.0f} {cost.write_last:10,.0f} {cost.look_up:10,.0f} {cost.single:8,.0f}"
+    print(f"{name:20} {rates}   {cost.claims:14.1f} {cost.index:6.1f} {cost.blocks:6.1f}", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -149,8 +154,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--database", choices=("sqlite", "postgresql", "both"), default="both")
     given = parser.parse_args(arguments)
     items = np.random.default_rng(0).integers(0, 256, (given.items, 32), dtype=np.uint8)
-    print(f"{given.items:,} items; write: items/s, first and last quarter; look up: digests/s; then bytes an item")
-    print(f"{'':24} {'write 1st':>11} {'write last':>11} {'look up':>11} {'claims':>8} {'index':>8} {'blocks':>8}")
+    print(
+        f"{given.items:,} items. Items/s written, first and last quarter; digests/s looked up, {ASKED:,} at once and one"
+    )
+    print(f"{'':20} {'first':>10} {'last':>10} {'look up':>10} {'single':>8}   bytes an item: claims, index, blocks")
     with ExitStack() as stack:
         filled = []
         if given.database != "postgresql":

@@ -68,8 +68,8 @@ def run(
         serve_until_told(settings, listener, workers)
 
 
-def _prepared(settings: Settings, url: str) -> tuple[bootstrap.FirstKey | None, Path | None]:
-    """On a database that is migrated: the first key where there was none, and where one was put for the command line."""
+def _prepared(settings: Settings, url: str) -> tuple[bootstrap.FirstKey | None, bool]:
+    """On a database that is migrated: the first key where there was none, and whether the command line has one."""
     with _problems_in_words(settings):
         if settings.migrate_on_start or (settings.embedded and migrations.current(settings) is None):
             migrations.upgrade(settings)
