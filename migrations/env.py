@@ -23,7 +23,13 @@ def run() -> None:
             # a migration that cannot have its locks soon gives up, before all readers queue behind it
             connection.exec_driver_sql("SET lock_timeout = '10s'")
             connection.commit()
-        context.configure(connection=connection, target_metadata=tables.metadata, transactional_ddl=True)
+        context.configure(
+            connection=connection,
+            target_metadata=tables.metadata,
+            transactional_ddl=True,
+            include_name=lambda name, kind, _: not (kind == "table" and tables.is_partition(name or "")),
+            claim_partitions=context.config.attributes.get("claim_partitions", 1),
+        )
         with context.begin_transaction():
             if connection.dialect.name == "postgresql":
                 # of two that migrate at once, the second waits, and finds it done

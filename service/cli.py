@@ -1,20 +1,15 @@
 """`firsthand serve` and `firsthand migrate`."""
 
 import json
-import os
-import signal
 import socket
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 from alembic.util import CommandError
-from fastapi import FastAPI
 from rich.console import Console
 from rich.markup import escape
 from sqlalchemy.exc import DatabaseError, OperationalError
@@ -22,10 +17,12 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from firsthand import credentials
 from service import logs
 from service import migrate as migrations
-from service.app import WrongRevision, create_app
+from service.app import WrongRevision, check_revision
 from service.database import Database, shown
 from service.organizations import bootstrap
 from service.settings import Settings
+from service.workers import end_with, standard_input_closed
+from service.workers import serve as serve_until_told
 
 serve = typer.Typer(add_completion=False)
 migrate = typer.Typer(add_completion=False)
@@ -45,6 +42,9 @@ def run(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port; 0 picks a free one.", envvar="FIRSTHAND_PORT")
     ] = 8734,
+    workers: Annotated[
+        int, typer.Option(min=1, max=256, help="Processes behind the one address.", envvar="FIRSTHAND_WORKERS")
+    ] = 1,
     data_dir: DataDir = None,
     json_: Json = False,
     with_parent: Annotated[bool, typer.Option("--with-parent", help="End when standard input closes.")] = False,
@@ -55,30 +55,33 @@ def run(
     command line. With FIRSTHAND_DATABASE_URL it serves a PostgreSQL database that `firsthand migrate` has prepared.
 
         firsthand serve
-        FIRSTHAND_DATABASE_URL=postgresql://user:password@host/firsthand firsthand serve --host 0.0.0.0
+        FIRSTHAND_DATABASE_URL=postgresql://user:password@host/firsthand firsthand serve --host 0.0.0.0 --workers 4
     """
     settings = _settings(data_dir)
     logs.set_up(settings.log_format)
     with _listen(host, port) as listener:
         url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-        app, first = _prepared(settings)
-        _say(url, settings, first, bootstrap.hand_over(app.state.database, settings.data_dir, url), json_)
+        first, handed_over = _prepared(settings, url)
+        _say(url, settings, first, handed_over, json_)
         if with_parent:
-            threading.Thread(target=_end_with_parent, daemon=True).start()
-        # after the first Ctrl-C, answers under way are finished
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10))
-        server.run(sockets=[listener])
+            end_with(standard_input_closed)
+        serve_until_told(settings, listener, workers)
 
 
-def _prepared(settings: Settings) -> tuple[FastAPI, bootstrap.FirstKey | None]:
-    """The application on a database that is migrated, and the first key where there was none."""
+def _prepared(settings: Settings, url: str) -> tuple[bootstrap.FirstKey | None, bool]:
+    """On a database that is migrated: the first key where there was none, and whether the command line has one."""
     with _problems_in_words(settings):
         if settings.migrate_on_start or (settings.embedded and migrations.current(settings) is None):
             migrations.upgrade(settings)
-        app = create_app(settings)
-        # not only where it migrated: a start that was killed in between has left a registry that nobody can enter
-        prepares = settings.embedded or settings.migrate_on_start
-        return app, bootstrap.first_key(app.state.database, settings.data_dir) if prepares else None
+        database = Database(settings)
+        try:
+            check_revision(settings, database)
+            # not only where it migrated: a start that was killed in between has left a registry that nobody can enter
+            prepares = settings.embedded or settings.migrate_on_start
+            first = bootstrap.first_key(database, settings.data_dir) if prepares else None
+            return first, bootstrap.hand_over(database, settings.data_dir, url)
+        finally:
+            database.close()
 
 
 @migrate.command()
@@ -94,14 +97,24 @@ def upgrade(data_dir: DataDir = None, json_: Json = False) -> None:
         database = Database(settings)
         first = bootstrap.first_key(database, settings.data_dir if settings.embedded else None)
         database.close()
+        partitions = migrations.claim_partitions(settings)
     if json_:
         said = {"database": shown(settings.url), "before": before, "after": after, "api_key": first and first.api_key}
-        _print_json(said)
+        _print_json({**said, "claim_partitions": partitions})
         return
     _out.print(f"{shown(settings.url)}: revision {after}" + ("" if before != after else ", as it was"))
+    _out.print(_said_of_partitions(partitions, settings))
     if first:
         _out.print(f"Organization {first.organization}, with an administrator's key, shown this once: {first.api_key}")
         _out.print("Start with: firsthand serve   and store the key with: firsthand login URL")
+
+
+def _said_of_partitions(partitions: int, settings: Settings) -> str:
+    said = "Claims lie in one table" if partitions == 1 else f"Claims lie in {partitions} partitions"
+    if settings.claim_partitions == partitions:
+        return said + "."
+    why = "SQLite has no partitions" if settings.embedded else "the number is chosen when the database is created"
+    return f"{said}. FIRSTHAND_CLAIM_PARTITIONS={settings.claim_partitions} is not used: {why}."
 
 
 def _settings(data_dir: Path | None) -> Settings:
@@ -167,10 +180,3 @@ def _say(url: str, settings: Settings, first: bootstrap.FirstKey | None, handed_
 def _print_json(said: Mapping[str, object]) -> None:
     sys.stdout.write(json.dumps(said) + "\n")
     sys.stdout.flush()
-
-
-def _end_with_parent() -> None:
-    """Standard input is a pipe that a parent holds open: it closes however the parent ends, SIGKILL too."""
-    while sys.stdin.buffer.read(4096):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,12 +1,14 @@
 """Around every request: an id, a log line, metrics, a limit on its body. Plain ASGI, so that streams stay streams."""
 
+import os
 import re
 import time
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,8 +24,12 @@ log = structlog.get_logger("firsthand")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+#: Where prometheus_client keeps what several workers count, a file each: the name is its own.
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+
 class Metrics:
-    """The Prometheus metrics of one application."""
+    """The Prometheus metrics of one application, or of all workers together where there are several."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -35,6 +41,15 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
         self.items = Counter("firsthand_items_total", "Items in bulk bodies.", ["call"], registry=self.registry)
+
+    def exposition(self) -> bytes:
+        """What Prometheus reads: the same whichever worker is asked, and no less when one of them has died."""
+        folder = os.environ.get(METRICS_FOLDER)
+        if folder is None:
+            return generate_latest(self.registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together, folder)  # type: ignore[no-untyped-call]
+        return generate_latest(together)
 
 
 class Observe:

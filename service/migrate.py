@@ -6,7 +6,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from service.database import Database, revision
+from service.database import Database, claim_partitions_of, revision
 from service.settings import Settings
 
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
@@ -17,7 +17,7 @@ def config(settings: Settings) -> Config:
     made = Config()
     made.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     made.set_main_option("file_template", "%%(year)d%%(month).2d%%(day).2d_%%(slug)s")
-    made.attributes["url"] = settings.url
+    made.attributes["url"], made.attributes["claim_partitions"] = settings.url, settings.claim_partitions
     return made
 
 
@@ -33,6 +33,16 @@ def upgrade(settings: Settings) -> tuple[str | None, str]:
     before = current(settings)
     command.upgrade(config(settings), "head")
     return before, needed(settings)
+
+
+def claim_partitions(settings: Settings) -> int:
+    """How many partitions the claims of a migrated database lie in; 1 where the table is not divided."""
+    database = Database(settings)
+    try:
+        with database.reads() as session:
+            return claim_partitions_of(session)
+    finally:
+        database.close()
 
 
 def current(settings: Settings) -> str | None:

@@ -31,12 +31,15 @@ class Settings(BaseSettings):
     snapshots_dir: Path | None = Field(
         None, description="Folder of the snapshots; where none is given, `snapshots` in the data folder."
     )
+    claim_partitions: int = Field(
+        1, gt=0, le=1024, description="Partitions of the claims on PostgreSQL, when `migrate` creates them; not later."
+    )
     public_read: bool = Field(True, description="Whether reading needs no key.")
     migrate_on_start: bool = Field(False, description="Whether `serve` upgrades the database before it starts.")
     max_bulk_bytes: int = Field(64 * 2**20, gt=0, description="Largest bulk body; a larger one is answered 413.")
     max_json_bytes: int = Field(16 * 2**20, gt=0, description="Largest body of every other call.")
-    bulk_slots: int = Field(4, gt=0, description="Bulk bodies taken at once; one more is answered 503.")
-    threads: int = Field(16, gt=0, description="Worker threads, and as many database connections.")
+    bulk_slots: int = Field(4, gt=0, description="Bulk bodies taken at once by a process; one more is answered 503.")
+    threads: int = Field(16, gt=0, description="Threads of a process, and as many database connections.")
     log_format: str = Field("console", pattern="^(console|json)$", description="console, or json for machines.")
 
     @field_validator("database_url")

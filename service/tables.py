@@ -4,6 +4,8 @@ Statements are few and rich, claims many and tiny. Everything is append-only: a 
 Times are whole seconds since 1970, UTC; digests 32 bytes; a position is a place in the log.
 """
 
+import re
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -18,6 +20,12 @@ from sqlalchemy import (
     Table,
     Text,
 )
+
+
+def is_partition(table: str) -> bool:
+    """Whether a table of the database is a partition of one of these, and so none of its own."""
+    return re.fullmatch(r"claims_\d+", table) is not None
+
 
 metadata = MetaData(
     naming_convention={
@@ -125,6 +133,7 @@ registrations = Table(
 )
 
 # The one bulk table: two columns, no foreign key to check a million times, no other index. It serves look-ups.
+# On PostgreSQL it may have been created with partitions `claims_0`, `claims_1`, … (FIRSTHAND_CLAIM_PARTITIONS).
 claims = Table(
     "claims",
     metadata,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import numpy as np
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -16,11 +17,13 @@ from alembic.migration import MigrationContext
 from fastapi.testclient import TestClient
 from sqlalchemy import Connection, inspect, text
 
+from firsthand.digests import to_bytes
 from service import migrate, tables
 from service.app import WrongRevision, create_app
-from service.database import Database
+from service.database import FIND, Database, insert_claims, rows_by_digest
 from service.settings import Settings
 from tests.conftest import create_database, database_at, drop_database, on_both
+from tests.factories import crafted, digests
 from tests.service.processes import FIRSTHAND, ran
 
 
@@ -182,14 +185,84 @@ def test_of_two_that_migrate_at_once_both_succeed_and_one_prints_the_key(nothing
     assert sorted(key is None for key in keys) == [False, True]
 
 
+PARTITIONS = 8
+
+
+@pytest.fixture
+def divided(postgresql: str, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a migrated PostgreSQL database whose claims are partitioned."""
+    name = f"test_{uuid4().hex[:12]}"
+    create_database(postgresql, name)
+    settings = Settings(database_url=database_at(postgresql, name), data_dir=tmp_path, claim_partitions=PARTITIONS)
+    migrate.upgrade(settings)
+    yield settings
+    drop_database(postgresql, name)
+
+
+def test_partitioned_claims_agree_with_the_tables_and_go_back_to_nothing(divided: Settings) -> None:
+    assert found(divided) == {*tables.metadata.tables, *(f"claims_{n}" for n in range(PARTITIONS))}
+    command.check(migrate.config(divided))  # Alembic's own: raises where it would write a migration
+    command.downgrade(migrate.config(divided), "base")
+    assert found(divided) == set()
+
+
+def test_crafted_digests_spread_over_all_partitions_and_are_found_again(divided: Settings) -> None:
+    items = crafted(4_000)
+    assert len(np.unique(items[:, 0])) == 1
+    database = Database(divided)
+    with database.writes() as session:
+        insert_claims(session, items[np.lexsort(items.T[::-1])], 1)
+    with database.reads() as session:
+        sizes = [session.scalar(text(f"SELECT count(*) FROM claims_{n}")) or 0 for n in range(PARTITIONS)]
+        asked = to_bytes(np.concatenate([items, digests(range(100))]))
+        held = rows_by_digest(session, tables.claims, asked)
+    database.close()
+    assert sum(sizes) == 4_000
+    assert all(400 < size < 600 for size in sizes)  # 500 each, and five standard deviations
+    assert sorted(digest for digest, _ in held) == sorted(to_bytes(items))
+
+
+def test_a_look_up_asks_the_index_of_one_partition_for_each_digest(divided: Settings) -> None:
+    """Not each index for each digest, nor the table from end to end."""
+    database = Database(divided)
+    with database.writes() as session:
+        items = digests(range(1_000))
+        insert_claims(session, items[np.lexsort(items.T[::-1])], 1)
+    with database.reads() as session:
+        query = FIND.format(columns="digest, registration", table="claims").replace(
+            "%b::bytea[]", "CAST(:asked AS bytea[])"
+        )
+        asked = {"asked": to_bytes(digests(range(500, 1_500)))}
+        plan = "\n".join(session.scalars(text("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + query), asked))
+    database.close()
+    loops = [int(n) for n in re.findall(r"Index (?:Only )?Scan (?:using|on) claims_\d_pkey.*loops=(\d+)", plan)]
+    assert sum(loops) == 1_000, plan
+    assert "Seq Scan" not in plan
+
+
+def test_migrate_says_how_many_partitions_there_are_and_that_another_number_is_not_used(
+    divided: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIRSTHAND_CLAIM_PARTITIONS", "3")
+    monkeypatch.setenv("FIRSTHAND_DATABASE_URL", str(divided.database_url))
+    said = ran("migrate").stdout
+    assert "Claims lie in 8 partitions. FIRSTHAND_CLAIM_PARTITIONS=3 is not used: the number is chosen when" in said
+    assert migrate.claim_partitions(divided) == PARTITIONS
+    monkeypatch.setenv("FIRSTHAND_CLAIM_PARTITIONS", str(PARTITIONS))
+    assert json.loads(ran("migrate", "--json").stdout)["claim_partitions"] == PARTITIONS
+    assert "Claims lie in 8 partitions.\n" in ran("migrate").stdout
+    embedded = ran("migrate", "--data-dir", str(tmp_path / "embedded")).stdout
+    assert "Claims lie in one table. FIRSTHAND_CLAIM_PARTITIONS=8 is not used: SQLite has no partitions.\n" in embedded
+
+
 def test_migrate_tells_machines_in_one_line_of_json(tmp_path: Path) -> None:
     needed = migrate.needed(Settings())
     first, second = (json.loads(ran("migrate", "--data-dir", str(tmp_path), "--json").stdout) for _ in range(2))
     database = f"sqlite:///{tmp_path / 'firsthand.sqlite'}"
     key = first.pop("api_key")
     assert key.startswith("fh_")
-    assert first == {"database": database, "before": None, "after": needed}
-    assert second == {"database": database, "before": needed, "after": needed, "api_key": None}
+    assert first == {"database": database, "before": None, "after": needed, "claim_partitions": 1}
+    assert second == {"database": database, "before": needed, "after": needed, "api_key": None, "claim_partitions": 1}
 
 
 def test_migrate_leaves_a_database_of_a_newer_version_as_it_is(empty_database: Settings) -> None:

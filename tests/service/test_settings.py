@@ -12,9 +12,9 @@ from service.settings import Settings
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 #: What else the README may name: read by `serve`'s options, the client and the tests, not by the settings.
-ELSEWHERE = {"FIRSTHAND_TIMEOUT", 
-    "FIRSTHAND_HOST", "FIRSTHAND_PORT", "FIRSTHAND_URL", "FIRSTHAND_API_KEY", "FIRSTHAND_CONFIG_DIR",
-    "FIRSTHAND_SPOOL_DIR", "FIRSTHAND_TEST_POSTGRES_URL",
+ELSEWHERE = {
+    "FIRSTHAND_HOST", "FIRSTHAND_PORT", "FIRSTHAND_WORKERS", "FIRSTHAND_URL", "FIRSTHAND_API_KEY", "FIRSTHAND_TIMEOUT",
+    "FIRSTHAND_CONFIG_DIR", "FIRSTHAND_SPOOL_DIR", "FIRSTHAND_TEST_POSTGRES_URL",
 }  # fmt: skip
 
 VARIABLES = {f"FIRSTHAND_{name.upper()}": field for name, field in Settings.model_fields.items()}
@@ -32,7 +32,7 @@ def test_every_setting_stands_in_the_readme_with_its_default(variable: str) -> N
     rows = [line for line in README.splitlines() if line.startswith(f"| `{variable}` |")]
     assert len(rows) == 1, f"README.md needs one line of a table: | `{variable}` | what it is for | its default |"
     default = VARIABLES[variable].default
-    shown = {None: "none", True: "`true`", False: "`false`"}.get(default, f"`{default}`")
+    shown = "none" if default is None else f"`{str(default).lower()}`" if isinstance(default, bool) else f"`{default}`"
     if variable.endswith("_BYTES"):
         shown = f"{default // 2**20} MiB"
     assert rows[0].endswith(f" {shown} |")
