@@ -67,7 +67,7 @@ def hashed(column: Any) -> Hashed:
     if pa.types.is_dictionary(column.type):
         return _of_dictionary(column)
     rows = _present(column)
-    exact, text = _both(_large(column.drop_null()))
+    exact, text = _both(_large(column).drop_null())
     return Hashed(exact, text, rows)
 
 
@@ -76,7 +76,7 @@ def _of_dictionary(column: Any) -> Hashed:
     values = hashed(column.dictionary)
     where = np.full(len(column.dictionary), -1, dtype=np.intp)
     where[values.rows] = np.arange(len(values.rows))
-    rows = _present(column)
+    rows = _present(column.indices)
     found = where[column.indices.drop_null().to_numpy(zero_copy_only=False)]
     kept = found >= 0  # a dictionary may hold a null of its own
     return Hashed(values.exact[found[kept]], values.text[found[kept]], rows[kept])

@@ -91,12 +91,21 @@ def _records(place: Place) -> Iterator[_Record]:
         raise ContentError(f"{place}: reading WARC takes warcio; pip install 'firsthand[warc]'") from None
     try:
         with opened(place) as file:
-            found = ArchiveIterator(file)
+            found, end = ArchiveIterator(file), 0
             for record in found:
                 payload = record.content_stream().read() if record.rec_type in _ITEMS else None
-                found.read_to_end()
-                if record.raw_stream.limit > 0:
-                    raise EOFError(f"it ends in the middle of the record at byte {found.get_record_offset():,}")
-                yield _Record(record.rec_type, found.get_record_offset(), found.get_record_length(), payload)
-    except (ArchiveLoadFailed, OSError, EOFError, ValueError, zlib.error) as error:
+                offset, length = found.get_record_offset(), found.get_record_length()
+                if not record.rec_headers.get_header("Content-Length") or record.raw_stream.limit > 0:
+                    raise _cut_off(offset)
+                yield _Record(record.rec_type, offset, length, payload)
+                end = offset + length
+            file.seek(end)
+            if file.read().strip():  # what warcio takes for the end may be a record that was cut off
+                raise _cut_off(end)
+    except (ArchiveLoadFailed, OSError, EOFError, ValueError, zlib.error, AttributeError) as error:
+        # warcio meets headers that are cut off with an AttributeError of its own
         raise ContentError(f"{place} is not WARC that can be read: {' '.join(str(error).split())}") from None
+
+
+def _cut_off(offset: int) -> EOFError:
+    return EOFError(f"it ends in the middle of the record at byte {offset:,}")
