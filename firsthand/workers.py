@@ -5,6 +5,7 @@ standard library cannot end workers in the middle of a task, and a pool waits fo
 """
 
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -136,17 +137,23 @@ def _started(setup: Setup[Task, Result], number: int) -> Iterator[list[_Worker]]
 def _without_interrupts() -> Iterator[None]:
     """What is started in here never hears Ctrl-C, which a terminal says to all: the parent alone ends its workers.
 
-    One that arrives here in the meantime is heard when this ends.
+    One that arrives here in the meantime is heard when this ends. A mask alone is not enough here, for any other thread
+    may take the signal; and a worker inherits nothing but the mask.
     """
-    if not hasattr(signal, "pthread_sigmask"):
+    if not hasattr(signal, "pthread_sigmask") or threading.current_thread() is not threading.main_thread():
         yield
         return
     resource_tracker.ensure_running()  # being started with the first process, it would let interrupts through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    heard: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+        if heard:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _serve(line: Any, setup: Setup[Task, Result]) -> None:
