@@ -1,11 +1,12 @@
 """Firsthand: the registry that knows which training data is firsthand.
 
 What a pipeline needs stands here: a `Client`, the forms in which it takes items that are digests already, and the
-errors it raises; what a model's serving path needs is the `Recorder`. The vocabulary is in the modules: `digests`,
-`verdicts`, `selection`, `schemas`.
+errors it raises; `annotate`, which tells of a batch of rows what is known of each. What a model's serving path needs is
+the `Recorder`. The vocabulary is in the modules: `digests`, `verdicts`, `selection`, `schemas`.
 """
 
 import sys
+from typing import TYPE_CHECKING, Any
 
 from firsthand.client import Client
 from firsthand.errors import (
@@ -38,6 +39,9 @@ from firsthand.verdicts import Share, synthetic_share
 if sys.platform != "win32":  # a spool is locked as POSIX systems lock: let go of whenever a process ends
     from firsthand.recorder import Counts, Recorder, SpoolFull
 
+if TYPE_CHECKING:
+    from firsthand.annotating import annotate
+
 __all__ = [
     "BadRequest",
     "Busy",
@@ -69,5 +73,15 @@ __all__ = [
     "Unauthorized",
     "Unreachable",
     "Withdrawn",
+    "annotate",
     "synthetic_share",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`annotate` when it is asked for: pyarrow takes as long to import as all else."""
+    if name != "annotate":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from firsthand.annotating import annotate
+
+    return annotate

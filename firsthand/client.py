@@ -15,15 +15,15 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx2
 import numpy as np
 
 from firsthand import credentials, lookups, registering
-from firsthand.digests import SIZE, Digests, Profile, stack, to_bytes, to_text
+from firsthand.digests import SIZE, Digests, Profile, to_bytes, to_text
 from firsthand.errors import CredentialsError, Forbidden, NotUnderstood, SnapshotError, Withdrawn
-from firsthand.items import Digest, Digested, Item, Items, both_profiles
+from firsthand.items import Digest, Digested, Item, Items, hash_both
 from firsthand.lookups import Lookup
 from firsthand.names import parse_dataset, parse_model
 from firsthand.registering import Column, Sizes
@@ -88,7 +88,12 @@ class Client:
     ) -> None:
         self.url, key = credentials.resolve(url, api_key)
         seconds = _timeout() if timeout is None else timeout
+        self._again = (self.url, key, seconds, retries, transport)
         self._wire = Transport(self.url, key, timeout=seconds, retries=retries, transport=transport)
+
+    def __reduce__(self) -> tuple[Callable[..., "Client"], tuple[Any, ...]]:
+        """A copy in another process has the same key, and connections of its own."""
+        return _client, self._again
 
     def close(self) -> None:
         """Give back the connections. A `with` block does so by itself."""
@@ -111,6 +116,10 @@ class Client:
     def ready(self) -> bool:
         """Whether it can work: its database is reachable and migrated."""
         return self._wire.answers("/readyz")
+
+    def position(self) -> int:
+        """The position of the log's head, by the smallest of look-ups: what to ask all parts of a long job `as_of`."""
+        return self.lookup(np.zeros((1, SIZE), dtype=np.uint8)).position
 
     def statistics(self, as_of: int | None = None, points: int = 0) -> History:
         """Standing claims by origin, generation, dataset and organization, and at up to `points` earlier positions."""
@@ -241,12 +250,12 @@ class Client:
         )
 
     def _head(self) -> int:
-        """The position of the log's head, by the smallest of look-ups.
+        """The position of the log's head; 0 for a key that may not read.
 
-        0 for a key that may not read: it cannot ask what became of a registration either.
+        It cannot ask what became of a registration either.
         """
         try:
-            return self.lookup(np.zeros((1, SIZE), dtype=np.uint8)).position
+            return self.position()
         except Forbidden:
             return 0
 
@@ -321,8 +330,7 @@ class Client:
 
     def check(self, items: Sequence[Item], policy: PolicyName = "strict", as_of: int | None = None) -> Lookup:
         """The verdicts on contents: a text is asked under both digest profiles, and the answers joined."""
-        hashed = [both_profiles(item) for item in items]
-        return self.lookup_joined([stack([pair[side] for pair in hashed]) for side in (0, 1)], policy, as_of)
+        return self.lookup_joined(hash_both(items), policy, as_of)
 
     def item(self, digest: bytes | Digest, policy: PolicyName = "strict", as_of: int | None = None) -> KnownItem:
         """All that is known of one item: who says what, why and since when."""
@@ -396,6 +404,10 @@ def _timeout() -> float:
         return float(given)
     except ValueError:
         raise CredentialsError(f"FIRSTHAND_TIMEOUT is {given!r}, and seconds are wanted") from None
+
+
+def _client(url: str, key: str | None, timeout: float, retries: int, transport: httpx2.BaseTransport | None) -> Client:
+    return Client(url, key, timeout=timeout, retries=retries, transport=transport)
 
 
 def _once() -> str:

@@ -1,50 +1,62 @@
 """Writing the part of the user's own files that a mix or a verdict admits."""
 
-import os
-import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import compress
-from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from firsthand import sources
-from firsthand.client import Client
-from firsthand.digests import Digests, as_strings, sort_unique, stack
+from firsthand import gating, places, workers
+from firsthand.asking import Desk, Doubts, Question
+from firsthand.digests import Digests, as_strings, sort_unique
 from firsthand.errors import ContentError
-from firsthand.items import Item, both_profiles
-from firsthand.rows import Table
-from firsthand.sources import Source
-from firsthand.verdicts import VERDICTS, PolicyName, Verdict
+from firsthand.items import hash_both
+from firsthand.places import Place
+from firsthand.sources import Files, Source
+from firsthand.verdicts import VERDICTS, Verdict
+from firsthand.workers import Work
+
+if TYPE_CHECKING:
+    from firsthand.tables import Rows, Table
 
 Keep: TypeAlias = npt.NDArray[np.bool_]
+#: The digests of n items under `bytes-1` and `text-1`, `uint8[n, 32]` each.
+Profiles: TypeAlias = tuple[Digests, Digests]
 
-#: Which of n items are written, `[n]`. It may remember what it has admitted.
-Admission: TypeAlias = Callable[[Sequence[Item]], Keep]
+
+class Admission(Protocol):
+    """Which items are written. It may remember what it has admitted."""
+
+    doubts: Doubts
+    #: Whether a row that holds no item is written.
+    nothing: bool
+
+    def __call__(self, items: Profiles) -> Keep:
+        """Of n items, `[n]`."""
 
 
-@dataclass
 class ByVerdict:
-    """Admits every item with one of these verdicts, all asked at one position."""
+    """Admits every item with one of these verdicts. A row that holds no item is unknown."""
 
-    client: Client
-    verdicts: Collection[Verdict]
-    policy: PolicyName = "strict"
-    #: Where all is asked; the head of the log at the first question where it is None.
-    as_of: int | None = None
+    def __init__(self, desk: Desk, verdicts: Collection[Verdict]) -> None:
+        self._desk, self._codes = desk, [VERDICTS.index(verdict) for verdict in verdicts]
+        self.nothing, self.doubts = "unknown" in verdicts, Doubts()
 
-    def __call__(self, items: Sequence[Item]) -> Keep:
-        answer = self.client.check(items, self.policy, self.as_of)
-        self.as_of = answer.position
-        return np.isin(answer.verdict, [VERDICTS.index(verdict) for verdict in self.verdicts])
+    def __call__(self, items: Profiles) -> Keep:
+        asking = self._desk.asking()
+        answer = asking.lookup_joined(items)
+        self.doubts += Doubts.of(asking)
+        return np.isin(answer.verdict, self._codes)
 
 
 class ByMix:
     """Admits each item of a mix once, wherever among the files it is met first."""
+
+    nothing, doubts = False, Doubts()
 
     def __init__(self, digests: Digests) -> None:
         once, _ = sort_unique(digests)
@@ -56,9 +68,9 @@ class ByMix:
         """Items of the mix that were not met."""
         return int(self._left.sum())
 
-    def __call__(self, items: Sequence[Item]) -> Keep:
-        hashed = [both_profiles(item) for item in items]
-        return self._take(stack([exact for exact, _ in hashed])) | self._take(stack([text for _, text in hashed]))
+    def __call__(self, items: Profiles) -> Keep:
+        exact, text = items
+        return self._take(exact) | self._take(text)
 
     def _take(self, digests: Digests) -> Keep:
         """Which of these are in the mix and were not taken before; they are now."""
@@ -80,59 +92,85 @@ class Written:
     files: int
     items: int
     kept: int
+    doubts: Doubts
 
 
-def write(found: Sequence[Source], field: str, out: Path, admits: Admission) -> Iterator[Written]:
+def by_verdict(
+    found: Sequence[Source],
+    field: str,
+    out: Place,
+    question: Question,
+    verdicts: Collection[Verdict],
+    processes: int = 1,
+) -> Iterator[Written]:
+    """As `write`, in several processes, each of which asks the question."""
+    check_places(found, out)
+    setup = partial(_filtering, question, verdicts, field, out)
+    return workers.run(setup, gating.shared(found, processes), processes, gating.name_of)
+
+
+def write(found: Sequence[Source], field: str, out: Place, admits: Admission) -> Iterator[Written]:
     """Write what is admitted under `out`, each file at its relative place, and tell of each step.
 
     A file appears under its name only when it is whole. Raises ContentError before anything is written where two
     inputs would be written to one place, or an output over an input.
     """
-    _check_places(found, out)
-    for files in sources.groups(found):
-        if files[0].table is None:
-            yield _copy(files, out, admits)
-        else:
-            yield _write_rows(files[0], files[0].table, field, out / files[0].relative, admits)
+    check_places(found, out)
+    for files in gating.shared(found, 1):
+        yield from _write(lambda: admits, field, out, files)
 
 
-def _check_places(found: Sequence[Source], out: Path) -> None:
-    inputs = {source.path.resolve() for source in found}
-    places: set[Path] = set()
+def check_places(found: Sequence[Source], out: Place) -> None:
+    """Raises ContentError where two inputs would be written to one place, or an output over an input."""
+    inputs = {places.identity(source.path) for source in found}
+    taken: set[str] = set()
     for source in found:
-        place = (out / source.relative).resolve()
+        place = places.identity(out / source.relative)
         if place in inputs:
             raise ContentError(f"{place} is one of the files that are read; choose another folder for --out")
-        if place in places:
+        if place in taken:
             raise ContentError(f"two of the files would be written to {place}; filter them one by one")
-        places.add(place)
-
-
-def _copy(files: Sequence[Source], out: Path, admits: Admission) -> Written:
-    keep = admits(sources.of_files(files).items)
-    for source in compress(files, keep):
-        with _appearing(out / source.relative) as temporary:
-            shutil.copy2(source.path, temporary)
-    return Written(len(files), len(files), int(keep.sum()))
-
-
-def _write_rows(source: Source, table: Table, field: str, target: Path, admits: Admission) -> Written:
-    items = kept = 0
-    with _appearing(target) as temporary, table.writing(temporary, like=source.path) as writer:
-        for rows in table.read(source.path, field):
-            keep = admits(rows.items)
-            writer.write(rows, keep)
-            items, kept = items + len(keep), kept + int(keep.sum())
-    return Written(1, items, kept)
+        taken.add(place)
 
 
 @contextmanager
-def _appearing(target: Path) -> Iterator[Path]:
-    """A temporary name beside the target; renamed to it when all went well, removed when not."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        yield temporary
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+def _filtering(
+    question: Question, verdicts: Collection[Verdict], field: str, out: Place
+) -> Iterator[Work[list[Source], Written]]:
+    with question.opened() as desk:
+        yield partial(_write, partial(ByVerdict, desk, verdicts), field, out)
+
+
+def _write(admission: Callable[[], Admission], field: str, out: Place, files: list[Source]) -> Iterator[Written]:
+    table, admits = files[0].table, admission()
+    if table is None:
+        yield _copy(files, out, admits)
+    else:
+        yield _write_rows(files[0], table, field, out / files[0].relative, admits)
+
+
+def _copy(files: Sequence[Source], out: Place, admits: Admission) -> Written:
+    keep = admits(hash_both(Files(files)))
+    for source in compress(files, keep):
+        with places.appearing(out / source.relative) as temporary:
+            places.copy(source.path, temporary)
+    return Written(len(files), len(files), int(keep.sum()), admits.doubts)
+
+
+def _write_rows(source: Source, table: "Table", field: str, target: Place, admits: Admission) -> Written:
+    items = kept = 0
+    with places.appearing(target) as temporary, table.writing(temporary, like=source.path) as writer:
+        for rows in table.read(source.path, field, whole=True):
+            keep = _admitted(rows, admits)
+            writer.write(rows, keep)
+            items, kept = items + len(keep), kept + int(keep.sum())
+    return Written(1, items, kept, admits.doubts)
+
+
+def _admitted(rows: "Rows", admits: Admission) -> Keep:
+    from firsthand import columns  # pyarrow only for who has tables
+
+    hashed = columns.hashed(rows.items)
+    keep = np.full(len(rows.items), admits.nothing)
+    keep[hashed.rows] = admits((hashed.exact, hashed.text))
+    return keep

@@ -122,6 +122,12 @@ def both_profiles(item: Item) -> tuple[bytes, bytes]:
         return exact, exact
 
 
+def hash_both(items: Iterable[Item]) -> tuple[Digests, Digests]:
+    """The digests of n items under `bytes-1` and `text-1`, `uint8[n, 32]` each (`both_profiles`)."""
+    hashed = [both_profiles(item) for item in items]
+    return hashing.stack([exact for exact, _ in hashed]), hashing.stack([text for _, text in hashed])
+
+
 def _file_size(path: Path) -> int:
     try:
         return path.stat().st_size

@@ -69,6 +69,17 @@ def nothing(policy: PolicyName, position: int) -> Lookup:
     return Lookup(flags.astype(np.uint8), flags.astype(np.int16), flags, [], position, policy)
 
 
+def spread(answer: Lookup, rows: npt.NDArray[np.intp], items: int) -> Lookup:
+    """The answers on m of n items, at `rows`, `intp[m]`, as answers on all: of the others nothing is known."""
+    verdict, generation = np.zeros(items, dtype=np.uint8), np.full(items, NO_GENERATION, dtype=np.int16)
+    bound = np.zeros(items, dtype=np.bool_)
+    verdict[rows], generation[rows], bound[rows] = answer.verdict, answer.generation, answer.lower_bound
+    models: list[str | None] = [None] * items
+    for row, model in zip(rows.tolist(), answer.models, strict=True):
+        models[row] = model
+    return Lookup(verdict, generation, bound, models, answer.position, answer.policy)
+
+
 def join(answers: Sequence[Lookup]) -> Lookup:
     """Answers on the same n items, asked under several digest profiles at one position, as one (`verdicts.join`)."""
     position, policy = answers[0].position, answers[0].policy

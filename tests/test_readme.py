@@ -1,5 +1,6 @@
 """The README's commands, run as they stand: its blocks are taken out of the file, not copied here."""
 
+import gzip
 import os
 import re
 import signal
@@ -42,15 +43,20 @@ def blocks(section: str) -> list[Block]:
 
 
 def environment() -> dict[str, str]:
-    """The tests' own, with the commands of this virtual environment first, and a port that is free."""
+    """The tests' own, with the commands of this virtual environment first, and a port that is free.
+
+    Engines keep their hands off the network outside.
+    """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return os.environ | {"PATH": path, "FIRSTHAND_PORT": "0", "OMP_NUM_THREADS": "1"}
+    alone = {"HF_HUB_OFFLINE": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+    return os.environ | {"PATH": path, "FIRSTHAND_PORT": "0", "OMP_NUM_THREADS": "1"} | alone
 
 
-def run(block: Block, folder: Path, **instead: str) -> str:
+def run(block: Block, folder: Path, warnings: str = "error", **instead: str) -> str:
     """Run a block as a reader would, with `instead` of the addresses that it names; answers what it printed.
 
-    A Python block that begins with a file's name is that file.
+    A Python block that begins with a file's name is that file. `warnings` are errors, but for engines that have some
+    of their own.
     """
     code = block.code
     for ours, theirs in ((REGISTRY, instead.get("registry")), (DATABASE, instead.get("database"))):
@@ -58,7 +64,7 @@ def run(block: Block, folder: Path, **instead: str) -> str:
     if block.language == "python" and (name := re.match(r"# (\w+\.py)\n", code)):
         (folder / name[1]).write_text(code)
         return ""
-    program = [sys.executable, "-W", "error", "-c"] if block.language == "python" else ["sh", "-euc"]
+    program = [sys.executable, "-W", warnings, "-c"] if block.language == "python" else ["sh", "-euc"]
     done = subprocess.run(
         [*program, code], cwd=folder, env=environment(), capture_output=True, text=True, timeout=300, check=False
     )
@@ -117,6 +123,15 @@ def test_a_dataset_is_registered_checked_and_filtered_and_a_pipeline_asks_for_it
         assert "2 look-ups said human and are counted as unknown" in told
         assert "made by models: 25.0–50.0 %" in told
         assert run(asked, tmp_path) == "[2] [1]\n"
+
+        gated, on_ray, on_datasets, on_datatrove = blocks("Gating a pipeline's own data")
+        told = run(gated, tmp_path)
+        assert "made by models: 25.0–100.0 %" in told
+        assert "3 of 4 items kept, in unknown/" in told
+        for engine in (on_ray, on_datasets):
+            assert "'verdict': 'model', 'generation': 1, 'lower_bound': False" in run(engine, tmp_path, "default")
+        run(on_datatrove, tmp_path, "default")
+        assert b'"verdict":"model"' in gzip.decompress(next((tmp_path / "kept").glob("*.jsonl.gz")).read_bytes())
 
 
 @pytest.mark.slow

@@ -1,21 +1,19 @@
 """`firsthand check`: what is known of one's own files, and a gate."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 import typer
 from pydantic import BaseModel
 from rich.table import Table
 
-from firsthand import sources
+from firsthand import gating, sources
+from firsthand.asking import Doubts, Question
 from firsthand.cli import options, output, session
-from firsthand.client import Client
-from firsthand.lookups import Lookup
-from firsthand.snapshots import Snapshot
-from firsthand.snapshots.asking import Local
-from firsthand.sources import Batch
+from firsthand.gating import Answered
+from firsthand.snapshots import manifest
 from firsthand.verdicts import IS_MODEL, NO_GENERATION, VERDICTS, PolicyName, Verdict, synthetic_share
 
 Unknown = Literal["model", "human", "ignore"]
@@ -104,19 +102,9 @@ def check(
     ] = None,
     policy: options.Policy = "strict",
     as_of: options.AsOf = None,
-    snapshot: Annotated[
-        Path | None,
-        typer.Option(
-            help="Ask this pulled snapshot, and no registry.",
-            metavar="DIR",
-            exists=True,
-            file_okay=False,
-            show_default=False,
-        ),
-    ] = None,
-    confirm: Annotated[
-        bool, typer.Option("--confirm", help="Ask the registry too about what the snapshot calls human.")
-    ] = False,
+    snapshot: options.SnapshotDir = None,
+    confirm: options.Confirm = False,
+    workers: options.Workers = 1,
     json: options.Json = False,
 ) -> None:
     """Print a verdict an item, and the share that models made.
@@ -130,23 +118,26 @@ def check(
     firsthand check answers.jsonl --field answer
     firsthand check corpus/ --max-synthetic 0.1 || echo "not this one"
     firsthand check crawl/ --snapshot snapshot/ --confirm
+    firsthand check s3://bucket/crawl/ --snapshot snapshot/ --workers 8 --summary
     ```
     """
     found = sources.find(paths, whole=whole)
-    local = _local(snapshot, confirm, policy, as_of)
+    question = session.question(policy, as_of, snapshot, confirm)
     totals, items = Totals(), []
-    with session.ask() as client, output.progress("checking") as advance:
-        asked = Local(local, client if confirm else None) if local else None
-        for batch, answer in _ask(client, asked, sources.batches(found, field), policy, as_of):
-            totals.add(answer)
-            items += [] if summary else _verdicts(batch, answer)
-            advance(len(batch.items))
-    told = _summary(totals, unknown or "model", policy, max_synthetic)
-    told.snapshot = _asked(asked) if asked else None
+    with output.progress("checking") as advance:
+        for part in gating.check(found, field, question, names=not summary, processes=workers):
+            totals.add(part)
+            items += [] if summary else [part]
+            advance(len(part.answer.verdict))
+    told = _summary(totals, unknown or "model", question, max_synthetic)
     if json:
-        output.say(told.model_copy(update={"items": None if summary else items}).model_dump_json())
+        listed = None if summary else [item for part in items for item in _verdicts(part)]
+        output.say(told.model_copy(update={"items": listed}).model_dump_json())
     else:
         _print(items, told)
+        if snapshot is not None:
+            session.tell_doubts(totals.doubts, snapshot)
+        _print_gate(told.gate)
     if told.gate is not None and not told.gate.passed:
         raise typer.Exit(output.REFUSED)
 
@@ -157,51 +148,18 @@ class Totals:
     def __init__(self) -> None:
         self.verdicts: Counter[Verdict] = Counter(dict.fromkeys(VERDICTS, 0))
         self.generations: Counter[int] = Counter()
-        self.position = 0
+        self.doubts = Doubts()
 
-    def add(self, answer: Lookup) -> None:
+    def add(self, part: Answered) -> None:
+        answer = part.answer
         self.verdicts.update(answer.counts())
-        self.generations.update(answer.generation[answer.verdict == IS_MODEL].tolist())
-        self.position = answer.position
+        generations, items = np.unique(answer.generation[answer.verdict == IS_MODEL], return_counts=True)
+        self.generations.update(dict(zip(generations.tolist(), items.tolist(), strict=True)))
+        self.doubts += part.doubts
 
 
-def _local(folder: Path | None, confirm: bool, policy: PolicyName, as_of: int | None) -> Snapshot | None:
-    """The snapshot in a folder, where one is to be asked and it was built for this question."""
-    if folder is None:
-        if confirm:
-            raise typer.BadParameter("--confirm goes with --snapshot: a registry's own answers need no confirming")
-        return None
-    snapshot = Snapshot.open(folder)
-    known = snapshot.manifest
-    if known.policy != policy:
-        raise typer.BadParameter(f"the snapshot judges by {known.policy}: say --policy {known.policy}")
-    if as_of not in (None, known.position):
-        raise typer.BadParameter(f"the snapshot is of position {known.position}, and no other can be asked of it")
-    return snapshot
-
-
-def _ask(
-    client: Client, local: Local | None, batches: Iterable[Batch], policy: PolicyName, as_of: int | None
-) -> Iterator[tuple[Batch, Lookup]]:
-    """Every batch with its verdicts, all at the position of the first."""
-    for batch in batches:
-        answer = local.check(batch.items) if local else client.check(batch.items, policy, as_of)
-        as_of = answer.position
-        yield batch, answer
-
-
-def _asked(local: Local) -> Asked:
-    known = local.snapshot.manifest
-    return Asked(
-        id=known.id,
-        bits=known.bits,
-        expected_false_verdicts=local.expected,
-        unconfirmed=local.unconfirmed,
-        confirmed=local.confirmed,
-    )
-
-
-def _verdicts(batch: Batch, answer: Lookup) -> list[ItemVerdict]:
+def _verdicts(part: Answered) -> list[ItemVerdict]:
+    answer = part.answer
     columns = (answer.verdict.tolist(), answer.generation.tolist(), answer.lower_bound.tolist(), answer.models)
     return [
         ItemVerdict(
@@ -211,11 +169,11 @@ def _verdicts(batch: Batch, answer: Lookup) -> list[ItemVerdict]:
             lower_bound=bound,
             model=model,
         )
-        for name, verdict, generation, bound, model in zip(batch.names, *columns, strict=True)
+        for name, verdict, generation, bound, model in zip(part.names or (), *columns, strict=True)
     ]
 
 
-def _summary(totals: Totals, unknown: Unknown, policy: PolicyName, max_synthetic: float | None) -> Summary:
+def _summary(totals: Totals, unknown: Unknown, question: Question, max_synthetic: float | None) -> Summary:
     share = synthetic_share(totals.verdicts, unknown)
     gate = None if max_synthetic is None else Gate(max_synthetic=max_synthetic, passed=share.high <= max_synthetic)
     return Summary(
@@ -225,35 +183,40 @@ def _summary(totals: Totals, unknown: Unknown, policy: PolicyName, max_synthetic
         generations=dict(sorted(totals.generations.items())),
         share=Interval(low=share.low, high=share.high, text=str(share)),
         unknown=unknown,
-        policy=policy,
-        position=totals.position,
+        policy=question.policy,
+        position=question.position,
         gate=gate,
+        snapshot=_asked(question.snapshot, totals.doubts) if question.snapshot else None,
     )
 
 
-def _print(items: list[ItemVerdict], told: Summary) -> None:
-    width = max((len(_made_by(item)) for item in items), default=0)
-    for item in items:
-        verdict = typer.style(f"{item.verdict:<9}", fg=_COLOURS[item.verdict])
-        output.say(f"{verdict}  {_made_by(item):<{width}}  {item.item}")
+def _asked(snapshot: Path, doubts: Doubts) -> Asked:
+    known = manifest.load(snapshot)
+    return Asked(
+        id=known.id,
+        bits=known.bits,
+        expected_false_verdicts=doubts.expected,
+        unconfirmed=doubts.unconfirmed,
+        confirmed=doubts.confirmed,
+    )
+
+
+def _print(items: list[Answered], told: Summary) -> None:
+    for part in items:
+        verdicts = _verdicts(part)
+        width = max((len(_made_by(item)) for item in verdicts), default=0)
+        for item in verdicts:
+            verdict = typer.style(f"{item.verdict:<9}", fg=_COLOURS[item.verdict])
+            output.say(f"{verdict}  {_made_by(item):<{width}}  {item.item}")
     output.console().print(_table(told))
     output.say(f"made by models: {told.share.text} ({_UNKNOWN_IN_WORDS[told.unknown]})")
     output.say(f"policy {told.policy}, position {told.position:,}")
-    if told.snapshot is not None:
-        _print_asked(told.snapshot)
-    if told.gate is not None:
-        word = "passed" if told.gate.passed else "refused"
-        output.say(f"gate {word}: at most {100 * told.gate.max_synthetic:g} % may be made by models")
 
 
-def _print_asked(asked: Asked) -> None:
-    expected = f"{asked.expected_false_verdicts:.2g}"
-    output.say(f"asked a snapshot with fingerprints of {asked.bits} bits: expect {expected} false verdicts")
-    if asked.unconfirmed:
-        looks = output.count(asked.unconfirmed, "look-up")
-        output.say(f"{looks} said human and are counted as unknown, for {asked.bits} bits are no proof: say --confirm")
-    if asked.confirmed:
-        output.say(f"{output.count(asked.confirmed, 'look-up')} said human; the registry was asked of each")
+def _print_gate(gate: Gate | None) -> None:
+    if gate is not None:
+        word = "passed" if gate.passed else "refused"
+        output.say(f"gate {word}: at most {100 * gate.max_synthetic:g} % may be made by models")
 
 
 def _made_by(item: ItemVerdict) -> str:

@@ -1,19 +1,18 @@
 """`firsthand filter`: the part of one's own files that a mix or a verdict admits."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import Annotated
 
 import numpy as np
 import typer
 from pydantic import BaseModel
 
-from firsthand import filtering, sources
+from firsthand import filtering, places, sources
+from firsthand.asking import Doubts
 from firsthand.cli import options, output, session
-from firsthand.client import Client
 from firsthand.digests import SIZE
-from firsthand.filtering import ByMix, ByVerdict
-from firsthand.verdicts import VERDICTS, PolicyName, Verdict
+from firsthand.filtering import ByMix, Written
+from firsthand.verdicts import VERDICTS
 
 
 class Report(BaseModel):
@@ -31,7 +30,9 @@ class Report(BaseModel):
 
 def filter(
     paths: options.Paths,
-    out: Annotated[Path, typer.Option("--out", help="The folder to write into.", metavar="DIR", show_default=False)],
+    out: Annotated[
+        str, typer.Option("--out", help="The folder to write into, or its URL.", metavar="DIR", show_default=False)
+    ],
     mix: Annotated[
         str | None,
         typer.Option(
@@ -55,42 +56,61 @@ def filter(
     whole: options.Whole = False,
     policy: options.Policy = "strict",
     as_of: options.AsOf = None,
+    snapshot: options.SnapshotDir = None,
+    confirm: options.Confirm = False,
+    workers: options.Workers = 1,
     json: options.Json = False,
 ) -> None:
     """Write the part of your own files that a mix or a verdict admits.
 
-    Files are copied; of JSONL, CSV and Parquet the admitted rows are written, unchanged, to a file of the same name.
-    Of a mix each item is written once, where it is met first. A file appears under its name only when it is whole.
+    Files are copied; of JSONL, CSV, Parquet and WARC the admitted rows are written, unchanged, to a file of the same
+    name, packed as it was. A row without an item (a null) is unknown. Of a mix each item is written once, where it is
+    met first. A file appears under its name only when it is whole.
 
     ```
     firsthand filter crawl/ --verdict human --out clean/
     firsthand filter corpus.parquet --mix 0f3a… --out training/
+    firsthand filter s3://bucket/crawl/ --snapshot snapshot/ --verdict unknown --workers 8 --out s3://bucket/clean/
     ```
     """
     verdicts = options.choices(verdict or [], VERDICTS, "--verdict")
     if (mix is None) == (not verdicts):
         raise typer.BadParameter("say either --mix MIX or --verdict VERDICT")
-    found = sources.find(paths, whole=whole)
-    with session.work() as client, output.progress("filtering", total=len(found)) as advance:
-        admits = _admission(client, mix, verdicts, policy, as_of)
-        report = Report(files=len(found), items=0, kept=0, missing=None, position=None, out=str(out))
-        for written in filtering.write(found, field, out, admits):
-            report.items, report.kept = report.items + written.items, report.kept + written.kept
-            advance(written.files)
-    if isinstance(admits, ByMix):
-        report.missing = admits.missing
-    else:
-        report.position = admits.as_of
+    if mix is not None and (snapshot is not None or workers > 1):
+        raise typer.BadParameter(
+            "--mix goes without --snapshot and --workers: a mix is the registry's, and writes each item where it is"
+            " met first, which one process alone can tell"
+        )
+    found, into = sources.find(paths, whole=whole), places.parse(out)
+    report = Report(files=len(found), items=0, kept=0, missing=None, position=None, out=out)
+    with output.progress("filtering", total=len(found)) as advance:
+        if mix is not None:
+            admits = _mix(mix)
+            _sum(report, filtering.write(found, field, into, admits), advance)
+            report.missing = admits.missing
+            return _tell(report, json)
+        question = session.question(policy, as_of, snapshot, confirm, long=True)
+        doubts = _sum(report, filtering.by_verdict(found, field, into, question, verdicts, workers), advance)
+    report.position = question.position
     _tell(report, json)
+    if snapshot is not None and not json:
+        session.tell_doubts(doubts, snapshot)
 
 
-def _admission(
-    client: Client, mix: str | None, verdicts: Sequence[Verdict], policy: PolicyName, as_of: int | None
-) -> ByMix | ByVerdict:
-    if mix is None:
-        return ByVerdict(client, verdicts, policy, as_of)
+def _mix(id: str) -> ByMix:
     empty = np.empty((0, SIZE), dtype=np.uint8)
-    return ByMix(np.concatenate([empty, *client.mix_digests(mix)]))
+    with session.work() as client:
+        return ByMix(np.concatenate([empty, *client.mix_digests(id)]))
+
+
+def _sum(report: Report, steps: Iterable[Written], advance: Callable[[int], None]) -> Doubts:
+    """Do all steps, and report what they did."""
+    doubts = Doubts()
+    for written in steps:
+        report.items, report.kept = report.items + written.items, report.kept + written.kept
+        doubts += written.doubts
+        advance(written.files)
+    return doubts
 
 
 def _tell(report: Report, as_json: bool) -> None:

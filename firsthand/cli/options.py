@@ -61,15 +61,31 @@ Json: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print JSON for machines: one object, of lists one object a line.")
 ]
 Paths: TypeAlias = Annotated[
-    list[Path],
+    list[str],
     typer.Argument(
-        help="Files and folders. JSONL, CSV, TSV (each also with .gz) and Parquet are rows; any other file is an item.",
+        help="Files and folders, also as URLs (s3://…). JSONL, CSV, TSV (each also .gz or .zst) and Parquet are rows,"
+        " WARC (also .gz) is records, a packed text its text; any other file is an item.",
         metavar="PATH",
         show_default=False,
     ),
 ]
 Field: TypeAlias = Annotated[str, typer.Option(help="The field of JSONL, CSV and Parquet rows that holds the item.")]
-Whole: TypeAlias = Annotated[bool, typer.Option("--whole", help="Take JSONL, CSV and Parquet files as one item each.")]
+Whole: TypeAlias = Annotated[bool, typer.Option("--whole", help="Take every file as one item, as it stands.")]
+Workers: TypeAlias = Annotated[int, typer.Option(help="Processes that share the files, all at one position.", min=1)]
+SnapshotDir: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--snapshot",
+        help="Ask this pulled snapshot, and no registry.",
+        metavar="DIR",
+        exists=True,
+        file_okay=False,
+        show_default=False,
+    ),
+]
+Confirm: TypeAlias = Annotated[
+    bool, typer.Option("--confirm", help="Ask the registry too about what the snapshot calls human.")
+]
 Policy: TypeAlias = Annotated[
     PolicyName,
     typer.Option(help="How claims amount to a verdict: strict, or pessimistic (any claim of a model's output counts)."),

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from firsthand import lookups
 from firsthand.client import Client
-from firsthand.digests import Digests, stack
-from firsthand.items import Item, both_profiles
+from firsthand.digests import Digests
+from firsthand.items import Item, hash_both
 from firsthand.lookups import Lookup
 from firsthand.snapshots.snapshot import Snapshot
 from firsthand.verdicts import IS_HUMAN, NO_GENERATION, UNKNOWN
@@ -36,13 +36,17 @@ class Local:
 
     def check(self, items: Sequence[Item]) -> Lookup:
         """As `Client.check`: a text is asked under both digest profiles, and the answers joined."""
-        hashed = [both_profiles(item) for item in items]
-        exact, text = (stack([pair[side] for pair in hashed]) for side in (0, 1))
+        return self.lookup_joined(hash_both(items))
+
+    def lookup_joined(self, profiles: Sequence[Digests]) -> Lookup:
+        """As `Client.lookup_joined`; what is the same under several profiles is asked once."""
+        exact, *others = profiles
         answer = self.lookup(exact)
-        other = np.flatnonzero((exact != text).any(axis=1))  # most texts are canonical as they stand
-        if not len(other):
-            return answer
-        return _with(answer, other, lookups.join([answer.take(other), self.lookup(text[other])]))
+        for text in others:
+            rows = np.flatnonzero((exact != text).any(axis=1))  # most texts are canonical as they stand
+            if len(rows):
+                answer = _with(answer, rows, lookups.join([answer.take(rows), self.lookup(text[rows])]))
+        return answer
 
     def lookup(self, digests: Digests) -> Lookup:
         """The verdicts on `uint8[n, 32]`, in order."""

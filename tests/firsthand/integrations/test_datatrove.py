@@ -1,0 +1,45 @@
+"""A filter of datatrove's: documents are kept by where they come from."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+from datatrove.data import Document
+
+from firsthand import Snapshot
+from firsthand.integrations.datatrove import OriginFilter
+from tests.firsthand.test_annotating import TEXTS, write_snapshot
+
+
+def documents() -> list[Document]:
+    return [Document(text=text, id=str(number), metadata={"url": "a"}) for number, text in enumerate(TEXTS)]
+
+
+def test_documents_are_kept_by_verdict_and_told_where_they_come_from(tmp_path: Path) -> None:
+    gate = OriginFilter(write_snapshot(tmp_path / "s"), keep=["human", "unknown"], batch_size=3)
+    kept = list(gate.run(iter(documents())))
+    assert [document.text for document in kept] == [TEXTS[1], TEXTS[3]]
+    assert kept[0].metadata == {"url": "a", "verdict": "human", "generation": 0, "lower_bound": False}
+    assert gate.stats["dropped_model"].total == gate.stats["dropped_contested"].total == 1
+
+
+def test_one_document_is_judged_as_many_are(tmp_path: Path) -> None:
+    gate = OriginFilter(Snapshot.open(write_snapshot(tmp_path / "s")))
+    assert [gate.filter(document) for document in documents()] == [
+        (False, "model"),
+        True,
+        (False, "contested"),
+        (False, "unknown"),
+    ]
+
+
+def test_a_gate_travels_to_workers_and_opens_its_folder_there(tmp_path: Path) -> None:
+    gate = OriginFilter(str(write_snapshot(tmp_path / "s")), keep=["model"])
+    assert len(pickle.dumps(gate)) < 10_000
+    (kept,) = pickle.loads(pickle.dumps(gate)).run(iter(documents()))
+    assert kept.text == TEXTS[0]
+
+
+def test_a_verdict_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ValueError, match="humane: a verdict is one of unknown, human"):
+        OriginFilter("snapshot", keep=["humane"])  # type: ignore[list-item]
