@@ -85,12 +85,13 @@ class Transport:
         body: BaseModel | None = None,
         content: bytes | None = None,
         content_type: str = "application/json",
+        accept: str = "*/*",
         idempotency_key: str | None = None,
     ) -> bytes:
         """One request and its whole answer. Raises Unreachable, ProblemError or NotUnderstood."""
         if body is not None:
             content = body.model_dump_json(exclude_unset=True).encode()
-        headers = {"Content-Type": content_type} if content is not None else {}
+        headers = {"Accept": accept, **({"Content-Type": content_type} if content is not None else {})}
         if idempotency_key is not None:
             headers["Idempotency-Key"] = idempotency_key
         request = self._http.build_request(method, path, params=_present(params), content=content, headers=headers)

@@ -42,7 +42,7 @@ class Local:
         other = np.flatnonzero((exact != text).any(axis=1))  # most texts are canonical as they stand
         if not len(other):
             return answer
-        return _with(answer, other, lookups.join([answer.take(other), self.lookup(text[other])]))
+        return answer.put(other, lookups.join([answer.take(other), self.lookup(text[other])]))
 
     def lookup(self, digests: Digests) -> Lookup:
         """The verdicts on `uint8[n, 32]`, in order."""
@@ -59,19 +59,10 @@ class Local:
         assert self._registry is not None
         exact = self._registry.lookup(digests[rows], answer.policy, answer.position)
         self.confirmed += len(rows)
-        return _with(answer, rows, exact)
+        return answer.put(rows, exact)
 
     def _withheld(self, answer: Lookup, rows: npt.NDArray[np.intp]) -> Lookup:
         self.unconfirmed += len(rows)
         verdict, generation = answer.verdict.copy(), answer.generation.copy()
         verdict[rows], generation[rows] = UNKNOWN, NO_GENERATION
         return replace(answer, verdict=verdict, generation=generation)
-
-
-def _with(answer: Lookup, rows: npt.NDArray[np.intp], exact: Lookup) -> Lookup:
-    verdict, generation, bound = answer.verdict.copy(), answer.generation.copy(), answer.lower_bound.copy()
-    verdict[rows], generation[rows], bound[rows] = exact.verdict, exact.generation, exact.lower_bound
-    models = list(answer.models)
-    for row, model in zip(rows.tolist(), exact.models, strict=True):
-        models[row] = model
-    return replace(answer, verdict=verdict, generation=generation, lower_bound=bound, models=models)

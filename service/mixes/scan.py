@@ -134,7 +134,7 @@ class Scan:
                 digest = tables.overlaps.c.digest
                 query = select(digest).where(digest > last).order_by(digest).limit(_OVERLAPS)
                 digests = list(session.scalars(query))
-                found = evidence(session, self._view, digests)
+                found = evidence(session, self._view, stack(digests))
             if digests:  # judged without the session: what follows may need a connection of its own
                 yield self._judge(part, digests, found)
             last = digests[-1] if len(digests) == _OVERLAPS else None
