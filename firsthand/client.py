@@ -33,7 +33,7 @@ from firsthand.schemas.corrections import Dispute, NewDispute, NewWithdrawal, Wi
 from firsthand.schemas.datasets import Dataset, NewDataset
 from firsthand.schemas.items import MAX_LOOKUP, Lookups
 from firsthand.schemas.items import Item as KnownItem
-from firsthand.schemas.mixes import Mix, NewMix, Recipe
+from firsthand.schemas.mixes import Change, Mix, NewMix, Recipe
 from firsthand.schemas.models import Model, NewModel, TrainedOn
 from firsthand.schemas.organizations import (
     IssuedKey,
@@ -362,6 +362,22 @@ class Client:
                 content, rest = (rest + piece)[:whole], (rest + piece)[whole:]
                 yield _as_digests(content)
         _as_digests(rest)
+
+    def mix_file(self, id: str, media: str) -> Iterator[bytes]:
+        """A mix's items in its order, in a form of `firsthand.media` but JSON: the bytes of a file, piece by piece.
+
+        But for raw digests they are columns: digest, part (from 0), verdict, generation; and size, where that is what
+        the recipe counts.
+        """
+        with self._wire.stream(f"/v1/mixes/{id}/digests", accept=media) as pieces:
+            yield from pieces
+
+    def mix_diff(self, id: str, as_of: int | None = None) -> Iterator[Change]:
+        """The items of a mix that are judged otherwise since, or that the part which took them admits no more.
+
+        At the position `as_of`, the head if none is given. The mix's recipe holds if all are `admitted`.
+        """
+        return self._wire.lines(Change, f"/v1/mixes/{id}/diff", as_of=as_of)
 
     # Snapshots
 

@@ -8,16 +8,37 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 from fastapi import Depends, Header
 from pyarrow import parquet
 
-from firsthand.digests import SIZE, to_text
+from firsthand.digests import SIZE, Digests, to_text
 from firsthand.media import ARROW, JSON, NDJSON
+from firsthand.verdicts import NO_GENERATION, VERDICTS, Codes, Generations
 from service.errors import NotAcceptable
 
 #: Says at which position a bulk answer is true, in whatever form it comes.
 POSITION = "Firsthand-Position"
+
+
+#: The type of a column of verdicts: places in a dictionary of four words.
+VERDICT = pa.dictionary(pa.int8(), pa.string())
+
+
+def digests(rows: Digests) -> Any:
+    """`uint8[n, 32]` as a column."""
+    return pa.Array.from_buffers(pa.binary(SIZE), len(rows), [None, pa.py_buffer(np.ascontiguousarray(rows))])
+
+
+def verdicts(codes: Codes) -> Any:
+    """Codes of verdicts as a column of words."""
+    return pa.DictionaryArray.from_arrays(pa.array(codes.view(np.int8)), pa.array(VERDICTS))
+
+
+def generations(generation: Generations) -> Any:
+    """Generations as a column; null where there is none."""
+    return pa.array(generation, mask=generation == NO_GENERATION)
 
 
 class Accepted:

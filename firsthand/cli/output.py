@@ -17,7 +17,10 @@ from rich.table import Table
 FAILED = 1
 REFUSED = 3
 
-STATUSES = "Exit statuses: 0 all well, 1 an error, 2 a command line that cannot be understood, 3 the gate said no."
+STATUSES = (
+    "Exit statuses: 0 all well, 1 an error, 2 a command line that cannot be understood, 3 the gate said no "
+    "(`check`: too much may be synthetic; `mix diff`: the recipe holds no more)."
+)
 
 EVERY_DAY = "Every day"
 RESOURCES = "Resources: a noun and a verb"

@@ -55,12 +55,9 @@ class Answered:
         no_model, names = self.model == 0, pa.array(self._names(ids), pa.string())
         if len(ids) and ids[0] == 0:  # a null is no word of a dictionary
             names, place = names[1:], place - 1
-        generation = self.verdicts.generation
         columns = {
-            "verdict": pa.DictionaryArray.from_arrays(
-                pa.array(self.verdicts.verdict.view(np.int8)), pa.array(VERDICTS)
-            ),
-            "generation": pa.array(generation, mask=generation == NO_GENERATION),
+            "verdict": forms.verdicts(self.verdicts.verdict),
+            "generation": forms.generations(self.verdicts.generation),
             "lower_bound": pa.array(self.verdicts.lower_bound),
             "model": pa.DictionaryArray.from_arrays(pa.array(place.astype(np.int32), mask=no_model), names),
             "contested": pa.array(self.contested),

@@ -106,6 +106,11 @@ class Scan:
 
     # Items that all their claims judge.
 
+    def admits(self, part: Part, digests: Digests, found: Evidence) -> Flags:
+        """Which of some items, `uint8[n, 32]`, the part admits, by all the claims on each."""
+        kept = self._judge(part, to_bytes(digests), found)
+        return np.isin(as_strings(digests), as_strings(kept.digests))
+
     def _read_overlaps(self) -> npt.NDArray[np.uint64]:
         """The first words of all overlapping digests, sorted: 8 bytes each, enough to tell which to ask for."""
         with self._database.reads() as session:
