@@ -5,7 +5,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any, cast
 
 import numpy as np
@@ -150,8 +150,8 @@ def _columns_sqlite(session: Session, table: str, names: Sequence[str], ordered:
         "WITH RECURSIVE asked(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM asked WHERE i + 1 < ?2) "
         f'SELECT {columns} FROM asked CROSS JOIN "{table}" WHERE digest = substr(?1, {SIZE} * i + 1, {SIZE})'
     )
-    rows = _sqlite(session).execute(statement, (ordered.tobytes(), len(ordered))).fetchall()
-    return np.array(rows, dtype=np.int64).reshape(-1, 1 + len(names))
+    rows = _sqlite(session).execute(statement, (ordered.tobytes(), len(ordered)))
+    return np.fromiter(chain.from_iterable(rows), dtype=np.int64).reshape(-1, 1 + len(names))
 
 
 def _columns_postgresql(session: Session, table: str, names: Sequence[str], ordered: Digests) -> npt.NDArray[np.int64]:

@@ -32,11 +32,14 @@ class Answered:
 
     def written(self, media: str) -> bytes:
         """The answer in one of the forms of the wire."""
-        return self.json() if media == JSON else b"".join(forms.written(media, self._batch().schema, [self._batch()]))
+        if media == JSON:
+            return self.json()
+        batch = self._batch()
+        return b"".join(forms.written(media, batch.schema, [batch]))
 
     def json(self) -> bytes:
         """Columns as `schemas.items.Lookups` has them. Looked up in tables: no work an item beyond its words."""
-        ids, place = np.unique(self.model, return_inverse=True)
+        names, place = self._models()
         return msgspec.json.encode(
             {
                 "position": self.view.position,
@@ -44,31 +47,36 @@ class Answered:
                 "verdicts": _VERDICTS[self.verdicts.verdict].tolist(),
                 "generations": _GENERATIONS.take(self.verdicts.generation, mode="wrap").tolist(),
                 "lower_bounds": self.verdicts.lower_bound.tolist(),
-                "models": np.array(self._names(ids), dtype=object)[place].tolist(),
+                "models": np.array([*names, None], dtype=object)[place].tolist(),
                 "contested": self.contested.tolist(),
             }
         )
 
     def _batch(self) -> Any:
         """The same as a record batch; words are places in a dictionary."""
-        ids, place = np.unique(self.model, return_inverse=True)
-        no_model, names = self.model == 0, pa.array(self._names(ids), pa.string())
-        if len(ids) and ids[0] == 0:  # a null is no word of a dictionary
-            names, place = names[1:], place - 1
+        names, place = self._models()
+        model = pa.array(place, mask=place == _NO_MODEL)
         columns = {
             "verdict": forms.verdicts(self.verdicts.verdict),
             "generation": forms.generations(self.verdicts.generation),
             "lower_bound": pa.array(self.verdicts.lower_bound),
-            "model": pa.DictionaryArray.from_arrays(pa.array(place.astype(np.int32), mask=no_model), names),
+            "model": pa.DictionaryArray.from_arrays(model, pa.array(names, pa.string())),
             "contested": pa.array(self.contested),
         }
         said = {"position": str(self.view.position), "policy": self.policy}
         return pa.record_batch(columns, metadata=said)
 
-    def _names(self, ids: npt.NDArray[np.int32]) -> list[str | None]:
-        return [self.view.catalog.models[id_].name if id_ else None for id_ in ids.tolist()]
+    def _models(self) -> tuple[list[str], npt.NDArray[np.int32]]:
+        """The names of the models that are named, and the place in them of each item's; by a table, without sorting."""
+        ids = np.flatnonzero(np.bincount(self.model))
+        ids = ids[ids > 0]
+        places = np.full(int(self.model.max(initial=0)) + 1, _NO_MODEL, dtype=np.int32)
+        places[ids] = np.arange(len(ids))
+        return [self.view.catalog.models[id_].name for id_ in ids.tolist()], places[self.model]
 
 
+#: The place of what has no model: the last one, that of None.
+_NO_MODEL = -1
 _VERDICTS = np.array(VERDICTS, dtype=object)
 #: By generation; the last place is that of NO_GENERATION.
 _GENERATIONS = np.array([*range(2**15), None], dtype=object)

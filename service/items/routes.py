@@ -78,9 +78,9 @@ def _read(media: str, body: bytes, question: Question) -> tuple[Question, Digest
     if not isinstance(said, dict) or not isinstance(said.get("digests"), list):
         raise Unprocessable.at("digests", "a list of digests is needed")
     texts = said.pop("digests")
-    for row, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise Unprocessable.at("digests", f"row {row}: {str(text)[:80]} is not a digest")
+    if not set(map(type, texts)) <= {str}:
+        row, text = next((row, text) for row, text in enumerate(texts) if not isinstance(text, str))
+        raise Unprocessable.at("digests", f"row {row}: {str(text)[:80]} is not a digest")
     if not texts:
         raise Unprocessable.at("digests", "at least one is needed")
     try:
