@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, sessionmaker
 
-from firsthand.digests import SIZE, Digests, places, sort_unique, stack, to_bytes
+from firsthand.digests import SIZE, Digests, sort_unique, stack, to_bytes
 from service import tables
 from service.arrays import Asked
 from service.settings import Settings
@@ -155,14 +155,22 @@ def _columns_sqlite(session: Session, table: str, names: Sequence[str], ordered:
 
 
 def _columns_postgresql(session: Session, table: str, names: Sequence[str], ordered: Digests) -> npt.NDArray[np.int64]:
-    """All rows joined into one value, which takes two thirds of the time of as many rows."""
-    row = " || ".join(("digest", *(f"int8send({name})" for name in names)))
-    statement = f"SELECT string_agg({row}, ''::bytea) FROM \"{table}\" WHERE digest = ANY(%b)"
+    """All rows joined into one value, which takes two thirds of the time of as many rows.
+
+    A descent into the index for each digest, and where claims are partitioned into the one index that may have it: with
+    `digest = ANY(…)` each partition is asked for every digest. OFFSET 0 keeps the planner from a join by hash, which
+    would read the whole table.
+    """
+    row = " || ".join(f"int8send({name})" for name in ("place", *names))
+    statement = (
+        f"SELECT string_agg({row}, ''::bytea) FROM unnest(%b) WITH ORDINALITY AS asked(digest, place), LATERAL ("
+        f'SELECT {", ".join(names) or "1"} FROM "{table}" AS held WHERE held.digest = asked.digest OFFSET 0) AS found'
+    )
     with _psycopg(session).cursor(binary=True) as cursor:
         joined: bytes = cursor.execute(statement.encode(), (Asked(ordered),)).fetchall()[0][0] or b""
-    found = np.frombuffer(joined, dtype=[("digest", "u1", SIZE), ("values", ">i8", len(names))])
-    columns = found["values"].reshape(len(found), len(names)).astype(np.int64)
-    return np.column_stack([places(ordered, found["digest"]), columns])
+    found = np.frombuffer(joined, dtype=">i8").reshape(-1, 1 + len(names)).astype(np.int64)
+    found[:, 0] -= 1  # places are counted from 1
+    return found
 
 
 def blocks_of(
