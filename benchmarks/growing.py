@@ -155,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     items = np.random.default_rng(0).integers(0, 256, (given.items, 32), dtype=np.uint8)
     print(
-        f"{given.items:,} items. Items/s written, first and last quarter; digests/s looked up, {ASKED:,} at once and one"
+        f"{given.items:,} items. Items/s written, first and last quarter; digests/s looked up, {ASKED:,} at once, one"
     )
     print(f"{'':20} {'first':>10} {'last':>10} {'look up':>10} {'single':>8}   bytes an item: claims, index, blocks")
     with ExitStack() as stack:

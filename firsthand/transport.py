@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from firsthand.errors import CredentialsError, NotUnderstood, Unreachable, from_problem
+from firsthand.media import NDJSON
 from firsthand.schemas.base import Page
 from firsthand.schemas.problems import MEDIA_TYPE, Problem
 
@@ -85,12 +86,13 @@ class Transport:
         body: BaseModel | None = None,
         content: bytes | None = None,
         content_type: str = "application/json",
+        accept: str = "*/*",
         idempotency_key: str | None = None,
     ) -> bytes:
         """One request and its whole answer. Raises Unreachable, ProblemError or NotUnderstood."""
         if body is not None:
             content = body.model_dump_json(exclude_unset=True).encode()
-        headers = {"Content-Type": content_type} if content is not None else {}
+        headers = {"Accept": accept, **({"Content-Type": content_type} if content is not None else {})}
         if idempotency_key is not None:
             headers["Idempotency-Key"] = idempotency_key
         request = self._http.build_request(method, path, params=_present(params), content=content, headers=headers)
@@ -110,10 +112,20 @@ class Transport:
             if cursor is None:
                 return
 
+    def lines(self, answer: type[Answer], path: str, **params: Any) -> Iterator[Answer]:
+        """The messages of a long answer in NDJSON, one by one as they come."""
+        rest = b""
+        with self.stream(path, accept=NDJSON, **params) as pieces:
+            for piece in pieces:
+                *lines, rest = (rest + piece).split(b"\n")
+                yield from (self._read(answer, line) for line in lines)
+        if rest:
+            raise NotUnderstood(f"an answer of lines ended in the middle of one ({len(rest)} bytes)")
+
     @contextmanager
-    def stream(self, path: str, **params: Any) -> Iterator[Iterator[bytes]]:
+    def stream(self, path: str, *, accept: str = "*/*", **params: Any) -> Iterator[Iterator[bytes]]:
         """The pieces of a long answer. Retried until it begins; a stream that breaks raises Unreachable."""
-        request = self._http.build_request("GET", path, params=_present(params))
+        request = self._http.build_request("GET", path, params=_present(params), headers={"Accept": accept})
         response = self._attempt(request, stream=True)
         try:
             yield response.iter_bytes()

@@ -53,11 +53,16 @@ class Verdicts:
 Policy = Callable[[Tally], Codes]
 
 
+def contested(tally: Tally) -> Flags:
+    """Of which items the claims contradict each other, or a dispute stands: whatever a policy makes of that."""
+    return (tally.human & tally.model) | tally.disputed
+
+
 def strict(tally: Tally) -> Codes:
     """No claim: unknown. All human: human. All model: model. Both, or a standing dispute: contested."""
     verdict = np.where(tally.human, IS_HUMAN, UNKNOWN)
     verdict = np.where(tally.model, IS_MODEL, verdict)
-    return np.where((tally.human & tally.model) | tally.disputed, CONTESTED, verdict).astype(np.uint8)
+    return np.where(contested(tally), CONTESTED, verdict).astype(np.uint8)
 
 
 def pessimistic(tally: Tally) -> Codes:

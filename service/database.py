@@ -5,7 +5,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any, cast
 
 import numpy as np
@@ -27,12 +27,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, sessionmaker
 
-from firsthand.digests import Digests, to_bytes
+from firsthand.digests import SIZE, Digests, sort_unique, stack, to_bytes
 from service import tables
+from service.arrays import Asked
 from service.settings import Settings
 
-# Digests a query; SQLite takes at most 32,766 parameters.
-_CHUNK = 30_000
+# Digests a query: PostgreSQL joins what it finds into one value, of a gigabyte at most.
+_CHUNK = 10_000
 _LOCK_WAIT_SECONDS = 60
 
 
@@ -128,19 +129,60 @@ def _sqlite(session: Session) -> sqlite3.Connection:
 
 
 def rows_by_digest(session: Session, table: Table, digests: Sequence[bytes]) -> list[tuple[Any, ...]]:
-    """All rows of `table` whose column `digest` is one of `digests`, in no order. Each digest is asked once."""
-    columns = ", ".join(column.name for column in table.columns)
-    found: list[tuple[Any, ...]] = []
-    for start in range(0, len(digests), _CHUNK):
-        chunk = digests[start : start + _CHUNK]
-        if is_postgresql(session):
-            statement = FIND.format(columns=columns, table=table.name)
-            with _psycopg(session).cursor(binary=True) as cursor:
-                found += cursor.execute(statement.encode(), (list(chunk),)).fetchall()
-        else:
-            statement = f'SELECT {columns} FROM "{table.name}" WHERE digest IN ({",".join("?" * len(chunk))})'
-            found += _sqlite(session).execute(statement, chunk).fetchall()
+    """All rows of `table` whose column `digest` is one of `digests`, in no order: `columns_by_digest` for few."""
+    ordered, _ = sort_unique(stack(digests))
+    row, *columns = columns_by_digest(session, table, ordered)
+    asked = to_bytes(ordered)
+    return list(zip([asked[i] for i in row.tolist()], *(column.tolist() for column in columns), strict=True))
+
+
+def columns_by_digest(session: Session, table: Table, ordered: Digests) -> list[npt.NDArray[np.int64]]:
+    """All rows of `table` whose column `digest` is one of `ordered`, `uint8[n, 32]`, sorted and each once; as columns.
+
+    The first column is the row of each in `ordered`; then come the table's other columns, which are whole numbers.
+    Each is `int64[m]`, in no order. No object is made for a row, and the digests are sent as one value.
+    """
+    names = [column.name for column in table.columns if column.name != "digest"]
+    read = _columns_postgresql if is_postgresql(session) else _columns_sqlite
+    found = [read(session, table.name, names, ordered[i : i + _CHUNK]) for i in range(0, len(ordered), _CHUNK)]
+    for number, part in enumerate(found):
+        part[:, 0] += number * _CHUNK
+    return list(np.concatenate([np.empty((0, 1 + len(names)), dtype=np.int64), *found]).T)
+
+
+def _columns_sqlite(session: Session, table: str, names: Sequence[str], ordered: Digests) -> npt.NDArray[np.int64]:
+    """One walk through the sorted digests, cut out of one value: half the time of a list of as many parameters."""
+    columns = ", ".join(("i", *names))
+    statement = (
+        "WITH RECURSIVE asked(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM asked WHERE i + 1 < ?2) "
+        f'SELECT {columns} FROM asked CROSS JOIN "{table}" WHERE digest = substr(?1, {SIZE} * i + 1, {SIZE})'
+    )
+    rows = _sqlite(session).execute(statement, (ordered.tobytes(), len(ordered)))
+    return np.fromiter(chain.from_iterable(rows), dtype=np.int64).reshape(-1, 1 + len(names))
+
+
+def _columns_postgresql(session: Session, table: str, names: Sequence[str], ordered: Digests) -> npt.NDArray[np.int64]:
+    """All rows joined into one value, which takes two thirds of the time of as many rows."""
+    statement = joined_rows(table, names)
+    with _psycopg(session).cursor(binary=True) as cursor:
+        joined: bytes = cursor.execute(statement.encode(), (Asked(ordered),)).fetchall()[0][0] or b""
+    found = np.frombuffer(joined, dtype=">i8").reshape(-1, 1 + len(names)).astype(np.int64)
+    found[:, 0] -= 1  # places are counted from 1
     return found
+
+
+def joined_rows(table: str, names: Sequence[str]) -> str:
+    """PostgreSQL's statement for the rows of digests, 8 bytes a column.
+
+    A descent into the index for each digest, and where claims are partitioned into the one index that may have it: with
+    `digest = ANY(…)` each partition is asked for every digest. OFFSET 0 keeps the planner from a join by hash, which
+    would read the whole table.
+    """
+    row = " || ".join(f"int8send({name})" for name in ("place", *names))
+    return (
+        f"SELECT string_agg({row}, ''::bytea) FROM unnest(%b) WITH ORDINALITY AS asked(digest, place), LATERAL ("
+        f'SELECT {", ".join(names) or "1"} FROM "{table}" AS held WHERE held.digest = asked.digest OFFSET 0) AS found'
+    )
 
 
 # A descent into the index for each digest, and where claims are partitioned into the one index that may have it.

@@ -6,6 +6,7 @@ Refusal
 ├── Forbidden              403  the key may not do this
 ├── NotFound               404
 ├── MethodNotAllowed       405
+├── NotAcceptable          406  no form that the caller accepts
 ├── Conflict               409  the name is taken by something else
 ├── TooLarge               413  the body is over the limit
 ├── UnsupportedMedia       415  nobody reads this content type
@@ -70,6 +71,10 @@ class NotFound(Refusal):
 
 class MethodNotAllowed(Refusal):
     status, slug, title = 405, "method-not-allowed", "Method not allowed"
+
+
+class NotAcceptable(Refusal):
+    status, slug, title = 406, "not-acceptable", "Not acceptable"
 
 
 class Conflict(Refusal):

@@ -1,20 +1,16 @@
 """`firsthand mix`: training sets drawn by a recipe."""
 
-import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from firsthand import recipes
+from firsthand import downloading, recipes
 from firsthand.cli import options, output, session
-from firsthand.client import Client
-from firsthand.digests import Digests, to_bytes, to_text
-from firsthand.errors import NotUnderstood
-from firsthand.schemas.mixes import Mix, Part, PartTaken, Recipe, Shortfall, Unit
+from firsthand.schemas.mixes import Change, Mix, Part, PartTaken, Recipe, Shortfall, Unit
 from firsthand.schemas.models import OriginCounts
+from firsthand.verdicts import Verdict
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
@@ -87,21 +83,71 @@ def download(
     out: Annotated[Path, typer.Option("--out", help="The file to write.", metavar="FILE", show_default=False)],
     json: options.Json = False,
 ) -> None:
-    """Write the digests of a mix's items, in its order: sha256:<hex> a line, or 32 bytes each in a file named .bin.
+    """Write a mix's items, in its order, in the form that the file's name asks for.
 
+    `.parquet`, `.arrow` (an IPC stream) and `.jsonl` hold columns: digest, part (from 0), verdict, generation, and size
+    where the recipe counts sizes. `.bin` holds the digests alone, 32 bytes each; any other name, sha256:<hex> a line.
     What arrives is compared with the mix's own digest; the file appears when it is whole.
 
     ```
     firsthand mix download 0f3a… --out mix.txt
+    firsthand mix download 0f3a… --out mix.parquet
     ```
     """
-    with session.ask() as client:
+    with session.work() as client:
         known = client.mix(mix)
-        _download(client, known, out)
+        with output.progress("downloading", total=known.items) as advance:
+            downloading.download(client, known, out, advance)
     if json:
         output.record(known, json)
     else:
         output.say(f"{output.count(known.items, 'item')} in {out}")
+
+
+@app.command()
+def diff(
+    mix: options.MixId,
+    as_of: Annotated[
+        int | None, typer.Option(help="Compare with the log as it stood at this position.", min=0, show_default="now")
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """List the items of a mix whose verdict has changed since it was drawn, and say whether its recipe still holds.
+
+    It holds as long as every item is still admitted by the part that took it: somebody may have withdrawn, disputed or
+    contradicted a claim since. Exits with status 3 where it does not; an item that changed and is still admitted is
+    listed, and no reason to. With `--json` an object a line for each change, and nothing else.
+
+    ```
+    firsthand mix diff 0f3a…
+    firsthand mix diff 0f3a… --json || firsthand mix create recipe.yaml
+    ```
+    """
+    with session.work() as client:
+        known = client.mix(mix)
+        changed, refused = 0, 0
+        for change in client.mix_diff(mix, as_of):
+            changed, refused = changed + 1, refused + (not change.admitted)
+            output.say(change.model_dump_json() if json else _change(change))
+    if not json:
+        output.say(f"{changed:,} of {output.count(known.items, 'item')} changed since position {known.position:,}")
+        output.say(f"the recipe holds no more: {_refused(refused)}" if refused else "the recipe holds")
+    if refused:
+        raise typer.Exit(output.REFUSED)
+
+
+def _change(change: Change) -> str:
+    before, now = _judged(change.verdict, change.generation), _judged(change.verdict_now, change.generation_now)
+    standing = "" if change.admitted else f", admitted no more by part {change.part + 1}"
+    return f"{change.digest}: {before if before == now else f'{before} → {now}'}{standing}"
+
+
+def _judged(verdict: Verdict, generation: int | None) -> str:
+    return f"{verdict} of generation {generation}" if verdict == "model" and generation is not None else verdict
+
+
+def _refused(count: int) -> str:
+    return f"{output.count(count, 'item')} admitted no more"
 
 
 def _typed(context: typer.Context, option: str) -> bool:
@@ -117,26 +163,6 @@ def _recipe(file: Path | None, parts: list[Part], given: Mapping[str, Any]) -> R
         return options.usage(lambda parts: Recipe(parts=parts, **given), "--part")(parts)
     said = options.usage(recipes.load)(file).model_dump(exclude_unset=True)
     return options.usage(Recipe.model_validate)({**said, **given})
-
-
-def _download(client: Client, known: Mix, out: Path) -> None:
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.part")
-    digest = hashlib.sha256()
-    try:
-        with temporary.open("wb") as file, output.progress("downloading", total=known.items) as advance:
-            for digests in client.mix_digests(str(known.id)):
-                digest.update(digests.tobytes())
-                file.write(digests.tobytes() if out.suffix == ".bin" else _lines(digests))
-                advance(len(digests))
-        if to_text(digest.digest()) != known.digest:
-            raise NotUnderstood(f"what arrived is not the mix {known.id}: its digest is another; download it again")
-        os.replace(temporary, out)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _lines(digests: Digests) -> bytes:
-    return "".join(f"{to_text(digest)}\n" for digest in to_bytes(digests)).encode()
 
 
 def _tell(mix: Mix, as_json: bool) -> None:

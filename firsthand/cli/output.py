@@ -29,8 +29,8 @@ REFUSED = 3
 STOPPED = 130
 
 STATUSES = (
-    "Exit statuses: 0 all well, 1 an error, 2 a command line that cannot be understood, 3 the gate said no, "
-    "130 stopped by Ctrl-C."
+    "Exit statuses: 0 all well, 1 an error, 2 a command line that cannot be understood, 3 the gate said no "
+    "(`check`: too much may be synthetic; `mix diff`: the recipe holds no more), 130 stopped by Ctrl-C."
 )
 
 EVERY_DAY = "Every day"

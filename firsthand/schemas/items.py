@@ -33,6 +33,8 @@ class Lookups(Response):
     lower_bounds: list[bool]
     #: The model, where all model claims name the same one; null else.
     models: list[str | None]
+    #: Whether claims contradict each other, human and model, or a dispute stands: whatever the policy makes of it.
+    contested: list[bool]
 
 
 class Claim(Response):

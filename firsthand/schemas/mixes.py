@@ -110,3 +110,17 @@ class Mix(Response):
     counts: OriginCounts
     parts: list[PartTaken]
     created_at: datetime | None
+
+
+class Change(Response):
+    """An item of a mix that is judged otherwise at a later position, or that its part admits no more."""
+
+    digest: Digest
+    #: The part that took it, from 0.
+    part: int
+    verdict: Verdict
+    generation: int | None
+    verdict_now: Verdict
+    generation_now: int | None
+    #: Whether the part would still take it. The recipe holds as long as every item is admitted.
+    admitted: bool

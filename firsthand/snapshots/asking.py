@@ -45,7 +45,7 @@ class Local:
         for text in others:
             rows = np.flatnonzero((exact != text).any(axis=1))  # most texts are canonical as they stand
             if len(rows):
-                answer = _with(answer, rows, lookups.join([answer.take(rows), self.lookup(text[rows])]))
+                answer = answer.put(rows, lookups.join([answer.take(rows), self.lookup(text[rows])]))
         return answer
 
     def lookup(self, digests: Digests) -> Lookup:
@@ -63,19 +63,10 @@ class Local:
         assert self._registry is not None
         exact = self._registry.lookup(digests[rows], answer.policy, answer.position)
         self.confirmed += len(rows)
-        return _with(answer, rows, exact)
+        return answer.put(rows, exact)
 
     def _withheld(self, answer: Lookup, rows: npt.NDArray[np.intp]) -> Lookup:
         self.unconfirmed += len(rows)
         verdict, generation = answer.verdict.copy(), answer.generation.copy()
         verdict[rows], generation[rows] = UNKNOWN, NO_GENERATION
         return replace(answer, verdict=verdict, generation=generation)
-
-
-def _with(answer: Lookup, rows: npt.NDArray[np.intp], exact: Lookup) -> Lookup:
-    verdict, generation, bound = answer.verdict.copy(), answer.generation.copy(), answer.lower_bound.copy()
-    verdict[rows], generation[rows], bound[rows] = exact.verdict, exact.generation, exact.lower_bound
-    models = list(answer.models)
-    for row, model in zip(rows.tolist(), exact.models, strict=True):
-        models[row] = model
-    return replace(answer, verdict=verdict, generation=generation, lower_bound=bound, models=models)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from firsthand import lookups
 from firsthand.digests import SIZE, Digests
 from firsthand.errors import SnapshotError
 from firsthand.lookups import Lookup
@@ -76,9 +77,7 @@ class Snapshot:
 
     def answer(self, digests: Digests) -> Lookup:
         """The same as the answer of a registry; it names no models."""
-        found, known = self.judge(digests), self.manifest
-        models: list[str | None] = [None] * len(digests)
-        return Lookup(found.verdict, found.generation, found.lower_bound, models, known.position, known.policy)
+        return lookups.nameless(self.judge(digests), self.manifest.policy, self.manifest.position)
 
     def _payloads(self, digests: Digests) -> Any:
         """What the slots of each digest amount to where its fingerprint fits, else 0."""

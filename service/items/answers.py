@@ -1,64 +1,120 @@
 """Verdicts and claims → what the wire says of them."""
 
+from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 from sqlalchemy.orm import Session
 
-from firsthand.digests import Digests, to_bytes, to_text
-from firsthand.schemas.items import Claim, Item, Lookups
-from firsthand.verdicts import IS_MODEL, NO_GENERATION, VERDICTS, PolicyName
-from service.catalog import NO_TIME, View
+from firsthand import verdicts
+from firsthand.digests import Digests, stack, to_text
+from firsthand.media import JSON
+from firsthand.schemas.items import Claim, Item
+from firsthand.verdicts import IS_MODEL, NO_GENERATION, VERDICTS, Flags, PolicyName, Verdicts
+from service import forms
+from service.catalog import NO_TIME, Ids, View
 from service.items import store
 from service.log.rules import moment
 
 
-def lookups(session: Session, view: View, digests: Digests, policy: PolicyName) -> Lookups:
+@dataclass(frozen=True)
+class Answered:
+    """The verdicts on n digests, in order, at the view's position. Arrays are `[n]`."""
+
+    view: View
+    policy: PolicyName
+    verdicts: Verdicts
+    contested: Flags
+    model: npt.NDArray[np.int32]  # its id, 0 for none
+
+    def written(self, media: str) -> bytes:
+        """The answer in one of the forms of the wire."""
+        if media == JSON:
+            return self.json()
+        batch = self._batch()
+        return b"".join(forms.written(media, batch.schema, [batch]))
+
+    def json(self) -> bytes:
+        """Columns as `schemas.items.Lookups` has them. Looked up in tables: no work an item beyond its words."""
+        names, place = self._models()
+        return msgspec.json.encode(
+            {
+                "position": self.view.position,
+                "policy": self.policy,
+                "verdicts": _VERDICTS[self.verdicts.verdict].tolist(),
+                "generations": _GENERATIONS.take(self.verdicts.generation, mode="wrap").tolist(),
+                "lower_bounds": self.verdicts.lower_bound.tolist(),
+                "models": np.array([*names, None], dtype=object)[place].tolist(),
+                "contested": self.contested.tolist(),
+            }
+        )
+
+    def _batch(self) -> Any:
+        """The same as a record batch; words are places in a dictionary."""
+        names, place = self._models()
+        model = pa.array(place, mask=place == _NO_MODEL)
+        columns = {
+            "verdict": forms.verdicts(self.verdicts.verdict),
+            "generation": forms.generations(self.verdicts.generation),
+            "lower_bound": pa.array(self.verdicts.lower_bound),
+            "model": pa.DictionaryArray.from_arrays(model, pa.array(names, pa.string())),
+            "contested": pa.array(self.contested),
+        }
+        said = {"position": str(self.view.position), "policy": self.policy}
+        return pa.record_batch(columns, metadata=said)
+
+    def _models(self) -> tuple[list[str], npt.NDArray[np.int32]]:
+        """The names of the models that are named, and the place in them of each item's; by a table, without sorting."""
+        ids = np.flatnonzero(np.bincount(self.model))
+        ids = ids[ids > 0]
+        places = np.full(int(self.model.max(initial=0)) + 1, _NO_MODEL, dtype=np.int32)
+        places[ids] = np.arange(len(ids))
+        return [self.view.catalog.models[id_].name for id_ in ids.tolist()], places[self.model]
+
+
+#: The place of what has no model: the last one, that of None.
+_NO_MODEL = -1
+_VERDICTS = np.array(VERDICTS, dtype=object)
+#: By generation; the last place is that of NO_GENERATION.
+_GENERATIONS = np.array([*range(2**15), None], dtype=object)
+
+
+def lookups(session: Session, view: View, digests: Digests, policy: PolicyName) -> Answered:
     """The verdicts on digests, in order, as columns."""
-    found = store.evidence(session, view, to_bytes(digests))
-    verdicts = found.judge(policy)
-    names = [VERDICTS[code] for code in verdicts.verdict.tolist()]
-    generations = [None if g == NO_GENERATION else g for g in verdicts.generation.tolist()]
-    models = [
-        name if code == IS_MODEL else None for code, name in zip(verdicts.verdict, _models(view, found), strict=True)
-    ]
-    return Lookups(
-        position=view.position,
-        policy=policy,
-        verdicts=names,
-        generations=generations,
-        lower_bounds=verdicts.lower_bound.tolist(),
-        models=models,
-    )
+    found = store.evidence(session, view, digests)
+    tally = found.tally()
+    judged = verdicts.judge(tally, policy)
+    model = np.where(judged.verdict == IS_MODEL, _models(view, found), 0)
+    return Answered(view, policy, judged, verdicts.contested(tally), model.astype(np.int32))
 
 
-def _models(view: View, found: store.Evidence) -> list[str | None]:
-    """The model of each item, where all its model claims name the same one."""
+def _models(view: View, found: store.Evidence) -> Ids:
+    """The model of each item by its id, where all its model claims name the same one; 0 else."""
     model = view.registrations["model"][found.registration].astype(np.int64)
     by_model = model > 0
     lowest = np.full(found.items, np.iinfo(np.int64).max)
     highest = np.zeros(found.items, dtype=np.int64)
     np.minimum.at(lowest, found.item[by_model], model[by_model])
     np.maximum.at(highest, found.item[by_model], model[by_model])
-    return [
-        view.catalog.models[high].name if low == high else None
-        for low, high in zip(lowest.tolist(), highest.tolist(), strict=True)
-    ]
+    return np.where(lowest == highest, highest, 0)
 
 
 def item(session: Session, view: View, digest: bytes, policy: PolicyName) -> Item:
     """All that is known of one item: the verdict, and every claim, withdrawn ones too."""
-    verdicts = store.evidence(session, view, [digest]).judge(policy)
+    judged = store.evidence(session, view, stack([digest])).judge(policy)
     claims = store.all_claims(session, view, digest)
     names = store.evidence_names(session, [id_ for id_, _, _ in claims])
-    generation = int(verdicts.generation[0])
+    generation = int(judged.generation[0])
     return Item(
         digest=to_text(digest),
         position=view.position,
         policy=policy,
-        verdict=VERDICTS[verdicts.verdict[0]],
+        verdict=VERDICTS[judged.verdict[0]],
         generation=None if generation == NO_GENERATION else generation,
-        lower_bound=bool(verdicts.lower_bound[0]),
+        lower_bound=bool(judged.lower_bound[0]),
         claims=[_claim(view, *claim, evidence=names[claim[0]]) for claim in claims],
     )
 

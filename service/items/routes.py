@@ -1,15 +1,18 @@
 """Items over HTTP: verdicts in bulk, and all that is known of one."""
 
+from io import BytesIO
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import ValidationError
 
 from firsthand.digests import Digests, from_text
+from firsthand.media import ARROW, JSON, NDJSON, PARQUET
 from firsthand.schemas.items import MAX_LOOKUP, Item, Lookup, Lookups, Question
+from service import forms
 from service.dependencies import CatalogOf, MetricsOf, Reader, Reads, media_type
-from service.errors import Malformed, Unprocessable, UnsupportedMedia, documented
+from service.errors import Malformed, Unprocessable, documented
 from service.items import answers
 from service.registrations import bodies
 
@@ -17,13 +20,14 @@ router = APIRouter(prefix="/v1", tags=["items"])
 
 DigestInPath = Annotated[str, Path(pattern=r"^(sha256:)?[0-9a-fA-F]{64}$")]
 
+_FORMS = (JSON, ARROW, PARQUET, NDJSON)
+_ANSWERS = forms.documented(*_FORMS, json={"$ref": "#/components/schemas/Lookups"})
+
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {
-            bodies.JSON: {"schema": Lookup.model_json_schema()},
-            bodies.RAW: {"schema": {"type": "string", "format": "binary", "minLength": 32}},
-        },
+        "description": "Digests; columns beside them are read and left out.",
+        "content": {JSON: {"schema": Lookup.model_json_schema()}, **bodies.BULK},
     }
 }
 
@@ -35,29 +39,38 @@ async def _body(request: Request) -> bytes:
 RawBody = Annotated[bytes, Depends(_body)]
 
 
-@router.post("/lookups", responses=documented(400, 413, 415), openapi_extra=_BODY)
+@router.post(
+    "/lookups",
+    response_model=Lookups,
+    responses={**_ANSWERS, **documented(400, 406, 413, 415)},
+    openapi_extra=_BODY,
+)
 def look_up(
     request: Request,
     question: Annotated[Question, Query()],
+    form: Annotated[str, forms.accepted(*_FORMS)],
     body: RawBody,
     _: Reader,
     session: Reads,
     catalog: CatalogOf,
     metrics: MetricsOf,
-) -> Lookups:
-    """Verdicts of up to 100,000 digests, in order. In JSON, policy and as_of may stand in the body."""
+) -> Response:
+    """Verdicts of up to 100,000 digests, in order, as columns: in JSON, or by `Accept`. Asked in any form of items.
+
+    In a JSON question, policy and as_of may stand in the body.
+    """
     question, digests = _read(media_type(request), body, question)
     if len(digests) > MAX_LOOKUP:
         raise Unprocessable.at("digests", f"{len(digests):,} are more than the {MAX_LOOKUP:,} of one call")
     metrics.items.labels("lookups").inc(len(digests))
-    return answers.lookups(session, catalog.view(session, question.as_of), digests, question.policy)
+    answered = answers.lookups(session, catalog.view(session, question.as_of), digests, question.policy)
+    headers = {forms.POSITION: str(answered.view.position)}
+    return Response(answered.written(form), headers=headers, media_type=form)
 
 
 def _read(media: str, body: bytes, question: Question) -> tuple[Question, Digests]:
-    if media == bodies.RAW:
-        return question, bodies.digests_from_raw(body)
-    if media != bodies.JSON:
-        raise UnsupportedMedia(f"{media or 'No content type'} is not read here; send {bodies.JSON} or {bodies.RAW}.")
+    if media != JSON:
+        return question, bodies.read(media, BytesIO(body)).digests
     try:
         said = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -65,9 +78,9 @@ def _read(media: str, body: bytes, question: Question) -> tuple[Question, Digest
     if not isinstance(said, dict) or not isinstance(said.get("digests"), list):
         raise Unprocessable.at("digests", "a list of digests is needed")
     texts = said.pop("digests")
-    for row, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise Unprocessable.at("digests", f"row {row}: {str(text)[:80]} is not a digest")
+    if not set(map(type, texts)) <= {str}:
+        row, text = next((row, text) for row, text in enumerate(texts) if not isinstance(text, str))
+        raise Unprocessable.at("digests", f"row {row}: {str(text)[:80]} is not a digest")
     if not texts:
         raise Unprocessable.at("digests", "at least one is needed")
     try:

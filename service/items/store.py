@@ -8,10 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from firsthand import verdicts
-from firsthand.verdicts import PolicyName, Verdicts
+from firsthand.digests import Digests, places, sort_unique
+from firsthand.verdicts import PolicyName, Tally, Verdicts
 from service import tables
 from service.catalog import Claims, Flags, Ids, View
-from service.database import rows_by_digest
+from service.database import columns_by_digest, rows_by_digest
 
 
 @dataclass(frozen=True)
@@ -24,27 +25,30 @@ class Evidence:
     claims: Claims
     disputed: Flags
 
-    def judge(self, policy: PolicyName) -> Verdicts:
+    def tally(self) -> Tally:
         says = self.claims
-        tally = verdicts.tally(self.items, self.item, says.origin, says.generation, says.lower_bound, self.disputed)
-        return verdicts.judge(tally, policy)
+        return verdicts.tally(self.items, self.item, says.origin, says.generation, says.lower_bound, self.disputed)
+
+    def judge(self, policy: PolicyName) -> Verdicts:
+        return verdicts.judge(self.tally(), policy)
 
 
-def evidence(session: Session, view: View, digests: Sequence[bytes]) -> Evidence:
-    """All claims on the digests that stand at the view's position, sorted by item. A digest may be asked twice."""
-    unique = list(dict.fromkeys(digests))
-    place = {digest: i for i, digest in enumerate(unique)}
-    pairs = rows_by_digest(session, tables.claims, unique)
-    item = np.fromiter((place[digest] for digest, _ in pairs), dtype=np.int64, count=len(pairs))
-    registration = np.fromiter((id_ for _, id_ in pairs), dtype=np.int64, count=len(pairs))
-    stands = view.claims(registration).stands & ~_withdrawn(session, view, unique, pairs)
-    order = np.flatnonzero(stands)
-    order = order[np.lexsort((view.registrations["position"][registration[order]], item[order]))]
-    item, registration = item[order], registration[order]
+def evidence(session: Session, view: View, digests: Digests) -> Evidence:
+    """All claims on the digests, `uint8[n, 32]`, that stand at the view's position, sorted by item, then position.
+
+    Item i is row i; a digest may be asked twice.
+    """
+    ordered, rows = sort_unique(digests)
+    row, registration = columns_by_digest(session, tables.claims, ordered)
+    stands = view.claims(registration).stands & ~_withdrawn(session, view, ordered, row, registration)
+    row, registration = row[stands], registration[stands]
+    item = rows[row] if len(rows) == len(digests) else row
+    order = np.lexsort((view.registrations["position"][registration], item))
+    item, row, registration = item[order], row[order], registration[order]
     claims = view.claims(registration)
-    disputed = claims.disputed | _disputed(session, view, unique, [pairs[i] for i in order])
-    found = Evidence(len(unique), item, registration, claims, disputed)
-    return found if len(unique) == len(digests) else _repeated(found, np.array([place[d] for d in digests]))
+    disputed = claims.disputed | _disputed(session, view, ordered, row, registration)
+    found = Evidence(len(ordered), item, registration, claims, disputed)
+    return found if len(rows) == len(digests) else _repeated(found, places(ordered, digests))
 
 
 def _repeated(found: Evidence, asked: Ids) -> Evidence:
@@ -60,23 +64,30 @@ def _repeated(found: Evidence, asked: Ids) -> Evidence:
     return Evidence(len(asked), item, found.registration[rows], claims, found.disputed[rows])
 
 
-def _withdrawn(session: Session, view: View, digests: Sequence[bytes], pairs: Sequence[tuple[bytes, int]]) -> Flags:
-    """Which claims a partial withdrawal took back."""
+def _withdrawn(session: Session, view: View, ordered: Digests, row: Ids, registration: Ids) -> Flags:
+    """Which claims, (row in `ordered`, registration), a partial withdrawal took back."""
     if not view.catalog.partial_withdrawals:
-        return np.zeros(len(pairs), dtype=np.bool_)
-    rows = rows_by_digest(session, tables.withdrawn_items, digests)
-    gone = {(digest, id_) for digest, id_, position in rows if position <= view.position}
-    return np.fromiter((pair in gone for pair in pairs), dtype=np.bool_, count=len(pairs))
+        return np.zeros(len(row), dtype=np.bool_)
+    of, by, position = columns_by_digest(session, tables.withdrawn_items, ordered)
+    gone = position <= view.position
+    return _among(row, registration, of[gone], by[gone])
 
 
-def _disputed(session: Session, view: View, digests: Sequence[bytes], pairs: Sequence[tuple[bytes, int]]) -> Flags:
-    """Which claims a standing dispute of named items contests."""
-    standing = {at for at, dispute in view.standing_disputes.items() if not dispute.whole}
+def _disputed(session: Session, view: View, ordered: Digests, row: Ids, registration: Ids) -> Flags:
+    """Which claims, (row in `ordered`, registration), a standing dispute of named items contests."""
+    standing = [at for at, dispute in view.standing_disputes.items() if not dispute.whole]
     if not standing:
-        return np.zeros(len(pairs), dtype=np.bool_)
-    rows = rows_by_digest(session, tables.disputed_items, digests)
-    contested = {(digest, id_) for digest, at, id_ in rows if at in standing}
-    return np.fromiter((pair in contested for pair in pairs), dtype=np.bool_, count=len(pairs))
+        return np.zeros(len(row), dtype=np.bool_)
+    of, dispute, by = columns_by_digest(session, tables.disputed_items, ordered)
+    stands = np.isin(dispute, standing)
+    return _among(row, registration, of[stands], by[stands])
+
+
+def _among(row: Ids, registration: Ids, other_row: Ids, other_registration: Ids) -> Flags:
+    """Which pairs are among others."""
+    pairs, others = np.column_stack([row, registration]), np.column_stack([other_row, other_registration])
+    _, number = np.unique(np.concatenate([pairs, others]), axis=0, return_inverse=True)
+    return np.isin(number[: len(pairs)], number[len(pairs) :])
 
 
 def all_claims(session: Session, view: View, digest: bytes) -> list[tuple[int, int | None, list[int]]]:

@@ -1,23 +1,27 @@
 """Mixes over HTTP."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
+from firsthand.media import ARROW, NDJSON, PARQUET, RAW
 from firsthand.schemas.mixes import Mix, NewMix, Recipe
+from service import forms
+from service.catalog import Catalog, View
+from service.database import Database
 from service.dependencies import CatalogOf, DatabaseOf, Reader, Reads
-from service.errors import Unauthorized, documented
-from service.mixes import store
+from service.errors import Unauthorized, Unprocessable, documented
+from service.mixes import columns, store
 
 router = APIRouter(prefix="/v1/mixes", tags=["mixes"])
 
 MixId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
-_RAW = "application/octet-stream"
-_DIGESTS: dict[int | str, dict[str, Any]] = {
-    200: {"description": "32 bytes a digest.", "content": {_RAW: {"schema": {"type": "string", "format": "binary"}}}}
-}
+_FORMS = (RAW, NDJSON, ARROW, PARQUET)
+_CHANGES = (NDJSON, ARROW, PARQUET)
+
+Later = Annotated[int | None, Query(ge=0, le=2**53 - 1, description="The position to compare with; the head if none.")]
 
 
 @router.post("", status_code=201, responses={200: {"model": Mix}, **documented(400, 413)})
@@ -47,11 +51,55 @@ def get_mix(id: MixId, _: Reader, session: Reads) -> Mix:
     return store.get(session, id)
 
 
-@router.get("/{id}/digests", responses={**_DIGESTS, **documented(404)}, response_class=StreamingResponse)
-def get_mix_digests(id: MixId, _: Reader, database: DatabaseOf, catalog: CatalogOf) -> StreamingResponse:
-    """The items of a mix in its keyed order, part by part, drawn again: 32 bytes each."""
+@router.get(
+    "/{id}/digests",
+    responses={**forms.documented(*_FORMS), **documented(404, 406)},
+    response_class=StreamingResponse,
+)
+def get_mix_digests(
+    id: MixId,
+    form: Annotated[str, forms.accepted(*_FORMS)],
+    _: Reader,
+    database: DatabaseOf,
+    catalog: CatalogOf,
+) -> StreamingResponse:
+    """The items of a mix in its keyed order, part by part, drawn again: 32 bytes each.
+
+    By `Accept` as columns: digest, part (from 0), verdict, generation; and size, where that is what the recipe counts.
+    """
+    drawn, _now = _drawn(database, catalog, id)
+    pieces = drawn.digests() if form == RAW else forms.written(form, columns.schema(drawn), columns.items(drawn))
+    return StreamingResponse(pieces, headers={forms.POSITION: str(drawn.recipe.as_of)}, media_type=form)
+
+
+@router.get(
+    "/{id}/diff",
+    responses={**forms.documented(*_CHANGES), **documented(404, 406)},
+    response_class=StreamingResponse,
+)
+def get_mix_diff(
+    id: MixId,
+    form: Annotated[str, forms.accepted(*_CHANGES)],
+    _: Reader,
+    database: DatabaseOf,
+    catalog: CatalogOf,
+    as_of: Later = None,
+) -> StreamingResponse:
+    """The items of a mix that are judged otherwise since, or that the part which took them admits no more.
+
+    A row an item: digest, part (from 0), verdict and generation as they were; verdict_now, generation_now, admitted.
+    The recipe holds as long as every item is admitted: no row has `admitted` false.
+    """
+    drawn, now = _drawn(database, catalog, id, as_of)
+    pieces = forms.written(form, columns.changes_schema(drawn, now), columns.changes(database, drawn, now))
+    return StreamingResponse(pieces, headers={forms.POSITION: str(now.position)}, media_type=form)
+
+
+def _drawn(database: Database, catalog: Catalog, id: str, as_of: int | None = None) -> tuple[store.Drawn, View]:
+    """A mix drawn again, and the view at a later position."""
     with database.reads() as session:
         mix = store.get(session, id)
-        view = catalog.view(session, mix.position)
-    drawn = store.draw(database, view, mix.recipe, mix.parts)
-    return StreamingResponse(drawn.chunks(), media_type=_RAW)
+        view, now = catalog.view(session, mix.position), catalog.view(session, as_of)
+    if now.position < mix.position:
+        raise Unprocessable.at("as_of", f"the mix was drawn at position {mix.position}, and {as_of} is before it")
+    return store.draw(database, view, mix.recipe, mix.parts), now

@@ -83,7 +83,7 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.digests)
 
-    def at(self, rows: npt.NDArray[np.integer] | Flags) -> "Candidates":
+    def at(self, rows: npt.NDArray[np.integer] | Flags | slice) -> "Candidates":
         return Candidates(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     @staticmethod

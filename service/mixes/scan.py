@@ -106,6 +106,11 @@ class Scan:
 
     # Items that all their claims judge.
 
+    def admits(self, part: Part, digests: Digests, found: Evidence) -> Flags:
+        """Which of some items, `uint8[n, 32]`, the part admits, by all the claims on each."""
+        kept = self._judge(part, to_bytes(digests), found)
+        return np.isin(as_strings(digests), as_strings(kept.digests))
+
     def _read_overlaps(self) -> npt.NDArray[np.uint64]:
         """The first words of all overlapping digests, sorted: 8 bytes each, enough to tell which to ask for."""
         with self._database.reads() as session:
@@ -134,7 +139,7 @@ class Scan:
                 digest = tables.overlaps.c.digest
                 query = select(digest).where(digest > last).order_by(digest).limit(_OVERLAPS)
                 digests = list(session.scalars(query))
-                found = evidence(session, self._view, digests)
+                found = evidence(session, self._view, stack(digests))
             if digests:  # judged without the session: what follows may need a connection of its own
                 yield self._judge(part, digests, found)
             last = digests[-1] if len(digests) == _OVERLAPS else None

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
@@ -37,18 +38,26 @@ class Drawn:
     parts: list[Candidates]
     taken: list[PartTaken]
 
-    def chunks(self) -> Iterator[bytes]:
+    def digests(self) -> Iterator[bytes]:
         """The digests of all items in order, 1 MiB at a time."""
-        for part, taken in zip(self.parts, self.taken, strict=True):
+        for number, rows in self._rows():
+            yield self.parts[number].digests[rows].tobytes()
+
+    def chunks(self) -> Iterator[tuple[int, Candidates]]:
+        """All items in order, as many at a time, with the number of the part that took them."""
+        for number, rows in self._rows():
+            yield number, self.parts[number].at(rows)
+
+    def _rows(self) -> Iterator[tuple[int, slice | npt.NDArray[np.intp]]]:
+        for number, (part, taken) in enumerate(zip(self.parts, self.taken, strict=True)):
             for start in range(0, taken.items, _ITEMS_A_CHUNK):
                 end = min(start + _ITEMS_A_CHUNK, taken.items)
-                repeats = end > len(part)
-                yield part.digests[np.arange(start, end) % len(part) if repeats else slice(start, end)].tobytes()
+                yield number, np.arange(start, end) % len(part) if end > len(part) else slice(start, end)
 
     def mix(self, kept: bool) -> Mix:
         """The answer for this draw; one that is kept has an id, the digest of its resolved recipe."""
         digest = sha256()
-        for chunk in self.chunks():
+        for chunk in self.digests():
             digest.update(chunk)
         return Mix(
             id=mix_id(self.recipe) if kept else None,

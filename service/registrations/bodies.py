@@ -8,16 +8,21 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import compute, parquet
 
+from firsthand import media
 from firsthand.digests import SIZE, Digests, from_texts
 from service.errors import Malformed, Unprocessable, UnsupportedMedia
 from service.registrations import arrow
 from service.registrations.rules import Columns
 
-JSON = "application/json"
-RAW = "application/octet-stream"
-ARROW = "application/vnd.apache.arrow.stream"
-PARQUET = "application/vnd.apache.parquet"
-NDJSON = "application/x-ndjson"
+JSON, RAW, ARROW, PARQUET, NDJSON = media.JSON, media.RAW, media.ARROW, media.PARQUET, media.NDJSON
+
+#: The forms of many items but JSON, as OpenAPI tells of them.
+BULK: dict[str, Any] = {
+    RAW: {"schema": {"type": "string", "format": "binary", "minLength": 32}},
+    ARROW: {"schema": {"type": "string", "format": "binary"}},
+    PARQUET: {"schema": {"type": "string", "format": "binary"}},
+    NDJSON: {"schema": {"type": "string"}},
+}
 
 #: Of formats that pack: rows (as many as the largest raw body has by default), and unpacked bytes.
 _MOST_ROWS = 2**21
@@ -51,7 +56,7 @@ def read(media_type: str, file: IO[bytes]) -> Columns:
         raise UnsupportedMedia(f"{media_type or 'No content type'} is not read here; send {', '.join(readers)}.")
     columns = readers[media_type](file)
     if not len(columns.digests):
-        raise Unprocessable.at("digests", "a registration has at least one item")
+        raise Unprocessable.at("digests", "at least one is needed")
     return columns
 
 

@@ -30,10 +30,7 @@ _BULK: dict[str, Any] = {
         "description": "Items alone: what is said of them goes in the query.",
         "content": {
             bodies.JSON: {"schema": Columns.model_json_schema()},
-            bodies.RAW: {"schema": {"type": "string", "format": "binary", "minLength": 32}},
-            bodies.ARROW: {"schema": {"type": "string", "format": "binary"}},
-            bodies.PARQUET: {"schema": {"type": "string", "format": "binary"}},
-            bodies.NDJSON: {"schema": {"type": "string"}},
+            **bodies.BULK,
         },
     }
 }

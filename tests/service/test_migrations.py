@@ -20,7 +20,7 @@ from sqlalchemy import Connection, inspect, text
 from firsthand.digests import to_bytes
 from service import migrate, tables
 from service.app import WrongRevision, create_app
-from service.database import FIND, Database, insert_claims, rows_by_digest
+from service.database import Database, insert_claims, joined_rows, rows_by_digest
 from service.settings import Settings
 from tests.conftest import create_database, database_at, drop_database, on_both
 from tests.factories import crafted, digests
@@ -229,9 +229,7 @@ def test_a_look_up_asks_the_index_of_one_partition_for_each_digest(divided: Sett
         items = digests(range(1_000))
         insert_claims(session, items[np.lexsort(items.T[::-1])], 1)
     with database.reads() as session:
-        query = FIND.format(columns="digest, registration", table="claims").replace(
-            "%b::bytea[]", "CAST(:asked AS bytea[])"
-        )
+        query = joined_rows("claims", ["registration"]).replace("%b", "CAST(:asked AS bytea[])").replace("::", r"\:\:")
         asked = {"asked": to_bytes(digests(range(500, 1_500)))}
         plan = "\n".join(session.scalars(text("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + query), asked))
     database.close()
