@@ -17,16 +17,18 @@ from statistics import median
 from time import perf_counter
 
 import numpy as np
+import psycopg
 from sqlalchemy import delete, insert, text
 from sqlalchemy.orm import Session
 
-from benchmarks.serving import postgresql
-from firsthand.digests import Digests, sort_unique, to_bytes
+from benchmarks.serving import postgresql, served
+from firsthand.digests import Digests, sort_unique, to_bytes, to_text
+from firsthand.schemas.registrations import NewStatement
 from service import migrate, tables
 from service.database import Database, insert_claims, rows_by_digest
 from service.settings import Settings
 
-BATCH, ASKED, SINGLES, ROUNDS = 50_000, 10_000, 100, 9
+BATCH, ASKED, SINGLES, ROUNDS, STATEMENTS = 50_000, 10_000, 100, 9, 5_000
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,20 @@ def _sizes(session: Session, embedded: bool, items: int) -> tuple[float, float, 
     return size("pg_table_size", "claims"), size("pg_indexes_size", "claims"), size("pg_total_relation_size", "blocks")
 
 
+def statement_bytes() -> float:
+    """Bytes that a registration takes itself: of the log, of its row, with their indexes."""
+    with postgresql() as url, served(url) as (client, _):
+        client.put_dataset("local/d")
+        new = np.random.default_rng(2).integers(0, 256, (STATEMENTS, 32), dtype=np.uint8)
+        texts = [to_text(digest) for digest in to_bytes(new)]
+        client.register_batch([NewStatement(dataset="local/d", origin="human", digests=[text]) for text in texts])
+        with psycopg.connect(url) as connection:
+            query = "SELECT pg_total_relation_size('statements') + pg_total_relation_size('registrations')"
+            row = connection.execute(query).fetchone()
+    assert row is not None
+    return float(row[0]) / STATEMENTS
+
+
 def show(name: str, cost: Cost) -> None:
     rates = f"{cost.write_first:10,.0f} {cost.write_last:10,.0f} {cost.look_up:10,.0f} {cost.single:8,.0f}"
     print(f"{name:20} {rates}   {cost.claims:14.1f} {cost.index:6.1f} {cost.blocks:6.1f}", flush=True)
@@ -155,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     items = np.random.default_rng(0).integers(0, 256, (given.items, 32), dtype=np.uint8)
     print(
-        f"{given.items:,} items. Items/s written, first and last quarter; digests/s looked up, {ASKED:,} at once, one"
+        f"{given.items:,} items. Items/s written, first and last quarter; digests/s looked up, {ASKED:,} at once and 1"
     )
     print(f"{'':20} {'first':>10} {'last':>10} {'look up':>10} {'single':>8}   bytes an item: claims, index, blocks")
     with ExitStack() as stack:
@@ -170,6 +186,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             stack.callback(each.database.close)
         for each, cost in zip(filled, measure(filled, items), strict=True):
             show(each.name, cost)
+    if given.database != "sqlite":
+        print(f"postgresql, beside its items a registration takes {statement_bytes():,.0f} bytes")
 
 
 if __name__ == "__main__":
