@@ -63,6 +63,10 @@ class Sizes:
     "of JSON to read and hash"
     times: int = 5
     "measurements, of which the median stands"
+    recorded: int = 160_000
+    "single items that a Recorder is given"
+    singly: int = 640
+    "single items that are posted each by itself"
 
 
 QUICK = Sizes(

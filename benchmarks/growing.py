@@ -21,7 +21,8 @@ import psycopg
 from sqlalchemy import delete, insert, text
 from sqlalchemy.orm import Session
 
-from benchmarks.serving import postgresql, served
+from benchmarks.bare.postgresql import database as postgresql_database
+from benchmarks.serving import served
 from firsthand.digests import Digests, sort_unique, to_bytes, to_text
 from firsthand.schemas.registrations import NewStatement
 from service import migrate, tables
@@ -146,7 +147,7 @@ def _sizes(session: Session, embedded: bool, items: int) -> tuple[float, float, 
 
 def statement_bytes() -> float:
     """Bytes that a registration takes itself: of the log, of its row, with their indexes."""
-    with postgresql() as url, served(url) as (client, _):
+    with postgresql_database() as url, served(url) as (client, _):
         client.put_dataset("local/d")
         new = np.random.default_rng(2).integers(0, 256, (STATEMENTS, 32), dtype=np.uint8)
         texts = [to_text(digest) for digest in to_bytes(new)]
@@ -180,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             filled.append(Filled("sqlite", Settings(data_dir=Path(folder), database_url=None)))
         for number in given.partitions if given.database != "sqlite" else ():
-            url = stack.enter_context(postgresql())
+            url = stack.enter_context(postgresql_database())
             filled.append(Filled(f"postgresql, {number} part.", Settings(database_url=url, claim_partitions=number)))
         for each in filled:
             stack.callback(each.database.close)

@@ -27,7 +27,9 @@ from benchmarks.bare import postgresql as bare_postgresql
 from benchmarks.bare import sqlite as bare_sqlite
 from benchmarks.bare.drawing import draw, half_known, split
 from benchmarks.baselines import Sizes
-from benchmarks.serving import postgresql, served
+from benchmarks.bench import Bench
+from benchmarks.rows import Bar, Row
+from benchmarks.serving import served
 from firsthand import Client, Digested, lookups
 from firsthand.digests import SIZE, Digests, sort_unique, to_bytes, to_text
 from firsthand.media import ARROW, JSON
@@ -50,6 +52,19 @@ class Figure:
     @property
     def ratio(self) -> float:
         return statistics.median(a / b for a, b in zip(self.values, self.baselines, strict=True))
+
+
+def rows(bench: Bench) -> Iterator[Row]:
+    """Every way, as rows of the registry's table."""
+    held = bench.half_human(bench.sizes.held[0])
+    if held.database_url is not None:
+        settle(held.database_url)
+    module, connection, _ = bench.bare_held(held.digests)
+    found = figures(held.client, lambda b: module.look_up(connection, b), held.digests, bench.sizes, bench.generator)
+    for one in found:
+        work, note = f"look up {bench.sizes.asked:,} of {len(held.digests):,}, {one.way}", "half known"
+        bar = Bar("ratio", ">=", BARS[one.way])
+        yield Row(work, bench.database, one.values, "items/s", one.baselines, bar, note)
 
 
 def figures(client: Client, bare: Measure, held: Digests, sizes: Sizes, generator: np.random.Generator) -> list[Figure]:
@@ -126,7 +141,7 @@ def measured(database: str, sizes: Sizes, seed: int = 0) -> list[Figure]:
     generator = np.random.default_rng(seed)
     held = draw(sizes.held[0], generator)
     with ExitStack() as stack:
-        where = stack.enter_context(postgresql()) if database == "postgresql" else None
+        where = stack.enter_context(bare_postgresql.database()) if database == "postgresql" else None
         client, _ = stack.enter_context(served(where))
         _fill(client, held)
         if where is not None:

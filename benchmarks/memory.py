@@ -20,8 +20,10 @@ class Watch:
     Looks every 20 ms; a peak shorter than that may be missed.
     """
 
-    def __init__(self, pid: int | None = None) -> None:
+    def __init__(self, pid: int | None = None, idle: int | None = None) -> None:
+        """`idle` is for who knows what the process held before: what was freed since it may still keep."""
         self.pid = pid or os.getpid()
+        self._idle = idle
         self.over_idle = 0
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
@@ -31,10 +33,10 @@ class Watch:
             self._note()
 
     def _note(self) -> None:
-        self.over_idle = max(self.over_idle, anonymous(self.pid) - self._idle)
+        self.over_idle = max(self.over_idle, anonymous(self.pid) - (self._idle or 0))
 
     def __enter__(self) -> "Watch":
-        self._idle = anonymous(self.pid)
+        self._idle = anonymous(self.pid) if self._idle is None else self._idle
         self._thread.start()
         return self
 

@@ -1,20 +1,16 @@
-"""One item at a time from 32 places at once: by a Recorder, in batches of statements, and singly.
-
-    python -m benchmarks.one_item [--database sqlite|postgresql]
+"""One item at a time from 32 places at once: by a Recorder, in batches of statements, and posted singly.
 
 Client and server are on one machine. A rate is of items acknowledged by the registry, from the first add to the last
 answer. A Recorder makes one registration of what has gathered; a batch has a registration for each item.
 """
 
-import argparse
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from typing import Any
+from time import perf_counter
 
-from benchmarks.serving import postgresql, served
+from benchmarks.bench import Bench
+from benchmarks.rows import Bar, Row, alternately
 from firsthand import Client, Recorder
 from firsthand.digests import digest_text, to_text
 from firsthand.schemas.registrations import NewStatement
@@ -22,58 +18,65 @@ from firsthand.schemas.registrations import NewStatement
 CONNECTIONS = 32
 
 
-def text(place: int, number: int) -> str:
-    return f"Answer {number} of place {place}: " + "patterns that an engine weaves, " * 8
+def rows(bench: Bench) -> Iterator[Row]:
+    """All three in turn on one registry; every round and place has texts of its own."""
+    sizes = bench.sizes
+    counts = [max(1, count // CONNECTIONS) for count in (sizes.recorded, sizes.recorded // 6, sizes.singly)]
+    with bench.registry() as held:
+        client = held.client
+        client.put_dataset("local/texts", profile="text-1")
+        recorded, batched, single = alternately(
+            sizes.times,
+            lambda number: by_recorder(client, f"{number}r", counts[0]),
+            lambda number: _rate(lambda place: _in_batches(client, f"{number}b{place}", counts[1]), counts[1]),
+            lambda number: _rate(lambda place: _singly(client, f"{number}s{place}", counts[2]), counts[2]),
+        )
+    work, of = "one-item registrations", f"from {CONNECTIONS} places"
+    yield Row(f"{work}, Recorder", bench.database, recorded, "items/s", (), Bar("figure", ">=", 20_000.0), of)
+    yield Row(f"{work}, batches of 300", bench.database, batched, "items/s", (), None, f"{of}, a registration an item")
+    yield Row(f"{work}, posted singly", bench.database, single, "items/s", (), None, f"{of}, a request an item")
 
 
-def in_batches(client: Client, place: int, count: int) -> None:
+def by_recorder(client: Client, name: str, count: int) -> float:
+    """Items a second by one recorder for all places, `count` each."""
+    with tempfile.TemporaryDirectory() as folder:
+        recorder = Recorder(client, model="local/m@1", dataset="local/texts", spool=folder, seconds=0.5)
+
+        def add(place: int) -> None:
+            for text in _texts(f"{name}{place}", count):
+                recorder.add(text)
+
+        rate = _rate(add, count, lambda: recorder.close(300.0))
+    if recorder.counts.sent != CONNECTIONS * count:
+        raise RuntimeError(f"of {CONNECTIONS * count:,} items, the recorder has {recorder.counts}")
+    return rate
+
+
+def _texts(name: str, count: int) -> Iterator[str]:
+    rest = "patterns that an engine weaves, " * 8
+    return (f"Answer {number} of {name}: {rest}" for number in range(count))
+
+
+def _in_batches(client: Client, name: str, count: int) -> None:
     """Bodies of 300 statements: under 64 KiB, so that they need no place among the bulk bodies."""
-    digests = [to_text(digest_text(text(place, number))) for number in range(count)]
-    said = {"dataset": "local/d", "origin": "model", "model": "local/m@1"}
+    digests = [to_text(digest_text(text)) for text in _texts(name, count)]
+    said = {"dataset": "local/texts", "origin": "model", "model": "local/m@1"}
     statements = [NewStatement.model_validate({**said, "digests": [digest]}) for digest in digests]
     for start in range(0, count, 300):
-        assert all(done.refused is None for done in client.register_batch(statements[start : start + 300]))
+        outcomes = client.register_batch(statements[start : start + 300])
+        if any(done.refused for done in outcomes):
+            raise RuntimeError(f"a statement was refused: {outcomes}")
 
 
-def singly(client: Client, place: int, count: int) -> None:
-    for number in range(count):
-        client.register("local/d", [text(place, number)], origin="model", model="local/m@1", profile="text-1")
+def _singly(client: Client, name: str, count: int) -> None:
+    for text in _texts(name, count):
+        client.register("local/texts", [text], origin="model", model="local/m@1", profile="text-1")
 
 
-def rate(count: int, work: Callable[[int], object], finish: Callable[[], object] = lambda: None) -> float:
+def _rate(work: Callable[[int], object], count: int, finish: Callable[[], object] = lambda: None) -> float:
     """Items a second that 32 places get registered, `count` each."""
-    start = time.perf_counter()
+    started = perf_counter()
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         list(pool.map(work, range(CONNECTIONS)))
     finish()
-    return CONNECTIONS * count / (time.perf_counter() - start)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
-    database = parser.parse_args().database
-    with ExitStack() as stack:
-        client, _ = stack.enter_context(served(stack.enter_context(postgresql()) if database == "postgresql" else None))
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        client.put_model("local/m@1", generation=1)
-        client.put_dataset("local/d", profile="text-1")
-        said: dict[str, Any] = {"model": "local/m@1", "dataset": "local/d", "spool": folder, "seconds": 0.5}
-        recorder = Recorder(client, **said)
-
-        def add(place: int) -> None:
-            for number in range(5_000):
-                recorder.add(text(place, number))
-
-        recorded = rate(5_000, add, lambda: recorder.close(300.0))
-        assert recorder.counts.sent == CONNECTIONS * 5_000, recorder.counts
-        batched = rate(900, lambda place: in_batches(client, 100 + place, 900))
-        single = rate(20, lambda place: singly(client, 200 + place, 20))
-        print(f"{database}, {CONNECTIONS} connections, items a second")
-        print(f"  a Recorder for all     {recorded:10,.0f}")
-        print(f"  batches of 300         {batched:10,.0f}")
-        print(f"  posted singly          {single:10,.0f}")
-
-
-if __name__ == "__main__":
-    main()
+    return CONNECTIONS * count / (perf_counter() - started)

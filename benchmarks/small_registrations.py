@@ -15,7 +15,9 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.serving import anonymous_memory, postgresql, served
+from benchmarks.bare import postgresql
+from benchmarks.memory import anonymous
+from benchmarks.serving import served
 from firsthand import Client, Digested, Part, Recipe
 from firsthand.digests import Digests, to_bytes, to_text
 from firsthand.schemas.registrations import NewStatement
@@ -76,14 +78,14 @@ def figures(database: str, fill: Callable[[Client], None], items: Digests) -> Fi
     unknown = np.random.default_rng(9).integers(0, 256, (5_000, 32), dtype=np.uint8)
     asked = np.concatenate([items[:: len(items) // 5_000][:5_000], unknown])
     with ExitStack() as stack:
-        url = stack.enter_context(postgresql()) if database == "postgresql" else None
+        url = stack.enter_context(postgresql.database()) if database == "postgresql" else None
         client, process = stack.enter_context(served(url))
         client.put_model("local/m@1", generation=1)
         client.put_dataset("local/d")
         start = time.perf_counter()
         fill(client)
         rate = len(items) / (time.perf_counter() - start)
-        idle = anonymous_memory(process)
+        filled = anonymous(process) / 1e6
         start = time.perf_counter()
         client.lookup(asked[:1])
         first = time.perf_counter() - start
@@ -91,8 +93,8 @@ def figures(database: str, fill: Callable[[Client], None], items: Digests) -> Fi
         mix = seconds(lambda seed: client.create_mix(Recipe(seed=seed, size=len(items) // 10, parts=[Part(share=1.0)])))
         human = Part(verdict_in=["human"], share=1.0)
         rare = seconds(lambda seed: client.create_mix(Recipe(seed=seed, size=len(items) // 200, parts=[human])))
-        print(f"    memory after filling {idle:.0f} MB, at the end {anonymous_memory(process):.0f} MB")
-        return Figures(rate, look_up, mix, rare, first, anonymous_memory(process))
+        print(f"    memory after filling {filled:.0f} MB, at the end {anonymous(process) / 1e6:.0f} MB")
+        return Figures(rate, look_up, mix, rare, first, anonymous(process) / 1e6)
 
 
 def main() -> None:

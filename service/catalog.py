@@ -6,7 +6,7 @@ so nothing can appear below. A `View` is the catalog at a position; what came la
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, get_args
@@ -17,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from firsthand import verdicts
+from firsthand.schemas.registrations import Evidence
 from firsthand.verdicts import ORIGINS, Origin, PolicyName, Verdicts
 from service import tables
 from service.errors import Unprocessable
@@ -24,6 +25,10 @@ from service.log import store as log
 
 NEVER = np.iinfo(np.int64).max
 NO_TIME = np.iinfo(np.int64).max
+
+#: The kinds of evidence, by their codes in memory.
+EVIDENCE: tuple[Evidence, ...] = get_args(Evidence)
+_EVIDENCE_CODES = {name: code for code, name in enumerate(EVIDENCE)}
 
 _REGISTRATION = np.dtype(
     [
@@ -38,13 +43,14 @@ _REGISTRATION = np.dtype(
         ("origin", "u1"),  # firsthand.verdicts.ORIGINS
         ("has_size", "?"),
         ("has_confidence", "?"),
-        ("padding", "V5"),
+        ("evidence", "u1"),  # EVIDENCE
+        ("padding", "V4"),
     ]
 )
 #: What is read of each. The position comes last: a view in another thread sees no row that is half written.
 _FIELDS = (
     "id", "collected_at", "registered_at", "items", "dataset", "model", "organization", "origin", "has_size",
-    "has_confidence", "position",
+    "has_confidence", "evidence", "position",
 )  # fmt: skip
 _ROWS = 20_000
 _DERIVATION = np.dtype([("position", "i8"), ("model", "i4"), ("generation", "i2"), ("lower_bound", "?")])
@@ -101,10 +107,18 @@ class Catalog:
         To be called before the session writes: what is read here stays, also where the transaction does not.
         """
         head = log.position(session)
+        self.catch_up(session, head)
+        return self.at(head, as_of)
+
+    def catch_up(self, session: Session, head: int) -> None:
+        """Read what was registered since, up to a position that is committed."""
         if head > self.position:
             with self._lock:
                 if head > self.position:
                     self._read_up_to(session, head)
+
+    def at(self, head: int, as_of: int | None = None) -> "View":
+        """The catalog at a position up to `head`, which it has caught up with."""
         if as_of is not None and as_of > head:
             raise Unprocessable.at("as_of", f"position {as_of} is not reached yet; the head is {head}")
         return View(self, head if as_of is None else as_of)
@@ -152,7 +166,7 @@ class Catalog:
         rows["withdrawn"][at] = NEVER
         rows["collected_at"][at] = [NO_TIME if time is None else time for time in collected_at]
         for name, column in zip(_FIELDS[2:], columns, strict=True):
-            rows[name][at] = [value or 0 for value in column] if name == "model" else column
+            rows[name][at] = _coded(name, column)
 
     def _withdraw(self, row: Any, disputes: dict[int, Dispute], partly: list[PartlyWithdrawn]) -> None:
         if row.statement in disputes:
@@ -163,6 +177,13 @@ class Catalog:
             self.registrations["withdrawn"][id_] = row.position
         else:
             partly.append(PartlyWithdrawn(row.position, int(id_), row.items))
+
+
+def _coded(name: str, column: tuple[Any, ...]) -> Sequence[Any]:
+    """A column of the database as it stands in memory."""
+    if name == "model":
+        return [value or 0 for value in column]
+    return [_EVIDENCE_CODES[value] for value in column] if name == "evidence" else column
 
 
 @dataclass(frozen=True)

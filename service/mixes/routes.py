@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from firsthand.media import ARROW, NDJSON, PARQUET, RAW
@@ -13,6 +13,7 @@ from service.database import Database
 from service.dependencies import CatalogOf, DatabaseOf, Reader, Reads
 from service.errors import Unauthorized, Unprocessable, documented
 from service.mixes import columns, store
+from service.mixes.recent import Recent
 
 router = APIRouter(prefix="/v1/mixes", tags=["mixes"])
 
@@ -24,8 +25,17 @@ _CHANGES = (NDJSON, ARROW, PARQUET)
 Later = Annotated[int | None, Query(ge=0, le=2**53 - 1, description="The position to compare with; the head if none.")]
 
 
+async def _recent(request: Request) -> Recent:
+    return request.app.state.recent_mixes  # type: ignore[no-any-return]
+
+
+RecentOf = Annotated[Recent, Depends(_recent)]
+
+
 @router.post("", status_code=201, responses={200: {"model": Mix}, **documented(400, 413)})
-def create_mix(new: NewMix, reader: Reader, database: DatabaseOf, catalog: CatalogOf, response: Response) -> Mix:
+def create_mix(
+    new: NewMix, reader: Reader, database: DatabaseOf, catalog: CatalogOf, recent: RecentOf, response: Response
+) -> Mix:
     """Build a mix: 201, or 200 where it was built before, or for a dry run.
 
     A mix says nothing of its own and the same recipe is the same mix, so building one needs a key that reads.
@@ -41,6 +51,7 @@ def create_mix(new: NewMix, reader: Reader, database: DatabaseOf, catalog: Catal
         return drawn.mix(kept=False)
     with database.writes() as session:
         mix, created = store.keep(session, drawn.mix(kept=True))
+    recent.keep(str(mix.id), drawn)
     response.status_code = 201 if created else 200
     return mix
 
@@ -62,12 +73,13 @@ def get_mix_digests(
     _: Reader,
     database: DatabaseOf,
     catalog: CatalogOf,
+    recent: RecentOf,
 ) -> StreamingResponse:
     """The items of a mix in its keyed order, part by part, drawn again: 32 bytes each.
 
     By `Accept` as columns: digest, part (from 0), verdict, generation; and size, where that is what the recipe counts.
     """
-    drawn, _now = _drawn(database, catalog, id)
+    drawn, _now = _drawn(database, catalog, recent, id)
     pieces = drawn.digests() if form == RAW else forms.written(form, columns.schema(drawn), columns.items(drawn))
     return StreamingResponse(pieces, headers={forms.POSITION: str(drawn.recipe.as_of)}, media_type=form)
 
@@ -83,6 +95,7 @@ def get_mix_diff(
     _: Reader,
     database: DatabaseOf,
     catalog: CatalogOf,
+    recent: RecentOf,
     as_of: Later = None,
 ) -> StreamingResponse:
     """The items of a mix that are judged otherwise since, or that the part which took them admits no more.
@@ -90,16 +103,18 @@ def get_mix_diff(
     A row an item: digest, part (from 0), verdict and generation as they were; verdict_now, generation_now, admitted.
     The recipe holds as long as every item is admitted: no row has `admitted` false.
     """
-    drawn, now = _drawn(database, catalog, id, as_of)
+    drawn, now = _drawn(database, catalog, recent, id, as_of)
     pieces = forms.written(form, columns.changes_schema(drawn, now), columns.changes(database, drawn, now))
     return StreamingResponse(pieces, headers={forms.POSITION: str(now.position)}, media_type=form)
 
 
-def _drawn(database: Database, catalog: Catalog, id: str, as_of: int | None = None) -> tuple[store.Drawn, View]:
+def _drawn(
+    database: Database, catalog: Catalog, recent: Recent, id: str, as_of: int | None = None
+) -> tuple[store.Drawn, View]:
     """A mix drawn again, and the view at a later position."""
     with database.reads() as session:
         mix = store.get(session, id)
         view, now = catalog.view(session, mix.position), catalog.view(session, as_of)
     if now.position < mix.position:
         raise Unprocessable.at("as_of", f"the mix was drawn at position {mix.position}, and {as_of} is before it")
-    return store.draw(database, view, mix.recipe, mix.parts), now
+    return recent.again(database, view, mix), now

@@ -13,7 +13,9 @@ from sqlalchemy import select
 
 from firsthand import selection
 from firsthand.digests import Digests, as_strings, stack, to_bytes
+from firsthand.digests import at as digest_rows
 from firsthand.schemas.mixes import Part, Recipe
+from firsthand.selection import Keys
 from firsthand.verdicts import Verdicts
 from service import tables
 from service.catalog import Flags, Ids, View
@@ -23,6 +25,8 @@ from service.mixes.rules import Candidates, admits, eligible
 
 #: Items that are read and put into arrays together; small blocks are joined up to this.
 _READ = 2**19
+#: Items that are looked at together: few enough for a processor's cache.
+_PIECE = 2**16
 _OVERLAPS = 20_000
 
 
@@ -40,17 +44,28 @@ class Scan:
 
     # Items that their registration alone judges.
 
-    def _alone(self, part: Part, bound: Callable[[], np.uint64]) -> Iterator[Candidates]:
+    def pool(self, part: Part) -> int:
+        """How many items a part may choose from, one that several registrations claim as often."""
+        ids, _ = self._admitted(part)
+        return int(self._view.registrations["items"][ids].sum(dtype=np.int64))
+
+    def _admitted(self, part: Part) -> tuple[Ids, Verdicts]:
+        """The registrations whose items the part admits, unread, and the verdict on what each alone claims."""
         ids = self._view.standing()
         ids = ids[eligible(part, self._view, ids)]
         alone = self._view.claims(ids).alone(self._recipe.policy)
         admitted = admits(part, alone) & self._has_columns(part, ids)
-        ids, alone = ids[admitted], _at(alone, admitted)
+        return ids[admitted], _at(alone, admitted)
+
+    def _alone(self, part: Part, bound: Callable[[], np.uint64]) -> Iterator[Candidates]:
+        ids, alone = self._admitted(part)
         for rows, digests, size, confidence in self._blocks(part, ids):
-            chunk = self._chunk(part, digests, _at(alone, rows), size, confidence)
-            chunk = chunk.at(chunk.order <= bound())
-            chunk = chunk.at(~self._overlapping(chunk))
-            yield self._weighable(part, chunk)
+            place, order = self._keys(digests, confidence)
+            near = np.flatnonzero(order <= bound())  # of most, nothing more than the key is looked at
+            says = _at(alone, rows[near])
+            sizes = None if size is None else size[near]
+            chunk = self._chunk(digest_rows(digests, near), place[near], order[near], says, sizes)
+            yield self._weighable(part, chunk.where(~self._overlapping(chunk)))
 
     def _blocks(self, part: Part, ids: Ids) -> Iterator[tuple[Ids, Digests, Any, Any]]:
         """Blocks in the order of `ids`: (row of each item in `ids`, digests, size, confidence)."""
@@ -62,13 +77,16 @@ class Scan:
             rows = _rows(ids, batch, np.array(registration, dtype=np.int64))
             order = np.lexsort((np.array(number), rows))
             order = order[rows[order] >= 0]
-            joined = {name: b"".join([column[i] for i in order]) for name, column in zip(names, columns, strict=True)}
-            yield (
-                np.repeat(rows[order], [len(digests[i]) // 32 for i in order]),
-                np.frombuffer(b"".join([digests[i] for i in order]), dtype=np.uint8).reshape(-1, 32),
-                np.frombuffer(joined["size"], dtype="<u4") if "size" in joined else None,
-                np.frombuffer(joined["confidence"], dtype=np.uint8) if "confidence" in joined else None,
-            )
+            counts = np.array([len(digests[i]) // 32 for i in order])
+            for piece in _pieces(counts):
+                chosen = order[piece]
+                joined = {name: _joined(column, chosen) for name, column in zip(names, columns, strict=True)}
+                yield (
+                    np.repeat(rows[chosen], counts[piece]),
+                    np.frombuffer(_joined(digests, chosen), dtype=np.uint8).reshape(-1, 32),
+                    np.frombuffer(joined["size"], dtype="<u4") if "size" in joined else None,
+                    np.frombuffer(joined["confidence"], dtype=np.uint8) if "confidence" in joined else None,
+                )
 
     def _dense(self, ids: Ids) -> bool:
         """Whether most items between the lowest and the highest of these ids are theirs."""
@@ -86,23 +104,22 @@ class Scan:
             has &= self._view.registrations[f"has_{name}"][ids]
         return has
 
-    def _chunk(
-        self,
-        part: Part,
-        digests: Digests,
-        verdicts: Verdicts,
-        size: npt.NDArray[np.uint32] | None,
-        confidence: npt.NDArray[np.uint8] | None,
-    ) -> Candidates:
+    def _keys(self, digests: Digests, confidence: npt.NDArray[np.uint8] | None) -> tuple[Keys, Keys]:
+        """The place of each item, and what it is sorted by: the same, unless the part weights."""
         place = selection.keys(digests, self._recipe.seed)
-        order = place if confidence is None else selection.weighted(place, confidence)
-        none = np.zeros(len(digests), dtype=np.uint32)
+        return place, place if confidence is None else selection.weighted(place, confidence)
+
+    def _chunk(
+        self, digests: Digests, place: Keys, order: Keys, verdicts: Verdicts, size: npt.NDArray[np.uint32] | None
+    ) -> Candidates:
         says = verdicts.verdict, verdicts.generation, verdicts.lower_bound
-        return Candidates(digests, place, order, *says, none if size is None else size)
+        return Candidates(
+            digests, place, order, *says, np.zeros(len(digests), dtype=np.uint32) if size is None else size
+        )
 
     def _weighable(self, part: Part, chunk: Candidates) -> Candidates:
         """Without what has confidence 0, which is never taken."""
-        return chunk if part.weight is None else chunk.at(chunk.order < np.uint64(2**64 - 1))
+        return chunk if part.weight is None else chunk.where(chunk.order < np.uint64(2**64 - 1))
 
     # Items that all their claims judge.
 
@@ -119,6 +136,8 @@ class Scan:
         return np.sort(np.ascontiguousarray(digests[:, :8]).view(">u8").reshape(-1).astype(np.uint64))
 
     def _overlapping(self, chunk: Candidates) -> Flags:
+        if not len(self._overlaps):
+            return np.zeros(len(chunk), dtype=np.bool_)
         first = np.ascontiguousarray(chunk.digests[:, :8]).view(">u8").reshape(-1).astype(np.uint64)
         at = np.searchsorted(self._overlaps, first)
         maybe = np.zeros(len(chunk), dtype=np.bool_)
@@ -160,7 +179,8 @@ class Scan:
         _, first = np.unique(item[order], return_index=True)
         rows = order[first]
         size, confidence = (None if column is None else column[rows] for column in (size, confidence))
-        return self._weighable(part, self._chunk(part, claimed[rows], _at(verdicts, item[rows]), size, confidence))
+        place, by = self._keys(claimed[rows], confidence)
+        return self._weighable(part, self._chunk(claimed[rows], place, by, _at(verdicts, item[rows]), size))
 
     def _aligned(self, part: Part, digests: Digests, registrations: Ids) -> tuple[Any, Any]:
         """The aligned columns of single items, looked up in the blocks of the registration that each came by."""
@@ -193,6 +213,16 @@ def _rows(ids: Ids, batch: Ids, registration: Ids) -> Ids:
     table[ids[batch] - low] = batch
     rows: Ids = table[registration - low]
     return rows
+
+
+def _pieces(counts: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+    """Runs of blocks, by their numbers of items: a large block by itself, small ones joined."""
+    group = np.cumsum(counts) // _PIECE
+    return np.split(np.arange(len(counts)), np.flatnonzero(np.diff(group)) + 1)
+
+
+def _joined(column: Sequence[bytes], chosen: npt.NDArray[np.int64]) -> bytes:
+    return column[chosen[0]] if len(chosen) == 1 else b"".join([column[i] for i in chosen])
 
 
 def _batches(ids: Ids, items: npt.NDArray[np.int32]) -> Iterator[Ids]:

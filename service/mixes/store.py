@@ -1,7 +1,7 @@
 """Mixes: kept as recipe, position and what each part took; their items are drawn again, never stored."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from hashlib import sha256
@@ -19,15 +19,16 @@ from firsthand.digests import from_text, stack, to_text
 from firsthand.schemas.mixes import Mix, Part, PartTaken, Recipe
 from firsthand.schemas.models import OriginCounts
 from service import tables
-from service.catalog import View
+from service.catalog import Flags, View
 from service.database import Database, is_postgresql, now
 from service.errors import NotFound, Unprocessable
 from service.log.rules import moment
-from service.mixes.rules import Candidates, Selector, added, amounts, eligible, membership
+from service.mixes.rules import Candidates, Selector, added, admits, amounts, eligible, enough, membership
 from service.mixes.scan import Scan
 
 _ITEMS_A_CHUNK = 2**15
 _ITEMS_A_WINDOW = 2**22
+_EVERY_KEY = np.uint64(2**64 - 1)
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Drawn:
     recipe: Recipe
     parts: list[Candidates]
     taken: list[PartTaken]
+
+    @property
+    def held(self) -> int:
+        """Items in memory."""
+        return sum(len(part) for part in self.parts)
 
     def digests(self) -> Iterator[bytes]:
         """The digests of all items in order, 1 MiB at a time."""
@@ -90,23 +96,52 @@ def draw(database: Database, view: View, recipe: Recipe, taken: list[PartTaken] 
     drawn: list[Candidates] = []
     answers: list[PartTaken] = []
     for number, (part, amount) in enumerate(zip(recipe.parts, amounts(recipe), strict=True)):
-        selector = Selector(amount, recipe.unit, _bound(recipe, part, taken[number] if taken else None))
-        earlier = membership(Candidates.join([Candidates.none(), *drawn]))
-        for chunk in scan.candidates(part, lambda selector=selector: selector.bound):  # type: ignore[misc]
-            selector.offer(chunk.at(~earlier(chunk)))
-        found = selector.take()
+        earlier = Candidates.join([Candidates.none(), *drawn])
+        bounds = [_last(recipe, part, taken[number])] if taken else _likely(scan, recipe, part, amount, earlier)
+        found, met = _select(scan, recipe, part, amount, bounds, membership(earlier))
         if taken:
             items = taken[number].items
         else:
-            items = len(found) if selector.met or amount is None else _mended(number, recipe, amount, found)
+            items = len(found) if met or amount is None else _mended(number, recipe, amount, found)
         answers.append(_answer(amount, found, items, recipe))
         drawn.append(found)
     return Drawn(recipe, drawn, answers)
 
 
-def _bound(recipe: Recipe, part: Part, taken: PartTaken | None) -> np.uint64:
-    if taken is None or taken.last is None or part.weight is not None:
-        return np.uint64(2**64 - 1)
+def _select(
+    scan: Scan,
+    recipe: Recipe,
+    part: Part,
+    amount: int | None,
+    bounds: Sequence[np.uint64],
+    earlier: Callable[[Candidates], Flags],
+) -> tuple[Candidates, bool]:
+    """What a part takes, and whether it is all it asks for: under the first of the bounds that has it, or the last."""
+    for bound in bounds:
+        selector = Selector(amount, recipe.unit, bound)
+        for chunk in scan.candidates(part, lambda selector=selector: selector.bound):  # type: ignore[misc]
+            selector.offer(chunk.where(~earlier(chunk)))
+        found = selector.take()
+        if selector.met:
+            break
+    return found, selector.met
+
+
+def _likely(scan: Scan, recipe: Recipe, part: Part, amount: int | None, earlier: Candidates) -> list[np.uint64]:
+    """A bound under which the part most probably finds enough, then none.
+
+    What earlier parts took has the smallest keys of all, so what of it this part admits has to be passed over too.
+    """
+    if amount is None or recipe.unit != "items" or part.weight is not None:
+        return [_EVERY_KEY]
+    taken = int(admits(part, earlier.verdicts).sum())
+    return [enough(amount + taken, scan.pool(part)), _EVERY_KEY]
+
+
+def _last(recipe: Recipe, part: Part, taken: PartTaken) -> np.uint64:
+    """The last key that a part took when its mix was drawn first."""
+    if taken.last is None or part.weight is not None:
+        return _EVERY_KEY
     return np.uint64(selection.keys(stack([from_text(taken.last)]), recipe.seed)[0])
 
 
@@ -140,7 +175,7 @@ def census(database: Database, view: View, part: Part) -> OriginCounts:
     for low, high in pairwise(2**64 * i // windows for i in range(windows + 1)):
         selector = Selector(None, "items", np.uint64(high - 1))
         for chunk in scan.candidates(part, lambda selector=selector: selector.bound):  # type: ignore[misc]
-            selector.offer(chunk.at(chunk.order >= np.uint64(low)))
+            selector.offer(chunk.where(chunk.order >= np.uint64(low)))
         total = added(total, selector.take().counts())
     return total
 

@@ -47,8 +47,7 @@ def hand_over(database: Database, folder: Path, url: str) -> bool:
         return True
     key = (folder / FILE).read_text().strip()
     known = credentials.load().registries.get(credentials.normalize(url))
-    with database.reads() as session:
-        opens = store.key_that_opens(session, key if known is None else known.api_key)
+    opens = store.key_that_opens(database, key if known is None else known.api_key)
     if known is None and opens is not None:
         credentials.store(url, opens.name, key)
     return known is None or opens is not None

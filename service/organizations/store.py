@@ -4,13 +4,13 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from service import tables
-from service.database import now
+from service.database import Database, now
 from service.errors import Conflict, NotFound
 from service.log import store as log
 from service.log.rules import Speaker
@@ -65,30 +65,41 @@ def issue_key(session: Session, organization: str, name: str, scopes: Sequence[s
     return id_, f"{KEY_PREFIX}{id_}_{secret}"
 
 
-def known_key(session: Session, api_key: str) -> Any | None:
-    """The row of a whole key, revoked ones too: organization (id), name (of it), scopes, revoked_at; None of no key.
+class StoredKey(NamedTuple):
+    """What deciding over a key takes; the secret is hashed, the name that of its organization."""
+
+    id: str
+    organization: int
+    name: str
+    scopes: str
+    secret: bytes
+    revoked_at: int | None
+
+
+def known_key(database: Database, api_key: str) -> StoredKey | None:
+    """What is known of a whole key, a revoked one too; None of no key. Asked with every request that bears one.
 
     Compared also where there is no such id: the time tells nothing.
     """
     id_, _, secret = api_key.removeprefix(KEY_PREFIX).partition("_")
-    found = _find_key(session, id_)
-    stored = found.secret if found else bytes(32)
+    rows = database.ask(
+        "SELECT keys.id, keys.organization, organizations.name, keys.scopes, keys.secret, keys.revoked_at"
+        " FROM keys JOIN organizations ON organizations.id = keys.organization WHERE keys.id = ?",
+        [id_],
+    )
+    stored = rows[0][4] if rows else bytes(32)
     same = hmac.compare_digest(stored, sha256(secret.encode("utf-8", "surrogatepass")).digest())
-    return found if same else None
+    return StoredKey(*rows[0]) if rows and same else None
 
 
-def key_that_opens(session: Session, api_key: str) -> Any | None:
-    """The row of a whole key that was not revoked, or None."""
-    found = known_key(session, api_key)
+def key_that_opens(database: Database, api_key: str) -> StoredKey | None:
+    """What is known of a whole key that was not revoked, or None."""
+    found = known_key(database, api_key)
     return found if found is not None and found.revoked_at is None else None
 
 
-def _find_key(session: Session, id_: str) -> Any | None:
-    return session.execute(_keys().where(tables.keys.c.id == id_)).one_or_none()
-
-
 def key(session: Session, id_: str) -> Any:
-    row = _find_key(session, id_)
+    row = session.execute(_keys().where(tables.keys.c.id == id_)).one_or_none()
     if row is None:
         raise NotFound(f"There is no key {id_}.")
     return row

@@ -7,12 +7,12 @@ import numpy as np
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from firsthand.digests import Digests, to_bytes
+from firsthand.digests import Digests, as_strings, to_bytes
 from firsthand.schemas.registrations import NewRegistration
 from firsthand.verdicts import ORIGINS
 from service import tables
 from service.catalog import Catalog, View
-from service.database import Database, insert_claims, insert_new, next_registration, now, rows_by_digest
+from service.database import Database, columns_by_digest, insert_claims, insert_new, next_registration, now
 from service.errors import Forbidden, NotFound, Unprocessable
 from service.log import store as log
 from service.log.rules import Speaker, canonical_time
@@ -36,9 +36,9 @@ def register(
     collected = None if said.collected_at is None else int(said.collected_at.timestamp())
     body = statement(said, dataset, target.profile, items, collected)
     id_ = next_registration(session)
+    neighbours = Neighbours(session, catalog, items.digests, id_)  # before its own claims would be found too
     insert_claims(session, items.digests, id_)
     _insert_blocks(session, id_, items)
-    neighbours = Neighbours(session, catalog, items.digests, id_)
     log.lock(session)
     at = now()  # under the lock: the times of the log never go back
     overlapping = neighbours.overlapping(neighbours.look_again(), ORIGINS.index(said.origin), model)
@@ -106,31 +106,34 @@ class Neighbours:
     """
 
     def __init__(self, session: Session, catalog: Catalog, digests: Digests, own: int) -> None:
-        self._session, self._catalog, self._own = session, catalog, own
-        self._digests = to_bytes(digests)
+        """`digests` are sorted, `own` is the registration that is none of the others."""
+        self._session, self._catalog, self._digests, self._own = session, catalog, digests, own
         self._position = catalog.view(session).position
-        self._pairs = [pair for pair in rows_by_digest(session, tables.claims, self._digests) if pair[1] != own]
+        # claim i is on the digest in row `_row[i]`, by `_registration[i]`
+        row, registration = columns_by_digest(session, tables.claims, digests)
+        others = registration != own
+        self._row, self._registration = row[others], registration[others]
 
     def look_again(self) -> View:
         """Under the head lock, and before this transaction writes a statement. Returns the view at the head."""
         view = self._catalog.view(self._session)
-        newer = [int(id_) for id_ in view.since(self._position) if id_ != self._own]
-        if newer:
-            wanted = set(self._digests)
-            for id_, digests in digests_of(self._session, newer):
-                self._pairs += [(digest, id_) for digest in to_bytes(digests) if digest in wanted]
+        newer = view.since(self._position)
+        for id_, digests in digests_of(self._session, newer[newer != self._own].tolist()):
+            common = np.isin(as_strings(self._digests), as_strings(digests))
+            self._row = np.concatenate([self._row, np.flatnonzero(common)])
+            self._registration = np.concatenate([self._registration, np.full(int(common.sum()), id_)])
         return view
 
-    def known(self) -> set[bytes]:
-        """The digests that another registration claims too."""
-        return {digest for digest, _ in self._pairs}
+    def known(self) -> list[bytes]:
+        """Sorted, the digests that another registration claims too."""
+        return to_bytes(self._digests[np.unique(self._row)])
 
     def overlapping(self, view: View, origin: int, model: int | None) -> list[bytes]:
         """Sorted, those of which one says another origin or model (so: generation), or was ever disputed."""
-        ids = np.fromiter((id_ for _, id_ in self._pairs), dtype=np.int64, count=len(self._pairs))
+        ids = self._registration
         rows = view.registrations[ids]
         differs = (rows["origin"] != origin) | (rows["model"] != (model or 0)) | np.isin(ids, view.ever_disputed())
-        return sorted({self._pairs[i][0] for i in np.flatnonzero(differs)})
+        return to_bytes(self._digests[np.unique(self._row[differs])])
 
 
 def digests_of(session: Session, ids: Sequence[int]) -> Iterator[tuple[int, Digests]]:

@@ -1,0 +1,129 @@
+"""The table of the registry's speed: each figure beside its baseline in the same run, its bar, pass or miss.
+
+    python -m benchmarks.registry [--quick] [--only WORK …] [--database sqlite|postgresql …]
+
+Client and server share the machine, which should be quiet. Rows are printed as they come, and written with the
+commit, versions and sizes to benchmarks/results/registry.json; a run that is quick or of some works alone writes
+beside it. A ratio is figure over baseline, each pair measured one after the other: of times, less is better.
+"""
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import asking_snapshots, gating, growth, lookups, mixing, one_item, registering, single_items
+from benchmarks.bare import postgresql
+from benchmarks.baselines import Sizes
+from benchmarks.bench import DATABASES, Bench
+from benchmarks.rows import Report, Row
+
+#: Each a function of a bench. Those that use the same registries stand together, the one that adds to them last.
+WORKS: dict[str, Callable[[Bench], Iterator[Row]]] = {
+    "register": registering.rows,
+    "one-item": one_item.rows,
+    "look-up": lookups.rows,
+    "mix": mixing.rows,
+    "snapshot": asking_snapshots.rows,
+    "get": single_items.rows,
+    "growth": growth.rows,
+}
+#: Works that ask no database, and stand once in the table.
+WITHOUT_DATABASE: dict[str, Callable[[Bench], Iterator[Row]]] = {"check": gating.rows}
+ALL = (*WORKS, *WITHOUT_DATABASE)
+
+QUICK = Sizes(
+    new=100_000,
+    batch=25_000,
+    held=(50_000, 500_000),
+    asked=5_000,
+    look_ups=4,
+    pool=500_000,
+    mix=50_000,
+    rare=4_500,
+    seconds=1.5,
+    times=3,
+    recorded=16_000,
+    singly=96,
+    lines=50_000,
+)
+_RESULTS = Path(__file__).parent / "results"
+_PACKAGES = ("fastapi", "uvicorn", "sqlalchemy", "psycopg", "numpy", "pyarrow", "duckdb")
+
+
+def measured(works: Sequence[str], databases: Sequence[str], sizes: Sizes, server: str | None = None) -> Iterator[Row]:
+    """The rows of these works on these databases, as they come."""
+    for database in DATABASES:
+        if database in databases:
+            with Bench(database, sizes, np.random.default_rng(0), server) as bench:
+                for work, rows in WORKS.items():
+                    if work in works:
+                        yield from rows(bench)
+    for work, rows in WITHOUT_DATABASE.items():
+        if work in works:
+            with Bench("sqlite", sizes, np.random.default_rng(0)) as bench:
+                yield from rows(bench)
+
+
+def head(sizes: Sizes) -> dict[str, Any]:
+    """What a reader of the rows needs to know of the run."""
+    return {
+        "commit": _commit(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "processors": os.cpu_count(),
+        "load": os.getloadavg()[0],
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
+        "sizes": asdict(sizes),
+    }
+
+
+def _commit() -> str:
+    """What the clone is at, and whether it was changed since; nothing outside of a clone."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    described = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    return described.stdout.strip()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table; 1 where a full run missed a bar."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.registry", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="a twentieth of the sizes, in a minute or two")
+    parser.add_argument("--only", nargs="+", choices=ALL, default=ALL, metavar="WORK", help=", ".join(ALL))
+    parser.add_argument("--database", nargs="+", choices=DATABASES, default=DATABASES)
+    parser.add_argument("--postgresql", metavar="URL", help="a server that may create databases; else one is started")
+    parser.add_argument("--out", type=Path, help="where the rows go in place of benchmarks/results")
+    asked = parser.parse_args(arguments)
+    whole = not asked.quick and set(asked.only) == set(ALL) and set(asked.database) == set(DATABASES)
+    sizes = QUICK if asked.quick else Sizes()
+    path = asked.out or _RESULTS / ("registry.json" if whole else "quick.json" if asked.quick else "some.json")
+    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before: ratios hold where a machine is busy")
+    report = Report(path, head(sizes))
+    with postgresql.server(asked.postgresql) as server:
+        for row in measured(asked.only, asked.database, sizes, server):
+            report.add(row)
+    print(f"\n{len(report.missed)} missed, of {len(report.rows)} rows in {path}")
+    if asked.quick:
+        print("The bars are of the full sizes: a quick run says what works, and roughly how.")
+    return int(bool(report.missed) and not asked.quick)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

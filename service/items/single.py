@@ -1,0 +1,81 @@
+"""All that is known of one item: one query, and others only where items were ever withdrawn or disputed by name."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from firsthand import verdicts
+from firsthand.verdicts import NO_GENERATION, ORIGINS, Origin
+from service import tables
+from service.catalog import Catalog, View
+from service.database import Database, rows_by_digest
+
+
+class Claim(NamedTuple):
+    """One registration (its id) about the item, with the generation that follows, and what was said against it."""
+
+    registration: int
+    withdrawn: int | None
+    disputes: list[int]
+    origin: Origin
+    model: int | None
+    generation: int | None
+    lower_bound: bool
+
+
+def claims(database: Database, catalog: Catalog, digest: bytes, as_of: int | None) -> tuple[View, list[Claim]]:
+    """The view at the position, and every claim on the digest up to it, withdrawn ones too, by position."""
+    head, ids = _at_head(database, digest)
+    if head > catalog.position:
+        with database.reads() as session:
+            catalog.catch_up(session, head)
+    view = catalog.at(head, as_of)
+    gone, named = _withdrawn(database, view, digest), _disputed(database, view, digest)
+    known = sorted((i for i in ids if view.has(i)), key=lambda i: int(view.registrations[i]["position"]))
+    return view, [_claim(view, id_, gone, named) for id_ in known]
+
+
+def _at_head(database: Database, digest: bytes) -> tuple[int, list[int]]:
+    """The position of the newest statement, and the ids of the registrations that claim the digest."""
+    found = database.ask("SELECT position, registration FROM head LEFT JOIN claims ON digest = ?", [digest])
+    return found[0][0], [id_ for _, id_ in found if id_ is not None]
+
+
+def _withdrawn(database: Database, view: View, digest: bytes) -> dict[int, int]:
+    """Where a partial withdrawal took the claim of a registration back."""
+    if not view.catalog.partial_withdrawals:
+        return {}
+    with database.reads() as session:
+        return {id_: at for _, id_, at in rows_by_digest(session, tables.withdrawn_items, [digest])}
+
+
+def _disputed(database: Database, view: View, digest: bytes) -> set[tuple[int, int]]:
+    """(dispute, registration) of the disputes that name the item."""
+    if all(dispute.whole for dispute in view.standing_disputes.values()):
+        return set()
+    with database.reads() as session:
+        return {(at, id_) for _, at, id_ in rows_by_digest(session, tables.disputed_items, [digest])}
+
+
+def _claim(view: View, id_: int, gone: dict[int, int], named: set[tuple[int, int]]) -> Claim:
+    withdrawn = min(int(view.registrations[id_]["withdrawn"]), gone.get(id_, view.position + 1))
+    disputes = [
+        at
+        for at, dispute in view.standing_disputes.items()
+        if dispute.registration == id_ and (dispute.whole or (at, id_) in named)
+    ]
+    return Claim(id_, withdrawn if withdrawn <= view.position else None, disputes, *view.origin_of(id_))
+
+
+def tally(claims: list[Claim]) -> verdicts.Tally:
+    """What those that stand say, summed."""
+    standing = [claim for claim in claims if claim.withdrawn is None]
+    generations = [NO_GENERATION if claim.generation is None else claim.generation for claim in standing]
+    return verdicts.tally(
+        1,
+        np.zeros(len(standing), dtype=np.intp),
+        np.array([ORIGINS.index(claim.origin) for claim in standing], dtype=np.uint8),
+        np.array(generations, dtype=np.int16),
+        np.array([claim.lower_bound for claim in standing], dtype=np.bool_),
+        np.array([bool(claim.disputes) for claim in standing], dtype=np.bool_),
+    )
