@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Tiny numerics are faster on one thread each; the demo runs its seeds side by side instead.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test check serve format clean
+.PHONY: help demo test check serve bench format clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -23,6 +23,9 @@ check: .venv/.developer ## format, lint, types, import contracts
 
 serve: .venv/.installed ## a registry in ./firsthand-data, on 127.0.0.1:8734
 	$(BIN)/firsthand serve
+
+bench: .venv/.developer ## the registry's speed beside bare drivers, on both databases; QUICK=1 takes two minutes
+	$(BIN)/python -m benchmarks.registry $(if $(QUICK),--quick) $(BENCH)
 
 format: .venv/.developer ## let ruff format and mend what it can
 	$(BIN)/ruff format .

@@ -9,6 +9,8 @@ from types import ModuleType
 from typing import Any, Literal, TypeVar
 
 import numpy as np
+import numpy.typing as npt
+import psycopg
 
 from benchmarks.bare import postgresql, sqlite
 from benchmarks.bare.drawing import draw, split
@@ -114,7 +116,16 @@ class Bench:
         empty = self._stack.enter_context(self.registry())
         digests = draw(items, self.generator)
         fill(empty.client, digests)
+        if empty.database_url is not None:
+            settle(empty.database_url)
         return replace(empty, digests=digests)
+
+
+def settle(address: str) -> None:
+    """What autovacuum does within a minute of a bulk load, done now, as the bare tables have it too."""
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE claims")
+        connection.execute("CHECKPOINT")
 
 
 def _halves(client: Client, digests: Digests) -> None:
@@ -125,9 +136,20 @@ def _halves(client: Client, digests: Digests) -> None:
 
 
 def _shipments(client: Client, digests: Digests) -> None:
-    for part in split(digests, SHIPMENT):
-        human(client, part[: len(part) // 100])
-        synthetic(client, part[len(part) // 100 :])
+    for part, is_human in zip(split(digests, SHIPMENT), _cut(rare(len(digests))), strict=True):
+        human(client, part[is_human])
+        synthetic(client, part[~is_human])
+
+
+def _cut(flags: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.bool_]]:
+    return [flags[start : start + SHIPMENT] for start in range(0, len(flags), SHIPMENT)]
+
+
+def rare(items: int) -> npt.NDArray[np.bool_]:
+    """Which items of a pool in shipments are human: the first hundredth of each shipment. `bool[items]`."""
+    row = np.arange(items)
+    start = row // SHIPMENT * SHIPMENT
+    return row - start < np.minimum(SHIPMENT, items - start) // 100
 
 
 def human(client: Client, digests: Digests) -> None:

@@ -7,40 +7,55 @@ from benchmarks.bare.drawing import draw, half_known
 from benchmarks.bench import Bench, Held
 from benchmarks.registering import register
 from benchmarks.rows import Bar, Row, alternately
-from firsthand.digests import Digests
+from firsthand import Digested, Part, Recipe
 
 _MOST_TIMES = Bar("ratio", "<=", 1.6)
 _RAW = "application/octet-stream"
 
 
 def rows(bench: Bench) -> Iterator[Row]:
-    """Seconds of each work on the larger registry, and as the baseline on the smaller, one after the other.
+    """Seconds of each work in the larger registry and, as the baseline, in the smaller; one after the other.
 
-    A mix reads what it may take from, so the work is the same where its part of the pool is: here both take the same
-    number of items, and the mix is of a tenth of the smaller.
+    The mix is out of one dataset that both hold alike: a mix out of everything has ten times the work.
     """
     small, large = (bench.half_human(items) for items in bench.sizes.held)
+    two, asked = 2 * bench.sizes.batch, bench.sizes.asked * bench.sizes.look_ups
     works: dict[str, Callable[[Held, int], float]] = {
-        f"register {2 * bench.sizes.batch:,}": lambda held, _: _register(bench, held),
-        f"look up {bench.sizes.asked * bench.sizes.look_ups:,}": lambda held, _: look_up(
-            held, half_known(held.digests, bench.sizes.asked, bench.sizes.look_ups, bench.generator)
+        f"register {two:,}": lambda held, _: register(
+            held.address, draw(two, bench.generator), bench.sizes.batch, _RAW
         ),
+        f"look up {asked:,}": lambda held, _: _look_up(bench, held),
+        f"mix of {bench.sizes.batch // 2:,} out of {two:,}": lambda held, seed: _mix(bench, held, seed),
     }
+    for held in (small, large):
+        _one_dataset(bench, held)
     for name, work in works.items():
-        once = (lambda number, work=work, held=held: work(held, number) for held in (small, large))
-        baselines, values = alternately(bench.sizes.times, *once)
-        note = f"the baseline is the same at {len(small.digests):,} held"
+        baselines, values = alternately(
+            bench.sizes.times,
+            lambda number, work=work: work(small, number),  # type: ignore[misc]
+            lambda number, work=work: work(large, number),  # type: ignore[misc]
+        )
         work_name = f"{name} at {len(large.digests):,} held"
+        note = f"the baseline is the same at {len(small.digests):,} held"
         yield Row(work_name, bench.database, values, "s", baselines, _MOST_TIMES, note)
 
 
-def _register(bench: Bench, held: Held) -> float:
-    return register(held.address, draw(2 * bench.sizes.batch, bench.generator), bench.sizes.batch, _RAW)
+def _one_dataset(bench: Bench, held: Held) -> None:
+    held.client.put_dataset("local/one")
+    items = Digested(draw(2 * bench.sizes.batch, bench.generator))
+    held.client.register("local/one", items, origin="human", batch=bench.sizes.batch)
 
 
-def look_up(held: Held, batches: list[Digests]) -> float:
-    """Seconds to look up batches of `uint8[n, 32]`, one request each."""
+def _look_up(bench: Bench, held: Held) -> float:
+    batches = half_known(held.digests, bench.sizes.asked, bench.sizes.look_ups, bench.generator)
     started = perf_counter()
     for batch in batches:
         held.client.lookup(batch)
+    return perf_counter() - started
+
+
+def _mix(bench: Bench, held: Held, seed: int) -> float:
+    part = Part(datasets=["local/one"], size=bench.sizes.batch // 2)
+    started = perf_counter()
+    held.client.create_mix(Recipe(seed=seed, parts=[part]))
     return perf_counter() - started

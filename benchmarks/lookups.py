@@ -20,14 +20,13 @@ from typing import Any
 
 import httpx2
 import numpy as np
-import psycopg
 import pyarrow as pa
 
 from benchmarks.bare import postgresql as bare_postgresql
 from benchmarks.bare import sqlite as bare_sqlite
 from benchmarks.bare.drawing import draw, half_known, split
 from benchmarks.baselines import Sizes
-from benchmarks.bench import Bench
+from benchmarks.bench import Bench, settle
 from benchmarks.rows import Bar, Row
 from benchmarks.serving import served
 from firsthand import Client, Digested, lookups
@@ -57,8 +56,6 @@ class Figure:
 def rows(bench: Bench) -> Iterator[Row]:
     """Every way, as rows of the registry's table."""
     held = bench.half_human(bench.sizes.held[0])
-    if held.database_url is not None:
-        settle(held.database_url)
     module, connection, _ = bench.bare_held(held.digests)
     found = figures(held.client, lambda b: module.look_up(connection, b), held.digests, bench.sizes, bench.generator)
     for one in found:
@@ -147,13 +144,6 @@ def measured(database: str, sizes: Sizes, seed: int = 0) -> list[Figure]:
         if where is not None:
             settle(where)
         return figures(client, _bare(stack, database, held), held, sizes, generator)
-
-
-def settle(address: str) -> None:
-    """What autovacuum does within a minute of a bulk load, done now, as the bare tables have it too."""
-    with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute("VACUUM ANALYZE claims")
-        connection.execute("CHECKPOINT")
 
 
 def _fill(client: Client, held: Digests) -> None:

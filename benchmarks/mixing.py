@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.bare import parquet
-from benchmarks.bench import SHIPMENT, Bench, Held
+from benchmarks.bench import Bench, Held, rare
 from benchmarks.memory import Watch
 from benchmarks.rows import Bar, Row, alternately
 from firsthand import Part, Recipe
@@ -28,8 +28,8 @@ def rows(bench: Bench) -> Iterator[Row]:
     half = bench.half_human(sizes.pool)
     even = np.arange(sizes.pool) % 2 == 0
     yield from _mixing(bench, "90 % human", half, even, {"human": human, "model": sizes.mix - human})
-    rare = np.arange(sizes.pool) % SHIPMENT < SHIPMENT // 100
-    yield from _mixing(bench, "human 1 % of the pool", bench.one_in_a_hundred(), rare, {"human": sizes.rare})
+    hundredth = bench.one_in_a_hundred()
+    yield from _mixing(bench, "human 1 % of the pool", hundredth, rare(sizes.pool), {"human": sizes.rare})
 
 
 def _mixing(bench: Bench, name: str, held: Held, human: npt.NDArray[np.bool_], counts: dict[str, int]) -> Iterator[Row]:
