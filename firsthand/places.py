@@ -116,6 +116,12 @@ def copy(source: Place, to: Path) -> None:
         shutil.copyfileobj(file, out)
 
 
+def shown(name: str) -> str:
+    """A name as one line of text: bytes that are not UTF-8, and what would break the line, are escaped."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def identity(place: Place) -> str:
     """The same for two names of one file, as far as can be told."""
     return str(place.resolve()) if isinstance(place, Path) else place.url.rstrip("/")

@@ -69,8 +69,8 @@ class Files(Sequence[Item]):
 
 
 def find(paths: Iterable[Place | str], *, whole: bool = False) -> list[Source]:
-    """The files at these paths and URLs, folders walked in the order of their names; what is hidden
-    in a folder, and folders that are links, are passed over.
+    """The files at these paths and URLs, folders walked in the order of their names, and links to folders with them;
+    what is hidden in a folder is passed over.
 
     JSON lines, CSV, Parquet and WARC are tables, and packed texts unpacked, unless `whole`. Raises ContentError for a
     path that is not there, or where there is no file at all.
@@ -149,14 +149,17 @@ def _files(path: Place) -> Iterator[tuple[Place, Path]]:
     elif isinstance(path, Remote):
         yield from path.files()
     else:
-        yield from ((file, file.relative_to(path)) for file in _walk(path))
+        yield from ((file, file.relative_to(path)) for file in _walk(path, frozenset()))
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+    here = folder.resolve()
+    if here in above:  # a link that leads back to where we are
+        return
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith("."):
             continue
-        if entry.is_dir() and not entry.is_symlink():  # a link may lead back to where we are
-            yield from _walk(entry)
+        if entry.is_dir():
+            yield from _walk(entry, above | {here})
         elif entry.is_file():
             yield entry

@@ -13,6 +13,7 @@ from firsthand import gating, sources
 from firsthand.asking import Doubts, Question
 from firsthand.cli import options, output, session
 from firsthand.gating import Answered
+from firsthand.places import shown
 from firsthand.snapshots import manifest
 from firsthand.verdicts import IS_MODEL, NO_GENERATION, VERDICTS, PolicyName, Verdict, synthetic_share
 
@@ -163,7 +164,7 @@ def _verdicts(part: Answered) -> list[ItemVerdict]:
     columns = (answer.verdict.tolist(), answer.generation.tolist(), answer.lower_bound.tolist(), answer.models)
     return [
         ItemVerdict(
-            item=name,
+            item=shown(name),
             verdict=VERDICTS[verdict],
             generation=None if generation == NO_GENERATION else generation,
             lower_bound=bound,

@@ -118,6 +118,13 @@ def test_a_file_of_text_is_found_when_its_line_ends_changed(firsthand: Firsthand
     assert firsthand("check", tmp_path / "dos.txt", "--json").json["counts"]["human"] == 1
 
 
+def test_names_that_no_line_can_hold_are_escaped(firsthand: Firsthand, tmp_path: Path) -> None:
+    for name in (b"bad\xff.txt", b"two\nlines.txt"):
+        (tmp_path / os.fsdecode(name)).write_text("text")
+    told = firsthand("check", tmp_path, "--json").json
+    assert [item["item"] for item in told["items"]] == [f"{tmp_path}/bad\\xff.txt", f"{tmp_path}/two\\nlines.txt"]
+
+
 def test_the_past_can_be_asked(firsthand: Firsthand, thousand: Path) -> None:
     now = firsthand("check", thousand, "--json", "--summary").json
     before = firsthand("check", thousand, "--json", "--summary", "--as-of", now["position"] - 1).json

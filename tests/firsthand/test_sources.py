@@ -26,6 +26,12 @@ def test_a_link_back_to_a_folder_above_is_not_followed(tmp_path: Path) -> None:
     assert [source.path.name for source in sources.find([tmp_path])] == ["1.txt"]
 
 
+def test_a_link_to_another_folder_is_followed_for_a_gate_must_see_what_a_trainer_sees(tmp_path: Path) -> None:
+    make(tmp_path, "here/1.txt", "far/2.txt")
+    (tmp_path / "here" / "shard").symlink_to(tmp_path / "far")
+    assert [str(source.relative) for source in sources.find([tmp_path / "here"])] == ["1.txt", "shard/2.txt"]
+
+
 @pytest.mark.parametrize(
     ("names", "table"),
     [
