@@ -63,7 +63,8 @@ Json: TypeAlias = Annotated[
 Paths: TypeAlias = Annotated[
     list[str],
     typer.Argument(
-        help="Files and folders (but not what is hidden in one), also as URLs (s3://…). JSONL, CSV, TSV (each also .gz or .zst) and Parquet are rows,"
+        help="Files and folders (but not what is hidden in one), also as URLs (s3://…)."
+        " JSONL, CSV, TSV (each also .gz or .zst) and Parquet are rows,"
         " WARC (also .gz) is records, a packed text its text; any other file is an item.",
         metavar="PATH",
         show_default=False,
