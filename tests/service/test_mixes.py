@@ -15,6 +15,10 @@ from firsthand.items import Digested
 from firsthand.schemas.items import Item
 from firsthand.schemas.mixes import Mix, Part, Recipe
 from firsthand.selection import keys, weighted
+from service.catalog import Catalog
+from service.database import Database
+from service.mixes.recent import Recent
+from service.mixes.store import draw
 from tests.conftest import Registry, on_both
 from tests.factories import crafted, digest, digests, model, register
 
@@ -48,6 +52,35 @@ def test_digests_that_were_crafted_to_tie_are_ordered_by_the_whole_digest(regist
     register(client, pool, "human")
     mix = client.create_mix(Recipe(seed=3, parts=[Part(size=1_234)]))
     assert items_of(client, mix) == in_order(pool, 3)[:1_234]
+
+
+@on_both
+def test_a_pool_of_few_items_claimed_many_times_is_looked_at_whole(registry: Registry) -> None:
+    """The likely bound counts claims: ten of each item make it ten times too low, and it must not decide."""
+    client = registry.client()
+    for number in range(10):
+        register(client, digests(range(2_000)), "human", dataset=f"local/d{number}")
+    first, rest = Part(datasets=["local/d0"], size=500), Part(verdict_in=["human"], size=700)
+    mix = client.create_mix(Recipe(seed=5, parts=[first, rest]))
+    assert items_of(client, mix) == in_order(digests(range(2_000)), 5)[:1_200]
+
+
+@on_both
+def test_a_mix_that_is_no_longer_in_memory_is_drawn_again_the_same(registry: Registry) -> None:
+    client = registry.client()
+    register(client, digests(range(1_000)), "human")
+    model(client, "local/m@1", 1)
+    register(client, digests(range(900, 2_000)), "model", model="local/m@1")
+    parts = [Part(verdict_in=["human"], size=300), Part(verdict_in=["model"], size=200), Part(size=100)]
+    mix = client.create_mix(Recipe(seed=9, parts=parts))
+    database, catalog, nothing_kept = Database(registry.settings), Catalog(), Recent(most_items=0)
+    with database.reads() as session:
+        view = catalog.view(session, mix.position)
+    nothing_kept.keep(str(mix.id), draw(database, view, mix.recipe))
+    again = b"".join(nothing_kept.again(database, view, mix).digests())
+    database.close()
+    assert again == b"".join(items_of(client, mix))
+    assert to_text(sha256(again).digest()) == mix.digest
 
 
 @on_both
