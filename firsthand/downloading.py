@@ -78,7 +78,11 @@ def _columns(path: Path, form: str) -> Iterator[Digests]:
 
     try:
         with pa.OSFile(str(path)) as file:
-            batches = parquet.ParquetFile(file).iter_batches(_ROWS) if form == PARQUET else pa.ipc.open_stream(file)
+            batches = (
+                parquet.ParquetFile(file, pre_buffer=False).iter_batches(_ROWS)
+                if form == PARQUET
+                else pa.ipc.open_stream(file)
+            )
             for batch in batches:
                 column = batch.column("digest")
                 held = np.frombuffer(column.buffers()[1], dtype=np.uint8)

@@ -52,17 +52,7 @@ class Run:
 
 def of(found: Iterable[Source]) -> Iterator[Run]:
     """The sources in their order, as runs."""
-    files: list[Source] = []
-    for source in found:
-        if files and (source.table is not None or len(files) == MOST):
-            yield Run(files)
-            files = []
-        if source.table is not None:
-            yield Run([source])
-        else:
-            files.append(source)
-    if files:
-        yield Run(files)
+    return map(Run, sources.groups(found, MOST))
 
 
 def expected(found: Iterable[Source]) -> int | None:
