@@ -71,7 +71,8 @@ class Server:
                 start_new_session=True,
             )
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        with self._process.stdout as said:
+            line = said.readline()
         if not line:
             raise RuntimeError(f"the server did not start: {(self._folder / 'serve.log').read_text()[-2000:]}")
         json.loads(line)
