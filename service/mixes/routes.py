@@ -32,7 +32,7 @@ async def _recent(request: Request) -> Recent:
 RecentOf = Annotated[Recent, Depends(_recent)]
 
 
-@router.post("", status_code=201, responses={200: {"model": Mix}, **documented(400, 413)})
+@router.post("", status_code=201, responses={200: {"model": Mix}, **documented(400, 413, 415)})
 def create_mix(
     new: NewMix, reader: Reader, database: DatabaseOf, catalog: CatalogOf, recent: RecentOf, response: Response
 ) -> Mix:

@@ -51,7 +51,7 @@ def current_key(caller: Known, session: Reads) -> Key:
     return _key(store.key(session, caller.key))
 
 
-@router.delete("/v1/keys/{id}", responses=documented(404, 409))
+@router.delete("/v1/keys/{id}", responses=documented(404, 409, 413, 415))
 def revoke_key(id: KeyId, caller: Admin, once: OnceOf, session: Writes) -> Revocation:
     """Revoke a key, for good."""
     return once.answer(  # type: ignore[return-value]
