@@ -85,7 +85,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.snapshot_builds = Builds(app.state.snapshots, app.state.database)
     app.state.recent_mixes = Recent()
     app.state.bulk_slots = asyncio.Semaphore(settings.bulk_slots)
-    nouns = (organizations, datasets, models, registrations, items, mixes, snapshots, corrections, log, statistics)
+    # a request is matched against one router after the other: those that are asked most come first
+    nouns = (items, registrations, mixes, organizations, datasets, models, snapshots, corrections, log, statistics)
     for router in nouns:
         app.include_router(router)
     _add_health(app)

@@ -67,23 +67,14 @@ class Database:
         For questions that are asked with every request: a session and a transaction around it cost several times as
         much as the answer.
         """
-        if self.engine.dialect.name == "sqlite":
-            with self._driver() as driver:
-                return driver.execute(statement, given).fetchall()  # type: ignore[no-any-return]
-        with self._driver() as driver:
-            driver.autocommit = True
-            found = driver.execute(statement.replace("?", "%b").encode(), given, binary=True).fetchall()
-            driver.autocommit = False
-            return found  # type: ignore[no-any-return]
-
-    @contextmanager
-    def _driver(self) -> Iterator[Any]:
-        """The driver's own connection; one on which something failed is not used again."""
         pooled = self.engine.raw_connection()
+        driver: Any = pooled.driver_connection
         try:
-            yield pooled.driver_connection
+            if self.engine.dialect.name == "sqlite":
+                return driver.execute(statement, given).fetchall()  # type: ignore[no-any-return]
+            return driver.execute(statement.replace("?", "%b").encode(), given, binary=True).fetchall()  # type: ignore[no-any-return]
         except BaseException:
-            pooled.invalidate()
+            pooled.invalidate()  # one on which something failed is not used again
             raise
         finally:
             pooled.close()
@@ -94,8 +85,12 @@ class Database:
 
 def _engine(settings: Settings) -> Engine:
     if not settings.url.startswith("sqlite"):
-        engine = create_engine(settings.url, pool_size=settings.threads, max_overflow=0)
+        # as sqlite3, psycopg shall not open transactions by itself: `ask` needs none, and else they are begun below
+        engine = create_engine(
+            settings.url, pool_size=settings.threads, max_overflow=0, connect_args={"autocommit": True}
+        )
         event.listen(engine, "connect", _set_up_postgresql)
+        event.listen(engine, "begin", _begin_postgresql)
         event.listen(engine, "checkin", _note_return)
         event.listen(engine, "checkout", _ping_what_was_idle)
         return engine
@@ -113,7 +108,6 @@ def _engine(settings: Settings) -> Engine:
 
 def _set_up_postgresql(connection: "psycopg.Connection[tuple[Any, ...]]", _record: object) -> None:
     connection.execute("SET jit = off")  # it would compile look-ups of thousands of digests for longer than they take
-    connection.commit()
 
 
 def _note_return(_connection: object, record: ConnectionPoolEntry) -> None:
@@ -126,7 +120,6 @@ def _ping_what_was_idle(connection: Any, record: ConnectionPoolEntry, _proxy: ob
         return
     try:
         connection.execute("SELECT 1")
-        connection.rollback()
     except psycopg.Error as error:
         raise DisconnectionError("the connection was cut while it lay idle") from error
 
@@ -152,6 +145,10 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
                 raise
             time.sleep(0.01)
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    connection.connection.driver_connection.execute("BEGIN")  # type: ignore[union-attr]
 
 
 def _begin_sqlite(connection: Connection) -> None:

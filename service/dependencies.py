@@ -50,7 +50,6 @@ async def metrics(request: Request) -> Metrics:
     return request.app.state.metrics  # type: ignore[no-any-return]
 
 
-SettingsOf = Annotated[Settings, Depends(settings)]
 DatabaseOf = Annotated[Database, Depends(database)]
 CatalogOf = Annotated[Catalog, Depends(catalog)]
 MetricsOf = Annotated[Metrics, Depends(metrics)]
@@ -82,10 +81,12 @@ _bearer = HTTPBearer(auto_error=False, description="An API key: `firsthand key c
 
 
 async def _caller(
-    database: DatabaseOf, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller | None:
     """The key is checked by a question of its own: no connection is held while a body is received."""
-    return None if credentials is None else await run_in_threadpool(_checked, database, credentials.credentials)
+    if credentials is None:
+        return None
+    return await run_in_threadpool(_checked, await database(request), credentials.credentials)
 
 
 def _checked(database: Database, api_key: str) -> Caller:
@@ -108,8 +109,8 @@ def _needs(scope: str, caller: Caller | None) -> Caller:
     return caller
 
 
-async def _reader(caller: MaybeCaller, settings: SettingsOf) -> Caller | None:
-    return caller if settings.public_read else _needs("read", caller)
+async def _reader(request: Request, caller: MaybeCaller) -> Caller | None:
+    return caller if (await settings(request)).public_read else _needs("read", caller)
 
 
 async def _writer(caller: MaybeCaller) -> Caller:

@@ -106,15 +106,14 @@ def _models(view: View, found: store.Evidence) -> Ids:
 def item(database: Database, catalog: Catalog, digest: bytes, question: Question) -> Item:
     """All that is known of one item: the verdict, and every claim, withdrawn ones too."""
     view, claims = single.claims(database, catalog, digest, question.as_of)
-    judged = verdicts.judge(single.tally(claims), question.policy)
-    generation = int(judged.generation[0])
+    judged = single.verdict(claims, question.policy)
     return Item(
         digest=to_text(digest),
         position=view.position,
         policy=question.policy,
-        verdict=VERDICTS[judged.verdict[0]],
-        generation=None if generation == NO_GENERATION else generation,
-        lower_bound=bool(judged.lower_bound[0]),
+        verdict=judged.verdict,
+        generation=None if judged.generation == NO_GENERATION else judged.generation,
+        lower_bound=judged.lower_bound,
         claims=[_claim(view, claim) for claim in claims],
     )
 

@@ -1,14 +1,18 @@
 """All that is known of one item: one query, and others only where items were ever withdrawn or disputed by name."""
 
-from typing import NamedTuple
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from firsthand import verdicts
-from firsthand.verdicts import NO_GENERATION, ORIGINS, Origin
+from firsthand.verdicts import NO_GENERATION, ORIGINS, VERDICTS, Origin, PolicyName
 from service import tables
 from service.catalog import Catalog, View
 from service.database import Database, rows_by_digest
+
+#: Of a claim, what a verdict follows from: origin, generation, whether that is a lower bound, whether it is disputed.
+Said: TypeAlias = tuple[Origin, int | None, bool, bool]
 
 
 class Claim(NamedTuple):
@@ -67,15 +71,31 @@ def _claim(view: View, id_: int, gone: dict[int, int], named: set[tuple[int, int
     return Claim(id_, withdrawn if withdrawn <= view.position else None, disputes, *view.origin_of(id_))
 
 
-def tally(claims: list[Claim]) -> verdicts.Tally:
-    """What those that stand say, summed."""
-    standing = [claim for claim in claims if claim.withdrawn is None]
-    generations = [NO_GENERATION if claim.generation is None else claim.generation for claim in standing]
-    return verdicts.tally(
+class Verdict(NamedTuple):
+    """The verdict on one item; NO_GENERATION where there is none to tell."""
+
+    verdict: verdicts.Verdict
+    generation: int
+    lower_bound: bool
+
+
+def verdict(claims: list[Claim], policy: PolicyName) -> Verdict:
+    """What those that stand amount to."""
+    said = ((c.origin, c.generation, c.lower_bound, bool(c.disputes)) for c in claims if c.withdrawn is None)
+    return _judged(frozenset(said), policy)
+
+
+@lru_cache(4096)
+def _judged(said: frozenset[Said], policy: PolicyName) -> Verdict:
+    """By the rules for columns, which are slow for one item; few different things are ever said of one."""
+    standing = list(said)
+    tally = verdicts.tally(
         1,
         np.zeros(len(standing), dtype=np.intp),
-        np.array([ORIGINS.index(claim.origin) for claim in standing], dtype=np.uint8),
-        np.array(generations, dtype=np.int16),
-        np.array([claim.lower_bound for claim in standing], dtype=np.bool_),
-        np.array([bool(claim.disputes) for claim in standing], dtype=np.bool_),
+        np.array([ORIGINS.index(origin) for origin, *_ in standing], dtype=np.uint8),
+        np.array([NO_GENERATION if generation is None else generation for _, generation, *_ in standing], np.int16),
+        np.array([bound for *_, bound, _ in standing], dtype=np.bool_),
+        np.array([disputed for *_, disputed in standing], dtype=np.bool_),
     )
+    judged = verdicts.judge(tally, policy)
+    return Verdict(VERDICTS[judged.verdict[0]], int(judged.generation[0]), bool(judged.lower_bound[0]))
