@@ -51,7 +51,7 @@ def serve(data_dir: Path) -> Iterator[Address]:
     with log.open("ab") as errors, _started(data_dir, errors.fileno()) as server:
         url = _announced(server, log)
         try:
-            yield Address(url, _key(data_dir))
+            yield Address(url, _key(data_dir, url))
         except FirsthandError:
             # a server that dies cuts the line a moment before the system tells that it ended
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -106,14 +106,15 @@ def _announced(server: "subprocess.Popen[bytes]", log: Path) -> str:
     return str(json.loads(line)["url"])
 
 
-def _key(data_dir: Path) -> str:
-    entries = credentials.load(_config_dir(data_dir)).registries.values()
-    if len(entries) != 1:
+def _key(data_dir: Path, url: str) -> str:
+    """The key that the server has stored for its address of today."""
+    entry = credentials.load(_config_dir(data_dir)).registries.get(url)
+    if entry is None:
         raise RegistryDiedError(
-            f"{_config_dir(data_dir)} should hold the one key of the registry in {data_dir}, and holds {len(entries)}: "
-            "it belongs to no run any more; start again in another folder with --out"
+            f"{_config_dir(data_dir)} holds no key of the registry in {data_dir}: it belongs to no run any more; "
+            "start again in another folder with --out"
         )
-    return next(iter(entries)).api_key
+    return entry.api_key
 
 
 def _config_dir(data_dir: Path) -> Path:

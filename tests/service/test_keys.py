@@ -26,6 +26,7 @@ READING = {
     "/v1/registrations/{id}": ["GET"], "/v1/registrations/{id}/digests": ["GET"],
     "/v1/lookups": ["POST"], "/v1/items/{digest}": ["GET"],
     "/v1/mixes": ["POST"], "/v1/mixes/{id}": ["GET"], "/v1/mixes/{id}/digests": ["GET"],
+    "/v1/mixes/{id}/diff": ["GET"],
     "/v1/snapshots": ["GET"], "/v1/snapshots/{id}": ["GET"], "/v1/snapshots/{id}/shards/{shard}": ["GET"],
     "/v1/statements": ["GET"], "/v1/statements/{position}": ["GET"], "/v1/statistics": ["GET"],
 }  # fmt: skip

@@ -22,7 +22,7 @@ MODULES = {str(file.relative_to(ROOT)): ast.parse(file.read_text(encoding="utf-8
 #: What begins or ends a transaction, called as a method.
 OF_TRANSACTIONS = {"begin", "begin_nested", "commit", "rollback"}
 
-MAY_IMPORT_FASTAPI = {"app.py", "dependencies.py", "pages.py", "middleware.py"}
+MAY_IMPORT_FASTAPI = {"app.py", "dependencies.py", "forms.py", "pages.py", "middleware.py"}
 
 
 def calls(tree: ast.Module) -> Iterator[str]:
