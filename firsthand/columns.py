@@ -53,7 +53,7 @@ class Hashed:
 def holds_items(kind: Any) -> bool:
     """Whether a column of this type can be hashed."""
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return any(is_kind(kind) for is_kind in (*_TEXT, *_BYTES))
+    return any(is_kind(kind) for is_kind in (*_TEXT, *_BYTES, pa.types.is_null))
 
 
 def hashed(column: Any) -> Hashed:
@@ -64,6 +64,8 @@ def hashed(column: Any) -> Hashed:
         column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
     if isinstance(column, pa.ChunkedArray):  # too large for one array of its type
         column = pa.concat_arrays([_large(chunk) for chunk in column.chunks])
+    if pa.types.is_null(column.type):  # what Arrow makes of a part of a file in which the field is null everywhere
+        return Hashed(stack([]), stack([]), np.empty(0, dtype=np.intp))
     if pa.types.is_dictionary(column.type):
         return _of_dictionary(column)
     rows = _present(column)

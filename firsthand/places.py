@@ -85,7 +85,7 @@ Place: TypeAlias = Path | Remote
 
 def parse(text: str) -> Place:
     """A path, or a URL; `file://` is a path too. A letter and a colon are a drive of Windows and no URL."""
-    if not (url := _URL.match(text)):
+    if not (url := _URL.match(text)) or ("://" not in text and Path(text).exists()):
         return Path(text)
     return Path(text.removeprefix("file://")) if url["scheme"] == "file" and "::" not in text else Remote(text)
 

@@ -230,14 +230,6 @@ def joined_rows(table: str, names: Sequence[str]) -> str:
     )
 
 
-# A descent into the index for each digest, and where claims are partitioned into the one index that may have it.
-# With `digest = ANY(…)` each partition is asked for every digest, and a join by hash would read the whole table: so
-# OFFSET 0, which keeps the planner from turning this into a join. On one table it is quicker than ANY, too.
-FIND = """SELECT found.* FROM unnest(%b::bytea[]) AS asked(digest), LATERAL (
-    SELECT {columns} FROM "{table}" AS held WHERE held.digest = asked.digest OFFSET 0
-) AS found"""
-
-
 def blocks_of(
     session: Session, registrations: npt.NDArray[np.int64], columns: Sequence[str], dense: bool
 ) -> list[tuple[Any, ...]]:

@@ -40,13 +40,16 @@ def _messages(content: bytes) -> Iterator[Any]:
     if not content.endswith(_END):
         raise pa.ArrowInvalid("its end is missing: it was cut off, or its writer was not closed")
     expected = "schema"
-    for message in pa.ipc.MessageReader.open_stream(pa.py_buffer(content)):
+    source = pa.BufferReader(content)
+    for message in pa.ipc.MessageReader.open_stream(source):
         if message.type != expected:
             raise pa.ArrowInvalid(f"a {message.type} stands where a {expected} should")
         yield message
         expected = "record batch"
     if expected == "schema":
         raise pa.ArrowInvalid("there is no schema in it")
+    if source.tell() != len(content):
+        raise pa.ArrowInvalid("something stands after its end")
 
 
 def _rows(message: Any) -> int:

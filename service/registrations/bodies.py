@@ -125,9 +125,20 @@ def _read_parquet(file: IO[bytes]) -> Columns:
         _check_schema(opened.schema_arrow)
         groups = [opened.metadata.row_group(i) for i in range(opened.metadata.num_row_groups)]
         _check_size(opened.metadata.num_rows, sum(group.total_byte_size for group in groups))
-        return _read_table(opened.read())
+        return _read_table(_by_value(file, opened, groups).read())
     except (pa.ArrowException, OSError, ValueError) as error:
         raise Malformed(f"The body is not a whole Parquet file: {error}") from None
+
+
+def _by_value(file: IO[bytes], opened: Any, groups: list[Any]) -> Any:
+    """The same file, opened so that a long value which stands in every row is held once, until its length is known."""
+    schema = opened.metadata.schema
+    place = next(i for i in range(len(schema)) if schema.column(i).name == "digest")
+    if schema.column(place).physical_type != "BYTE_ARRAY":
+        return opened
+    if any(name.startswith("DELTA") for group in groups for name in group.column(place).encodings):
+        raise Unprocessable.at("digest", "delta-encoded; write it plain, by dictionary, or 32 bytes fixed")
+    return parquet.ParquetFile(file, read_dictionary=["digest"])
 
 
 def _read_arrow(file: IO[bytes]) -> Columns:
@@ -166,10 +177,11 @@ def _read_table(table: Any) -> Columns:
 
 
 def _arrow_digests(column: Any) -> Digests:
-    extremes = compute.min_max(compute.binary_length(column)).as_py()
+    lengths = _lengths(column)
+    extremes = compute.min_max(lengths).as_py()
     if column.null_count or (len(column) and extremes != {"min": SIZE, "max": SIZE}):
         # only now to numpy, which imports pandas where that is installed: a second, and 30 MB for ever
-        lengths = compute.fill_null(compute.binary_length(column), 0).to_numpy()
+        lengths = compute.fill_null(lengths, 0).to_numpy()
         wrong = np.flatnonzero(lengths != SIZE)
         raise Unprocessable.at(f"row {wrong[0]}", f"a digest has {SIZE} bytes, not {lengths[wrong[0]]}")
     whole = column.cast(pa.large_binary()).combine_chunks()
@@ -177,6 +189,14 @@ def _arrow_digests(column: Any) -> Digests:
     values = np.frombuffer(whole.buffers()[2] or b"", dtype=np.uint8)
     first = int(np.frombuffer(whole.buffers()[1], dtype=np.int64)[start]) if len(whole) else 0
     return values[first : first + SIZE * len(whole)].reshape(-1, SIZE)
+
+
+def _lengths(column: Any) -> Any:
+    """The bytes of each value; of a dictionary without writing any value twice."""
+    if not pa.types.is_dictionary(column.type):
+        return compute.binary_length(column)
+    chunks = [compute.binary_length(chunk.dictionary).take(chunk.indices) for chunk in column.chunks]
+    return pa.chunked_array(chunks, pa.int32())
 
 
 def _arrow_column(table: Any, name: str, dtype: type) -> npt.NDArray[Any] | None:

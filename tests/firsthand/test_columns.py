@@ -106,3 +106,9 @@ def test_plain_characters_are_left_as_they_are_beside_any_others() -> None:
             assert canonical_text(f"a{plain}b") == f"a{plain}b", hex(ord(plain))
             assert unicodedata.combining(plain) == 0, hex(ord(plain))
             assert plain not in ends, hex(ord(plain))
+
+
+def test_a_column_of_nothing_but_nulls_has_no_items() -> None:
+    """So Arrow types a part of a file in which the field is null in every row."""
+    found = hashed(pa.nulls(3))
+    assert (found.exact.shape, found.text.shape, found.rows.tolist()) == ((0, 32), (0, 32), [])

@@ -212,6 +212,29 @@ def test_an_interrupt_ends_all_processes_in_silence(shards: Path, tmp_path: Path
     assert gone(check.pid)
 
 
+def test_an_interrupted_filter_leaves_no_half_written_file(shards: Path, tmp_path: Path) -> None:
+    for number in range(10, 14):
+        text = "".join(json.dumps({"text": f"{n} " * 50}) + "\n" for n in range(100_000))
+        (shards / f"{number}.jsonl").write_text(text)
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "firsthand", "filter", str(shards), "--workers", "2", "--verdict", "unknown"]
+    with subprocess.Popen(
+        [*command, "--snapshot", str(write_snapshot(tmp_path / "s")), "--out", str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    ) as filtering:
+        deadline = time.monotonic() + 60
+        while not list(out.glob(".1*.part")) and time.monotonic() < deadline:
+            time.sleep(0.005)
+        assert list(out.glob(".1*.part"))
+        os.killpg(filtering.pid, signal.SIGINT)
+        filtering.communicate(timeout=60)
+    assert gone(filtering.pid)
+    assert list(out.glob(".*")) == []
+
+
 def gone(group: int) -> bool:
     """Whether no process of a group is left; multiprocessing's own ends when it notices that the others have."""
     deadline = time.monotonic() + 30

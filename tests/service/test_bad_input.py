@@ -295,6 +295,32 @@ def test_a_bomb_is_refused_before_it_is_unpacked(process: Apart) -> None:
         assert "send it in parts" in detail
 
 
+@pytest.mark.parametrize("path", [BULK, "/v1/lookups"])
+def test_few_rows_of_long_values_are_refused_before_they_are_unpacked(process: Apart, path: str) -> None:
+    """16,000 values of 64 KiB, which are one in a dictionary, or the beginning of the one before: a gigabyte in all."""
+    rows, value = 16_000, bytes(2**16)
+    table = pa.table({"digest": pa.array([value] * 4_000, pa.large_binary())})
+    long = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([value]))
+    dictionary, delta = pa.BufferOutputStream(), pa.BufferOutputStream()
+    parquet.write_table(pa.table({"digest": long}), dictionary, store_schema=False)
+    parquet.write_table(table, delta, use_dictionary=False, column_encoding={"digest": "DELTA_BYTE_ARRAY"})
+    bodies = (
+        (ARROW, arrow("zstd", digest=table.column("digest").combine_chunks()), "unpacked it is over"),
+        (PARQUET, bytes(dictionary.getvalue()), "row 0: a digest has 32 bytes, not 65536"),
+        (PARQUET, bytes(delta.getvalue()), "digest: delta-encoded"),
+    )
+    for media, body, says in bodies:
+        with flat(process, f"{path}, {media}, {len(body):,} bytes"):
+            assert says in check(process.post(path, body, media), 422)
+
+
+def test_what_follows_the_end_of_an_arrow_stream_is_refused_with_it(process: Apart) -> None:
+    one = arrow(None, digest=zeros(3))
+    for body in (one + one, one + b"more" + one[-8:]):
+        with nothing_stored(process.client):
+            assert "something stands after its end" in check(process.post(BULK, body, ARROW), 400)
+
+
 @pytest.mark.parametrize("path", [BULK, "/v1/registrations:batch", "/v1/lookups", "/v1/mixes"])
 def test_a_body_encoded_by_gzip_is_refused_unread(process: Apart, path: str) -> None:
     bomb = gzip.compress(bytes(2**28))
