@@ -72,7 +72,9 @@ Paths: TypeAlias = Annotated[
 ]
 Field: TypeAlias = Annotated[str, typer.Option(help="The field of JSONL, CSV and Parquet rows that holds the item.")]
 Whole: TypeAlias = Annotated[bool, typer.Option("--whole", help="Take every file as one item, as it stands.")]
-Workers: TypeAlias = Annotated[int, typer.Option(help="Processes that share the files, all at one position.", min=1)]
+Workers: TypeAlias = Annotated[
+    int, typer.Option(help="Processes that share the files (a file is one process's), all at one position.", min=1)
+]
 SnapshotDir: TypeAlias = Annotated[
     Path | None,
     typer.Option(
