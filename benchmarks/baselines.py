@@ -65,6 +65,8 @@ class Sizes:
     "measurements, of which the median stands"
     recorded: int = 160_000
     "single items that a Recorder is given"
+    small: int = 10_000_000
+    "items held in registrations of ten, against the same in a hundred"
     singly: int = 640
     "single items that are posted each by itself"
 

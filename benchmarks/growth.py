@@ -8,6 +8,7 @@ from benchmarks.bench import Bench, Held
 from benchmarks.registering import register
 from benchmarks.rows import Bar, Row, alternately
 from firsthand import Digested, Part, Recipe
+from firsthand.digests import Digests, sort_unique
 
 _MOST_TIMES = Bar("ratio", "<=", 1.6)
 _RAW = "application/octet-stream"
@@ -38,6 +39,25 @@ def rows(bench: Bench) -> Iterator[Row]:
         work_name = f"{name} at {len(large.digests):,} held"
         note = f"the baseline is the same at {len(small.digests):,} held"
         yield Row(work_name, bench.database, values, "s", baselines, _MOST_TIMES, note)
+    yield _bare(bench, small.digests, large.digests)
+
+
+def _bare(bench: Bench, small: Digests, large: Digests) -> Row:
+    """Registering by the bare driver, whose own growth the service's cannot be under."""
+    module, connection, _ = bench.bare()
+
+    def once(_: int) -> float:
+        seconds: float = module.register(connection, draw(2 * bench.sizes.batch, bench.generator), bench.sizes.batch)
+        return seconds
+
+    def measured(held: Digests) -> tuple[float, ...]:
+        module.create(connection)
+        module.fill(connection, sort_unique(held)[0])
+        return alternately(bench.sizes.times, once)[0]
+
+    baselines, values = measured(small), measured(large)
+    work = f"register {2 * bench.sizes.batch:,} at {len(large):,} held, bare driver"
+    return Row(work, bench.database, values, "s", baselines, None, f"the baseline is the same at {len(small):,} held")
 
 
 def _one_dataset(bench: Bench, held: Held) -> None:

@@ -25,6 +25,11 @@ LIMITS: dict[tuple[str, str, int], float] = {
 }
 
 
+def share(value: float, limit: float, unit: str) -> float:
+    """A figure as a share of its limit: 1 is as quick, more is quicker; of seconds, less is quicker."""
+    return limit / value if unit == "s" else value / limit
+
+
 @dataclass(frozen=True)
 class Figure:
     """A measured baseline: the median of several, and the limit it must reach 0.8 of, if there is one."""
@@ -48,10 +53,8 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """The figure as a share of its limit: 1 is as quick, more is quicker."""
-        if self.limit is None:
-            return None
-        return self.limit / self.value if self.unit == "s" else self.value / self.limit
+        """The figure as a share of its limit."""
+        return None if self.limit is None else share(self.value, self.limit, self.unit)
 
     @property
     def verdict(self) -> str:

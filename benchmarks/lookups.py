@@ -27,6 +27,7 @@ from benchmarks.bare import sqlite as bare_sqlite
 from benchmarks.bare.drawing import draw, half_known, split
 from benchmarks.baselines import Sizes
 from benchmarks.bench import Bench, settle
+from benchmarks.limits import LIMITS
 from benchmarks.rows import Bar, Row
 from benchmarks.serving import served
 from firsthand import Client, Digested, lookups
@@ -60,8 +61,8 @@ def rows(bench: Bench) -> Iterator[Row]:
     found = figures(held.client, lambda b: module.look_up(connection, b), held.digests, bench.sizes, bench.generator)
     for one in found:
         work, note = f"look up {bench.sizes.asked:,} of {len(held.digests):,}, {one.way}", "half known"
-        bar = Bar("ratio", ">=", BARS[one.way])
-        yield Row(work, bench.database, one.values, "items/s", one.baselines, bar, note)
+        bar, limit = Bar("ratio", ">=", BARS[one.way]), LIMITS.get(("look up", bench.database, len(held.digests)))
+        yield Row(work, bench.database, one.values, "items/s", one.baselines, bar, note, limit)
 
 
 def figures(client: Client, bare: Measure, held: Digests, sizes: Sizes, generator: np.random.Generator) -> list[Figure]:

@@ -1,87 +1,82 @@
 """How long `Recorder.add` keeps a serving path, while its items are really registered.
 
-    python -m benchmarks.recorder [--quick]
-
-A registry is served on SQLite by a process of its own. One thread adds texts at a steady pace, and as fast as it can;
-each add is timed. The baseline is the same hashing and one 44-byte write to an open file, without a recorder.
+One thread adds texts at a steady pace, then as fast as it can; each add is timed, and the 99th percentile of a round
+stands. The baseline is the same hashing and one 44-byte write to an open file, without a recorder, at the same pace: a
+thread that slept finds its caches cold, and takes three times as long for the same.
 """
 
-import argparse
 import hashlib
 import os
 import tempfile
-import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from time import perf_counter, sleep
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.serving import served
+from benchmarks.bench import Bench
+from benchmarks.rows import Bar, Row, alternately
 from firsthand import Client, Recorder
-from firsthand.digests import Profile, text_bytes
+from firsthand.digests import text_bytes
 
+#: Bytes of a text, and texts a second of a server that is well used.
+_SIZE = 1_000
+_RATE = 2_000.0
+_MOST = Bar("figure", "<=", 50.0)
 _WORDS = ["the", "engine", "weaves", "algebraic", "patterns", "as", "a", "loom", "weaves", "flowers", "and", "leaves"]
 
 
-def texts(count: int, size: int, random: np.random.Generator) -> list[str]:
-    """`count` texts of about `size` bytes, with line breaks, none like another."""
-    words = [_WORDS[i] for i in random.integers(len(_WORDS), size=size // 6)]
+def rows(bench: Bench) -> Iterator[Row]:
+    """As fast as it goes, while what was added is sent, and at a pace."""
+    count = max(16, bench.sizes.recorded // 16)
+    with bench.registry() as held, tempfile.TemporaryFile() as file:
+        held.client.put_dataset("local/texts", profile="text-1")
+
+        def both(rate: float | None) -> list[tuple[float, ...]]:
+            return alternately(
+                bench.sizes.times,
+                lambda number: _p99(_bare(file.fileno()), _texts(f"b{number}", count, bench.generator), rate),
+                lambda number: _recorded(held.client, _texts(f"{rate}r{number}", count, bench.generator), rate),
+            )
+
+        note = f"texts of {_SIZE:,} bytes; the baseline is hashing and one write to a file, at the same pace"
+        for pace, rate in (("unpaced", None), (f"{_RATE:,.0f} texts a second", _RATE)):
+            baselines, values = both(rate)
+            yield Row(f"Recorder.add, p99, {pace}", bench.database, values, "µs", baselines, _MOST, note)
+
+
+def _texts(name: str, count: int, generator: np.random.Generator) -> list[str]:
+    """`count` texts of about `_SIZE` bytes, with line breaks, none like another."""
+    words = [_WORDS[i] for i in generator.integers(len(_WORDS), size=_SIZE // 6)]
     words[::40] = [f"{word}.\n\n" for word in words[::40]]
     body = " ".join(words)
-    return [f"{number} {body}" for number in range(count)]
+    return [f"{name} {number} {body}" for number in range(count)]
 
 
-def timed(add: Callable[[str], object], given: list[str], rate: float | None) -> npt.NDArray[np.float64]:
-    """Seconds of each call, in turn; `rate` a second, or as fast as it goes."""
-    took = np.empty(len(given))
-    start = time.perf_counter()
+def _recorded(client: Client, given: list[str], rate: float | None) -> float:
+    """Microseconds by a recorder of its own, all of whose items are acknowledged in the end."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Recorder(client, model="local/m@1", dataset="local/texts", spool=folder, seconds=1.0) as recorder,
+    ):
+        p99 = _p99(recorder.add, given, rate)
+        if not recorder.flush(120.0) or recorder.counts.sent != len(given):
+            raise RuntimeError(f"of {len(given):,} texts, the recorder has {recorder.counts}")
+    return p99
+
+
+def _p99(add: Callable[[str], object], given: list[str], rate: float | None) -> float:
+    """Microseconds of a call that 99 of 100 stay under; `rate` calls a second, or as fast as it goes."""
+    took: npt.NDArray[np.float64] = np.empty(len(given))
+    start = perf_counter()
     for number, text in enumerate(given):
         if rate is not None:
-            time.sleep(max(0.0, start + number / rate - time.perf_counter()))
-        before = time.perf_counter()
+            sleep(max(0.0, start + number / rate - perf_counter()))
+        before = perf_counter()
         add(text)
-        took[number] = time.perf_counter() - before
-    return took
+        took[number] = perf_counter() - before
+    return float(np.percentile(took, 99) * 1e6)
 
 
-def bare(profile: Profile) -> Callable[[str], object]:
-    file = os.open(tempfile.mkstemp()[1], os.O_WRONLY | os.O_APPEND)
-    return lambda text: os.write(file, hashlib.sha256(text_bytes(text, profile)).digest() + bytes(12))
-
-
-def row(name: str, took: npt.NDArray[np.float64]) -> None:
-    p50, p99, p999 = np.percentile(took * 1e6, [50, 99, 99.9])
-    rate = len(took) / took.sum()
-    print(f"{name:44} {p50:8.1f} {p99:8.1f} {p999:9.1f} {took.max() * 1e6:10.0f} {rate:10,.0f}")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a quarter of the texts")
-    count = 10_000 if parser.parse_args().quick else 40_000
-    random = np.random.default_rng(0)
-    print(f"{'add, microseconds':44} {'p50':>8} {'p99':>8} {'p99.9':>9} {'longest':>10} {'adds/s':>10}")
-    with served() as (client, _), tempfile.TemporaryDirectory() as folder:
-        client.put_model("local/m@1", generation=1)
-        for profile in ("text-1", "bytes-1"):
-            client.put_dataset(f"local/{profile}", profile=profile)
-            for size in (300, 1_000, 4_000):
-                given = texts(count, size, random)
-                row(f"{profile}, {size:,} bytes, the hash and a write", timed(bare(profile), given, None))
-                for rate in (2_000.0, None):
-                    measure(client, Path(folder), profile, size, given, rate)
-
-
-def measure(client: Client, folder: Path, profile: Profile, size: int, given: list[str], rate: float | None) -> None:
-    some = given if rate is None else given[: len(given) // 4]
-    dataset = f"local/{profile}"
-    with Recorder(client, model="local/m@1", dataset=dataset, profile=profile, spool=folder, seconds=1.0) as recorder:
-        took = timed(recorder.add, some, rate)
-        assert recorder.flush(120.0), recorder.counts
-        assert recorder.counts.sent == len(some)
-    row(f"{profile}, {size:,} bytes, {'unpaced' if rate is None else f'{rate:,.0f} a second'}", took)
-
-
-if __name__ == "__main__":
-    main()
+def _bare(file: int) -> Callable[[str], object]:
+    return lambda text: os.write(file, hashlib.sha256(text_bytes(text, "text-1")).digest() + bytes(12))

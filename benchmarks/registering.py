@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from benchmarks.bare.drawing import draw, split
 from benchmarks.bench import Bench
+from benchmarks.limits import LIMITS
 from benchmarks.memory import Watch
 from benchmarks.rows import Bar, Row, alternately
 from benchmarks.serving import Address
@@ -39,10 +40,10 @@ def rows(bench: Bench) -> Iterator[Row]:
         return once
 
     baselines, *measured = alternately(sizes.times, bare, *(over_http(media_type) for media_type in BODIES))
-    bar = Bar("ratio", ">=", _LEAST[bench.database])
+    bar, limit = Bar("ratio", ">=", _LEAST[bench.database]), LIMITS.get(("register", bench.database, sizes.new))
     for (media_type, (name, _)), values in zip(BODIES.items(), measured, strict=True):
         note = f"batches of {sizes.batch:,}; memory {memory[media_type] / 1e6:,.0f} MB over idle"
-        yield Row(f"register {sizes.new:,}, {name}", bench.database, values, "items/s", baselines, bar, note)
+        yield Row(f"register {sizes.new:,}, {name}", bench.database, values, "items/s", baselines, bar, note, limit)
 
 
 def register(address: Address, digests: Digests, size: int, media_type: str) -> float:

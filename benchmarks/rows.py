@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmarks.limits import BAR, share
+
 #: A measurement, told its number.
 Measure = Callable[[int], float]
 
@@ -37,6 +39,8 @@ class Row:
     baselines: tuple[float, ...] = ()
     bar: Bar | None = None
     note: str = ""
+    limit: float | None = None
+    "what the machine can do of the baseline's work, where somebody measured it"
 
     @property
     def figure(self) -> float:
@@ -57,6 +61,13 @@ class Row:
         return statistics.median(a / b for a, b in zip(self.values, self.baselines, strict=True))
 
     @property
+    def counts(self) -> bool | None:
+        """Whether the baseline reaches 0.8 of its limit: a ratio to a poor one flatters the registry."""
+        if self.baseline is None or self.limit is None:
+            return None
+        return share(self.baseline, self.limit, self.unit) >= BAR
+
+    @property
     def passed(self) -> bool | None:
         if self.bar is None:
             return None
@@ -72,6 +83,8 @@ class Row:
             "figure": self.figure,
             "unit": self.unit,
             "baseline": self.baseline,
+            "limit": self.limit,
+            "counts": self.counts,
             "ratio": self.ratio,
             "bar": self.bar and str(self.bar),
             "pass": self.passed,
@@ -87,7 +100,7 @@ def alternately(times: int, *measures: Measure) -> list[tuple[float, ...]]:
     return [tuple(values) for values in zip(*rounds, strict=True)]
 
 
-_FORM = "{:<44} {:<10} {:>13} {:<10} {:>13} {:>6}  {:<16} {:<4}  {}"
+_FORM = "{:<44} {:<10} {:>13} {:<10} {:>13} {:>6} {:>6}  {:<16} {:<4}  {}"
 
 
 class Report:
@@ -97,19 +110,25 @@ class Report:
         self.rows: list[Row] = []
         self._path, self._head = path, head
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        print(_FORM.format("work", "database", "figure", "unit", "baseline", "ratio", "bar", "", "note"), flush=True)
+        heads = ("work", "database", "figure", "unit", "baseline", "counts", "ratio", "bar", "", "note")
+        print(_FORM.format(*heads), flush=True)
 
     def add(self, row: Row) -> None:
         self.rows.append(row)
         verdict = {None: "-", True: "pass", False: "MISS"}[row.passed]
         ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"
-        figures = _number(row.figure), row.unit, _number(row.baseline), ratio
+        counts = {None: "-", True: "yes", False: "no"}[row.counts]
+        figures = _number(row.figure), row.unit, _number(row.baseline), counts, ratio
         print(_FORM.format(row.work, row.database, *figures, str(row.bar or "-"), verdict, row.note), flush=True)
         self._write()
 
     @property
     def missed(self) -> list[Row]:
         return [row for row in self.rows if row.passed is False]
+
+    @property
+    def uncounted(self) -> list[Row]:
+        return [row for row in self.rows if row.counts is False]
 
     def _write(self) -> None:
         beside = self._path.with_suffix(".part")

@@ -1,128 +1,100 @@
-"""Many small registrations against few large ones, of the same items: rates, look-ups, mixes, the service's memory.
+"""A registry of many small registrations beside one of few large ones, which hold the same items.
 
-    python -m benchmarks.small_registrations [--items 10000000] [--small 10] [--database sqlite|postgresql]
-
-The small ones are sent by `Client.register_batch`, 1,000 a body; the large ones, 100 of them, by `Client.register`.
-Each registry is a process of its own. Times are medians of five; memory is RssAnon over what it was when idle.
+The small ones, of ten items, are sent by `Client.register_batch`, 1,000 a body; the large ones, 100 of them, by
+`Client.register`. Figures are of the many, baselines of the few: look-ups and mixes may take twice as long.
 """
 
-import argparse
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import astuple, dataclass
-from statistics import median
+from time import perf_counter
 
 import numpy as np
 
-from benchmarks.bare import postgresql
+from benchmarks.bare.drawing import draw, half_known
+from benchmarks.bench import Bench, Held, human, settle, synthetic
 from benchmarks.memory import anonymous
-from benchmarks.serving import served
-from firsthand import Client, Digested, Part, Recipe
+from benchmarks.rows import Bar, Row, alternately
+from firsthand import Client, Part, Recipe
 from firsthand.digests import Digests, to_bytes, to_text
 from firsthand.schemas.registrations import NewStatement
 
+_EACH = 10
 _BODY = 1_000
 _LARGE = 100
-_ROUNDS = 5
-
-#: What is measured, in the order of `Figures`, and what many small registrations may cost over few large ones.
-_BARS: dict[str, float | None] = {
-    "register, items/s": None,
-    "look up 10,000, s": 2,
-    "mix of a tenth, s": 2,
-    "mix of human 1 %, s": 2,
-    "first look-up, s": None,
-    "MB over idle": 1.5,
-}
+_TWICE = Bar("ratio", "<=", 2.0)
+_MEMORY = Bar("ratio", "<=", 1.5)
 
 
-@dataclass(frozen=True)
-class Figures:
-    """Of one registry: items a second, seconds, and MB."""
+def rows(bench: Bench) -> Iterator[Row]:
+    """Both registries are filled and stand side by side; memory is of each server over what it was when idle."""
+    items = draw(bench.sizes.small, bench.generator)
+    with ExitStack() as stack:
+        many, few = (stack.enter_context(bench.registry()) for _ in range(2))
+        rates = _filled(many, items, _small), _filled(few, items, _large)
+        held = f"{len(items) // _EACH:,} registrations"
+        note = f"the baseline is {_LARGE} registrations of the same items"
+        yield Row(f"{held}: register", bench.database, (rates[0],), "items/s", (rates[1],), None, note)
+        works: dict[str, tuple[Callable[[Client, int], object], int, Bar | None]] = {
+            "first look-up": (lambda client, _: client.lookup(items[:1]), 1, None),
+            f"look up {bench.sizes.asked:,}": (_look_up(bench, items), bench.sizes.times, _TWICE),
+            "mix of a tenth": (_mix(Part(share=1.0), len(items) // 10), bench.sizes.times, _TWICE),
+            "mix, human 1 %": (_mix(_HUMAN, len(items) // 200), bench.sizes.times, _TWICE),
+        }
+        for name, (work, times, bar) in works.items():
+            measures = (_timed(work, held.client) for held in (many, few))
+            values, baselines = alternately(times, *measures)
+            yield Row(f"{held}: {name}", bench.database, values, "s", baselines, bar, note)
+        memory = [(anonymous(held.address.process) - held.idle) / 1e6 for held in (many, few)]
+        yield Row(f"{held}: memory", bench.database, (memory[0],), "MB", (memory[1],), _MEMORY, f"over idle; {note}")
 
-    register: float
-    look_up: float
-    mix: float
-    rare_mix: float
-    first_after_start: float
-    memory: float
+
+_HUMAN = Part(verdict_in=["human"], share=1.0)
 
 
-def small(client: Client, items: Digests, each: int) -> None:
-    """Registrations of `each` items; every hundredth says human, the others a model."""
-    texts = [to_text(digest) for digest in to_bytes(items)]
-    groups = [texts[start : start + each] for start in range(0, len(texts), each)]
-    for start in range(0, len(groups), _BODY):
-        body = [_statement(number, group) for number, group in enumerate(groups[start : start + _BODY], start)]
-        outcomes = client.register_batch(body)
-        assert all(outcome.refused is None for outcome in outcomes)
+def _filled(held: Held, items: Digests, fill: Callable[[Client, Digests], None]) -> float:
+    """Items a second."""
+    started = perf_counter()
+    fill(held.client, items)
+    seconds = perf_counter() - started
+    if held.database_url is not None:
+        settle(held.database_url)
+    return len(items) / seconds
 
 
-def _statement(number: int, digests: list[str]) -> NewStatement:
-    if number % 100 == 0:
+def _small(client: Client, items: Digests) -> None:
+    """Every hundredth registration says human, the others a model."""
+    for start in range(0, len(items), _BODY * _EACH):
+        texts = [to_text(digest) for digest in to_bytes(items[start : start + _BODY * _EACH])]
+        body = [_statement(place, texts[place : place + _EACH]) for place in range(0, len(texts), _EACH)]
+        if any(outcome.refused for outcome in client.register_batch(body)):
+            raise RuntimeError("a statement was refused")
+
+
+def _statement(place: int, digests: list[str]) -> NewStatement:
+    if place % (100 * _EACH) == 0:
         return NewStatement.model_construct(dataset="local/d", origin="human", digests=digests)
     return NewStatement.model_construct(dataset="local/d", origin="model", model="local/m@1", digests=digests)
 
 
-def large(client: Client, items: Digests) -> None:
+def _large(client: Client, items: Digests) -> None:
     """A hundred registrations, the first human."""
     for number, part in enumerate(np.array_split(items, _LARGE)):
-        if number == 0:
-            client.register("local/d", Digested(part), origin="human", batch=len(part))
-        else:
-            client.register("local/d", Digested(part), origin="model", model="local/m@1", batch=len(part))
+        (human if number == 0 else synthetic)(client, part)
 
 
-def seconds(work: Callable[[int], object]) -> float:
-    """The median of five rounds, each told its number."""
-    took = []
-    for number in range(_ROUNDS):
-        start = time.perf_counter()
-        work(number)
-        took.append(time.perf_counter() - start)
-    return median(took)
+def _look_up(bench: Bench, items: Digests) -> Callable[[Client, int], object]:
+    batches = half_known(items, bench.sizes.asked, bench.sizes.times, bench.generator)
+    return lambda client, number: client.lookup(batches[number])
 
 
-def figures(database: str, fill: Callable[[Client], None], items: Digests) -> Figures:
-    unknown = np.random.default_rng(9).integers(0, 256, (5_000, 32), dtype=np.uint8)
-    asked = np.concatenate([items[:: len(items) // 5_000][:5_000], unknown])
-    with ExitStack() as stack:
-        url = stack.enter_context(postgresql.database()) if database == "postgresql" else None
-        client, process = stack.enter_context(served(url))
-        client.put_model("local/m@1", generation=1)
-        client.put_dataset("local/d")
-        idle = anonymous(process)
-        start = time.perf_counter()
-        fill(client)
-        rate = len(items) / (time.perf_counter() - start)
-        filled = (anonymous(process) - idle) / 1e6
-        start = time.perf_counter()
-        client.lookup(asked[:1])
-        first = time.perf_counter() - start
-        look_up = seconds(lambda _: client.lookup(asked))
-        mix = seconds(lambda seed: client.create_mix(Recipe(seed=seed, size=len(items) // 10, parts=[Part(share=1.0)])))
-        human = Part(verdict_in=["human"], share=1.0)
-        rare = seconds(lambda seed: client.create_mix(Recipe(seed=seed, size=len(items) // 200, parts=[human])))
-        held = (anonymous(process) - idle) / 1e6
-        print(f"    memory over idle: after filling {filled:.0f} MB, at the end {held:.0f} MB", flush=True)
-        return Figures(rate, look_up, mix, rare, first, held)
+def _mix(part: Part, size: int) -> Callable[[Client, int], object]:
+    return lambda client, seed: client.create_mix(Recipe(seed=seed, size=size, parts=[part]))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--items", type=int, default=10_000_000)
-    parser.add_argument("--small", type=int, default=10, help="items of a small registration")
-    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
-    given = parser.parse_args()
-    items = np.random.default_rng(0).integers(0, 256, (given.items, 32), dtype=np.uint8)
-    many = figures(given.database, lambda client: small(client, items, given.small), items)
-    few = figures(given.database, lambda client: large(client, items), items)
-    print(f"{given.database}, {given.items:,} items: {given.items // given.small:,} registrations against {_LARGE}")
-    for (name, bar), a, b in zip(_BARS.items(), astuple(many), astuple(few), strict=True):
-        told = "" if bar is None else f"  at most {bar}: {'pass' if a / b <= bar else 'miss'}"
-        print(f"{name:22} {a:12,.3f} {b:12,.3f}  ratio {a / b:.2f}{told}")
+def _timed(work: Callable[[Client, int], object], client: Client) -> Callable[[int], float]:
+    def once(number: int) -> float:
+        started = perf_counter()
+        work(client, number)
+        return perf_counter() - started
 
-
-if __name__ == "__main__":
-    main()
+    return once

@@ -22,10 +22,21 @@ TINY = Sizes(
     lines=40,
     times=1,
     recorded=64,
+    small=1_000,
     singly=32,
 )
 #: Rows of each work, on each of the databases; `check` asks none.
-ROWS = {"register": 2, "one-item": 3, "look-up": 3, "mix": 4, "snapshot": 3, "get": 3, "growth": 3}
+ROWS = {
+    "register": 2,
+    "one-item": 3,
+    "recorder": 2,
+    "look-up": 3,
+    "mix": 4,
+    "snapshot": 3,
+    "get": 3,
+    "growth": 4,
+    "small": 6,
+}
 
 
 @pytest.mark.slow
@@ -68,6 +79,14 @@ def test_a_row_is_judged_by_the_medians_of_its_pairs(bar: Bar | None, passed: bo
     row = Row("work", "sqlite", (30.0, 3.0, 40.0), "items/s", (60.0, 6.0, 50.0), bar)
     assert (row.figure, row.baseline, row.ratio) == (30.0, 50.0, 0.5)
     assert row.passed is passed
+
+
+@pytest.mark.parametrize(("limit", "counts"), [(62.5, True), (63.0, False), (None, None)])
+def test_a_baseline_counts_from_four_fifths_of_its_limit(limit: float | None, counts: bool | None) -> None:
+    row = Row("work", "sqlite", (30.0,), "items/s", (50.0,), Bar("ratio", ">=", 0.5), limit=limit)
+    assert row.counts is counts
+    seconds = Row("work", "sqlite", (30.0,), "s", (50.0,), limit=None if limit is None else 2500 / limit)
+    assert seconds.counts is counts
 
 
 def test_an_unknown_work_is_refused_before_anything_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
