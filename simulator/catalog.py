@@ -35,6 +35,12 @@ REGIMES = {
     "preserve": "simulator.recipes:Preserve",
     "fresh": "simulator.recipes:Fresh",
     "human-only": "simulator.recipes:HumanOnly",
+    "crawl": "simulator.recipes:Crawl",
+}
+
+WORLDS = {
+    "truthful": "simulator.worlds:Truthful",
+    "commons": "simulator.worlds:Commons",
 }
 
 _REFERENCE = re.compile(r"^(?P<name>[^:]+\.py:\w+|[\w.]+\.[\w.]+:\w+|[^:]+)(:(?P<settings>.*))?$", re.DOTALL)
@@ -140,7 +146,8 @@ def label(value: Any) -> str:
     """The shortest text that `parse` reads back to this: `preserve:0.1`, `gmm:components=5`."""
     found = reference(type(value))
     name = next(
-        (short for known in (FAMILIES, CORPORA, REGIMES) for short, long in known.items() if long == found), found
+        (short for known in (FAMILIES, CORPORA, REGIMES, WORLDS) for short, long in known.items() if long == found),
+        found,
     )
     settings = []
     for place, field in enumerate(dataclasses.fields(value)):

@@ -11,6 +11,7 @@ import rfc8785
 
 from simulator import catalog
 from simulator.recipes import Regime
+from simulator.worlds import TRUTHFUL, World
 
 if TYPE_CHECKING:  # corpora and families bring scikit-learn and torch, which a look at a configuration can do without
     from simulator.corpora import Corpus
@@ -35,6 +36,8 @@ class Run:
     """independent lines that share one selection of items: an item is one draw of all of them"""
     human: int | None = None
     """human items registered before round 1, drawn from the corpus; n if none is given"""
+    world: World = TRUTHFUL
+    """who else makes data, and what is registered of it"""
     seed: int = 0
     """names every stream of random numbers; two regimes of one seed start from the same human items"""
 
@@ -56,8 +59,9 @@ class Run:
     @property
     def name(self) -> str:
         """The name of the run's folder: its regime, its seed, and enough of its id to tell it from any other."""
-        regime = "".join(c if c.isalnum() or c in ".-" else "-" for c in catalog.label(self.regime))
-        return f"{regime}-seed-{self.seed}-{self.id[:8]}"
+        told = [catalog.label(self.regime), *([] if self.world == TRUTHFUL else [catalog.label(self.world)])]
+        plain = "".join(c if c.isalnum() or c in ".-" else "-" for c in "-".join(told))
+        return f"{plain[:80]}-seed-{self.seed}-{self.id[:8]}"
 
 
 @dataclass(frozen=True)

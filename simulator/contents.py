@@ -9,16 +9,21 @@ run's claims touch another's.
 """
 
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from firsthand.digests import Digests, as_strings, digest_bytes, stack
-from simulator.files import write_array
-from simulator.models.base import Items
+from simulator.files import write_array, write_arrays
+from simulator.models.base import Arrays, Items
 
-Role = Literal["human", "model"]
+#: Who made a batch of items: `human`, `model`, or one of several models of a round, `model-3`.
+Role: TypeAlias = str
+HUMAN: Role = "human"
+
+
+_REFERENCE = "reference.npz"
 
 
 class Origin(NamedTuple):
@@ -29,8 +34,8 @@ class Origin(NamedTuple):
 
 
 def digests_of(items: Items, run: str, round: int, role: Role) -> Digests:
-    """SHA-256 of a header and the item's float64 bytes, little-endian: `[n, C, d] → uint8[n, 32]`."""
-    rows = np.ascontiguousarray(items, dtype="<f8")
+    """SHA-256 of a header and the item's bytes, little-endian: `[n, C, d] → uint8[n, 32]`."""
+    rows = np.ascontiguousarray(items, dtype=items.dtype.newbyteorder("<"))
     header = f"firsthand item v1\n{run}\n{round}\n{role}\n"
     return stack([digest_bytes(f"{header}{index}\n".encode() + row.tobytes()) for index, row in enumerate(rows)])
 
@@ -69,18 +74,37 @@ class Contents:
     def items(self, digests: Digests) -> Items:
         """The items `[m, C, d]` of digests `uint8[m, 32]`, in their order. Raises ValueError for one never put."""
         places = self._find(digests)
-        items = np.empty((len(digests), *self._batches[0].shape[1:]))
+        items = np.empty((len(digests), *self._batches[0].shape[1:]), dtype=self._batches[0].dtype)
         for batch in np.unique(places[:, 0]):
             rows = places[:, 0] == batch
             items[rows] = self._batches[batch][places[rows, 1]]
         return items
 
+    def without(self, digests: Digests, role: Role) -> Digests:
+        """Those of `uint8[m, 32]` that this role has not made: what whoever made them knows by its own log."""
+        own = [place for place, (maker, _) in enumerate(self._origins) if maker == role]
+        return digests[~np.isin(self._find(digests)[:, 0], own)]
+
     def true_origin(self, digests: Digests) -> Origin:
         """Where items truly come from. For metrics.py alone: whoever trains learns of origins from the registry."""
         batches = self._find(digests)[:, 0]
-        human = np.array([role == "human" for role, _ in self._origins])
+        human = np.array([role == HUMAN for role, _ in self._origins])
         rounds = np.array([round for _, round in self._origins])
         return Origin(human[batches], rounds[batches])
+
+    def digests(self, role: Role, round: int) -> Digests:
+        """The digests of a batch that was put earlier, in its order."""
+        found: Digests = np.load(self._path(role, round, "digests"))
+        return found
+
+    def put_reference(self, arrays: Arrays) -> None:
+        """Keep the run's first model."""
+        write_arrays(self._folder / _REFERENCE, arrays)
+
+    def reference(self) -> Arrays:
+        """The run's first model. Raises FileNotFoundError."""
+        with np.load(self._folder / _REFERENCE, allow_pickle=False) as kept:
+            return {name: kept[name] for name in kept.files}
 
     def _find(self, digests: Digests) -> npt.NDArray[np.int64]:
         """Batch and row of each digest, `[m, 2]`."""

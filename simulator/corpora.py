@@ -7,7 +7,7 @@ dimensions; handed out as items `[n, C, d]`, one value a chain.
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import rfc8785
 from sklearn.datasets import load_digits
 
 from firsthand.digests import digest_bytes, to_text
-from simulator.models.base import Floats, Items, Points
+from simulator.models.base import Fitted, Floats, Items, Points
 from simulator.models.mixtures import Mixture
 from simulator.randomness import generator
 
@@ -63,6 +63,15 @@ class Corpus(Protocol):
 
     def images(self, items: Items) -> Images | None:
         """The first chain's values of `items[n, C, d]` as pictures `uint8[n, 8, 8]`, where they are pictures."""
+        ...
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A corpus whose items are no points (text, say), and which measures them itself."""
+
+    def measure(self, fitted: Fitted | None, items: Items, reference: Fitted | None) -> dict[str, Floats]:
+        """What `simulator.metrics.measure` answers in its place."""
         ...
 
 

@@ -1,6 +1,8 @@
 """Files that are whole or not there, whatever happens while they are written."""
 
+import io
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,13 @@ def write_bytes(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
+    """Named arrays as `.npz`, whole or not there."""
+    held = io.BytesIO()
+    np.savez(held, allow_pickle=False, **arrays)
+    write_bytes(path, held.getvalue())
 
 
 def write_array(path: Path, array: npt.NDArray[np.generic]) -> None:

@@ -63,7 +63,12 @@ class Journal:
         return {
             "format": results.FORMAT,
             "config": encode(run),
-            "names": {"family": label(run.family), "data": label(run.corpus), "regime": label(run.regime)},
+            "names": {
+                "family": label(run.family),
+                "data": label(run.corpus),
+                "regime": label(run.regime),
+                "world": label(run.world),
+            },
             "commit": environment.commit(),
             "versions": environment.versions(),
             "device": environment.device(),

@@ -1,5 +1,6 @@
 """What a run tells the registry and asks of it. All that the run learns of origins comes back through here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +10,12 @@ from firsthand.digests import Digests
 from firsthand.items import Digested
 from firsthand.schemas.mixes import Mix, Part, Recipe
 from firsthand.schemas.models import Model, OriginCounts, TrainedOn
+from firsthand.schemas.registrations import Evidence
 from simulator.checkpoints import State
 from simulator.config import Run
 from simulator.randomness import generator
 from simulator.recipes import History
+from simulator.worlds import Batch, Said
 
 
 @dataclass(frozen=True)
@@ -37,49 +40,64 @@ class Ledger:
         """The dataset of a round's new human items."""
         return f"{self.organization}/{self.run.id}-fresh-{round:04d}"
 
-    def model(self, round: int) -> str:
-        """The model that a round fits."""
-        return f"{self.organization}/{self.run.id}@{round}"
+    def pool(self, round: int) -> str:
+        """The dataset of what there is to crawl for a round: the last one's output and new human items."""
+        return f"{self.organization}/{self.run.id}-pool-{round:04d}"
 
-    def history(self, state: State) -> History:
+    def model(self, round: int, provider: int = 0) -> str:
+        """The model that a provider fits in a round."""
+        line = self.run.id if self.run.world.lines == 1 else f"{self.run.id}-{provider}"
+        return f"{self.organization}/{line}@{round}"
+
+    def dataset(self, batch: Batch) -> str:
+        """Where a batch of items lies."""
+        if batch.maker is None and batch.round == 0:
+            return self.human
+        if self.run.world.pooled:
+            return self.pool(batch.round + (batch.maker is not None))
+        return self.fresh(batch.round) if batch.maker is None else self.outputs
+
+    def history(self, state: State, provider: int = 0) -> History:
         """What the regime may know when it asks for the round after `state`."""
-        done = range(1, state.round + 1)
-        refreshed = done if self.run.regime.new_humans(self.run.n) else ()
+        run, done = self.run, range(1, state.round + 1)
+        refreshed = done if run.regime.new_humans(run.n) and not run.world.pooled else ()
         return History(
             round=state.round + 1,
-            n=self.run.n,
+            n=run.n,
             human=self.human,
             fresh=tuple(self.fresh(round + 1) for round in refreshed),
             outputs=self.outputs,
-            models=tuple(self.model(round) for round in done),
+            models=tuple(self.model(round, k) for round in done for k in range(run.world.lines)),
             generations=state.generations,
+            pools=tuple(self.pool(round + 1) for round in done) if run.world.pooled else (),
+            provider=provider,
         )
 
     def draw(self, history: History, position: int) -> tuple[Mix, Digests]:
         """The coming round's training mix as of a position, and its items in order, `uint8[m, 32]`."""
-        seed = int(generator(self.run.seed, "mix", history.round).integers(2**53))
+        same = history.round == 1 and self.run.world.shared_base
+        purpose = "mix" if same or not history.provider else f"mix of {history.provider}"
+        seed = int(generator(self.run.seed, purpose, history.round).integers(2**53))
         mix = self.client.create_mix(Recipe(seed=seed, as_of=position, parts=self.run.regime.parts(history)))
         if mix.id is None or mix.items == 0:
             raise ValueError(f"round {history.round}: the recipe of {self.run.regime} gives no items to train on")
         return mix, np.concatenate([np.empty((0, 32), np.uint8), *self.client.mix_digests(mix.id)])
 
-    def trained(self, round: int, mix: str) -> Model:
-        """Register the round's model by what it was trained on; the answer has the generation that follows."""
-        return self.client.put_model(self.model(round), trained_on=[TrainedOn(mix=mix)])
+    def trained(self, round: int, provider: int, mix: str) -> Model:
+        """Register a model by what it was trained on; the answer has the generation that follows."""
+        return self.client.put_model(self.model(round, provider), trained_on=[TrainedOn(mix=mix)])
 
-    def made(self, round: int, digests: Digests) -> int:
-        """Register a round's output, and answer the position; its generation is the registry's to know."""
-        self.client.put_dataset(self.outputs)
-        name = self.model(round)
-        answers = self.client.register(
-            self.outputs, Digested(digests), origin="model", model=name, evidence="generator"
-        )
-        return answers[-1].id
-
-    def collected(self, dataset: str, digests: Digests) -> int:
-        """Register human items in a dataset of theirs, and answer the position."""
+    def tell(self, batch: Batch, digests: Digests, said: Sequence[Said]) -> int:
+        """Register what is said of a batch, and answer the position. A generation is the registry's to know."""
+        dataset = self.dataset(batch)
         self.client.put_dataset(dataset)
-        return self.client.register(dataset, Digested(digests), origin="human")[-1].id
+        position = 0
+        for rows, origin, provider in said:
+            model = None if provider is None else self.model(max(1, batch.round - (batch.maker is None)), provider)
+            evidence: Evidence = "generator" if provider == batch.maker and model else "declared"
+            items = Digested(digests[rows])
+            position = self.client.register(dataset, items, origin=origin, model=model, evidence=evidence)[-1].id
+        return position
 
     def known(self, state: State) -> OriginCounts:
         """What the registry knows, as of a state, of all that the run registered: items by verdict and generation."""

@@ -15,7 +15,7 @@ from scipy.optimize import linear_sum_assignment
 
 from firsthand.digests import Digests
 from simulator.contents import Contents
-from simulator.corpora import Corpus, Labelled
+from simulator.corpora import Corpus, Labelled, Measured
 from simulator.models.base import Density, Fitted, Floats, Items, Points
 from simulator.models.gaussian import Gaussian
 from simulator.models.mixtures import Mixture, l2_squared, w2_squared
@@ -45,12 +45,16 @@ ASSIGNED = 500
 COVERED = 0.5
 
 
-def measure(corpus: Corpus, fitted: Fitted | None, items: Items) -> dict[str, Floats]:
+def measure(corpus: Corpus, fitted: Fitted | None, items: Items, reference: Fitted | None = None) -> dict[str, Floats]:
     """Every metric that applies, `[C]` each, to a fitted model and its `items[n, C, d]`, named as in `DEFINITIONS`.
 
-    Without a model, the items are measured alone: round 0, human data. Values depend on n, those of manifolds above
-    all: compare equal n. Metrics of the model are exact where it is a `Mixture`, and else taken from its items.
+    Without a model, the items are measured alone: round 0, human data. `reference` is the first model, where the family
+    keeps it. Values depend on n, those of manifolds above all: compare equal n. Metrics of the model are exact where it
+    is a `Mixture`, and else taken from its items.
     """
+    if isinstance(corpus, Measured):
+        return corpus.measure(fitted, items, reference)
+    items = items.astype(np.float64, copy=False)
     model = fitted if isinstance(fitted, Mixture) else _moments(items)
     found = _of_moments(corpus, model)
     if corpus.truth is not None:

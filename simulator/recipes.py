@@ -7,8 +7,10 @@ origin of an item. It answers with parts, filters that the registry applies. To 
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Literal
 
 from firsthand.schemas.mixes import Part
+from firsthand.verdicts import Verdict
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,15 @@ class History:
     """models so far: `models[t − 1]` is round t's"""
     generations: tuple[int, ...]
     """generation of each round's output as the registry computed it; `generations[0]` is 0, the human data's"""
+    pools: tuple[str, ...] = ()
+    """datasets of what there was to crawl for each round from the second on; `pools[-1]` is this round's"""
+    provider: int = 0
+    """which of the providers trains; of each round, `models` has those of all"""
 
     @property
     def datasets(self) -> list[str]:
         """The run's own datasets that hold anything. A registry may hold much besides; no part looks there."""
-        return [self.human, *self.fresh, *([self.outputs] if self.models else [])]
+        return [self.human, *self.fresh, *self.pools, *([self.outputs] if self.models and not self.pools else [])]
 
 
 def human(history: History, size: int | None = None) -> Part:
@@ -61,6 +67,11 @@ class Regime(ABC):
     def new_humans(self, n: int) -> int:
         """How many new human items each round from the second on gets; most regimes want none."""
         return 0
+
+    @property
+    def private(self) -> bool:
+        """Whether whoever trains leaves out what its own log, which it shares with nobody, says that it made."""
+        return False
 
 
 @dataclass(frozen=True)
@@ -129,6 +140,37 @@ class HumanOnly(Regime):
 
     def parts(self, history: History) -> list[Part]:
         return [human(history, history.n)]
+
+
+@dataclass(frozen=True)
+class Crawl(Regime):
+    """n items of the pool, without those that the registry holds for a model's; the first model has the archive"""
+
+    unknown: Literal["human", "drop"] = "human"
+    """what an item that nobody has told of is taken for: somebody's work, or nothing to train on"""
+    models: Literal["drop", "keep"] = "drop"
+    """whether what is known for a model's is trained on: `keep` is to train without labels"""
+    contested: Literal["drop", "human"] = "drop"
+    """what an item is taken for of which both was said"""
+    log: bool = False
+    """whether each provider knows its own output, and only that: a private log in place of the registry"""
+    rounds: int = 1
+    """pools crawled, the latest first; 0: all, and the archive with them"""
+
+    @property
+    def private(self) -> bool:
+        return self.log
+
+    def parts(self, history: History) -> list[Part]:
+        if not history.pools:
+            return [human(history, history.n)]
+        verdicts: list[Verdict] = ["human"]
+        verdicts += ["unknown"] if self.unknown == "human" else []
+        verdicts += ["model"] if self.models == "keep" or self.log else []
+        verdicts += ["contested"] if self.contested == "human" or self.models == "keep" else []
+        crawled = history.pools[-self.rounds :] if self.rounds else (history.human, *history.pools)
+        size = None if self.log else history.n
+        return [Part(verdict_in=verdicts, datasets=list(crawled), size=size)]
 
 
 def _check_share(share: float) -> None:

@@ -9,7 +9,7 @@ the same bytes on the same platform, however often it was stopped.
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -96,16 +96,24 @@ def row(
     lower_bound: bool,
     mix: OriginCounts | None,
     registry: OriginCounts,
-    metrics: Mapping[str, npt.NDArray[np.float64]],
+    metrics: Sequence[Mapping[str, npt.NDArray[np.float64]]],
 ) -> dict[str, Any]:
-    """One round's row. `metrics` maps a name to one value a chain, `[C]`, or to one that all chains share, `[1]`."""
+    """One round's row. `metrics` maps a name to one value a chain, `[C]`, or to one that all chains share, `[1]`.
+
+    There is one mapping a provider. The row's metrics are of all of them; what each is alone stands under `providers`,
+    where there are several.
+    """
+    names = dict.fromkeys(name for one in metrics for name in one)
+    joined = {name: np.concatenate([one[name] for one in metrics if name in one]) for name in names}
+    each = [{name: summary(values) for name, values in one.items()} for one in metrics]
     return {
         "round": round,
         "generation": generation,
         "lower_bound": lower_bound,
         "mix": None if mix is None else _counts(mix),
         "registry": _counts(registry),
-        "metrics": {name: summary(values) for name, values in metrics.items()},
+        "metrics": {name: summary(values) for name, values in joined.items()},
+        **({"providers": each} if len(each) > 1 else {}),
     }
 
 

@@ -2,25 +2,31 @@
 
 Each round asks its mix as of the position that the last one's registration returned, and saves its row, then its state.
 So whatever a killed run did after its last saved state is done again with the same outcome: the registry answers a
-repeated statement as it did the first time.
+repeated statement as it did the first time. Where a world has several providers, each has its part in a round.
 """
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from firsthand.client import Client
+from firsthand.digests import Digests
+from firsthand.schemas.mixes import Mix
+from firsthand.schemas.models import Model, OriginCounts
 from simulator import checkpoints, results
 from simulator.checkpoints import Plan, State
 from simulator.config import Run, decode
-from simulator.contents import Contents
+from simulator.contents import Contents, Role
 from simulator.journal import Journal
 from simulator.ledger import Ledger
 from simulator.metrics import measure, measure_mix
-from simulator.models.base import Items
+from simulator.models.base import Fitted, Items, Restores, Storable
 from simulator.randomness import generator
+from simulator.worlds import TRUTHFUL, Batch
 
 #: Told of each round that is saved.
 Watch = Callable[[int], None]
@@ -43,6 +49,17 @@ def play(folder: Path, client: Client, watch: Watch = lambda round: None) -> Non
             watch(state.round)
 
 
+class Trained(NamedTuple):
+    """What one provider did in a round."""
+
+    fitted: Fitted
+    samples: Items
+    mix: Mix
+    digests: Digests
+    """of the items that it was trained on, `uint8[m, 32]`"""
+    model: Model
+
+
 class Line:
     """One run being played: its configuration, its items, its pages in the registry, and what it writes down."""
 
@@ -51,30 +68,38 @@ class Line:
         self.contents = Contents(folder / "contents", self.run.id)
         self.ledger = Ledger(client, client.whoami().organization, self.run)
         self.journal = Journal(folder, plan, self.run)
+        self.reference: Fitted | None = None
+        """the first model, where the family keeps it"""
 
     def play_round(self, state: State) -> State:
         """The round after `state`, whole."""
         run, t, started = self.run, state.round + 1, time.perf_counter()
-        mix, digests = self.ledger.draw(self.ledger.history(state), state.position)
-        fitted = run.family.fit(self.contents.items(digests), generator(run.seed, "fit", t))
-        samples = self._checked(fitted.sample(run.n, generator(run.seed, "sample", t)))
-        model = self.ledger.trained(t, str(mix.id))
-        position = self.ledger.made(t, self.contents.put("model", t, samples))
-        position = self._collect_fresh(t + 1) or position
-        after = State(position, (*state.generations, model.generation), state.results_bytes)
-        measured = measure(run.corpus, fitted, samples) | measure_mix(self.contents, digests)
-        known = self.ledger.known(after)
-        row = results.row(t, model.generation, model.lower_bound, mix.counts, known, measured)
-        self.journal.event("round", round=t, mix=mix.id, position=position, seconds=time.perf_counter() - started)
-        return self.journal.save(after, row, samples)
+        made = run.world.made(run.n)
+        trained = [self._train(state, provider, count) for provider, count in enumerate(made)]
+        told = [self._tell(t, k, one.samples) for k, one in enumerate(trained)]
+        position = max(*told, self._find_humans(t + 1), self._correct(t), state.position)
+        after = State(position, (*state.generations, max(one.model.generation for one in trained)), state.results_bytes)
+        if t == 1:
+            self._keep_reference(trained[0].fitted)
+        measured = [
+            measure(run.corpus, one.fitted, one.samples, self.reference) | measure_mix(self.contents, one.digests)
+            for one in trained
+        ]
+        bound = any(one.model.lower_bound for one in trained)
+        counts = together([one.mix.counts for one in trained])
+        row = results.row(t, after.generations[-1], bound, counts, self.ledger.known(after), measured)
+        mixes = [one.mix.id for one in trained]
+        self.journal.event("round", round=t, mixes=mixes, position=position, seconds=time.perf_counter() - started)
+        return self.journal.save(after, row, trained[0].samples)
 
     def begin(self) -> State:
         """Round 0: register the human items, and measure them as every generation after them is measured."""
         self.journal.begin()
         humans = self._first_humans()
-        position = self.ledger.collected(self.ledger.human, self.contents.put("human", 0, humans))
+        batch = Batch(0, None, len(humans))
+        position = self.ledger.tell(batch, self.contents.put("human", 0, humans), TRUTHFUL.said(batch, 0))
         state = State(position, (0,), self.journal.begun_bytes)
-        row = results.row(0, 0, False, None, self.ledger.known(state), measure(self.run.corpus, None, humans))
+        row = results.row(0, 0, False, None, self.ledger.known(state), [measure(self.run.corpus, None, humans)])
         self.journal.event("round", round=0, position=position)
         return self.journal.save(state, row, humans)
 
@@ -83,10 +108,64 @@ class Line:
         self.journal.go_on()
         self.contents.load("human", 0)
         for t in range(1, state.round + 1):
-            self.contents.load("model", t)
-            if self.run.regime.new_humans(self.run.n):
+            for provider in range(self.run.world.lines):
+                self.contents.load(self._role(provider), t)
+            if self._new_humans():
                 self.contents.load("human", t + 1)
+        if state.round and isinstance(self.run.family, Restores):
+            self.reference = self.run.family.restore(self.contents.reference())
         return state
+
+    def _train(self, state: State, provider: int, count: int) -> Trained:
+        """One provider's part in the round after `state`: a mix, a model, and its output."""
+        run, t = self.run, state.round + 1
+        if count == 0:
+            raise ValueError(f"provider {provider} makes no items in {run.world}: let the pool be larger")
+        mix, digests = self.ledger.draw(self.ledger.history(state, provider), state.position)
+        if run.regime.private and t > 1:
+            digests = self.contents.without(digests, self._role(provider))[: run.n]
+        of = f" of {provider}" if provider else ""
+        fitted = run.family.fit(self.contents.items(digests), generator(run.seed, f"fit{of}", t))
+        samples = self._checked(fitted.sample(count, generator(run.seed, f"sample{of}", t)), count)
+        return Trained(fitted, samples, mix, digests, self.ledger.trained(t, provider, str(mix.id)))
+
+    def _tell(self, round: int, provider: int, samples: Items) -> int:
+        """Register what the world says of a provider's output; the position then."""
+        batch = Batch(round, provider, len(samples))
+        digests = self.contents.put(self._role(provider), round, samples)
+        return self.ledger.tell(batch, digests, self.run.world.said(batch, self.run.seed))
+
+    def _find_humans(self, round: int) -> int:
+        """Register a round's new human items, where there are any; the position then, or 0."""
+        run, wanted = self.run, self._new_humans()
+        if not wanted:
+            return 0
+        batch, items = Batch(round, None, wanted), run.corpus.fresh(wanted, run.chains, run.seed, round)
+        return self.ledger.tell(batch, self.contents.put("human", round, items), run.world.said(batch, run.seed))
+
+    def _correct(self, t: int) -> int:
+        """Register what the round tells of batches that were there before; the position then, or 0."""
+        position, world = 0, self.run.world
+        for round in range(1, t + 1):
+            for provider, count in enumerate(world.made(self.run.n)):
+                batch = Batch(round, provider, count)
+                if said := world.corrected(batch, self.run.seed, t):
+                    digests = self.contents.digests(self._role(provider), round)
+                    position = self.ledger.tell(batch, digests, said)
+        return position
+
+    def _keep_reference(self, fitted: Fitted) -> None:
+        if isinstance(self.run.family, Restores) and isinstance(fitted, Storable):
+            self.reference = fitted
+            self.contents.put_reference(fitted.arrays())
+
+    def _new_humans(self) -> int:
+        """New human items that each round from the second on has, because its regime or its world wants them."""
+        n = self.run.n
+        return self.run.world.found(n) if self.run.world.pooled else self.run.regime.new_humans(n)
+
+    def _role(self, provider: int) -> Role:
+        return "model" if self.run.world.lines == 1 else f"model-{provider}"
 
     def _first_humans(self) -> Items:
         """The human items before round 1: all that the corpus has, or as many as the run wants, by its seed."""
@@ -99,23 +178,23 @@ class Line:
         chosen = generator(run.seed, "first humans").choice(len(pool), run.humans, replace=False)
         return pool[np.sort(chosen)]
 
-    def _collect_fresh(self, round: int) -> int | None:
-        """Register a round's new human items where the regime wants some; the position then."""
-        run = self.run
-        wanted = run.regime.new_humans(run.n)
-        if not wanted:
-            return None
-        items = run.corpus.fresh(wanted, run.chains, run.seed, round)
-        return self.ledger.collected(self.ledger.fresh(round), self.contents.put("human", round, items))
-
-    def _checked(self, samples: Items) -> Items:
+    def _checked(self, samples: Items, count: int) -> Items:
         """Samples as a round must have them. Raises ValueError naming the family."""
         family = type(self.run.family).__name__
-        if samples.ndim != 3 or samples.shape[:2] != (self.run.n, self.run.chains):
-            wanted = f"[{self.run.n}, {self.run.chains}, d]"
+        if samples.ndim != 3 or samples.shape[:2] != (count, self.run.chains):
+            wanted = f"[{count}, {self.run.chains}, d]"
             raise ValueError(
                 f"{family} sampled an array of {list(samples.shape)}, not {wanted}: items, chains, dimensions"
             )
-        if not np.isfinite(samples).all():
+        if samples.dtype.kind == "f" and not np.isfinite(samples).all():
             raise ValueError(f"{family} sampled values that are not finite: its fit has degenerated")
         return samples
+
+
+def together(counts: Sequence[OriginCounts]) -> OriginCounts:
+    """Several mixes' counts in one."""
+    generations = Counter[Any]()
+    for one in counts:
+        generations.update(one.generations)
+    names = [name for name in OriginCounts.model_fields if name != "generations"]
+    return OriginCounts(**{name: sum(getattr(one, name) for one in counts) for name in names}, generations=generations)

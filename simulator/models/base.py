@@ -1,17 +1,21 @@
 """What a family of generative models is: `fit` to items, then `sample`.
 
-An item is one draw of all C chains, so items are float64 arrays `[n, C, d]`. A chain's model is fitted to that chain's
-values alone; the chains share nothing but which items were selected. A family is a frozen dataclass of plain values,
-for these are hashed into the run's id; a family of your own needs `fit`, and what it returns needs `sample`.
+An item is one draw of all C chains, so items are arrays `[n, C, d]`: float64 for points, uint8 for pixels, uint16 for
+tokens. A chain's model is fitted to that chain's values alone; the chains share nothing but which items were selected.
+A family is a frozen dataclass of plain values, for these are hashed into the run's id; a family of your own needs
+`fit`, and what it returns needs `sample`.
 """
 
-from typing import Protocol, TypeAlias, runtime_checkable
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-#: n items of C chains in d dimensions, `float64[n, C, d]`.
-Items: TypeAlias = npt.NDArray[np.float64]
+#: n items of C chains in d dimensions, `[n, C, d]`, of the type that the corpus has: float64, uint8 or uint16.
+Items: TypeAlias = npt.NDArray[Any]
+#: What a fitted model consists of, by name: all that it takes to have it again.
+Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 #: m points that all chains share, `float64[m, d]`.
 Points: TypeAlias = npt.NDArray[np.float64]
 #: Float64 values of any shape that the docstring gives.
@@ -32,6 +36,24 @@ class Density(Protocol):
 
     def log_density(self, points: Points) -> Floats:
         """Natural logarithm of each chain's density at `points[m, d]`: `[m, C]`."""
+        ...
+
+
+@runtime_checkable
+class Storable(Protocol):
+    """A fitted model that can be kept, and had again from its family (`Restores`)."""
+
+    def arrays(self) -> Arrays:
+        """Its parameters."""
+        ...
+
+
+@runtime_checkable
+class Restores(Protocol):
+    """A family whose first model is kept as the run's reference: later generations' output is measured under it."""
+
+    def restore(self, arrays: Arrays) -> Fitted:
+        """The model whose `arrays()` these are."""
         ...
 
 

@@ -1,6 +1,6 @@
 """The loop, through a served registry."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from simulator.models.gaussian import Gaussian
 from simulator.models.gmm import GMM
 from simulator.recipes import Accumulate, AccumulateSubsample, Fresh, HumanOnly, Preserve, Regime, Replace
 from simulator.results import Results
+from simulator.worlds import Batch, Said
 
 EMPTY = {"contested": 0, "unknown": 0}
 
@@ -85,8 +86,8 @@ def test_a_registry_that_is_told_the_truth_holds_for_human_what_truly_is(
 class Liar(Ledger):
     """Registers what its models make as the work of people."""
 
-    def made(self, round: int, digests: Digests) -> int:
-        return self.collected(self.outputs, digests)
+    def tell(self, batch: Batch, digests: Digests, said: Sequence[Said]) -> int:
+        return super().tell(batch, digests, [one._replace(origin="human", provider=None) for one in said])
 
 
 def test_where_the_registry_is_wrong_each_row_says_what_it_held_and_what_was_true(
@@ -150,7 +151,7 @@ def test_rows_hold_no_times_positions_or_ids_and_events_do(tmp_path: Path, clien
     row = play(tmp_path, small(Replace()), client).rows[-1]
     assert set(row) == {"round", "generation", "lower_bound", "mix", "registry", "metrics"}
     events = (tmp_path / "events.jsonl").read_text()
-    assert all(word in events for word in ('"time"', '"position"', '"mix"'))
+    assert all(word in events for word in ('"time"', '"position"', '"mixes"'))
 
 
 def test_pictures_of_digits_are_kept_for_the_report(tmp_path: Path, client: Client) -> None:

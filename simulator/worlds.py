@@ -1,0 +1,231 @@
+"""Who makes data, and what is said of it: the world that is true, and the world that is registered.
+
+In `Truthful`, one line of models registers all it makes as what it is. In `Commons`, several providers share the pool
+that each crawls: new human items and everybody's output, of which some is registered, some is registered wrongly, and
+the rest is only there, its origin unstated. What is true of an item decides what is said of it here, and reaches nobody
+who trains. Pure: a world draws which rows of a batch a statement is about, and registers nothing itself.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from firsthand.verdicts import Origin
+from simulator.randomness import generator
+
+Rows: TypeAlias = npt.NDArray[np.int64]
+Market = Literal["equal", "zipf"]
+Order = Literal["largest", "smallest", "random"]
+
+
+class Said(NamedTuple):
+    """One statement on some rows of a batch, ascending: their origin, and by which provider's model they are."""
+
+    rows: Rows
+    origin: Origin
+    provider: int | None = None
+
+
+class Batch(NamedTuple):
+    """Items that came into the world together. `maker` is a provider, or None where people made them."""
+
+    round: int
+    "the round that made them; of human items, the round that they are there for"
+    maker: int | None
+    items: int
+
+
+class World(ABC):
+    """How many providers there are, what a round brings, and what is said of it."""
+
+    @property
+    @abstractmethod
+    def lines(self) -> int:
+        """Providers, each with a model a round."""
+
+    @abstractmethod
+    def made(self, n: int) -> tuple[int, ...]:
+        """How many items each provider makes in a round, where one model trains on n."""
+
+    @abstractmethod
+    def found(self, n: int) -> int:
+        """How many new human items the pool of each round from the second on has."""
+
+    @abstractmethod
+    def said(self, batch: Batch, seed: int) -> list[Said]:
+        """What is registered of a batch when it appears. Rows of no statement stay unregistered."""
+
+    def corrected(self, batch: Batch, seed: int, round: int) -> list[Said]:
+        """What a round tells of a batch that was there before."""
+        return []
+
+    @property
+    def pooled(self) -> bool:
+        """Whether the round's output and new human items lie in one dataset, for everybody to crawl."""
+        return False
+
+    @property
+    def shared_base(self) -> bool:
+        """Whether all first models are fitted to the same mix."""
+        return False
+
+
+@dataclass(frozen=True)
+class Truthful(World):
+    """one line of models; everything is registered, as what it is"""
+
+    @property
+    def lines(self) -> int:
+        return 1
+
+    def made(self, n: int) -> tuple[int, ...]:
+        return (n,)
+
+    def found(self, n: int) -> int:
+        return 0
+
+    def said(self, batch: Batch, seed: int) -> list[Said]:
+        every = np.arange(batch.items)
+        return [Said(every, "human") if batch.maker is None else Said(every, "model", batch.maker)]
+
+
+TRUTHFUL = Truthful()
+
+
+@dataclass(frozen=True)
+class Commons(World):
+    """providers share a pool of new human items and of their output, of which a part is registered"""
+
+    human: float = 0.1
+    """share p of human items in each round's pool"""
+    registered: float = 1.0
+    """share of all providers' output that those who register, in `order`, tell of; or of the providers (`by`)"""
+    by: Literal["item", "provider"] = "item"
+    """whether every provider registers that share of its items, or that share of the providers registers all of them"""
+    providers: int = 1
+    """K, how many share the pool"""
+    market: Market = "equal"
+    """who makes how much of the output: all the same, or the k-th 1/k as much as the first"""
+    order: Order = "random"
+    """which providers register first, where `by` is provider"""
+    pool: float = 0.0
+    """items of a round's pool, in times n; 0: n/p, so that the human items alone suffice to train one model"""
+    missed: float = 0.0
+    """share of the registered output that is told of as human: a labeller's false negatives"""
+    accused: float = 0.0
+    """share of human items that are told of as a model's: false positives"""
+    lies: float = 0.0
+    """share of each provider's output that it registers as human"""
+    contested: float = 0.0
+    """share of that which somebody else registers as the model's"""
+    archived: float = 0.0
+    """share of human items that are registered as human"""
+    growth: float = 0.0
+    """what `missed` and `accused` grow by each round after the first"""
+    late: int = 0
+    """the round at whose end all that was missing is registered as a model's; 0: never"""
+    base: bool = True
+    """whether all providers begin with the same model"""
+
+    def __post_init__(self) -> None:
+        for name in ("human", "registered", "missed", "accused", "lies", "contested", "archived"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is a share from 0 to 1, not {getattr(self, name)}")
+        if self.providers < 1 or self.pool < 0 or self.late < 0 or (self.human == 0 and self.pool == 0):
+            raise ValueError(f"{self} is impossible: there is a provider at least, and a pool")
+        if self.human == 1:
+            raise ValueError("a pool of human items alone is what the regime human-only trains on")
+        if self.missed + self.lies > 1 or self.accused + self.archived > 1:
+            raise ValueError("of no item two things are said at once: these shares sum to more than 1")
+
+    @property
+    def lines(self) -> int:
+        return self.providers
+
+    @property
+    def pooled(self) -> bool:
+        return True
+
+    @property
+    def shared_base(self) -> bool:
+        return self.base
+
+    def size(self, n: int) -> int:
+        """Items of a round's pool."""
+        return round(n * self.pool) if self.pool else round(n / self.human)
+
+    def found(self, n: int) -> int:
+        return round(self.human * self.size(n))
+
+    def made(self, n: int) -> tuple[int, ...]:
+        """By market share; the remainder goes to the first."""
+        return apportion(self.size(n) - self.found(n), self.weights)
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """Market shares, that sum to 1."""
+        parts = [1.0 if self.market == "equal" else 1 / (k + 1) for k in range(self.providers)]
+        return tuple(part / sum(parts) for part in parts)
+
+    def registering(self, seed: int) -> frozenset[int]:
+        """The providers that register, where `by` is provider: a share of them, the first in `order`."""
+        places = list(range(self.providers))
+        if self.order == "smallest":
+            places.reverse()
+        elif self.order == "random":
+            places = generator(seed, "who registers").permutation(self.providers).tolist()
+        return frozenset(places[: round(self.registered * self.providers)])
+
+    def told(self, provider: int, seed: int) -> float:
+        """The share of a provider's output that is registered at all, but for its lies."""
+        if self.by == "item":
+            return self.registered
+        return float(provider in self.registering(seed))
+
+    def said(self, batch: Batch, seed: int) -> list[Said]:
+        """Each statement on so many items exactly, which ones by the seed; the rest is in the pool, and no more."""
+        shuffled = self._shuffled(batch, seed)
+        if batch.maker is None:
+            accused, archived, rest = _cut(shuffled, self._grown(self.accused, batch.round), self.archived)
+            said = [Said(accused, "model", 0), Said(archived, "human"), Said(rest, "unstated")]
+        else:
+            lied, told, rest = _cut(shuffled, self.lies, self.told(batch.maker, seed) * (1 - self.lies))
+            missed, right, _ = _cut(told, self._grown(self.missed, batch.round), 1.0)
+            caught, _, _ = _cut(lied, self.contested, 0.0)
+            said = [Said(right, "model", batch.maker), Said(lied, "human"), Said(missed, "human")]
+            said += [Said(caught, "model", batch.maker), Said(rest, "unstated")]
+        return [statement._replace(rows=np.sort(statement.rows)) for statement in said if len(statement.rows)]
+
+    def corrected(self, batch: Batch, seed: int, round: int) -> list[Said]:
+        """At the end of round `late`, and for each batch from then on: what nobody had told of is a model's."""
+        if not self.late or batch.maker is None or max(batch.round, self.late) != round:
+            return []
+        unstated = [one for one in self.said(batch, seed) if one.origin == "unstated"]
+        return [Said(one.rows, "model", batch.maker) for one in unstated]
+
+    def _grown(self, share: float, round: int) -> float:
+        return min(1.0, share + self.growth * max(0, round - 1)) if share else 0.0
+
+    def _shuffled(self, batch: Batch, seed: int) -> Rows:
+        who = "people" if batch.maker is None else str(batch.maker)
+        return generator(seed, f"what is said of {who}", batch.round).permutation(batch.items)
+
+
+def apportion(total: int, weights: tuple[float, ...]) -> tuple[int, ...]:
+    """Whole numbers that sum to `total`, by largest remainder, ties to the first."""
+    exact = [total * weight for weight in weights]
+    parts = [int(one) for one in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda k: (parts[k] - exact[k], k))
+    for k in by_remainder[: total - sum(parts)]:
+        parts[k] += 1
+    return tuple(parts)
+
+
+def _cut(rows: Rows, first: float, second: float) -> tuple[Rows, Rows, Rows]:
+    """The first rows, the next and the rest, by shares of all."""
+    a = round(first * len(rows))
+    b = min(len(rows), a + round(second * len(rows)))
+    return rows[:a], rows[a:b], rows[b:]
