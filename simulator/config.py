@@ -3,13 +3,14 @@
 import dataclasses
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rfc8785
 
 from simulator import catalog
+from simulator.models.base import ADDED
 from simulator.recipes import Regime
 from simulator.worlds import TRUTHFUL, World
 
@@ -36,7 +37,7 @@ class Run:
     """independent lines that share one selection of items: an item is one draw of all of them"""
     human: int | None = None
     """human items registered before round 1, drawn from the corpus; n if none is given"""
-    world: World = TRUTHFUL
+    world: World = field(default=TRUTHFUL, metadata=ADDED)
     """who else makes data, and what is registered of it"""
     seed: int = 0
     """names every stream of random numbers; two regimes of one seed start from the same human items"""
@@ -87,13 +88,19 @@ def grid(
 def encode(value: Any) -> Any:
     """A run, or what it holds, as plain JSON; a dataclass says its `type` as a reference. Raises ValueError."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        settings = {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        settings = {field.name: encode(getattr(value, field.name)) for field in _said(value)}
         return settings if isinstance(value, Run) else {"type": catalog.reference(type(value)), **settings}
     if isinstance(value, tuple | list):
         return [encode(entry) for entry in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise ValueError(f"a setting is a number, a text, a list of them or a frozen dataclass; not {value!r}")
+
+
+def _said(value: Any) -> list[dataclasses.Field[Any]]:
+    """Every field, but those that came later where they are as everything was before: so ids stay what they were."""
+    fields = dataclasses.fields(value)
+    return [f for f in fields if f.metadata != ADDED or getattr(value, f.name) != f.default]
 
 
 def decode(config: dict[str, Any], directory: Path | None = None) -> Run:

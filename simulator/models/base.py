@@ -12,6 +12,9 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+#: Metadata of a field that a frozen dataclass got after runs were made with it; its default is what they did.
+ADDED = {"added": "later"}
+
 #: n items of C chains in d dimensions, `[n, C, d]`, of the type that the corpus has: float64, uint8 or uint16.
 Items: TypeAlias = npt.NDArray[Any]
 #: What a fitted model consists of, by name: all that it takes to have it again.

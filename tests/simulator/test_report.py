@@ -73,7 +73,7 @@ def play(folder: Path, regime: str, seed: int, rounds: int = 10, noise: float = 
         mix = counts(human, {str(t - 1): 1000 - human} if t > 1 else {}) if t else None
         measured = {NLL: rng.normal(course(t), noise, 1)} if t else {}
         recall = {"recall": rng.normal(0.9 - 0.03 * t * (1 - share), 0.01, 1)}
-        end = append(folder / "results.jsonl", row(t, t, False, mix, counts(1000, made), measured | recall), end)
+        end = append(folder / "results.jsonl", row(t, t, False, mix, counts(1000, made), [measured | recall]), end)
         np.save(folder / "samples" / f"round-{t:03d}.npy", rng.integers(0, 256, (60, 8, 8), dtype=np.uint8))
     return folder
 
@@ -137,7 +137,7 @@ def test_many_chains_of_one_seed_are_compared_by_welchs_interval(tmp_path: Path)
         end = append(tmp_path / regime / "results.jsonl", header(regime, 0, chains=40), 0)
         for t, mix in ((0, None), (1, counts(100, {})), (2, counts(0 if regime == "Replace" else 100, {"1": 100}))):
             end = append(
-                tmp_path / regime / "results.jsonl", row(t, t, False, mix, counts(100, {}), {NLL: chains}), end
+                tmp_path / regime / "results.jsonl", row(t, t, False, mix, counts(100, {}), [{NLL: chains}]), end
             )
     story = story_of([tmp_path / regime for regime in values])
     found = story.difference(story.groups[0])
@@ -240,7 +240,7 @@ def test_what_the_registry_knew_is_told_by_round_and_generation(tmp_path: Path) 
     folder = play(tmp_path / "run", "Replace", 0, rounds=3)
     end = (folder / "results.jsonl").stat().st_size
     known = counts(1000, {"1": 1000, "2": 1000, "3": 1000, "5": 700}, unknown=42)
-    append(folder / "results.jsonl", row(4, 5, True, counts(0, {"3": 1000}), known, {NLL: np.ones(1)}), end)
+    append(folder / "results.jsonl", row(4, 5, True, counts(0, {"3": 1000}), known, [{NLL: np.ones(1)}]), end)
     page = page_of([folder], tmp_path / "report.html")
     last = re.findall(r"<tr>(.*?)</tr>", page)[-1]
     cells = [re.sub(r"<[^>]+>", " ", cell).strip() for cell in re.findall(r"<td>(.*?)</td>", last)]
@@ -253,7 +253,7 @@ def test_what_was_true_of_a_mix_stands_beside_what_the_registry_held(tmp_path: P
     assert "truly human" not in page_of([folder], tmp_path / "report.html")
     end = (folder / "results.jsonl").stat().st_size
     measured = {NLL: np.ones(1), "true_human_share": np.array([0.125])}
-    append(folder / "results.jsonl", row(3, 3, False, counts(300, {"2": 700}), counts(1000, {}), measured), end)
+    append(folder / "results.jsonl", row(3, 3, False, counts(300, {"2": 700}), counts(1000, {}), [measured]), end)
     page = page_of([folder], tmp_path / "report.html")
     assert "items trained on: 12.5 % truly human in round 3, 30 % by the registry" in page
     assert "Truly human share of the training mix" in page
@@ -295,7 +295,7 @@ def test_long_runs_with_wide_ranges_are_drawn_on_a_logarithmic_scale(tmp_path: P
     for t in range(301):
         known = counts(100, {str(generation): 10 for generation in range(1, t + 1)})
         measured = {"l2_squared": np.array([0.01 * 1.05**t, 0.02 * 1.05**t])}
-        end = append(tmp_path / "results.jsonl", row(t, t, False, known if t else None, known, measured), end)
+        end = append(tmp_path / "results.jsonl", row(t, t, False, known if t else None, known, [measured]), end)
     page = page_of([tmp_path], tmp_path / "report.html")
     assert len(page) < 300_000
     axis = re.findall(r'class="tick" text-anchor="end">([^<]+)<', page)

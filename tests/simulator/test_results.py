@@ -20,13 +20,13 @@ def write(folder: Path, *values: float, header: dict[str, object] = HEADER) -> r
     folder.mkdir(exist_ok=True)
     end = results.append(folder / results.FILE, header, after=0)
     for place, value in enumerate(values):
-        row = results.row(place, place, False, COUNTS, COUNTS, {"nll": np.array([value])})
+        row = results.row(place, place, False, COUNTS, COUNTS, [{"nll": np.array([value])}])
         end = results.append(folder / results.FILE, row, after=end)
     return results.read(folder)
 
 
 def test_a_row_sums_chains_up_and_counts_in_the_order_of_generations() -> None:
-    row = results.row(2, 1, True, None, COUNTS, {"v": np.array([1.0, 2.0, 6.0])})
+    row = results.row(2, 1, True, None, COUNTS, [{"v": np.array([1.0, 2.0, 6.0])}])
     assert row["metrics"] == {"v": {"mean": 3.0, "sd": pytest.approx(7**0.5), "median": 2.0, "n": 3}}
     assert list(row["registry"]["generations"]) == ["2", "10"]
     assert (row["mix"], row["lower_bound"]) == (None, True)
