@@ -25,6 +25,9 @@ class Options(BaseModel):
     n: int = Field(1000, ge=1, description="items that each generation makes")
     chains: int = Field(1, ge=1, description="independent lines in one run")
     human: int | None = Field(None, ge=1, description="human items before round 1; n if none is given")
+    world: str = Field(
+        "truthful", description="who else makes data, and what is registered: commons:0.1,registered=0.5"
+    )
 
     @field_validator("seeds")
     @classmethod
@@ -46,6 +49,7 @@ class Options(BaseModel):
             n=self.n,
             chains=self.chains,
             human=self.human,
+            world=catalog.parse(self.world, catalog.WORLDS, directory),
         )
 
 
