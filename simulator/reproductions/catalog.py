@@ -8,6 +8,7 @@ _HERE = "simulator.reproductions"
 REPRODUCTIONS: dict[str, str] = {
     "gaussian-theory": f"{_HERE}.gaussians:THEORY",
     "replace-vs-accumulate": f"{_HERE}.gaussians:ACCUMULATE",
+    "value-of-human-data": f"{_HERE}.value:VALUE",
 }
 
 
