@@ -34,6 +34,7 @@ DEFINITIONS: dict[str, str] = {
     "variance": "the model's total variance: the trace of its covariance",
     "w2_squared": "squared 2-Wasserstein distance to the truth: exact for Gaussians, else of 500 items to 500 draws",
     "l2_squared": "squared L2 distance of the model's density to the true one",
+    "l2_first": "squared L2 distance of the model's density to that of the first model, as the papers' notebook has it",
     "true_human_share": "share of the training mix that truly is human, whatever the registry holds it for",
 }
 
@@ -59,6 +60,8 @@ def measure(corpus: Corpus, fitted: Fitted | None, items: Items, reference: Fitt
     found = _of_moments(corpus, model)
     if corpus.truth is not None:
         found |= _against_truth(corpus.truth, fitted, items)
+        if isinstance(fitted, Mixture) and isinstance(reference, Mixture):
+            found["l2_first"] = l2_squared(fitted, reference)
     if corpus.held_out is not None:
         found |= _against_held_out(corpus.held_out, fitted, items)
     if (human := corpus.labelled) is not None:

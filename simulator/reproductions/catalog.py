@@ -7,6 +7,7 @@ _HERE = "simulator.reproductions"
 
 REPRODUCTIONS: dict[str, str] = {
     "gaussian-theory": f"{_HERE}.gaussians:THEORY",
+    "gmm-notebook": f"{_HERE}.notebook:NOTEBOOK",
     "replace-vs-accumulate": f"{_HERE}.gaussians:ACCUMULATE",
     "value-of-human-data": f"{_HERE}.value:VALUE",
 }
