@@ -22,11 +22,14 @@ from pydantic import TypeAdapter
 FAMILIES = {
     "gaussian": "simulator.models.gaussian:Gaussian",
     "gmm": "simulator.models.gmm:GMM",
+    "vae": "simulator.models.vae:VAE",
 }
 CORPORA = {
     "normal": "simulator.corpora:Normal",
     "blobs": "simulator.corpora:Blobs",
     "digits": "simulator.corpora:Digits",
+    "pixels": "simulator.images:Pixels",
+    "idx": "simulator.images:Idx",
 }
 REGIMES = {
     "replace": "simulator.recipes:Replace",

@@ -55,7 +55,9 @@ def run(
         typer.Argument(help="experiment.yaml, or mine.py:experiment.", metavar="[EXPERIMENT]", show_default=False),
     ] = None,
     family: Annotated[str | None, typer.Option(help="gaussian, gmm:components=5, mine.py:MyFamily …")] = None,
-    data: Annotated[str | None, typer.Option(help="normal, blobs:blobs=3, digits, mine.py:MyCorpus …")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="normal, blobs:blobs=3, digits, pixels, idx:FOLDER, mine.py:MyCorpus …")
+    ] = None,
     regimes: Annotated[
         list[str] | None, typer.Option("--regime", help="replace, preserve:0.1, accumulate …; may be repeated.")
     ] = None,

@@ -1,26 +1,26 @@
 """Human data, with fixed splits.
 
-A corpus is a frozen dataclass of plain values, for these are hashed into the run's id. Its data are float64 points of d
-dimensions; handed out as items `[n, C, d]`, one value a chain.
+A corpus is a frozen dataclass of plain values, for these are hashed into the run's id. Its data are points of d
+dimensions; handed out as items `[n, C, d]`, one value a chain. Pictures as pixels are in `simulator.images`.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import rfc8785
-from sklearn.datasets import load_digits
 
 from firsthand.digests import digest_bytes, to_text
-from simulator.models.base import Fitted, Floats, Items, Points
+from simulator import scans
+from simulator.models.base import ADDED, Fitted, Floats, Items, Points
 from simulator.models.mixtures import Mixture
 from simulator.randomness import generator
+from simulator.scans import Labels
 
-Labels: TypeAlias = npt.NDArray[np.int64]
-#: Pictures of n items, `uint8[n, 8, 8]`, 0 black to 255 white.
+#: Pictures of n items, `uint8[n, height, width]`, 0 black to 255 white.
 Images: TypeAlias = npt.NDArray[np.uint8]
 
 
@@ -62,7 +62,7 @@ class Corpus(Protocol):
         ...
 
     def images(self, items: Items) -> Images | None:
-        """The first chain's values of `items[n, C, d]` as pictures `uint8[n, 8, 8]`, where they are pictures."""
+        """The first chain's values of `items[n, C, d]` as pictures `uint8[n, h, w]`, where they are pictures."""
         ...
 
 
@@ -168,6 +168,8 @@ class Digits:
     """principal components kept; 16 hold about 85 % of the variance"""
     aside: int = 400
     """digits kept aside to measure with; the other 1,797 − aside are the pool"""
+    recrawl: bool = field(default=False, metadata=ADDED)
+    """whether new human items are digits of the pool again, as a crawl finds the same work again"""
 
     def __post_init__(self) -> None:
         if not 0 < self.aside < 1797 or not 0 < self.components <= 64:
@@ -179,8 +181,13 @@ class Digits:
         return np.repeat(points[:, np.newaxis], chains, axis=1)
 
     def fresh(self, n: int, chains: int, seed: int, round: int) -> Items:
-        """Raises ValueError: there are no new digits."""
-        raise ValueError("the digits are 1,797 and no more: use a regime without fresh human data, or synthetic data")
+        """n digits of the pool again, `[n, C, components]`. Raises ValueError without `recrawl`: there are no new."""
+        if not self.recrawl:
+            raise ValueError(
+                "the digits are 1,797 and no more: use a regime without fresh human data, or recrawl=true, or synthetic "
+                "data"
+            )
+        return scans.found_again(self.pool(chains, seed), n, seed, round)
 
     @property
     def held_out(self) -> Points:
@@ -198,8 +205,8 @@ class Digits:
 
     def digest(self) -> str:
         """`sha256:<hex>` of the pixels and labels as scikit-learn carries them, and of this split's settings."""
-        pixels, labels = _raw()
-        settings = rfc8785.dumps({"Digits": asdict(self)})
+        pixels, labels = scans.digits()
+        settings = rfc8785.dumps({"Digits": {"components": self.components, "aside": self.aside}})
         return to_text(digest_bytes(settings + pixels.astype("u1").tobytes() + labels.astype("u1").tobytes()))
 
     def images(self, items: Items) -> Images:
@@ -217,17 +224,9 @@ class _Split(NamedTuple):
 
 
 @cache
-def _raw() -> tuple[Floats, Labels]:
-    """Pixels `[1797, 64]` and labels `[1797]`."""
-    pixels, labels = load_digits(return_X_y=True)
-    return pixels.astype(np.float64), labels.astype(np.int64)
-
-
-@cache
 def _split(corpus: Digits) -> _Split:
-    pixels, labels = _raw()
-    order = generator(0, "digits kept aside").permutation(len(pixels))
-    aside, pool = order[: corpus.aside], order[corpus.aside :]
+    pixels, labels = scans.digits()
+    aside, pool = scans.split(corpus.aside)
     centre = pixels[pool].mean(axis=0)
     _, _, axes = np.linalg.svd(pixels[pool] - centre, full_matrices=False)
     axes = axes[: corpus.components]

@@ -17,8 +17,10 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    family: str = Field("gaussian", description="the kind of model: gaussian, gmm:components=10, mine.py:MyFamily")
-    data: str = Field("normal", description="the human data: normal, blobs:blobs=3, digits, mine.py:MyCorpus")
+    family: str = Field("gaussian", description="the kind of model: gaussian, gmm:components=10, vae, mine.py:MyFamily")
+    data: str = Field(
+        "normal", description="the human data: normal, blobs:blobs=3, digits, pixels, idx:FOLDER, mine.py:MyCorpus"
+    )
     regimes: list[str] = Field(["replace"], min_length=1, description="what each round trains on, one or more")
     seeds: int | list[int] = Field(1, description="how many seeds, or which")
     generations: int = Field(10, ge=1, description="rounds to play")

@@ -43,6 +43,24 @@ class Density(Protocol):
 
 
 @runtime_checkable
+class Encoder(Protocol):
+    """A fitted model that says where items lie in its latent space; as the first model, it is what others go by."""
+
+    def encode(self, items: Items) -> Floats:
+        """The mean of each item's code, `[n, C, latent]`."""
+        ...
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """A fitted model whose likelihood has a bound: the negative evidence lower bound applies to it."""
+
+    def negative_elbo(self, points: Points) -> Floats:
+        """A bound from above on each chain's negative log-likelihood at `points[m, d]`: `[m, C]`, nats."""
+        ...
+
+
+@runtime_checkable
 class Storable(Protocol):
     """A fitted model that can be kept, and had again from its family (`Restores`)."""
 

@@ -30,6 +30,9 @@ METRICS = (
     Metric("held_out_nll", "Surprise at human data kept aside", "lower",
            "Mean negative log-likelihood of human data that no model ever saw, in nats an item. A model that has "
            "forgotten the rare is surprised by it.", "nats an item", _FORGET),
+    Metric("held_out_elbo", "Surprise at human data kept aside, at most", "lower",
+           "Mean negative evidence lower bound (ELBO) of human data that no model ever saw, in nats an item: what an "
+           "autoencoder's surprise is bounded by.", "nats an item", _FORGET),
     Metric("w2_squared", "Distance to the truth (squared W₂)", "lower",
            "Squared 2-Wasserstein distance of the model from the distribution that human data comes from."),
     Metric("l2_squared", "Distance of densities (squared L₂)", "lower",
@@ -46,6 +49,10 @@ METRICS = (
            "Total variance of the model (of the items, where it has none in closed form)."),
     Metric("classes", "Classes covered", "higher",
            "Classes made at least half as often as they are among human data."),
+    Metric("latent_std", "Spread of codes", "higher",
+           "Standard deviation of what is made in the space of the first model's codes, mean over its dimensions. It "
+           "falls when models collapse (Shumailov et al. 2023).", loss=_FORGET),
+    Metric("latent_mean", "Mean of codes", "neither", "Mean of what is made in the space of the first model's codes."),
     Metric("mean", "Mean", "neither", "Mean of the model."),
     Metric("true_human_share", "Truly human share of the training mix", "neither",
            "Share of what each round trained on that people truly made. Only the simulator can say so, which made the "
