@@ -22,11 +22,17 @@ from pydantic import TypeAdapter
 FAMILIES = {
     "gaussian": "simulator.models.gaussian:Gaussian",
     "gmm": "simulator.models.gmm:GMM",
+    "ngram": "simulator.models.ngram:NGram",
+    "transformer": "simulator.models.transformer:Transformer",
+    "hf": "simulator.models.hf:HuggingFace",
+    "opt-125m": "simulator.models.hf:Opt125m",
 }
 CORPORA = {
     "normal": "simulator.corpora:Normal",
     "blobs": "simulator.corpora:Blobs",
     "digits": "simulator.corpora:Digits",
+    "text": "simulator.texts:Text",
+    "zipf": "simulator.discrete:Zipf",
 }
 REGIMES = {
     "replace": "simulator.recipes:Replace",

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from firsthand.digests import Digests
+from simulator import text_metrics
 from simulator.contents import Contents
 from simulator.corpora import Corpus, Labelled, Measured
 from simulator.models.base import Density, Fitted, Floats, Items, Points
@@ -35,6 +36,7 @@ DEFINITIONS: dict[str, str] = {
     "w2_squared": "squared 2-Wasserstein distance to the truth: exact for Gaussians, else of 500 items to 500 draws",
     "l2_squared": "squared L2 distance of the model's density to the true one",
     "true_human_share": "share of the training mix that truly is human, whatever the registry holds it for",
+    **text_metrics.DEFINITIONS,
 }
 
 #: Neighbours that reach, in precision and recall; Kynkäänniemi et al. 2019 use 3.
