@@ -14,6 +14,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from firsthand.digests import Digests
+from simulator import text_metrics
 from simulator.contents import Contents
 from simulator.corpora import Corpus, Labelled, Measured
 from simulator.models.base import Bounded, Density, Encoder, Fitted, Floats, Items, Points
@@ -39,6 +40,7 @@ DEFINITIONS: dict[str, str] = {
     "l2_squared": "squared L2 distance of the model's density to the true one",
     "l2_first": "squared L2 distance of the model's density to that of the first model, as the papers' notebook has it",
     "true_human_share": "share of the training mix that truly is human, whatever the registry holds it for",
+    **text_metrics.DEFINITIONS,
 }
 
 #: Neighbours that reach, in precision and recall; Kynkäänniemi et al. 2019 use 3.

@@ -41,10 +41,12 @@ class Options(BaseModel):
     def experiment(self, name: str, directory: Path | None = None) -> Experiment:
         """Every regime under every seed. Raises ValueError saying what can be written instead."""
         human = self.human or self.n
+        corpus = catalog.parse(self.data, catalog.CORPORA, directory, n=human)
+        told = {"vocabulary": corpus.vocabulary} if hasattr(corpus, "vocabulary") else {}
         return grid(
             name,
-            catalog.parse(self.family, catalog.FAMILIES, directory),
-            catalog.parse(self.data, catalog.CORPORA, directory, n=human),
+            catalog.parse(self.family, catalog.FAMILIES, directory, **told),
+            corpus,
             [catalog.parse(regime, catalog.REGIMES, directory) for regime in self.regimes],
             range(self.seeds) if isinstance(self.seeds, int) else self.seeds,
             generations=self.generations,

@@ -92,6 +92,7 @@ class Line:
         if corrected and t == run.world.turns:
             row |= self._tainted(t, position)
         mixes = [one.mix.id for one in trained]
+        self.journal.write_out(t, trained[0].samples, self.reference)
         self.journal.event("round", round=t, mixes=mixes, position=position, seconds=time.perf_counter() - started)
         return self.journal.save(after, row, trained[0].samples)
 
@@ -103,6 +104,7 @@ class Line:
         position = self.ledger.tell(batch, self.contents.put("human", 0, humans), TRUTHFUL.said(batch, 0))
         state = State(position, (0,), self.journal.begun_bytes)
         row = results.row(0, 0, False, None, self.ledger.known(state), [measure(self.run.corpus, None, humans)])
+        self.journal.write_out(0, humans, None)
         self.journal.event("round", round=0, position=position)
         return self.journal.save(state, row, humans)
 
@@ -166,6 +168,8 @@ class Line:
         if isinstance(self.run.family, Restores) and isinstance(fitted, Storable):
             self.reference = fitted
             self.contents.put_reference(fitted.arrays())
+            humans = self.contents.items(self.contents.digests("human", 0))
+            self.journal.write_out(0, humans, fitted)
 
     def _new_humans(self) -> int:
         """New human items that each round from the second on has, because its regime or its world wants them."""
