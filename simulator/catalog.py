@@ -21,15 +21,18 @@ from pydantic import TypeAdapter
 
 FAMILIES = {
     "gaussian": "simulator.models.gaussian:Gaussian",
+    "verified": "simulator.models.verified:Verified",
     "gmm": "simulator.models.gmm:GMM",
     "vae": "simulator.models.vae:VAE",
     "ngram": "simulator.models.ngram:NGram",
     "transformer": "simulator.models.transformer:Transformer",
     "hf": "simulator.models.hf:HuggingFace",
     "opt-125m": "simulator.models.hf:Opt125m",
+    "regression": "simulator.models.regression:Regression",
 }
 CORPORA = {
     "normal": "simulator.corpora:Normal",
+    "linear": "simulator.linear:Linear",
     "blobs": "simulator.corpora:Blobs",
     "digits": "simulator.corpora:Digits",
     "pixels": "simulator.images:Pixels",
@@ -44,6 +47,11 @@ REGIMES = {
     "preserve": "simulator.recipes:Preserve",
     "fresh": "simulator.recipes:Fresh",
     "human-only": "simulator.recipes:HumanOnly",
+    "human-part": "simulator.recipes:HumanPart",
+    "augment": "simulator.recipes:Augment",
+    "cap": "simulator.recipes:Cap",
+    "decay": "simulator.recipes:Decay",
+    "golden": "simulator.recipes:Golden",
     "crawl": "simulator.recipes:Crawl",
 }
 
@@ -118,7 +126,14 @@ def reference(kind: type) -> str:
     """The reference that `resolve` takes back to this class. Raises ValueError for one that nothing can find again."""
     if kind.__module__ == "__main__" or "." in kind.__qualname__:
         raise ValueError(f"{kind.__qualname__} must stand at the top of a module, or of a file given as mine.py:name")
-    return f"{_files.get(kind.__module__, kind.__module__)}:{kind.__name__}"
+    return f"{_files.get(kind.__module__) or _outermost(kind)}:{kind.__name__}"
+
+
+def _outermost(kind: type) -> str:
+    """The package that hands a class out under its name, or its own module: a class may move within its package."""
+    package = kind.__module__.rpartition(".")[0]
+    handed_out = getattr(sys.modules.get(package), kind.__name__, None) is kind
+    return package if handed_out else kind.__module__
 
 
 def parse(text: str, known: Mapping[str, str], directory: Path | None = None, **defaults: object) -> Any:

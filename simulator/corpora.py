@@ -5,9 +5,9 @@ dimensions; handed out as items `[n, C, d]`, one value a chain. Pictures as pixe
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache
-from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -88,6 +88,13 @@ class Written(Protocol):
         ...
 
 
+def digest_of_law(corpus: Any) -> str:
+    """`sha256:<hex>` of a corpus' settings but n, and but those that came later where they are as before."""
+    said = [f for f in fields(corpus) if f.metadata != ADDED or getattr(corpus, f.name) != f.default]
+    law = {f.name: getattr(corpus, f.name) for f in said if f.name != "n"}
+    return to_text(digest_bytes(rfc8785.dumps({type(corpus).__name__: law})))
+
+
 class _Drawn(ABC):
     """What corpora with a known truth share: each human item is an independent draw from it."""
 
@@ -113,8 +120,7 @@ class _Drawn(ABC):
 
     def digest(self) -> str:
         """`sha256:<hex>` of the law's settings, for the data are drawn anew for each seed."""
-        law = {name: value for name, value in asdict(self).items() if name != "n"}  # type: ignore[call-overload]
-        return to_text(digest_bytes(rfc8785.dumps({type(self).__name__: law})))
+        return digest_of_law(self)
 
     def images(self, items: Items) -> None:
         """None: these are no pictures."""
@@ -123,23 +129,26 @@ class _Drawn(ABC):
 
 @dataclass(frozen=True)
 class Normal(_Drawn):
-    """One-dimensional normal data."""
+    """Normal data, one-dimensional or alike along each axis."""
 
     n: int = 1000
     """human items that there are before round 1"""
     mean: float = 0.0
-    """their true mean"""
+    """their true mean, along each axis"""
     std: float = 1.0
-    """their true standard deviation"""
+    """their true standard deviation, along each axis"""
+    dimensions: int = field(default=1, metadata=ADDED)
+    """d"""
 
     def __post_init__(self) -> None:
-        if self.n < 1 or self.std < 0:
-            raise ValueError(f"{self} is impossible: n is at least 1, and a standard deviation not negative")
+        if min(self.n, self.dimensions) < 1 or self.std < 0:
+            raise ValueError(f"{self} is impossible: n and d are at least 1, and a standard deviation not negative")
 
     @property
     def truth(self) -> Mixture:
-        """N(mean, std²)."""
-        return Mixture(np.ones((1, 1)), np.full((1, 1, 1), self.mean), np.full((1, 1, 1, 1), self.std**2))
+        """N(mean, std²), along each axis."""
+        covariance = self.std**2 * np.eye(self.dimensions)
+        return Mixture(np.ones((1, 1)), np.full((1, 1, self.dimensions), self.mean), covariance[None, None])
 
 
 @dataclass(frozen=True)

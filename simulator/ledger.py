@@ -10,7 +10,6 @@ from firsthand.digests import Digests
 from firsthand.items import Digested
 from firsthand.schemas.mixes import Mix, Part, Recipe
 from firsthand.schemas.models import Model, OriginCounts, TrainedOn
-from firsthand.schemas.registrations import Evidence
 from simulator.checkpoints import State
 from simulator.config import Run
 from simulator.randomness import generator
@@ -71,6 +70,7 @@ class Ledger:
             generations=state.generations,
             pools=tuple(self.pool(round + 1) for round in done) if run.world.pooled else (),
             provider=provider,
+            humans=run.humans,
         )
 
     def draw(self, history: History, position: int) -> tuple[Mix, Digests]:
@@ -92,9 +92,8 @@ class Ledger:
         dataset = self.dataset(batch)
         self.client.put_dataset(dataset)
         position = 0
-        for rows, origin, provider in said:
+        for rows, origin, provider, evidence in said:
             model = None if provider is None else self.model(max(1, batch.round - (batch.maker is None)), provider)
-            evidence: Evidence = "generator" if provider == batch.maker and model else "declared"
             items = Digested(digests[rows])
             position = self.client.register(dataset, items, origin=origin, model=model, evidence=evidence)[-1].id
         return position

@@ -39,6 +39,7 @@ DEFINITIONS: dict[str, str] = {
     "latent_mean": "mean of the items' codes under the first model's encoder, over its dimensions",
     "l2_squared": "squared L2 distance of the model's density to the true one",
     "l2_first": "squared L2 distance of the model's density to that of the first model, as the papers' notebook has it",
+    "test_error": "squared distance of the fitted coefficients from the true ones: the excess test error, linear data",
     "true_human_share": "share of the training mix that truly is human, whatever the registry holds it for",
     **text_metrics.DEFINITIONS,
 }

@@ -107,7 +107,9 @@ def self_bleu(blocks: Items) -> float:
 def _precisions(blocks: Items, length: int) -> Floats:
     """Of each block, the share of its n-grams that one other block has as often, `[n]`; where none, a little."""
     windows = np.lib.stride_tricks.sliding_window_view(blocks, length, axis=1)
-    counts = [Counter(map(bytes, np.ascontiguousarray(block).view(f"V{length * blocks.itemsize}"))) for block in windows]
+    counts = [
+        Counter(map(bytes, np.ascontiguousarray(block).view(f"V{length * blocks.itemsize}"))) for block in windows
+    ]
     first, second = Counter[bytes](), Counter[bytes]()
     for counted in counts:
         for gram, count in counted.items():

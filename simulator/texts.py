@@ -36,7 +36,9 @@ class Text:
 
     def __post_init__(self) -> None:
         if not 0 < self.aside < 1 or self.block < 2:
-            raise ValueError(f"{self} is impossible: a share between 0 and 1 is aside, and a block has 2 tokens or more")
+            raise ValueError(
+                f"{self} is impossible: a share between 0 and 1 is aside, and a block has 2 tokens or more"
+            )
 
     def pool(self, chains: int, seed: int) -> Items:
         """The blocks of the text that was not kept aside, `uint16[N, C, block]`: the same for each chain and seed."""

@@ -13,8 +13,10 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from firsthand.schemas.registrations import Evidence
 from firsthand.verdicts import Origin
 from simulator.randomness import generator
+from simulator.shares import apportion, whole
 
 Rows: TypeAlias = npt.NDArray[np.int64]
 Market = Literal["equal", "zipf"]
@@ -22,11 +24,12 @@ Order = Literal["largest", "smallest", "random"]
 
 
 class Said(NamedTuple):
-    """One statement on some rows of a batch, ascending: their origin, and by which provider's model they are."""
+    """One statement on some rows of a batch, ascending: their origin, by which provider's model, and why believe it."""
 
     rows: Rows
     origin: Origin
     provider: int | None = None
+    evidence: Evidence = "declared"
 
 
 class Batch(NamedTuple):
@@ -94,7 +97,7 @@ class Truthful(World):
 
     def said(self, batch: Batch, seed: int) -> list[Said]:
         every = np.arange(batch.items)
-        return [Said(every, "human") if batch.maker is None else Said(every, "model", batch.maker)]
+        return [Said(every, "human") if batch.maker is None else Said(every, "model", batch.maker, "generator")]
 
 
 TRUTHFUL = Truthful()
@@ -117,11 +120,12 @@ class Commons(World):
     order: Order = "random"
     """which providers register first, where `by` is provider"""
     pool: float = 0.0
-    """items of a round's pool, in times n; 0: n/p, so that the human items alone suffice to train one model"""
+    """items of a round's pool, in times n; 0: n/p, so that human items alone suffice to train one model, but no more:
+    where some of them are accused, or dropped as unknown, say more"""
     missed: float = 0.0
-    """share of the registered output that is told of as human: a labeller's false negatives"""
+    """share of the registered output that a detector tells of as human: false negatives"""
     accused: float = 0.0
-    """share of human items that are told of as a model's: false positives"""
+    """share of human items that a detector tells of as a model's, the first provider's: false positives"""
     lies: float = 0.0
     """share of each provider's output that it registers as human"""
     contested: float = 0.0
@@ -129,7 +133,7 @@ class Commons(World):
     archived: float = 0.0
     """share of human items that are registered as human"""
     growth: float = 0.0
-    """what `missed` and `accused` grow by each round after the first"""
+    """what `missed` and `accused` grow by from each round's pool to the next, where they are not 0"""
     late: int = 0
     """the round at whose end all that was missing is registered as a model's; 0: never"""
     base: bool = True
@@ -143,8 +147,12 @@ class Commons(World):
             raise ValueError(f"{self} is impossible: there is a provider at least, and a pool")
         if self.human == 1:
             raise ValueError("a pool of human items alone is what the regime human-only trains on")
-        if self.missed + self.lies > 1 or self.accused + self.archived > 1:
-            raise ValueError("of no item two things are said at once: these shares sum to more than 1")
+        if self.growth < 0:
+            raise ValueError(f"growth is not negative, as {self.growth} is")
+        if self.accused + self.archived > 1:
+            raise ValueError(
+                "of no human item two things are said at once: accused and archived are 1 together at most"
+            )
 
     @property
     def lines(self) -> int:
@@ -164,13 +172,13 @@ class Commons(World):
 
     def size(self, n: int) -> int:
         """Items of a round's pool."""
-        return round(n * self.pool) if self.pool else round(n / self.human)
+        return whole(n * self.pool) if self.pool else whole(n / self.human)
 
     def found(self, n: int) -> int:
-        return round(self.human * self.size(n))
+        return whole(self.human * self.size(n))
 
     def made(self, n: int) -> tuple[int, ...]:
-        """By market share; the remainder goes to the first."""
+        """By market share; what remains of whole items goes by largest remainder."""
         return apportion(self.size(n) - self.found(n), self.weights)
 
     @property
@@ -186,7 +194,7 @@ class Commons(World):
             places.reverse()
         elif self.order == "random":
             places = generator(seed, "who registers").permutation(self.providers).tolist()
-        return frozenset(places[: round(self.registered * self.providers)])
+        return frozenset(places[: whole(self.registered * self.providers)])
 
     def told(self, provider: int, seed: int) -> float:
         """The share of a provider's output that is registered at all, but for its lies."""
@@ -198,14 +206,15 @@ class Commons(World):
         """Each statement on so many items exactly, which ones by the seed; the rest is in the pool, and no more."""
         shuffled = self._shuffled(batch, seed)
         if batch.maker is None:
-            accused, archived, rest = _cut(shuffled, self._grown(self.accused, batch.round), self.archived)
-            said = [Said(accused, "model", 0), Said(archived, "human"), Said(rest, "unstated")]
+            accused, archived, rest = _cut(shuffled, self._grown(self.accused, batch), self.archived)
+            said = [Said(accused, "model", 0, "detector"), Said(archived, "human", None, "capture")]
         else:
             lied, told, rest = _cut(shuffled, self.lies, self.told(batch.maker, seed) * (1 - self.lies))
-            missed, right, _ = _cut(told, self._grown(self.missed, batch.round), 1.0)
+            missed, right, _ = _cut(told, self._grown(self.missed, batch), 1.0)
             caught, _, _ = _cut(lied, self.contested, 0.0)
-            said = [Said(right, "model", batch.maker), Said(lied, "human"), Said(missed, "human")]
-            said += [Said(caught, "model", batch.maker), Said(rest, "unstated")]
+            said = [Said(right, "model", batch.maker, "generator"), Said(lied, "human")]
+            said += [Said(missed, "human", None, "detector"), Said(caught, "model", batch.maker)]
+        said.append(Said(rest, "unstated"))
         return [statement._replace(rows=np.sort(statement.rows)) for statement in said if len(statement.rows)]
 
     def corrected(self, batch: Batch, seed: int, round: int) -> list[Said]:
@@ -213,28 +222,19 @@ class Commons(World):
         if not self.late or batch.maker is None or max(batch.round, self.late) != round:
             return []
         unstated = [one for one in self.said(batch, seed) if one.origin == "unstated"]
-        return [Said(one.rows, "model", batch.maker) for one in unstated]
+        return [Said(one.rows, "model", batch.maker, "generator") for one in unstated]
 
-    def _grown(self, share: float, round: int) -> float:
-        return min(1.0, share + self.growth * max(0, round - 1)) if share else 0.0
+    def _grown(self, share: float, batch: Batch) -> float:
+        """Every batch of one pool has the same: its human items are there for the round after that of its output."""
+        age = batch.round - 1 - (batch.maker is None)
+        return min(1.0, share + self.growth * age) if share else 0.0
 
     def _shuffled(self, batch: Batch, seed: int) -> Rows:
         who = "people" if batch.maker is None else str(batch.maker)
         return generator(seed, f"what is said of {who}", batch.round).permutation(batch.items)
 
 
-def apportion(total: int, weights: tuple[float, ...]) -> tuple[int, ...]:
-    """Whole numbers that sum to `total`, by largest remainder, ties to the first."""
-    exact = [total * weight for weight in weights]
-    parts = [int(one) for one in exact]
-    by_remainder = sorted(range(len(exact)), key=lambda k: (parts[k] - exact[k], k))
-    for k in by_remainder[: total - sum(parts)]:
-        parts[k] += 1
-    return tuple(parts)
-
-
 def _cut(rows: Rows, first: float, second: float) -> tuple[Rows, Rows, Rows]:
-    """The first rows, the next and the rest, by shares of all."""
-    a = round(first * len(rows))
-    b = min(len(rows), a + round(second * len(rows)))
+    """The first rows, the next and the rest, by shares of all; none is off by a whole item, nor are two together."""
+    a, b = whole(first * len(rows)), whole(min(1.0, first + second) * len(rows))
     return rows[:a], rows[a:b], rows[b:]

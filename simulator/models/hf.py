@@ -158,7 +158,9 @@ class FineTuned:
 def _loss(network: Any, blocks: Tensor) -> Tensor:
     """The loss of each token of `[m, L]` but the first, `[m, L − 1]`."""
     logits = network(input_ids=blocks).logits[:, :-1]
-    return F.cross_entropy(logits.flatten(0, 1).float(), blocks[:, 1:].flatten(), reduction="none").view(len(blocks), -1)
+    return F.cross_entropy(logits.flatten(0, 1).float(), blocks[:, 1:].flatten(), reduction="none").view(
+        len(blocks), -1
+    )
 
 
 @contextmanager

@@ -181,5 +181,3 @@ def _smoothed(seen: Items, totals: Counts, alpha: float, size: int, rng: np.rand
         return seen
     anything = rng.random(seen.shape) * (totals + alpha * size) >= totals
     return np.where(anything, rng.integers(0, size, seen.shape), seen)
-
-

@@ -54,7 +54,9 @@ class Transformer:
 
     def __post_init__(self) -> None:
         if min(self.layers, self.heads, self.batch, self.vocabulary) < 1 or self.width % (2 * self.heads):
-            raise ValueError(f"{self} is impossible: all sizes are 1 or more, and each head has an even part of the width")
+            raise ValueError(
+                f"{self} is impossible: all sizes are 1 or more, and each head has an even part of the width"
+            )
         if self.rate <= 0 or self.steps < 0 or (self.steps == 0 and self.epochs <= 0):
             raise ValueError(f"{self} is impossible: there is something to learn, at a rate above 0")
         self.decoding  # noqa: B018 it refuses what is impossible

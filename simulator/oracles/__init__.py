@@ -1,0 +1,51 @@
+"""What theory says, exactly: there to check the experiments by. Nothing here asks a registry.
+
+Each reference that is no exact expectation says in its docstring that it is a bound.
+"""
+
+from simulator.oracles.chains import Trajectories, simulate_accumulate, simulate_fresh, simulate_replace
+from simulator.oracles.commons import (
+    Candidates,
+    Draws,
+    after_draws,
+    candidates,
+    expect_commons,
+    expect_commons_at_last,
+    expected_draws,
+)
+from simulator.oracles.gaussian import (
+    Expected,
+    expect_accumulate,
+    expect_fresh,
+    expect_fresh_at_last,
+    expect_replace,
+)
+from simulator.oracles.golden import weighted_error_at_last
+from simulator.oracles.loops import expect_augment, expect_fresh_biased, expect_fresh_biased_at_last, expect_growing
+from simulator.oracles.regression import expect_regression_accumulate, expect_regression_replace
+
+__all__ = [
+    "Candidates",
+    "Draws",
+    "Expected",
+    "Trajectories",
+    "after_draws",
+    "candidates",
+    "expect_accumulate",
+    "expect_augment",
+    "expect_commons",
+    "expect_commons_at_last",
+    "expect_fresh",
+    "expect_fresh_at_last",
+    "expect_fresh_biased",
+    "expect_fresh_biased_at_last",
+    "expect_growing",
+    "expect_regression_accumulate",
+    "expect_regression_replace",
+    "expect_replace",
+    "expected_draws",
+    "simulate_accumulate",
+    "simulate_fresh",
+    "simulate_replace",
+    "weighted_error_at_last",
+]

@@ -1,0 +1,130 @@
+"""K providers that share one pool, each fitting a one-dimensional Gaussian to its own draw: exactly, for every n.
+
+What is followed is G, the second moments of the K means, `G[i, j] = E[μ_i μ_j]`, under maximum likelihood with human
+data N(0, 1). Every item then has E[x²] = 1 for ever, so E[v_i] = 1 − G[i, i], and
+
+    G'[i, j] = P(an item of i's and one of j's are one and the same) + Σ_kl P(they are two, made by k and by l)·G[k, l],
+
+which is linear in the draws: with their expectation it is the expectation over all draws, with those that a run made it
+is the expectation given these. All chains of a run share its draws, so a single run follows the second; the first is
+what the mean over many seeds tends to, and its error is that between seeds. Derived.
+
+Where every provider draws from the same N' items, h of them human and s_k provider k's: with q = s(s − 1)/(N'(N' − 1)),
+r = Σ s_k(s_k − 1)/(s(s − 1)), M = G[i, i], S = G[i, j] and B = r·M + (1 − r)·S this is M' = 1/n + (1 − 1/n)·q·B and
+S' = 1/N' + (1 − 1/N')·q·B.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from firsthand.verdicts import Verdict
+from simulator.models.base import Floats
+from simulator.oracles.gaussian import Expected
+from simulator.recipes import Crawl
+from simulator.worlds import Batch, World
+
+Counts = npt.NDArray[np.int64]
+
+
+class Candidates(NamedTuple):
+    """The items of a round's pool that a regime admits."""
+
+    humans: int
+    """new human ones, the same for every provider"""
+    made: Counts
+    """`[K, K]`: how many of each provider's last output each provider may draw"""
+
+
+class Draws(NamedTuple):
+    """What K draws of n items have in common. Both are probabilities over a random item of i's and one of j's."""
+
+    same: Floats
+    """`[K, K]`: that they are one and the same item"""
+    pairs: Floats
+    """`[K, K, K, K]`: that they are two items, the first made by k and the second by l"""
+
+
+def candidates(world: World, regime: Crawl, n: int, seed: int, round: int) -> Candidates:
+    """What each provider may draw in a round from the second on, out of the latest pool."""
+    if regime.rounds != 1 or not world.pooled or round < 2:
+        raise ValueError("what is known exactly is a crawl of the latest pool of a world that has one, from round 2 on")
+    wanted = regime.verdicts()
+    people = Batch(round, None, world.found(n))
+    humans = _admitted(world, people, wanted, seed, round) if people.items else 0
+    outputs = [Batch(round - 1, k, items) for k, items in enumerate(world.made(n))]
+    made = np.tile([_admitted(world, batch, wanted, seed, round) for batch in outputs], (world.lines, 1))
+    if regime.private:
+        np.fill_diagonal(made, 0)
+    return Candidates(humans, made)
+
+
+def verdicts(world: World, batch: Batch, seed: int, round: int) -> dict[Verdict, int]:
+    """How many of a batch the registry holds for what, as of what a round draws from."""
+    human, model, there = np.zeros((3, batch.items), dtype=bool)
+    said = [one for t in range(1, round) for one in world.corrected(batch, seed, t)]
+    for one in [*world.said(batch, seed), *said]:
+        there[one.rows] = True
+        human[one.rows] |= one.origin == "human"
+        model[one.rows] |= one.origin == "model"
+    flags = {"human": human & ~model, "model": model & ~human, "contested": human & model, "unknown": ~human & ~model}
+    return {verdict: int((there & flag).sum()) for verdict, flag in flags.items()}  # type: ignore[misc]
+
+
+def expected_draws(found: Candidates, n: int) -> Draws:
+    """Of K uniform draws of n items without replacement, each independent of the others.
+
+    Raises ValueError where there are fewer than n, for then the registry refuses.
+    """
+    made, providers = found.made.astype(np.float64), len(found.made)
+    total = found.humans + made.sum(axis=1)
+    if total.min() < n:
+        raise ValueError(f"a provider finds {total.min():.0f} items and wants {n}: let the pool be larger")
+    both = np.minimum(made[:, np.newaxis], made[np.newaxis])  # [i, j, k], for a provider's output is there or it is not
+    of_both = made[:, np.newaxis, :, np.newaxis] * made[np.newaxis, :, np.newaxis, :]
+    two = of_both - both[..., np.newaxis] * np.eye(providers)
+    choices = total[:, np.newaxis] * total
+    same, pairs = (found.humans + both.sum(axis=2)) / choices, two / choices[..., np.newaxis, np.newaxis]
+    for i in range(providers):
+        same[i, i] = 1 / n
+        pairs[i, i] = (1 - 1 / n) * two[i, i] / max(1.0, total[i] * (total[i] - 1))
+    return Draws(same, pairs)
+
+
+def after_draws(second: Floats, draws: Draws) -> Floats:
+    """G of the providers' next means `[K, K]`, where `second` is that of the means whose output was drawn from."""
+    return np.asarray(draws.same + np.einsum("ijkl,kl->ij", draws.pairs, second))
+
+
+def expect_commons(
+    world: World, regime: Crawl, n: int, rounds: int, seed: int = 0, archive: int | None = None
+) -> Expected:
+    """E[v_t] and E[μ_t²] of all providers together after t = 1 … rounds fits, over all draws.
+
+    The first models are fitted to n of the `archive` items that there are before round 1 (n if none is given), all to
+    the same or each to its own (`shared_base`). `seed` matters where the world lets it choose who registers.
+    """
+    second = np.full((world.lines, world.lines), 1 / n if world.shared_base else 1 / (archive or n))
+    np.fill_diagonal(second, 1 / n)
+    mean_squared = [np.diagonal(second).mean()]
+    for round in range(2, rounds + 1):
+        second = after_draws(second, expected_draws(candidates(world, regime, n, seed, round), n))
+        mean_squared.append(np.diagonal(second).mean())
+    return Expected(1 - np.array(mean_squared), np.array(mean_squared))
+
+
+def expect_commons_at_last(n: int, share: float, providers: int) -> tuple[float, float]:
+    """Where E[v] and E[μ²] end in a pool without bound whose candidates have a human share w, all providers alike.
+
+    E[μ²] = (1 − w)²·B·(1 − 1/n) + 1/n with B = 1/(nK·w(2 − w) + (1 − w)²).
+    """
+    away = (1 - share) ** 2
+    between = 1 / (n * providers * share * (2 - share) + away)
+    mean_squared = away * between * (1 - 1 / n) + 1 / n
+    return 1 - mean_squared, mean_squared
+
+
+def _admitted(world: World, batch: Batch, wanted: list[Verdict], seed: int, round: int) -> int:
+    found = verdicts(world, batch, seed, round)
+    return sum(found[verdict] for verdict in wanted)

@@ -1,0 +1,33 @@
+"""Each regime of the literature as the recipe of a round's training mix. Pure.
+
+A regime sees a `History`: names of datasets and models, and the generations that the registry computed; never the
+origin of an item. It answers with parts, filters that the registry applies. To add one, write a frozen dataclass with
+`parts`, here or in a file of your own; nothing else needs to know.
+"""
+
+from simulator.recipes.crawl import Crawl
+from simulator.recipes.history import History, Regime, everything, human, last_generation, made, newest
+from simulator.recipes.literature import Accumulate, AccumulateSubsample, Fresh, HumanOnly, Preserve, Replace
+from simulator.recipes.weighing import Augment, Cap, Decay, Golden, HumanPart
+
+__all__ = [
+    "Accumulate",
+    "AccumulateSubsample",
+    "Augment",
+    "Cap",
+    "Crawl",
+    "Decay",
+    "Fresh",
+    "Golden",
+    "History",
+    "HumanOnly",
+    "HumanPart",
+    "Preserve",
+    "Regime",
+    "Replace",
+    "everything",
+    "human",
+    "last_generation",
+    "made",
+    "newest",
+]
