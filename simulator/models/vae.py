@@ -31,7 +31,7 @@ class Settings(NamedTuple):
 
 
 _USUAL: dict[Kind, Settings] = {
-    "small": Settings(latent=12, epochs=0, steps=1500, batch=100, rate=5e-3, bits=16),
+    "small": Settings(latent=12, epochs=0, steps=2000, batch=50, rate=5e-3, bits=16),
     "paper": Settings(latent=20, epochs=30, steps=0, batch=256, rate=1e-3, bits=1),
 }
 
@@ -44,14 +44,14 @@ class VAE:
     """`small`: one hidden layer on either side. `paper`: Shumailov et al.'s convolutions, for 28 × 28 pixels alone"""
     latent: int | None = None
     """dimensions of a code; small has 12, the paper 20"""
-    hidden: int = 192
+    hidden: int = 128
     """width of the small network's hidden layers"""
     epochs: int | None = None
     """passes over the items; the paper has 30"""
     steps: int | None = None
-    """minibatches, in place of epochs: as much training however many items a regime gives; small has 1,500"""
+    """minibatches, in place of epochs: as much training however many items a regime gives; small has 2,000"""
     batch: int | None = None
-    """items of a minibatch; small has 100, the paper 256"""
+    """items of a minibatch; small has 50, the paper 256"""
     rate: float | None = None
     """Adam's step size; small has 0.005, the paper 0.001"""
     bits: int | None = None
@@ -133,8 +133,8 @@ class VAE:
         for step in range(chosen.steps or chosen.epochs * a_pass):
             place = step % a_pass
             if place == 0:
-                order = torch.stack([torch.randperm(n, generator=one) for one in streams]).to(ink.device)
-                shuffled = torch.take_along_dim(ink, order.unsqueeze(2), dim=1)
+                orders = [torch.randperm(n, generator=one).to(ink.device) for one in streams]
+                shuffled = torch.stack([rows[order] for rows, order in zip(ink, orders, strict=True)])
                 noise = torch.stack([torch.randn(n, chosen.latent, generator=one) for one in streams]).to(ink.device)
             some = slice(place * chosen.batch, (place + 1) * chosen.batch)
             yield shuffled[:, some], noise[:, some]

@@ -46,7 +46,7 @@ def test_the_papers_network_has_the_papers_number_of_parameters():
 
 
 def test_the_small_network_has_two_hidden_layers_and_no_more():
-    assert parameters_of(Perceptron(64, 12, 192)) == 64 * 192 + 192 + 192 * 24 + 24 + 12 * 192 + 192 + 192 * 64 + 64
+    assert parameters_of(Perceptron(64, 12, 128)) == 64 * 128 + 128 + 128 * 24 + 24 + 12 * 128 + 128 + 128 * 64 + 64
 
 
 @pytest.mark.parametrize(("own", "kind"), [(convolve, torch.nn.Conv2d), (spread, torch.nn.ConvTranspose2d)])
@@ -180,14 +180,14 @@ def test_a_fitted_model_has_codes_and_a_bound_the_same_however_many_at_once():
 
 
 def test_steps_are_as_much_training_however_many_items_there_are():
-    many = list(VAE(steps=7)._minibatches(torch.zeros(1, 250, 64), streams(1)))
+    many = list(VAE(steps=7, batch=100)._minibatches(torch.zeros(1, 250, 64), streams(1)))
     assert [batch.shape[1] for batch, _ in many] == [100, 100, 50, 100, 100, 50, 100]
-    assert len(list(VAE(epochs=2)._minibatches(torch.zeros(1, 250, 64), streams(1)))) == 6
+    assert len(list(VAE(epochs=2, batch=100)._minibatches(torch.zeros(1, 250, 64), streams(1)))) == 6
 
 
 def test_each_pass_goes_through_every_item_once_in_another_order():
     ink = torch.arange(250.0).reshape(1, 250, 1)
-    batches = [batch.flatten() for batch, _ in VAE(epochs=2)._minibatches(ink, streams(1))]
+    batches = [batch.flatten() for batch, _ in VAE(epochs=2, batch=100)._minibatches(ink, streams(1))]
     passes = torch.cat(batches[:3]), torch.cat(batches[3:])
     assert all(torch.equal(one.sort().values, ink.flatten()) for one in passes)
     assert not torch.equal(*passes)
