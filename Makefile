@@ -24,8 +24,9 @@ check: .venv/.developer ## format, lint, types, import contracts
 serve: .venv/.installed ## a registry in ./firsthand-data, on 127.0.0.1:8734
 	$(BIN)/firsthand serve
 
-bench: .venv/.developer ## the registry's speed beside bare drivers, on both databases; QUICK=1 takes two minutes
-	$(BIN)/python -m benchmarks.registry $(if $(QUICK),--quick) $(BENCH)
+bench: .venv/.developer ## speed beside bare drivers and peers, of the registry and the simulator; QUICK=1 takes minutes
+	$(BIN)/python -m benchmarks.registry $(if $(QUICK),--quick) $(BENCH); missed=$$?; \
+	$(BIN)/python -m benchmarks.simulator $(if $(QUICK),--quick) && exit $$missed
 
 format: .venv/.developer ## let ruff format and mend what it can
 	$(BIN)/ruff format .

@@ -3,8 +3,8 @@
     python -m benchmarks.registry [--quick] [--only WORK …] [--database sqlite|postgresql …]
 
 Client and server share the machine, which should be quiet. Rows are printed as they come, and written with the
-commit, versions and sizes to benchmarks/results/registry.json; a run that is quick or of some works alone writes
-beside it. A ratio is figure over baseline, each pair measured one after the other: of times, less is better. A
+commit, moment, versions and sizes to benchmarks/results/registry.json, where those of other works stay; a quick run
+writes beside it. A ratio is figure over baseline, each pair measured one after the other: of times, less is better. A
 baseline counts where it reaches 0.8 of what the machine can do (`benchmarks.limits`), if somebody measured that.
 """
 
@@ -72,7 +72,7 @@ QUICK = Sizes(
     singly=96,
     lines=50_000,
 )
-_RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parent / "results"
 _PACKAGES = ("fastapi", "uvicorn", "sqlalchemy", "psycopg", "numpy", "pyarrow", "duckdb")
 
 
@@ -127,9 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--postgresql", metavar="URL", help="a server that may create databases; else one is started")
     parser.add_argument("--out", type=Path, help="where the rows go in place of benchmarks/results")
     asked = parser.parse_args(arguments)
-    whole = not asked.quick and set(asked.only) == set(ALL) and set(asked.database) == set(DATABASES)
     sizes = QUICK if asked.quick else Sizes()
-    path = asked.out or _RESULTS / ("registry.json" if whole else "quick.json" if asked.quick else "some.json")
+    path = asked.out or RESULTS / ("quick.json" if asked.quick else "registry.json")
     print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before: ratios hold where a machine is busy")
     report = Report(path, head(sizes))
     with postgresql.server(asked.postgresql) as server:

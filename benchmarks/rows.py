@@ -104,12 +104,16 @@ _FORM = "{:<44} {:<10} {:>13} {:<10} {:>13} {:>6} {:>6}  {:<16} {:<4}  {}"
 
 
 class Report:
-    """Prints each row as it comes, and writes the file anew with it: a run that is broken off leaves what it has."""
+    """Prints each row as it comes, and writes the file anew with it: a run that is broken off leaves what it has.
+
+    A row says of which commit and moment it is, for rows of the file that a run does not measure stay in it.
+    """
 
     def __init__(self, path: Path, head: Mapping[str, Any]) -> None:
         self.rows: list[Row] = []
         self._path, self._head = path, head
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._held = {_place(row): row for row in _read(path)}
         heads = ("work", "database", "figure", "unit", "baseline", "counts", "ratio", "bar", "", "note")
         print(_FORM.format(*heads), flush=True)
 
@@ -128,13 +132,24 @@ class Report:
 
     @property
     def uncounted(self) -> list[Row]:
-        return [row for row in self.rows if row.counts is False]
+        """Rows that a bar judges by a baseline that does not count."""
+        return [row for row in self.rows if row.bar and row.counts is False]
 
     def _write(self) -> None:
         beside = self._path.with_suffix(".part")
-        said = {**self._head, "rows": [row.said() for row in self.rows]}
-        beside.write_text(json.dumps(said, indent=1) + "\n")
+        said = self.rows[-1].said() | self._head
+        self._held[_place(said)] = said
+        beside.write_text(json.dumps({"rows": list(self._held.values())}, indent=1) + "\n")
         beside.replace(self._path)
+
+
+def _place(row: Mapping[str, Any]) -> tuple[str, str]:
+    return row["work"], row["database"]
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(path.read_text())["rows"] if path.exists() else []
+    return rows
 
 
 def _number(value: float | None) -> str:

@@ -43,4 +43,4 @@ def rows(bench: Bench) -> Iterator[Row]:
     bar, same, other = Bar("ratio", ">=", 0.6), "beside the same", "beside a bare async route"
     yield Row("get one item", bench.database, open_, "requests/s", by_def, bar, note, of_def)
     yield Row("get one item, with a key", bench.database, with_key, "requests/s", by_def, None, same, of_def)
-    yield Row("get one item", bench.database, open_, "requests/s", async_, None, other, of_async)
+    yield Row("get one item, async", bench.database, open_, "requests/s", async_, None, other, of_async)

@@ -23,6 +23,10 @@ FAMILIES = {
     "gaussian": "simulator.models.gaussian:Gaussian",
     "gmm": "simulator.models.gmm:GMM",
     "vae": "simulator.models.vae:VAE",
+    "ngram": "simulator.models.ngram:NGram",
+    "transformer": "simulator.models.transformer:Transformer",
+    "hf": "simulator.models.hf:HuggingFace",
+    "opt-125m": "simulator.models.hf:Opt125m",
 }
 CORPORA = {
     "normal": "simulator.corpora:Normal",
@@ -30,6 +34,8 @@ CORPORA = {
     "digits": "simulator.corpora:Digits",
     "pixels": "simulator.images:Pixels",
     "idx": "simulator.images:Idx",
+    "text": "simulator.texts:Text",
+    "zipf": "simulator.discrete:Zipf",
 }
 REGIMES = {
     "replace": "simulator.recipes:Replace",

@@ -20,6 +20,10 @@ from firsthand.cli.options import usage
 from firsthand.errors import FirsthandError
 from simulator import catalog, checkpoints, demo, options, report, results, sweeps, tables
 from simulator.registry import RegistryDiedError
+from simulator.reproductions import catalog as reproductions
+from simulator.reproductions import make
+from simulator.reproductions.base import SIZES, Size
+from simulator.reproductions.table import verdicts
 
 app = typer.Typer(
     name="simulate",
@@ -62,6 +66,7 @@ def run(
     n: Annotated[int | None, typer.Option(help="Items that each generation makes.")] = None,
     chains: Annotated[int | None, typer.Option(help="Independent lines in one run.")] = None,
     human: Annotated[int | None, typer.Option(help="Human items before round 1; n if none is given.")] = None,
+    world: Annotated[str | None, typer.Option(help="truthful, commons:0.1,registered=0.5 …")] = None,
     out: Out = None,
     registry: Registry = None,
     workers: Workers = _CORES,
@@ -81,6 +86,7 @@ def run(
     ```
     """
     given = _given(family=family, data=data, regimes=regimes, generations=generations, n=n, chains=chains, human=human)
+    given |= _given(world=world)
     if seeds is not None:
         given["seeds"] = usage(options.seeds, "--seeds")(seeds)
     with _explained():
@@ -123,16 +129,61 @@ def report_(
         _notes().print(f"Wrote {written}")
 
 
+@app.command()
+def reproduce(
+    name: Annotated[str, typer.Argument(help="One of: firsthand simulate list.", metavar="NAME")],
+    size: Annotated[
+        Size, typer.Option(help="smoke takes seconds, standard minutes, full is the paper's.")
+    ] = "standard",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the result.", show_default="results/NAME, or results/NAME-SIZE")
+    ] = None,
+    registry: Registry = None,
+    workers: Workers = _CORES,
+    as_json: AsJson = False,
+) -> None:
+    """Make a named result of the literature, or one that only a registry can: table, figure and rows.
+
+    Runs that are finished already are skipped, so the same command goes on where it was stopped.
+
+    ```
+    firsthand simulate reproduce gaussian-theory
+    firsthand simulate reproduce how-much-must-we-know --size smoke
+    ```
+    """
+    with _explained():
+        chosen = reproductions.find(name)
+        folder = out or Path("results") / (name if size == "standard" else f"{name}-{size}")
+        folders = make.plan(chosen, size, folder, registry, _command())
+        _played(folders, workers, as_json)
+        told = make.write(chosen, size, folders, folder, _command())
+    if as_json:
+        rows = [{k: None if v != v else v for k, v in dataclasses.asdict(row).items()} for row in told.rows]
+        typer.echo(json.dumps({"result": str(folder), "verdicts": verdicts(told.rows), "table": rows}))
+        return
+    _page().print((folder / "table.md").read_text(), markup=False, highlight=False)
+    _notes().print(f"Wrote {folder}/table.csv, table.md, rows.jsonl, figure.png and figure.svg")
+
+
 @app.command(name="list")
 def list_(as_json: AsJson = False) -> None:
-    """List families, data and regimes, with their settings.
+    """List families, data, regimes and worlds with their settings, and the results that have a name.
 
     A setting is written after the name: preserve:0.1, gmm:components=5,restarts=2.
     """
-    kinds = {"family": catalog.FAMILIES, "data": catalog.CORPORA, "regime": catalog.REGIMES}
+    kinds = {
+        "family": catalog.FAMILIES,
+        "data": catalog.CORPORA,
+        "regime": catalog.REGIMES,
+        "world": catalog.WORLDS,
+    }
     entries = [_entry(kind, name, known[name]) for kind, known in kinds.items() for name in known]
+    results_ = [
+        {"kind": "reproduce", "name": each.name, "help": each.question, "source": each.source, "minutes": each.minutes}
+        for each in reproductions.every()
+    ]
     if as_json:
-        typer.echo(json.dumps(entries))
+        typer.echo(json.dumps(entries + results_))
         return
     table = Table("", "name", "what it is", "settings", title_justify="left")
     for kind in kinds:
@@ -140,6 +191,10 @@ def list_(as_json: AsJson = False) -> None:
             table.add_row("" if place else kind, entry["name"], entry["help"], ", ".join(entry["settings"]))
         table.add_section()
     _page().print(table)
+    named = Table("reproduce", "what it answers", *(f"{size}, minutes" for size in SIZES), title_justify="left")
+    for each in reproductions.every():
+        named.add_row(each.name, each.question, *(f"{each.minutes[size]:g}" for size in SIZES))
+    _page().print(named)
 
 
 @app.command(name="demo")
@@ -176,13 +231,27 @@ def _play(
     page: Path | None = None,
 ) -> Path | None:
     """Play runs and show their results; where all of them ended well, write a `page` and answer it."""
-    if not sweeps.unfinished(folders):
-        _notes().print("Every run was finished before; to play one again, remove its folder.")
-    failures = sweeps.play(folders, workers, _notes(), quiet=as_json)
+    failures = _tried(folders, workers, as_json)
     failed = {failure.folder for failure in failures}
     played = [results.read(folder) for folder in folders if folder not in failed]
     written = None if failures or page is None else report.write(folders, page, command=_command())
     _show(played, as_json, metrics, failures, written)
+    _explain(failures)
+    return written
+
+
+def _played(folders: Sequence[Path], workers: int, as_json: bool) -> None:
+    """Play runs to their end; what failed is told, and ends the command."""
+    _explain(_tried(folders, workers, as_json))
+
+
+def _tried(folders: Sequence[Path], workers: int, as_json: bool) -> list[sweeps.Failure]:
+    if not sweeps.unfinished(folders):
+        _notes().print("Every run was finished before; to play one again, remove its folder.")
+    return sweeps.play(folders, workers, _notes(), quiet=as_json)
+
+
+def _explain(failures: Sequence[sweeps.Failure]) -> None:
     for failure in failures:
         _notes().print(f"[red]{failure.folder.name} failed:[/] {escape(failure.reason)}")
         if (failure.folder / sweeps.DETAILS).exists():
@@ -190,7 +259,6 @@ def _play(
     if failures:
         _notes().print(f"Go on with: firsthand simulate resume {shlex.join(str(f.folder) for f in failures)}")
         raise typer.Exit(1)
-    return written
 
 
 def _show(

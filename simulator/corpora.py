@@ -43,8 +43,8 @@ class Corpus(Protocol):
         ...
 
     @property
-    def held_out(self) -> Points | None:
-        """Human points `[m, d]` that are in no pool."""
+    def held_out(self) -> Items | None:
+        """Human points `[m, d]`, or blocks of tokens `uint16[m, L]`, that are in no pool."""
         ...
 
     @property
@@ -72,6 +72,19 @@ class Measured(Protocol):
 
     def measure(self, fitted: Fitted | None, items: Items, reference: Fitted | None) -> dict[str, Floats]:
         """What `simulator.metrics.measure` answers in its place."""
+        ...
+
+
+@runtime_checkable
+class Written(Protocol):
+    """A corpus whose items are text, to be read beside each other."""
+
+    def texts(self, items: Items) -> list[str]:
+        """The first chain's values of `items[n, C, L]`, written out."""
+        ...
+
+    def perplexities(self, items: Items, reference: Fitted) -> Floats:
+        """The perplexity `[n]` of each of the first chain's values of `items[n, C, L]` under a model."""
         ...
 
 

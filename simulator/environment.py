@@ -5,7 +5,7 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-_LIBRARIES = ("firsthand", "numpy", "scipy", "scikit-learn", "torch")
+_LIBRARIES = ("firsthand", "numpy", "scipy", "scikit-learn", "tokenizers", "torch")
 
 
 def commit() -> str | None:

@@ -11,10 +11,12 @@ from simulator import checkpoints, environment, results
 from simulator.catalog import label
 from simulator.checkpoints import Plan, State
 from simulator.config import Run, encode, sources
-from simulator.files import write_array
-from simulator.models.base import Items
+from simulator.corpora import Written
+from simulator.files import write_array, write_json
+from simulator.models.base import Fitted, Items, Language
 
 PICTURES = 60
+TEXTS = 12
 
 
 class Journal:
@@ -51,6 +53,18 @@ class Journal:
         saved = replace(state, results_bytes=end)
         checkpoints.save(self._folder, saved)
         return saved
+
+    def write_out(self, round: int, items: Items, reference: Fitted | None) -> None:
+        """Keep a round's first texts, and each of its items' perplexities under the first model, where they are text.
+
+        The human items' perplexities can only be known when there is a first model: they are written after round 1.
+        """
+        corpus, place = self._run.corpus, self._folder / "samples" / f"round-{round:03d}"
+        if not isinstance(corpus, Written):
+            return
+        write_json(place.with_suffix(".json"), corpus.texts(items[:TEXTS]))
+        if isinstance(reference, Language):
+            write_array(place.with_suffix(".perplexity.npy"), corpus.perplexities(items, reference))
 
     def event(self, event: str, **details: Any) -> None:
         """Note what happened and when, with what would make two equal runs differ: times, positions, ids."""

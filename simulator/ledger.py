@@ -99,6 +99,15 @@ class Ledger:
             position = self.client.register(dataset, items, origin=origin, model=model, evidence=evidence)[-1].id
         return position
 
+    def tainted(self, round: int, position: int) -> float:
+        """The share of what a round's models were trained on that their recipe, at the position, admits no more."""
+        changed = items = 0
+        for provider in range(self.run.world.lines):
+            for trained_on in self.client.model(self.model(round, provider)).trained_on:
+                items += self.client.mix(str(trained_on.mix)).items
+                changed += sum(not change.admitted for change in self.client.mix_diff(str(trained_on.mix), position))
+        return changed / items
+
     def known(self, state: State) -> OriginCounts:
         """What the registry knows, as of a state, of all that the run registered: items by verdict and generation."""
         everything = Part(verdict_in=["human", "model", "contested", "unknown"], datasets=self.history(state).datasets)

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from firsthand.digests import Digests
+from simulator import text_metrics
 from simulator.contents import Contents
 from simulator.corpora import Corpus, Labelled, Measured
 from simulator.models.base import Bounded, Density, Encoder, Fitted, Floats, Items, Points
@@ -37,7 +38,9 @@ DEFINITIONS: dict[str, str] = {
     "latent_std": "standard deviation of the items' codes under the first model's encoder, mean over its dimensions",
     "latent_mean": "mean of the items' codes under the first model's encoder, over its dimensions",
     "l2_squared": "squared L2 distance of the model's density to the true one",
+    "l2_first": "squared L2 distance of the model's density to that of the first model, as the papers' notebook has it",
     "true_human_share": "share of the training mix that truly is human, whatever the registry holds it for",
+    **text_metrics.DEFINITIONS,
 }
 
 #: Neighbours that reach, in precision and recall; Kynkäänniemi et al. 2019 use 3.
@@ -65,6 +68,8 @@ def measure(corpus: Corpus, fitted: Fitted | None, items: Items, reference: Fitt
     found |= _of_moments(corpus, model)
     if corpus.truth is not None:
         found |= _against_truth(corpus.truth, fitted, items)
+        if isinstance(fitted, Mixture) and isinstance(reference, Mixture):
+            found["l2_first"] = l2_squared(fitted, reference)
     if corpus.held_out is not None:
         found |= _against_held_out(corpus.held_out, fitted, items)
     if (human := corpus.labelled) is not None:

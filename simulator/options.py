@@ -27,6 +27,9 @@ class Options(BaseModel):
     n: int = Field(1000, ge=1, description="items that each generation makes")
     chains: int = Field(1, ge=1, description="independent lines in one run")
     human: int | None = Field(None, ge=1, description="human items before round 1; n if none is given")
+    world: str = Field(
+        "truthful", description="who else makes data, and what is registered: commons:0.1,registered=0.5"
+    )
 
     @field_validator("seeds")
     @classmethod
@@ -38,16 +41,19 @@ class Options(BaseModel):
     def experiment(self, name: str, directory: Path | None = None) -> Experiment:
         """Every regime under every seed. Raises ValueError saying what can be written instead."""
         human = self.human or self.n
+        corpus = catalog.parse(self.data, catalog.CORPORA, directory, n=human)
+        told = {"vocabulary": corpus.vocabulary} if hasattr(corpus, "vocabulary") else {}
         return grid(
             name,
-            catalog.parse(self.family, catalog.FAMILIES, directory),
-            catalog.parse(self.data, catalog.CORPORA, directory, n=human),
+            catalog.parse(self.family, catalog.FAMILIES, directory, **told),
+            corpus,
             [catalog.parse(regime, catalog.REGIMES, directory) for regime in self.regimes],
             range(self.seeds) if isinstance(self.seeds, int) else self.seeds,
             generations=self.generations,
             n=self.n,
             chains=self.chains,
             human=self.human,
+            world=catalog.parse(self.world, catalog.WORLDS, directory),
         )
 
 

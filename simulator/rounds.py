@@ -77,7 +77,8 @@ class Line:
         made = run.world.made(run.n)
         trained = [self._train(state, provider, count) for provider, count in enumerate(made)]
         told = [self._tell(t, k, one.samples) for k, one in enumerate(trained)]
-        position = max(*told, self._find_humans(t + 1), self._correct(t), state.position)
+        corrected = self._correct(t)
+        position = max(*told, self._find_humans(t + 1), corrected, state.position)
         after = State(position, (*state.generations, max(one.model.generation for one in trained)), state.results_bytes)
         if t == 1:
             self._keep_reference(trained[0].fitted)
@@ -88,7 +89,10 @@ class Line:
         bound = any(one.model.lower_bound for one in trained)
         counts = together([one.mix.counts for one in trained])
         row = results.row(t, after.generations[-1], bound, counts, self.ledger.known(after), measured)
+        if corrected and t == run.world.turns:
+            row |= self._tainted(t, position)
         mixes = [one.mix.id for one in trained]
+        self.journal.write_out(t, trained[0].samples, self.reference)
         self.journal.event("round", round=t, mixes=mixes, position=position, seconds=time.perf_counter() - started)
         return self.journal.save(after, row, trained[0].samples)
 
@@ -100,6 +104,7 @@ class Line:
         position = self.ledger.tell(batch, self.contents.put("human", 0, humans), TRUTHFUL.said(batch, 0))
         state = State(position, (0,), self.journal.begun_bytes)
         row = results.row(0, 0, False, None, self.ledger.known(state), [measure(self.run.corpus, None, humans)])
+        self.journal.write_out(0, humans, None)
         self.journal.event("round", round=0, position=position)
         return self.journal.save(state, row, humans)
 
@@ -154,10 +159,17 @@ class Line:
                     position = self.ledger.tell(batch, digests, said)
         return position
 
+    def _tainted(self, t: int, position: int) -> dict[str, Any]:
+        """Which rounds were trained on what is now known to be otherwise, as the registry answers."""
+        shares = {round: self.ledger.tainted(round, position) for round in range(1, t + 1)}
+        return {"tainted": {str(round): share for round, share in shares.items()}}
+
     def _keep_reference(self, fitted: Fitted) -> None:
         if isinstance(self.run.family, Restores) and isinstance(fitted, Storable):
             self.reference = fitted
             self.contents.put_reference(fitted.arrays())
+            humans = self.contents.items(self.contents.digests("human", 0))
+            self.journal.write_out(0, humans, fitted)
 
     def _new_humans(self) -> int:
         """New human items that each round from the second on has, because its regime or its world wants them."""

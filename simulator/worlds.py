@@ -68,6 +68,11 @@ class World(ABC):
         return False
 
     @property
+    def turns(self) -> int:
+        """The round at whose end what was missing is told for the first time; 0: never."""
+        return 0
+
+    @property
     def shared_base(self) -> bool:
         """Whether all first models are fitted to the same mix."""
         return False
@@ -152,6 +157,10 @@ class Commons(World):
     @property
     def shared_base(self) -> bool:
         return self.base
+
+    @property
+    def turns(self) -> int:
+        return self.late
 
     def size(self, n: int) -> int:
         """Items of a round's pool."""

@@ -61,6 +61,18 @@ class Bounded(Protocol):
 
 
 @runtime_checkable
+class Language(Protocol):
+    """A fitted model of sequences of tokens that says how probable each is; metrics of text apply to it."""
+
+    def losses(self, blocks: Items) -> Floats:
+        """Negative log-likelihood of each token of `blocks[m, C, L]` but the first, given those before it in its block.
+
+        `[m, C, L − 1]`, in nats; infinite where the model never makes the token.
+        """
+        ...
+
+
+@runtime_checkable
 class Storable(Protocol):
     """A fitted model that can be kept, and had again from its family (`Restores`)."""
 

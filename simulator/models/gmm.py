@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from simulator.models.base import Items
+from simulator.models.base import Arrays, Items
 from simulator.models.em import Parameters, Rules, maximize
 from simulator.models.kmeans import CANDIDATES, memberships
 from simulator.models.mixtures import Mixture
@@ -58,6 +58,10 @@ class GMM:
         fitted = [self._best(points[some] - centre[some], uniforms[:, some]) for some in chunks]
         weights, means, covariances = (torch.cat(parts) for parts in zip(*fitted, strict=True))
         return Mixture(weights.numpy(), (means + centre).numpy(), covariances.numpy())
+
+    def restore(self, arrays: Arrays) -> Mixture:
+        """The mixture whose arrays these are."""
+        return Mixture(**arrays)
 
     def _best(self, points: Tensor, uniforms: Tensor) -> Parameters:
         """The likeliest of the restarts of each chain; `points[B, n, d]`, `uniforms[restarts, B, K, …]`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.models.base import Floats, Items, Points
+from simulator.models.base import Arrays, Floats, Items, Points
 
 # Below this a variance is taken for it in densities, so that a model that has collapsed to a point has one.
 _SMALLEST_VARIANCE = 1e-12
@@ -25,6 +25,10 @@ class Mixture:
     def components(self) -> int:
         """K."""
         return int(self.weights.shape[1])
+
+    def arrays(self) -> Arrays:
+        """Weights, means and covariances by these names."""
+        return {"weights": self.weights, "means": self.means, "covariances": self.covariances}
 
     def sample(self, n: int, rng: np.random.Generator) -> Items:
         """Draw n items, `[n, C, d]`: a component each by its weight, then a normal by the covariance's root."""

@@ -12,6 +12,7 @@ from simulator.report import page
 from simulator.report.figure import figure
 from simulator.report.groups import Group, group
 from simulator.report.story import Story
+from simulator.report.texts import histograms, texts
 from simulator.results import read
 
 __all__ = ["write"]
@@ -57,6 +58,8 @@ def _page(groups: Sequence[Group], command: str) -> str:
         primary=next(chart for chart in charts if chart.metric == story.metric),
         charts=[chart for chart in charts if chart.metric != story.metric],
         gallery=page.gallery(groups, story.round),
+        texts=texts(groups, page.chosen(story.round, most=3)),
+        histograms=histograms(groups, page.chosen(story.round, most=4)),
         tables=[page.table(Story(groups, metric)) for metric in metrics],
         knowledge=[page.knowledge(members, story.round) for members in groups],
         settings=page.settings(groups),

@@ -49,13 +49,13 @@ def test_the_table_has_every_work_on_both_databases(
         report.add(row)
         assert len(json.loads(path.read_text())["rows"]) == number  # what is broken off leaves what it has
     written = json.loads(path.read_text())
-    assert {"commit", "date", "versions", "sizes"} <= set(written)
-    assert written["sizes"]["pool"] == 1_200
     assert set(ROWS) == set(registry.WORKS)
     databases = [row["database"] for row in written["rows"]]
     assert [databases.count(name) for name in ("sqlite", "postgresql", "-")] == [sum(ROWS.values())] * 2 + [1]
     for row in written["rows"]:
         assert {"work", "database", "figure", "baseline", "ratio", "bar", "pass"} <= set(row)
+        assert {"commit", "date", "versions"} <= set(row)
+        assert row["sizes"]["pool"] == 1_200
         assert row["figure"] > 0 or row["unit"] == "MB"
         assert (row["baseline"] is None) == (row["ratio"] is None)
         assert (row["bar"] is None) == (row["pass"] is None)
@@ -87,6 +87,16 @@ def test_a_baseline_counts_from_four_fifths_of_its_limit(limit: float | None, co
     assert row.counts is counts
     seconds = Row("work", "sqlite", (30.0,), "s", (50.0,), limit=None if limit is None else 2500 / limit)
     assert seconds.counts is counts
+
+
+def test_rows_that_a_run_does_not_measure_stay_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    for commit, works in (("a", "xy"), ("b", "yz")):
+        report = Report(path, {"commit": commit})
+        for work in works:
+            report.add(Row(work, "sqlite", (1.0,), "s"))
+    written = json.loads(path.read_text())["rows"]
+    assert [(row["work"], row["commit"]) for row in written] == [("x", "a"), ("y", "b"), ("z", "b")]
 
 
 def test_an_unknown_work_is_refused_before_anything_is_measured(capsys: pytest.CaptureFixture[str]) -> None:

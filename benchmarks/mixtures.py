@@ -1,0 +1,64 @@
+"""Mixtures of Gaussians fitted and sampled, many chains at once, beside scikit-learn's one by one."""
+
+import warnings
+from collections.abc import Iterator
+from time import perf_counter
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+
+from benchmarks.bench import Bench
+from benchmarks.rows import Bar, Row, alternately
+from simulator.corpora import Blobs
+from simulator.models.base import Items
+from simulator.models.gmm import GMM
+
+_CHAINS, _COMPONENTS = 64, 3
+#: Mean log-likelihoods, in nats, that count as equal.
+_EQUAL = 1e-3
+
+
+def rows(bench: Bench) -> Iterator[Row]:
+    """Fits and samples a second; on one thread, from k-means starts, to the same tolerance."""
+    n = min(10_000, max(500, bench.sizes.lines // 100))
+    items = Blobs(n, blobs=_COMPONENTS).pool(_CHAINS, seed=0)
+    apart: list[float] = []
+
+    def ours(number: int) -> float:
+        started = perf_counter()
+        fitted = GMM(_COMPONENTS).fit(items, np.random.default_rng(number))
+        fitted.sample(n, np.random.default_rng(number))
+        seconds = perf_counter() - started
+        likelihood = [fitted.log_density(items[:, c])[:, c].mean() for c in range(_CHAINS)]
+        apart.append(float(np.median(np.abs(np.array(likelihood) - sklearns[-1][1]))))
+        return _CHAINS / seconds
+
+    sklearns: list[tuple[float, np.ndarray]] = []
+
+    def theirs(number: int) -> float:
+        sklearns.append(_sklearn(items, number))
+        return sklearns[-1][0]
+
+    baselines, values = alternately(min(3, bench.sizes.times), theirs, ours)
+    if max(apart) > _EQUAL:
+        raise RuntimeError(f"the fits differ by {max(apart):.2g} nats an item in the median, more than {_EQUAL}")
+    note = f"{_CHAINS} chains, n = {n:,}, 2-D, {_COMPONENTS} components; likelihoods {max(apart):.1g} nats apart"
+    yield Row("mixtures, fit and sample", "-", values, "/s", baselines, Bar("ratio", ">=", 8.0), note)
+
+
+def _sklearn(items: Items, number: int) -> tuple[float, np.ndarray]:
+    """Fits and samples a second, and the mean log-likelihood of each chain."""
+    likelihoods = []
+    seconds = 0.0
+    for chain in range(_CHAINS):
+        points = np.ascontiguousarray(items[:, chain])
+        model = GaussianMixture(_COMPONENTS, random_state=number)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            started = perf_counter()
+            model.fit(points)
+            model.sample(len(points))
+            seconds += perf_counter() - started
+        likelihoods.append(model.score(points))
+    return _CHAINS / seconds, np.array(likelihoods)

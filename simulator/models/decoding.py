@@ -1,0 +1,98 @@
+"""How a language model's next-token probabilities become text."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Drawing at a temperature out of the likeliest, or the likeliest text that a beam finds."""
+
+    temperature: float = 1.0
+    """divides the logits: below 1 the likely gets likelier"""
+    top_k: int = 0
+    """only so many of the likeliest tokens are drawn (Fan et al. 2018); 0: all"""
+    top_p: float = 1.0
+    """only the likeliest tokens are drawn that together have this probability (Holtzman et al. 2020)"""
+    beams: int = 0
+    """from 2 on, nothing is drawn: so many likeliest beginnings are followed, and the likeliest text is the result"""
+
+    def __post_init__(self) -> None:
+        if self.temperature <= 0 or self.top_k < 0 or not 0 < self.top_p <= 1 or self.beams < 0:
+            raise ValueError(f"{self} is impossible: temperature is above 0, top_p in (0, 1], and no other is negative")
+        if self.beams > 1 and (self.temperature, self.top_k, self.top_p) != (1.0, 0, 1.0):
+            raise ValueError("beams draw nothing: leave out temperature, top_k and top_p, or the beams")
+
+
+class Steps(Protocol):
+    """A model that reads prompts `[B, T]`, then one token after the other, and says logits `[B, V]` of the next."""
+
+    def begin(self, prompts: Tensor) -> Tensor: ...
+
+    def step(self, tokens: Tensor) -> Tensor: ...
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these rows, some perhaps more than once."""
+        ...
+
+
+@torch.no_grad()
+def write(steps: Steps, prompts: Tensor, length: int, how: Decoding, generator: torch.Generator) -> Tensor:
+    """The `length` tokens after each of `prompts[B, T]`: `[B, length]`."""
+    if how.beams > 1:
+        return _search(steps, prompts, length, how.beams)
+    logits, written = steps.begin(prompts), []
+    for place in range(length):
+        written.append(draw(logits, how, generator))
+        if place + 1 < length:
+            logits = steps.step(written[-1])
+    return torch.stack(written, dim=1)
+
+
+def draw(logits: Tensor, how: Decoding, generator: torch.Generator) -> Tensor:
+    """A token of each row of `logits[B, V]`, `[B]`: the inverse of the distribution function at a uniform number.
+
+    Uniforms come from the CPU, so a device draws what another draws, but for rounding.
+    """
+    ends = likeliest(logits / how.temperature, how).double().cumsum(dim=1)
+    uniforms = torch.rand(len(logits), 1, generator=generator, dtype=torch.float64).to(logits.device)
+    return torch.searchsorted(ends, uniforms * ends[:, -1:], right=True)[:, 0].clamp(max=logits.shape[1] - 1)
+
+
+def likeliest(logits: Tensor, how: Decoding) -> Tensor:
+    """Probabilities `[B, V]`, those that top-k and top-p leave out 0. Top-k comes first; ties with the last stay."""
+    if 0 < how.top_k < logits.shape[1]:
+        logits = _down_to(logits, logits.topk(how.top_k).values[:, -1:])
+    if how.top_p < 1:
+        ordered = logits.sort(dim=1, descending=True).values
+        before = ordered.softmax(dim=1).cumsum(dim=1).roll(1, dims=1)
+        before[:, 0] = 0.0
+        kept = (before < how.top_p).sum(dim=1, keepdim=True)
+        logits = _down_to(logits, ordered.gather(1, kept - 1))
+    return logits.softmax(dim=1)
+
+
+def _down_to(logits: Tensor, least: Tensor) -> Tensor:
+    return logits.masked_fill(logits < least, -torch.inf)
+
+
+def _search(steps: Steps, prompts: Tensor, length: int, beams: int) -> Tensor:
+    """Of each prompt, the text of the highest probability that the beams came upon."""
+    rows = len(prompts)
+    logits = steps.begin(prompts)
+    size = logits.shape[1]
+    beams = min(beams, size)  # the first step cannot tell more beginnings apart
+    scores, tokens = logits.log_softmax(dim=1).topk(beams)
+    first = torch.arange(rows, device=logits.device)[:, None]
+    steps.keep(first.expand(rows, beams).reshape(-1))
+    written = tokens.reshape(-1, 1)
+    for _ in range(1, length):
+        onward = steps.step(written[:, -1]).log_softmax(dim=1).view(rows, beams, size)
+        scores, best = (scores[:, :, None] + onward).view(rows, -1).topk(beams)
+        parents = (first * beams + best // size).reshape(-1)
+        steps.keep(parents)
+        written = torch.cat([written[parents], (best % size).reshape(-1, 1)], dim=1)
+    return written.view(rows, beams, length)[:, 0]

@@ -1,0 +1,61 @@
+"""What a named reproduction is: runs, the metrics that are told of them, what theory says, and a figure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
+
+from simulator.config import Experiment, Run
+
+if TYPE_CHECKING:  # matplotlib, which a look at the list can do without
+    from matplotlib.figure import Figure
+
+    from simulator.reproductions.table import Table
+
+Size = Literal["smoke", "standard", "full"]
+SIZES: tuple[Size, ...] = get_args(Size)
+
+#: `exact`: measured and reference differ by chance alone. `bound`: measured is not below. `first-order`: near it.
+Kind = Literal["exact", "bound", "first-order"]
+
+
+class Reference(NamedTuple):
+    """What theory says of a metric."""
+
+    value: float
+    kind: Kind
+
+
+#: Of a run, a metric and a round.
+Theory: TypeAlias = "Callable[[Run, str, int], Reference | None]"
+Draw: TypeAlias = "Callable[[Table], Figure]"
+
+
+def no_theory(run: Run, metric: str, round: int) -> Reference | None:
+    """Nobody knows."""
+    return None
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A result that one command makes."""
+
+    name: str
+    question: str
+    """what it answers, in a line"""
+    source: str
+    """the paper, or that nobody has published it"""
+    experiment: Callable[[Size], Experiment]
+    """the runs of each size"""
+    metrics: tuple[str, ...]
+    """what the table tells, the primary metric first: it was chosen before anything ran"""
+    minutes: Mapping[Size, float]
+    """about how long on two cores"""
+    theory: Theory = no_theory
+    baseline: str = ""
+    """the condition that others are compared with, seed by seed; none by default"""
+    rounds: Mapping[Size, Sequence[int]] = field(default_factory=dict)
+    """rounds that the table tells; by default human data, the first, the middle and the last"""
+    draw: "Draw | None" = None
+    """the figure; by default each metric's curves over the rounds"""
+    condition: Callable[[Run], str] | None = None
+    """what a run is called in the table; by default its regime, and what else differs between the runs"""

@@ -1,0 +1,74 @@
+"""The figure of a reproduction: curves over the rounds with their intervals, theory dashed; drawn by matplotlib."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from simulator.reproductions.table import Table, row_of
+
+#: Okabe and Ito's colours, which those tell apart too who see fewer; in the order in which conditions get them.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#999999", "#7F3C8D", "#A5AA99")
+#: Its salt makes the same figure the same file.
+_STYLE = Path(__file__).with_name("figure.mplstyle")
+
+_DOTS_PER_INCH = 150
+
+
+def new(width: float = 9.0, height: float = 4.5) -> Figure:
+    """An empty figure, inches."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def curves(table: Table) -> Figure:
+    """A panel a metric: each condition's mean over the rounds, its 95 % interval, and theory where there is one."""
+    metrics = [metric for metric in table.reproduction.metrics if table.of(metric)]
+    columns = min(3, len(metrics))
+    lines = -(-len(metrics) // columns)
+    figure = new(4.2 * columns + 0.6, 3.2 * lines + 0.6)
+    panels = figure.subplots(lines, columns, squeeze=False)
+    for panel, metric in zip(panels.flat, metrics, strict=False):
+        _panel(panel, table, metric)
+    for panel in list(panels.flat)[len(metrics) :]:
+        panel.set_visible(False)
+    handles, labels = panels[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, max(1, len(labels))), fontsize=9)
+    return figure
+
+
+def _panel(panel: Axes, table: Table, metric: str) -> None:
+    for colour, (condition, group) in zip(_colours(len(table.groups)), table.groups.items(), strict=True):
+        last = min(len(member.results.rows) for member in group)
+        rows = [row_of(group, condition, metric, t) for t in range(last)]
+        told = [row for row in rows if row.measured == row.measured]
+        if not told:
+            continue
+        rounds = [row.round for row in told]
+        panel.plot(rounds, [row.measured for row in told], color=colour, label=condition)
+        panel.fill_between(
+            rounds, [row.low for row in told], [row.high for row in told], color=colour, alpha=0.18, lw=0
+        )
+        theory = [(t, table.reproduction.theory(group[0].run, metric, t)) for t in range(1, last)]
+        known = [(t, reference.value) for t, reference in theory if reference is not None]
+        if known:
+            panel.plot(*zip(*known, strict=True), color=colour, ls=(0, (2, 2)), lw=1.6, alpha=0.9)
+    panel.set_title(metric.replace("_", " "), fontsize=10)
+    panel.set_xlabel("generation")
+
+
+def _colours(count: int) -> Sequence[str]:
+    return [COLOURS[i % len(COLOURS)] for i in range(count)]
+
+
+def saved(figure: Figure, path: str) -> None:
+    """Write `path` as it ends: .svg or .png. Nothing of the moment is in it."""
+    metadata = {"Date": None} if path.endswith(".svg") else {"Software": None}
+    figure.savefig(path, dpi=_DOTS_PER_INCH, metadata=metadata)
+
+
+def styled() -> AbstractContextManager[None]:
+    """The context in which figures are drawn and saved."""
+    return style.context(str(_STYLE))

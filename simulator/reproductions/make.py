@@ -1,0 +1,49 @@
+"""A named result: its runs, then table.csv, table.md, figure.png, figure.svg and the runs' rows in one folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from simulator import results, sweeps
+from simulator.files import write_bytes
+from simulator.reproductions.base import Reproduction, Size
+from simulator.reproductions.table import Table, as_csv, as_markdown, tabulate, verdicts
+
+
+def plan(reproduction: Reproduction, size: Size, out: Path, place: str | None, command: str) -> list[Path]:
+    """The folders of the runs, under `out/runs`; those that are there already go on where they stand."""
+    return sweeps.plan(reproduction.experiment(size), out / "runs", place, command)
+
+
+def write(reproduction: Reproduction, size: Size, folders: Sequence[Path], out: Path, command: str) -> Table:
+    """Everything that is told of finished runs. Times, positions and ids are in none of it."""
+    from simulator.reproductions import figure  # matplotlib takes a second, which a look at the list need not wait for
+
+    table = tabulate(reproduction, [results.read(folder) for folder in folders], reproduction.rounds.get(size, ()))
+    write_bytes(out / "table.csv", as_csv(table.rows).encode())
+    write_bytes(out / "table.md", _page(table, size, command).encode())
+    write_bytes(out / "rows.jsonl", b"".join((folder / results.FILE).read_bytes() for folder in folders))
+    with figure.styled():
+        drawn = (reproduction.draw or figure.curves)(table)
+        for name in ("figure.svg", "figure.png"):
+            figure.saved(drawn, str(out / name))
+    return table
+
+
+def _page(table: Table, size: Size, command: str) -> str:
+    told = table.reproduction
+    seeds = max(row.seeds for row in table.rows)
+    chains = max(row.chains for row in table.rows)
+    how = f"Mean ± half of the 95 % interval, {seeds} seeds" + (f" × {chains} chains" if chains > 1 else "")
+    how += f"; Δ is the paired difference from {told.baseline}" if told.baseline else ""
+    lines = [
+        f"# {told.name}",
+        "",
+        told.question,
+        "",
+        f"Source: {told.source}. Size: {size}. `{command}`",
+        "",
+        how + ".",
+        "",
+    ]
+    lines += [*(f"- {said}" for said in verdicts(table.rows)), "", as_markdown(table)]
+    return "\n".join(lines)

@@ -1,0 +1,55 @@
+"""The mixture of Gaussians of the paper's notebook, with 20 chains where it has one."""
+
+from matplotlib.figure import Figure
+
+from simulator.config import Experiment, Run
+from simulator.corpora import Blobs
+from simulator.models.gmm import GMM
+from simulator.recipes import Replace
+from simulator.reproductions.base import Reproduction, Size
+from simulator.reproductions.figure import COLOURS, new
+from simulator.reproductions.table import Table
+
+_N = 1_000
+_GENERATIONS: dict[Size, int] = {"smoke": 3, "standard": 500, "full": 2_000}
+#: What the notebook's outputs show of the squared L2 distance, by generation (its published runs, one seed each).
+_NOTEBOOK = {50: (0.03, 0.06), 2_000: (100.0, 1_000.0)}
+
+
+def _experiment(size: Size) -> Experiment:
+    """scikit-learn's settings of the notebook: two components, full covariances, tolerance 1e-5, 2,000 iterations."""
+    family = GMM(components=2, tolerance=1e-5, max_iterations=2_000 if size != "smoke" else 50)
+    chains = 20 if size != "smoke" else 2
+    run = Run(family, Blobs(_N, blobs=1, radius=0.0), Replace(), n=_N, generations=_GENERATIONS[size], chains=chains)
+    return Experiment("gmm-notebook", (run,))
+
+
+def _draw(table: Table) -> Figure:
+    """Median over chains, on logarithmic axes; the notebook's own ranges as bars."""
+    figure = new(10.5, 4.2)
+    panels = figure.subplots(1, 3)
+    results = next(iter(table.groups.values()))[0].results
+    for panel, metric, colour in zip(panels, table.reproduction.metrics, COLOURS, strict=False):
+        median, mean = (results.series(metric, statistic)[1:] for statistic in ("median", "mean"))
+        rounds = range(1, len(results.rows))
+        panel.loglog(rounds, median, color=colour, label="median of 20 chains")
+        panel.loglog(rounds, mean, color=colour, ls=":", label="mean")
+        panel.set_title(metric.replace("_", " "), fontsize=10)
+        panel.set_xlabel("generation")
+    for generation, (low, high) in _NOTEBOOK.items():
+        if generation < len(results.rows):
+            panels[0].plot([generation] * 2, [low, high], color="black", lw=4, alpha=0.6, label="the notebook")
+    panels[0].legend(fontsize=9)
+    return figure
+
+
+NOTEBOOK = Reproduction(
+    name="gmm-notebook",
+    question="Does a mixture of Gaussians drift as in the paper's notebook, and how much is chance?",
+    source="Shumailov et al. 2023, the notebook of the published code",
+    experiment=_experiment,
+    metrics=("l2_first", "w2_squared", "variance"),
+    minutes={"smoke": 0.1, "standard": 5, "full": 40},
+    rounds={"smoke": (1, 3), "standard": (1, 50, 100, 500), "full": (1, 50, 100, 500, 1_000, 2_000)},
+    draw=_draw,
+)

@@ -1,0 +1,222 @@
+"""The numbers of a reproduction: a row a condition, metric and round, over seeds and chains, beside the theory."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+from scipy import stats
+
+from simulator import catalog
+from simulator.config import Run, decode
+from simulator.reproductions.base import Kind, Reproduction
+from simulator.results import Results, interval, paired
+from simulator.tables import milestones
+
+#: From so many chains on, the spread between chains says how sure a mean is; else the spread between seeds.
+_MANY_CHAINS = 20
+_LEVEL = 0.99
+
+
+@dataclass(frozen=True)
+class Row:
+    """A metric of a condition in a round; nan is not known."""
+
+    condition: str
+    round: int
+    metric: str
+    measured: float
+    standard_error: float
+    low: float
+    high: float
+    median: float
+    seeds: int
+    chains: int
+    reference: float = math.nan
+    kind: Kind | str = ""
+    difference: float = math.nan
+    difference_low: float = math.nan
+    difference_high: float = math.nan
+
+    @property
+    def z(self) -> float:
+        """Standard errors from the reference."""
+        return (self.measured - self.reference) / self.standard_error
+
+
+@dataclass(frozen=True)
+class Member:
+    """A run and what it wrote."""
+
+    run: Run
+    results: Results
+
+
+@dataclass(frozen=True)
+class Table:
+    """All rows, and the runs by condition that they were made of."""
+
+    reproduction: Reproduction
+    groups: Mapping[str, Sequence[Member]]
+    rows: Sequence[Row]
+
+    def of(self, metric: str, condition: str | None = None) -> list[Row]:
+        """The rows of a metric, in the order of conditions and rounds."""
+        return [row for row in self.rows if row.metric == metric and condition in (None, row.condition)]
+
+
+def tabulate(reproduction: Reproduction, played: Sequence[Results], rounds: Sequence[int] = ()) -> Table:
+    """The table of finished runs; of the rounds given, or of milestones."""
+    members = [Member(decode(results.config), results) for results in played]
+    groups = _grouped(reproduction, members)
+    last = min(len(member.results.rows) - 1 for member in members)
+    told = [t for t in (rounds or milestones(last)) if t <= last]
+    against = groups.get(reproduction.baseline)
+    found = [
+        _row(reproduction, condition, group, metric, t, None if condition == reproduction.baseline else against)
+        for metric in reproduction.metrics
+        for condition, group in groups.items()
+        for t in told
+    ]
+    return Table(reproduction, groups, [row for row in found if not math.isnan(row.measured)])
+
+
+def row_of(group: Sequence[Member], condition: str, metric: str, t: int) -> Row:
+    """Mean, standard error, 95 % interval and median. Providers of one pool are no independent lines: C counts once.
+
+    With many chains the interval is normal, of the pooled spread between chains; with few, Student's or a bootstrap's
+    over seeds.
+    """
+    seeds = values_by_seed(group, metric, t)
+    chains = group[0].run.chains
+    mean, low, high = interval(list(seeds.values()))
+    medians = [member.results.series(metric, "median")[t] for member in group]
+    median = float(np.median(medians)) if chains > 1 else float(np.median(list(seeds.values()) or [math.nan]))
+    error = stats.sem(list(seeds.values())) if len(seeds) > 1 else math.nan
+    if chains >= _MANY_CHAINS and seeds:
+        spread = np.array([member.results.series(metric, "sd")[t] for member in group])
+        error = float(np.sqrt(np.mean(spread**2) / (len(group) * chains)))
+        low, high = mean - 1.96 * error, mean + 1.96 * error
+    return Row(condition, t, metric, mean, float(error), low, high, median, len(seeds), chains)
+
+
+def values_by_seed(group: Sequence[Member], metric: str, t: int) -> dict[int, float]:
+    """A metric's mean over chains in a round, by seed."""
+    found = {member.results.seed: float(member.results.series(metric)[t]) for member in group}
+    return {seed: value for seed, value in found.items() if not math.isnan(value)}
+
+
+def _row(
+    reproduction: Reproduction,
+    condition: str,
+    group: Sequence[Member],
+    metric: str,
+    t: int,
+    against: Sequence[Member] | None,
+) -> Row:
+    told = asdict(row_of(group, condition, metric, t))
+    reference = reproduction.theory(group[0].run, metric, t)
+    if reference is not None:
+        told |= {"reference": reference.value, "kind": reference.kind}
+    if against is not None:
+        names = ("difference", "difference_low", "difference_high")
+        difference = paired(values_by_seed(group, metric, t), values_by_seed(against, metric, t))
+        told |= dict(zip(names, difference, strict=True))
+    return Row(**told)
+
+
+def _grouped(reproduction: Reproduction, members: Sequence[Member]) -> dict[str, list[Member]]:
+    """Runs of one condition together, in the order in which conditions first appear."""
+    name = reproduction.condition or _differing([member.run for member in members])
+    groups: dict[str, list[Member]] = {}
+    for member in members:
+        groups.setdefault(name(member.run), []).append(member)
+    return groups
+
+
+def _differing(runs: Sequence[Run]) -> "_Named":
+    parts = {part: {_part(run, part) for run in runs} for part in _PARTS}
+    return _Named(tuple(part for part in _PARTS if len(parts[part]) > 1) or ("regime",))
+
+
+_PARTS = ("regime", "world", "family", "corpus", "n")
+
+
+def _part(run: Run, part: str) -> str:
+    value = getattr(run, part)
+    return f"n={value}" if part == "n" else catalog.label(value)
+
+
+@dataclass(frozen=True)
+class _Named:
+    """Names a run by the parts of it that differ."""
+
+    parts: tuple[str, ...]
+
+    def __call__(self, run: Run) -> str:
+        return ", ".join(_part(run, part) for part in self.parts)
+
+
+def verdicts(rows: Sequence[Row]) -> list[str]:
+    """In words, how the rows with a reference agree with it: exact ones jointly at 99 %, bounds one-sided."""
+    said = []
+    exact = [row for row in rows if row.kind == "exact" and row.standard_error > 0]
+    if exact:
+        limit = float(stats.norm.ppf(1 - (1 - _LEVEL) / (2 * len(exact))))
+        worst = max(exact, key=lambda row: abs(row.z))
+        widest = max(row.standard_error / abs(row.reference) for row in exact if row.reference)
+        agrees = "agree" if abs(worst.z) <= limit else "DISAGREE"
+        said.append(
+            f"{len(exact)} exact rows {agrees}: largest |z| {abs(worst.z):.2f} ({worst.condition}, {worst.metric}, "
+            f"round {worst.round}), joint limit at 99 % {limit:.2f}; largest standard error {100 * widest:.2f} % of "
+            "its reference"
+        )
+    bounds = [row for row in rows if row.kind == "bound"]
+    if bounds:
+        limit = float(stats.norm.ppf(1 - (1 - _LEVEL) / len(bounds)))
+        below = [row for row in bounds if row.measured < row.reference - limit * row.standard_error]
+        said.append(f"{len(bounds)} bounds {'hold' if not below else f'DO NOT HOLD in {len(below)} rows'}, one-sided")
+    near = [row for row in rows if row.kind == "first-order" and row.reference]
+    if near:
+        away = max(abs(row.measured / row.reference - 1) for row in near)
+        said.append(f"{len(near)} rows beside a first-order reference: {100 * away:.1f} % away at most")
+    return said
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    out = io.StringIO()
+    names = [field.name for field in fields(Row)]
+    writer = csv.DictWriter(out, names, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        told = asdict(row)
+        writer.writerow({name: "" if told[name] != told[name] else told[name] for name in names})
+    return out.getvalue()
+
+
+def as_markdown(table: Table) -> str:
+    """Metric by metric: a line a condition, a column a round."""
+    blocks = []
+    for metric in table.reproduction.metrics:
+        rows = table.of(metric)
+        if not rows:
+            continue
+        rounds = sorted({row.round for row in rows})
+        lines = [f"| {metric} | " + " | ".join(f"round {t}" for t in rounds) + " |", "|---" * (len(rounds) + 1) + "|"]
+        for condition in dict.fromkeys(row.condition for row in rows):
+            cells = {row.round: _cell(row) for row in rows if row.condition == condition}
+            lines.append(f"| {condition} | " + " | ".join(cells.get(t, "") for t in rounds) + " |")
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _cell(row: Row) -> str:
+    half = (row.high - row.low) / 2
+    text = f"{row.measured:.4g}" if math.isnan(half) else f"{row.measured:.4g} ± {half:.2g}"
+    if not math.isnan(row.reference):
+        text += f" ({row.kind} {row.reference:.4g})"
+    if not math.isnan(row.difference_low):
+        text += f"; Δ {row.difference:+.3g} [{row.difference_low:.3g}, {row.difference_high:.3g}]"
+    return text
