@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks import chains, mixtures, round_shares
+from benchmarks import autoencoders, chains, mixtures, round_shares
 from benchmarks.baselines import Sizes
 from benchmarks.bench import Bench
 from benchmarks.registry import QUICK, RESULTS, head
@@ -23,6 +23,7 @@ from benchmarks.rows import Report, Row
 WORKS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "chains": chains.rows,
     "mixtures": mixtures.rows,
+    "autoencoders": autoencoders.rows,
     "registry": round_shares.rows,
 }
 

@@ -9,7 +9,7 @@ run's claims touch another's.
 """
 
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -74,11 +74,16 @@ class Contents:
     def items(self, digests: Digests) -> Items:
         """The items `[m, C, d]` of digests `uint8[m, 32]`, in their order. Raises ValueError for one never put."""
         places = self._find(digests)
-        items = np.empty((len(digests), *self._batches[0].shape[1:]), dtype=self._batches[0].dtype)
+        items = np.empty((len(digests), *self._batches[0].shape[1:]), dtype=self.dtype)
         for batch in np.unique(places[:, 0]):
             rows = places[:, 0] == batch
             items[rows] = self._batches[batch][places[rows, 1]]
         return items
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of all items: that of the first batch, the human data."""
+        return self._batches[0].dtype
 
     def without(self, digests: Digests, role: Role) -> Digests:
         """Those of `uint8[m, 32]` that this role has not made: what whoever made them knows by its own log."""

@@ -206,8 +206,7 @@ class Digits:
         """n digits of the pool again, `[n, C, components]`. Raises ValueError without `recrawl`: there are no new."""
         if not self.recrawl:
             raise ValueError(
-                "the digits are 1,797 and no more: use a regime without fresh human data, or recrawl=true, or synthetic "
-                "data"
+                "the digits are 1,797 and no more: use a regime without fresh human data, recrawl=true, or drawn data"
             )
         return scans.found_again(self.pool(chains, seed), n, seed, round)
 

@@ -55,7 +55,7 @@ class _Pictures(ABC):
         return np.broadcast_to(pixels[:, np.newaxis], (len(pixels), chains, pixels.shape[1]))
 
     def fresh(self, n: int, chains: int, seed: int, round: int) -> Items:
-        """n pictures of the pool again, `uint8[n, C, pixels]`. Raises ValueError without `recrawl`: there are no new."""
+        """n pictures of the pool again, `uint8[n, C, pixels]`. Raises ValueError without `recrawl`."""
         if not self.recrawl:
             raise ValueError(
                 f"the pictures are {len(self._scans.pool):,} and no more: use a regime without fresh human data, or "

@@ -63,7 +63,7 @@ def measure(corpus: Corpus, fitted: Fitted | None, items: Items, reference: Fitt
     """
     if isinstance(corpus, Measured):
         return corpus.measure(fitted, items, reference)
-    found = {} if not isinstance(reference, Encoder) else _of_codes(reference.encode(items))
+    found: dict[str, Floats] = _of_codes(reference.encode(items)) if isinstance(reference, Encoder) else {}
     items = items.astype(np.float64, copy=False)
     model = fitted if isinstance(fitted, Mixture) else _moments(items)
     found |= _of_moments(corpus, model)

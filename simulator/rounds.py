@@ -198,6 +198,8 @@ class Line:
             raise ValueError(
                 f"{family} sampled an array of {list(samples.shape)}, not {wanted}: items, chains, dimensions"
             )
+        if not np.can_cast(samples.dtype, self.contents.dtype):
+            raise ValueError(f"{family} sampled {samples.dtype}, and the human data are {self.contents.dtype}")
         if samples.dtype.kind == "f" and not np.isfinite(samples).all():
             raise ValueError(f"{family} sampled values that are not finite: its fit has degenerated")
         return samples

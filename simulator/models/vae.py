@@ -20,37 +20,38 @@ Kind = Literal["small", "paper"]
 
 
 class Settings(NamedTuple):
-    """What each network has a usual value of."""
+    """What each network has a usual value of; of epochs and steps one is 0."""
 
     latent: int
     epochs: int
+    steps: int
     batch: int
     rate: float
     bits: int
 
 
 _USUAL: dict[Kind, Settings] = {
-    "small": Settings(latent=12, epochs=150, batch=100, rate=5e-3, bits=16),
-    "paper": Settings(latent=20, epochs=30, batch=256, rate=1e-3, bits=1),
+    "small": Settings(latent=12, epochs=0, steps=2000, batch=50, rate=5e-3, bits=16),
+    "paper": Settings(latent=20, epochs=30, steps=0, batch=256, rate=1e-3, bits=1),
 }
 
 
 @dataclass(frozen=True)
 class VAE:
-    """A variational autoencoder a chain, of images `uint8[n, C, pixels]`."""
+    """A variational autoencoder a chain, of pictures: bytes, one a pixel."""
 
     network: Kind = "small"
     """`small`: one hidden layer on either side. `paper`: Shumailov et al.'s convolutions, for 28 × 28 pixels alone"""
     latent: int | None = None
     """dimensions of a code; small has 12, the paper 20"""
-    hidden: int = 192
+    hidden: int = 128
     """width of the small network's hidden layers"""
     epochs: int | None = None
-    """passes over the items; small has 150, the paper 30"""
+    """passes over the items; the paper has 30"""
     steps: int | None = None
-    """minibatches, in place of epochs: as much training however many items a regime gives"""
+    """minibatches, in place of epochs: as much training however many items a regime gives; small has 2,000"""
     batch: int | None = None
-    """items of a minibatch; small has 100, the paper 256"""
+    """items of a minibatch; small has 50, the paper 256"""
     rate: float | None = None
     """Adam's step size; small has 0.005, the paper 0.001"""
     bits: int | None = None
@@ -62,13 +63,13 @@ class VAE:
     """where it is trained; the same bytes each time are promised of `cpu` alone"""
 
     def __post_init__(self) -> None:
-        usual = self.settings
-        if min(self.hidden, usual.latent, usual.epochs, usual.batch, usual.bits, self.steps or 1) < 1:
+        chosen = self.settings
+        if min(self.hidden, chosen.latent, chosen.batch, chosen.bits, chosen.epochs + chosen.steps) < 1:
             raise ValueError(f"{self} is impossible: latent, hidden, epochs, steps, batch and bits are 1 or more")
-        if usual.rate <= 0 or self.decay < 0:
+        if chosen.rate <= 0 or self.decay < 0:
             raise ValueError(f"{self} is impossible: the rate is above 0, and the decay not below")
-        if self.steps is not None and (self.epochs is not None or self.steps < 1):
-            raise ValueError(f"{self} is impossible: say how many steps, at least 1, or how many epochs, and not both")
+        if self.steps is not None and self.epochs is not None:
+            raise ValueError(f"{self} is impossible: say how many steps, or how many epochs, and not both")
 
     def fit(self, items: Items, rng: np.random.Generator) -> Autoencoder:
         """Train each chain's network on `items[n, C, pixels]`, by a stream of its own that `rng` seeds.
@@ -100,7 +101,10 @@ class VAE:
     def settings(self) -> Settings:
         """Those that were given, and the network's usual ones."""
         given = {name: getattr(self, name) for name in Settings._fields if getattr(self, name) is not None}
-        return _USUAL[self.network]._replace(**given)
+        usual = _USUAL[self.network]
+        if self.steps is not None or self.epochs is not None:
+            usual = usual._replace(steps=0, epochs=0)
+        return usual._replace(**given)
 
     def _network(self, pixels: int) -> Network:
         if self.network == "small":
@@ -124,13 +128,13 @@ class VAE:
 
     def _minibatches(self, ink: Tensor, streams: Sequence[torch.Generator]) -> Iterator[tuple[Tensor, Tensor]]:
         """Minibatches of `ink[C, n, pixels]` and the noise of their codes; each chain has an order of its own."""
-        n, usual = ink.shape[1], self.settings
-        a_pass = -(-n // usual.batch)
-        for step in range(self.steps or usual.epochs * a_pass):
+        n, chosen = ink.shape[1], self.settings
+        a_pass = -(-n // chosen.batch)
+        for step in range(chosen.steps or chosen.epochs * a_pass):
             place = step % a_pass
             if place == 0:
-                order = torch.stack([torch.randperm(n, generator=one) for one in streams]).to(ink.device)
-                shuffled = torch.take_along_dim(ink, order.unsqueeze(2), dim=1)
-                noise = torch.stack([torch.randn(n, usual.latent, generator=one) for one in streams]).to(ink.device)
-            some = slice(place * usual.batch, (place + 1) * usual.batch)
+                orders = [torch.randperm(n, generator=one).to(ink.device) for one in streams]
+                shuffled = torch.stack([rows[order] for rows, order in zip(ink, orders, strict=True)])
+                noise = torch.stack([torch.randn(n, chosen.latent, generator=one) for one in streams]).to(ink.device)
+            some = slice(place * chosen.batch, (place + 1) * chosen.batch)
             yield shuffled[:, some], noise[:, some]

@@ -30,7 +30,7 @@ METRICS = (
     Metric("held_out_nll", "Surprise at human data kept aside", "lower",
            "Mean negative log-likelihood of human data that no model ever saw, in nats an item. A model that has "
            "forgotten the rare is surprised by it.", "nats an item", _FORGET),
-    Metric("held_out_elbo", "Surprise at human data kept aside, at most", "lower",
+    Metric("held_out_elbo", "Bound on surprise at human data kept aside", "lower",
            "Mean negative evidence lower bound (ELBO) of human data that no model ever saw, in nats an item: what an "
            "autoencoder's surprise is bounded by.", "nats an item", _FORGET),
     Metric("w2_squared", "Distance to the truth (squared W₂)", "lower",

@@ -11,8 +11,10 @@ import rfc8785
 from simulator import catalog, options
 from simulator.config import Experiment, Run, decode, encode, grid, sources
 from simulator.corpora import Blobs, Digits, Normal
+from simulator.images import Idx
 from simulator.models.gaussian import Gaussian
 from simulator.models.gmm import GMM
+from simulator.models.vae import VAE
 from simulator.recipes import Accumulate, HumanOnly, Preserve, Replace
 
 RUN = Run(Gaussian(), Normal(100), Preserve(0.1), n=100, generations=3)
@@ -112,7 +114,9 @@ def test_a_regime_is_typed_as_a_name_and_its_settings(text: str, value: object) 
 
 
 @pytest.mark.parametrize(
-    "value", [Replace(), Preserve(0.25), GMM(5, restarts=2), Gaussian(), Normal(7), Digits()], ids=str
+    "value",
+    [Replace(), Preserve(0.25), GMM(5, restarts=2), Gaussian(), Normal(7), Digits(), VAE("paper"), Idx("scans")],
+    ids=str,
 )
 def test_a_label_is_what_one_types_to_get_it_again(value: object) -> None:
     assert catalog.parse(catalog.label(value), catalog.FAMILIES | catalog.CORPORA | catalog.REGIMES) == value

@@ -1,7 +1,10 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from simulator.config import encode
 from simulator.corpora import Blobs, Digits, Normal
 
 DRAWN = [Normal(n=20_000, mean=3.0, std=2.0), Blobs(n=20_000, blobs=3, radius=4.0, std=0.5)]
@@ -97,6 +100,29 @@ def test_only_digits_are_pictures():
 def test_there_are_no_fresh_digits_and_the_error_says_what_to_do():
     with pytest.raises(ValueError, match="1,797 and no more: use a regime without fresh"):
         Digits().fresh(10, 1, seed=1, round=1)
+
+
+def test_a_crawl_may_find_the_same_digits_again_none_twice_while_they_last():
+    digits = Digits(recrawl=True)
+    pool = {point.tobytes() for point in digits.labelled.points}
+    found = [point.tobytes() for point in digits.fresh(1397, 2, seed=1, round=1)[:, 1]]
+    assert set(found) == pool
+    assert len(set(found)) == len({*pool})
+    more = Counter(point.tobytes() for point in digits.fresh(3000, 1, seed=1, round=1)[:, 0])
+    assert set(more) == pool
+    assert Counter(more.values()) == {2: 2 * 1397 + 1397 - 3000, 3: 3000 - 2 * 1397}
+
+
+def test_each_round_and_seed_crawls_what_is_its_own_and_the_same_again():
+    digits = Digits(recrawl=True)
+    draws = [digits.fresh(50, 1, seed, round) for seed, round in ((1, 1), (1, 2), (2, 1))]
+    assert np.array_equal(draws[0], digits.fresh(50, 1, seed=1, round=1))
+    assert not any(np.array_equal(draws[0], other) for other in draws[1:])
+
+
+def test_crawling_again_changes_neither_the_digits_nor_the_id_of_a_run_without_it():
+    assert Digits(recrawl=True).digest() == Digits().digest()
+    assert "recrawl" not in encode(Digits())
 
 
 IMPOSSIBLE = [
