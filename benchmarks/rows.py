@@ -137,7 +137,7 @@ class Report:
 
     def _write(self) -> None:
         beside = self._path.with_suffix(".part")
-        said = self.rows[-1].said() | self._head
+        said = {**self.rows[-1].said(), **self._head}
         self._held[_place(said)] = said
         beside.write_text(json.dumps({"rows": list(self._held.values())}, indent=1) + "\n")
         beside.replace(self._path)

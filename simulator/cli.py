@@ -138,6 +138,9 @@ def reproduce(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the result.", show_default="results/NAME, or results/NAME-SIZE")
     ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Your own: a folder of MNIST's files for vae-paper, text for lm-paper.")
+    ] = None,
     registry: Registry = None,
     workers: Workers = _CORES,
     as_json: AsJson = False,
@@ -154,7 +157,7 @@ def reproduce(
     with _explained():
         chosen = reproductions.find(name)
         folder = out or Path("results") / (name if size == "standard" else f"{name}-{size}")
-        folders = make.plan(chosen, size, folder, registry, _command())
+        folders = sweeps.plan(make.experiment(chosen, size, data), folder / "runs", registry, _command())
         _played(folders, workers, as_json)
         told = make.write(chosen, size, folders, folder, _command())
     if as_json:

@@ -5,7 +5,7 @@ dimensions; handed out as items `[n, C, d]`, one value a chain. Pictures as pixe
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 

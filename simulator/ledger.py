@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 
@@ -13,8 +14,11 @@ from firsthand.schemas.models import Model, OriginCounts, TrainedOn
 from simulator.checkpoints import State
 from simulator.config import Run
 from simulator.randomness import generator
-from simulator.recipes import History
+from simulator.recipes import FIRST_MODEL, History
 from simulator.worlds import Batch, Said
+
+#: When items were collected, as statements say: a year before the first model, or a day a round from two years after.
+_BEFORE, _SINCE = FIRST_MODEL - timedelta(days=365), FIRST_MODEL + timedelta(days=730)
 
 
 @dataclass(frozen=True)
@@ -92,10 +96,19 @@ class Ledger:
         dataset = self.dataset(batch)
         self.client.put_dataset(dataset)
         position = 0
-        for rows, origin, provider, evidence in said:
-            model = None if provider is None else self.model(max(1, batch.round - (batch.maker is None)), provider)
-            items = Digested(digests[rows])
-            position = self.client.register(dataset, items, origin=origin, model=model, evidence=evidence)[-1].id
+        for one in said:
+            # people's items stand in the pool of the round before, where they may be taken for a model's
+            round = max(1, batch.round - (batch.maker is None))
+            answers = self.client.register(
+                dataset,
+                Digested(digests[one.rows]),
+                origin=one.origin,
+                model=None if one.provider is None else self.model(round, one.provider),
+                evidence=one.evidence,
+                collected_at=_BEFORE if one.before else _SINCE + timedelta(days=batch.round),
+                confidences=one.confidences,
+            )
+            position = answers[-1].id
         return position
 
     def tainted(self, round: int, position: int) -> float:

@@ -30,6 +30,10 @@ class Said(NamedTuple):
     origin: Origin
     provider: int | None = None
     evidence: Evidence = "declared"
+    before: bool = False
+    "whether it says that the items were collected before there was any model"
+    confidences: npt.NDArray[np.uint8] | None = None
+    "how sure a detector is, of each row, that people made it; 255 is certain"
 
 
 class Batch(NamedTuple):
@@ -97,7 +101,9 @@ class Truthful(World):
 
     def said(self, batch: Batch, seed: int) -> list[Said]:
         every = np.arange(batch.items)
-        return [Said(every, "human") if batch.maker is None else Said(every, "model", batch.maker, "generator")]
+        if batch.maker is None:
+            return [Said(every, "human", before=batch.round == 0)]
+        return [Said(every, "model", batch.maker, "generator")]
 
 
 TRUTHFUL = Truthful()
@@ -132,6 +138,11 @@ class Commons(World):
     """share of that which somebody else registers as the model's"""
     archived: float = 0.0
     """share of human items that are registered as human"""
+    backdated: bool = False
+    """whether lies say that the items were collected before there was any model"""
+    detector: float = 0.0
+    """how far apart a detector sees the two: its scores, of variance 1, have means so far apart; 0: there is none.
+    It tells of whatever nobody else has told of as human, with a confidence: the chance that it is, by its score"""
     growth: float = 0.0
     """what `missed` and `accused` grow by from each round's pool to the next, where they are not 0"""
     late: int = 0
@@ -147,8 +158,8 @@ class Commons(World):
             raise ValueError(f"{self} is impossible: there is a provider at least, and a pool")
         if self.human == 1:
             raise ValueError("a pool of human items alone is what the regime human-only trains on")
-        if self.growth < 0:
-            raise ValueError(f"growth is not negative, as {self.growth} is")
+        if self.growth < 0 or self.detector < 0:
+            raise ValueError(f"growth and a detector's distance are not negative, as in {self}")
         if self.accused + self.archived > 1:
             raise ValueError(
                 "of no human item two things are said at once: accused and archived are 1 together at most"
@@ -212,10 +223,22 @@ class Commons(World):
             lied, told, rest = _cut(shuffled, self.lies, self.told(batch.maker, seed) * (1 - self.lies))
             missed, right, _ = _cut(told, self._grown(self.missed, batch), 1.0)
             caught, _, _ = _cut(lied, self.contested, 0.0)
-            said = [Said(right, "model", batch.maker, "generator"), Said(lied, "human")]
+            said = [Said(right, "model", batch.maker, "generator"), Said(lied, "human", before=self.backdated)]
             said += [Said(missed, "human", None, "detector"), Said(caught, "model", batch.maker)]
-        said.append(Said(rest, "unstated"))
+        rest = np.sort(rest)
+        said.append(self._detected(rest, batch, seed) if self.detector else Said(rest, "unstated"))
         return [statement._replace(rows=np.sort(statement.rows)) for statement in said if len(statement.rows)]
+
+    def _detected(self, rows: Rows, batch: Batch, seed: int) -> Said:
+        """A detector's claims. It knows what share of what it sees is human, and so has calibrated confidences."""
+        who = "people" if batch.maker is None else str(batch.maker)
+        noise = generator(seed, f"what a detector sees of {who}", batch.round).standard_normal(len(rows))
+        score = noise + self.detector * (0.5 if batch.maker is None else -0.5)
+        human = self.human * (1 - self.accused - self.archived)
+        model = (1 - self.human) * (1 - self.lies) * (1 - self.registered)
+        odds = self.detector * score + np.log(max(human, 1e-9) / max(model, 1e-9))
+        confidences = np.rint(255 / (1 + np.exp(-odds))).astype(np.uint8)
+        return Said(rows, "human", None, "detector", confidences=confidences)
 
     def corrected(self, batch: Batch, seed: int, round: int) -> list[Said]:
         """At the end of round `late`, and for each batch from then on: what nobody had told of is a model's."""

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from simulator.models.base import Arrays, Floats, Items
 from simulator.models.decoding import Decoding, write
-from simulator.models.transformer_network import Generation, Network, Shape
 from simulator.models.tokens import check, check_one_line
+from simulator.models.transformer_network import Generation, Network, Shape
 
 #: Texts that are written, and blocks that are judged, at once.
 AT_ONCE = 256

@@ -48,8 +48,8 @@ class Draws(NamedTuple):
 
 def candidates(world: World, regime: Crawl, n: int, seed: int, round: int) -> Candidates:
     """What each provider may draw in a round from the second on, out of the latest pool."""
-    if regime.rounds != 1 or not world.pooled or round < 2:
-        raise ValueError("what is known exactly is a crawl of the latest pool of a world that has one, from round 2 on")
+    if not regime.uniform or not world.pooled or round < 2:
+        raise ValueError("what is known exactly is a uniform draw of n from the latest pool of a world that has one")
     wanted = regime.verdicts()
     people = Batch(round, None, world.found(n))
     humans = _admitted(world, people, wanted, seed, round) if people.items else 0

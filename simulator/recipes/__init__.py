@@ -5,14 +5,16 @@ origin of an item. It answers with parts, filters that the registry applies. To 
 `parts`, here or in a file of your own; nothing else needs to know.
 """
 
-from simulator.recipes.crawl import Crawl
-from simulator.recipes.history import History, Regime, everything, human, last_generation, made, newest
+from simulator.recipes.crawl import Archive, Crawl
+from simulator.recipes.history import FIRST_MODEL, History, Regime, everything, human, last_generation, made, newest
 from simulator.recipes.literature import Accumulate, AccumulateSubsample, Fresh, HumanOnly, Preserve, Replace
 from simulator.recipes.weighing import Augment, Cap, Decay, Golden, HumanPart
 
 __all__ = [
+    "FIRST_MODEL",
     "Accumulate",
     "AccumulateSubsample",
+    "Archive",
     "Augment",
     "Cap",
     "Crawl",

@@ -5,15 +5,16 @@ from typing import Literal
 
 from firsthand.schemas.mixes import Part
 from firsthand.verdicts import VERDICTS, Verdict
-from simulator.recipes.history import History, Regime, human
+from simulator.recipes.history import FIRST_MODEL, History, Regime, human, without_empty
+from simulator.shares import check, whole
 
 
 @dataclass(frozen=True)
 class Crawl(Regime):
     """n items of the pool, without those that the registry holds for a model's; the first model has the archive"""
 
-    unknown: Literal["human", "drop"] = "human"
-    """what an item that nobody has told of is taken for: somebody's work, or nothing to train on"""
+    unknown: Literal["human", "model", "drop"] = "human"
+    """what an item that nobody has told of is taken for: somebody's work, a model's, or nothing to train on"""
     models: Literal["drop", "keep"] = "drop"
     """whether what is known for a model's is trained on: `keep` is to train without labels"""
     contested: Literal["drop", "human"] = "drop"
@@ -22,10 +23,24 @@ class Crawl(Regime):
     """whether each provider knows its own output, and only that: a private log in place of the registry"""
     rounds: int = 1
     """pools crawled, the latest first; 0: all, and the archive with them"""
+    share: float = 1.0
+    """share of the n items that is taken for people's work; the rest is what is taken for a model's"""
+    everything: bool = False
+    """whether all that is admitted is trained on, however many items that is, in place of n"""
+    weigh: bool = False
+    """whether items are drawn by a detector's confidence that people made them"""
 
     def __post_init__(self) -> None:
+        check(self.share)
         if self.rounds < 0:
             raise ValueError(f"pools crawled are a number from 0, not {self.rounds}")
+        if self.share < 1 and (self.everything or self.log):
+            raise ValueError("a share of n is taken where n items are: without a private log, and not of everything")
+
+    @property
+    def uniform(self) -> bool:
+        """Whether it draws n items uniformly of what it admits of the latest pool."""
+        return self.rounds == 1 and self.share == 1 and not self.everything and not self.weigh
 
     @property
     def private(self) -> bool:
@@ -48,5 +63,18 @@ class Crawl(Regime):
             raise ValueError("there is no pool to crawl: this regime needs a world that has one, such as commons")
         crawled = history.pools[-self.rounds :] if self.rounds else (history.human, *history.pools)
         # what the log excludes nobody else knows, so the provider leaves it out of all that there is
-        size = None if self.log else history.n
-        return [Part(verdict_in=self.verdicts(), datasets=list(crawled), size=size)]
+        size = None if self.log or self.everything else whole(self.share * history.n)
+        weight: Literal["confidence"] | None = "confidence" if self.weigh else None
+        taken = Part(verdict_in=self.verdicts(), datasets=list(crawled), size=size, weight=weight)
+        made: list[Verdict] = ["model", "unknown"] if self.unknown == "model" else ["model"]
+        rest = Part(verdict_in=made, datasets=list(crawled), size=history.n - whole(self.share * history.n))
+        return without_empty([taken, rest] if self.share < 1 else [taken])
+
+
+@dataclass(frozen=True)
+class Archive(Regime):
+    """n human items that were collected before there was any model, as their registrations say: the first mover"""
+
+    def parts(self, history: History) -> list[Part]:
+        datasets = [history.human, *history.pools]
+        return [Part(verdict_in=["human"], datasets=datasets, collected_before=FIRST_MODEL, size=history.n)]

@@ -2,8 +2,12 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from firsthand.schemas.mixes import Part
+
+#: Before this there is no model in any run, so whatever was collected earlier is people's work.
+FIRST_MODEL = datetime(2022, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)

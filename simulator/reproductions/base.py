@@ -57,5 +57,7 @@ class Reproduction:
     """rounds that the table tells; by default human data, the first, the middle and the last"""
     draw: "Draw | None" = None
     """the figure; by default each metric's curves over the rounds"""
+    on_data: Callable[[str, Size], Experiment] | None = None
+    """the runs on a user's own data, a path, where they can be had"""
     condition: Callable[[Run], str] | None = None
     """what a run is called in the table; by default its regime, and what else differs between the runs"""

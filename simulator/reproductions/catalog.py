@@ -7,6 +7,17 @@ _HERE = "simulator.reproductions"
 
 REPRODUCTIONS: dict[str, str] = {
     "gaussian-theory": f"{_HERE}.gaussians:THEORY",
+    "how-much-must-we-know": f"{_HERE}.how_much:HOW_MUCH",
+    "coordination": f"{_HERE}.coordination:COORDINATION",
+    "label-noise": f"{_HERE}.provenance:LABEL_NOISE",
+    "first-mover": f"{_HERE}.provenance:FIRST_MOVER",
+    "late-truth": f"{_HERE}.provenance:LATE_TRUTH",
+    "lying": f"{_HERE}.provenance:LYING",
+    "vae-paper": f"{_HERE}.papers:VAE_PAPER",
+    "lm-paper": f"{_HERE}.papers:LM_PAPER",
+    "word-survival": f"{_HERE}.words:WORDS",
+    "regression": f"{_HERE}.regression:REGRESSION",
+    "mad-loops": f"{_HERE}.loops:LOOPS",
     "gmm-notebook": f"{_HERE}.notebook:NOTEBOOK",
     "replace-vs-accumulate": f"{_HERE}.gaussians:ACCUMULATE",
     "value-of-human-data": f"{_HERE}.value:VALUE",

@@ -3,15 +3,20 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from simulator import results, sweeps
+from simulator import results
+from simulator.config import Experiment
 from simulator.files import write_bytes
 from simulator.reproductions.base import Reproduction, Size
 from simulator.reproductions.table import Table, as_csv, as_markdown, tabulate, verdicts
 
 
-def plan(reproduction: Reproduction, size: Size, out: Path, place: str | None, command: str) -> list[Path]:
-    """The folders of the runs, under `out/runs`; those that are there already go on where they stand."""
-    return sweeps.plan(reproduction.experiment(size), out / "runs", place, command)
+def experiment(reproduction: Reproduction, size: Size, data: str | None) -> Experiment:
+    """The runs, on a user's own data where a path is given. Raises ValueError where they take none."""
+    if data is None:
+        return reproduction.experiment(size)
+    if reproduction.on_data is None:
+        raise ValueError(f"{reproduction.name} has its own data, and takes none")
+    return reproduction.on_data(data, size)
 
 
 def write(reproduction: Reproduction, size: Size, folders: Sequence[Path], out: Path, command: str) -> Table:

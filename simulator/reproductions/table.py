@@ -15,8 +15,9 @@ from simulator.reproductions.base import Kind, Reproduction
 from simulator.results import Results, interval, paired
 from simulator.tables import milestones
 
-#: From so many chains on, the spread between chains says how sure a mean is; else the spread between seeds.
-_MANY_CHAINS = 20
+#: From so many seeds on, the spread between seeds says how sure a mean is; below, that between chains where there are
+#: so many. Chains share the items that a mix draws at random, so it alone knows nothing of the chance in those draws.
+_MANY_SEEDS, _MANY_CHAINS = 10, 20
 _LEVEL = 0.99
 
 
@@ -44,6 +45,12 @@ class Row:
     def z(self) -> float:
         """Standard errors from the reference."""
         return (self.measured - self.reference) / self.standard_error
+
+    @property
+    def chance(self) -> float:
+        """How often chance alone goes as far from an exact reference, to either side."""
+        freedom = math.inf if _by_chains(self.seeds, self.chains) else self.seeds - 1
+        return float(2 * stats.t.sf(abs(self.z), freedom))
 
 
 @dataclass(frozen=True)
@@ -86,8 +93,8 @@ def tabulate(reproduction: Reproduction, played: Sequence[Results], rounds: Sequ
 def row_of(group: Sequence[Member], condition: str, metric: str, t: int) -> Row:
     """Mean, standard error, 95 % interval and median. Providers of one pool are no independent lines: C counts once.
 
-    With many chains the interval is normal, of the pooled spread between chains; with few, Student's or a bootstrap's
-    over seeds.
+    Of many chains and few seeds the interval is normal, of the pooled spread between chains; else Student's or a
+    bootstrap's, over seeds.
     """
     seeds = values_by_seed(group, metric, t)
     chains = group[0].run.chains
@@ -95,11 +102,15 @@ def row_of(group: Sequence[Member], condition: str, metric: str, t: int) -> Row:
     medians = [member.results.series(metric, "median")[t] for member in group]
     median = float(np.median(medians)) if chains > 1 else float(np.median(list(seeds.values()) or [math.nan]))
     error = stats.sem(list(seeds.values())) if len(seeds) > 1 else math.nan
-    if chains >= _MANY_CHAINS and seeds:
+    if _by_chains(len(seeds), chains):
         spread = np.array([member.results.series(metric, "sd")[t] for member in group])
         error = float(np.sqrt(np.mean(spread**2) / (len(group) * chains)))
         low, high = mean - 1.96 * error, mean + 1.96 * error
     return Row(condition, t, metric, mean, float(error), low, high, median, len(seeds), chains)
+
+
+def _by_chains(seeds: int, chains: int) -> bool:
+    return 0 < seeds < _MANY_SEEDS and chains >= _MANY_CHAINS
 
 
 def values_by_seed(group: Sequence[Member], metric: str, t: int) -> dict[int, float]:
@@ -117,9 +128,9 @@ def _row(
     against: Sequence[Member] | None,
 ) -> Row:
     told = asdict(row_of(group, condition, metric, t))
-    reference = reproduction.theory(group[0].run, metric, t)
-    if reference is not None:
-        told |= {"reference": reference.value, "kind": reference.kind}
+    references = [found for member in group if (found := reproduction.theory(member.run, metric, t)) is not None]
+    if references:
+        told |= {"reference": float(np.mean([each.value for each in references])), "kind": references[0].kind}
     if against is not None:
         names = ("difference", "difference_low", "difference_high")
         difference = paired(values_by_seed(group, metric, t), values_by_seed(against, metric, t))
@@ -164,14 +175,14 @@ def verdicts(rows: Sequence[Row]) -> list[str]:
     said = []
     exact = [row for row in rows if row.kind == "exact" and row.standard_error > 0]
     if exact:
-        limit = float(stats.norm.ppf(1 - (1 - _LEVEL) / (2 * len(exact))))
-        worst = max(exact, key=lambda row: abs(row.z))
+        worst = min(exact, key=lambda row: row.chance)
+        chance = min(1.0, len(exact) * worst.chance)
         widest = max(row.standard_error / abs(row.reference) for row in exact if row.reference)
-        agrees = "agree" if abs(worst.z) <= limit else "DISAGREE"
+        agrees = "agree" if chance >= 1 - _LEVEL else "DISAGREE"
         said.append(
-            f"{len(exact)} exact rows {agrees}: largest |z| {abs(worst.z):.2f} ({worst.condition}, {worst.metric}, "
-            f"round {worst.round}), joint limit at 99 % {limit:.2f}; largest standard error {100 * widest:.2f} % of "
-            "its reference"
+            f"{len(exact)} exact rows {agrees} jointly at 99 %: the farthest is {worst.z:+.2f} standard errors away "
+            f"({worst.condition}, {worst.metric}, round {worst.round}), which chance does to one of so many in "
+            f"{100 * chance:.1f} % of cases; largest standard error {100 * widest:.1f} % of its reference"
         )
     bounds = [row for row in rows if row.kind == "bound"]
     if bounds:

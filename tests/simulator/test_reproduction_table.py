@@ -54,6 +54,12 @@ def test_many_chains_are_judged_by_the_spread_between_chains() -> None:
     assert row.standard_error == pytest.approx(values.std(ddof=1) / math.sqrt(1200), rel=0.01)
 
 
+def test_many_seeds_are_judged_by_the_spread_between_seeds_for_chains_share_their_draws() -> None:
+    values = [[0.9 + seed / 10] * 50 + [1.1 + seed / 10] * 50 for seed in range(10)]
+    table = tabulate(told(), [wrote(Replace(), seed, [[0.0] * 100, each]) for seed, each in enumerate(values)])
+    assert table.of(METRIC)[-1].standard_error == pytest.approx(np.std(np.arange(10) / 10, ddof=1) / math.sqrt(10))
+
+
 def test_differences_from_the_baseline_are_paired_by_seed() -> None:
     played = [
         run
@@ -72,14 +78,20 @@ def test_differences_from_the_baseline_are_paired_by_seed() -> None:
 
 
 def row(measured: float, reference: float, kind: str) -> Row:
-    return Row("a", 1, METRIC, measured, 0.1, 0.0, 0.0, measured, 3, 1, reference, kind)
+    return Row("a", 1, METRIC, measured, 0.1, 0.0, 0.0, measured, 3, 100, reference, kind)
 
 
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([row(1.2, 1.0, "exact"), row(0.9, 1.0, "exact")], "2 exact rows agree: largest |z| 2.00"),
-        ([row(1.2, 1.0, "exact"), row(1.5, 1.0, "exact")], "2 exact rows DISAGREE: largest |z| 5.00"),
+        (
+            [row(1.2, 1.0, "exact"), row(0.9, 1.0, "exact")],
+            "2 exact rows agree jointly at 99 %: the farthest is +2.00 standard errors",
+        ),
+        (
+            [row(1.2, 1.0, "exact"), row(1.5, 1.0, "exact")],
+            "2 exact rows DISAGREE jointly at 99 %: the farthest is +5.00 standard errors",
+        ),
         ([row(0.9, 1.0, "bound"), row(9.0, 1.0, "bound")], "2 bounds hold"),
         ([row(0.5, 1.0, "bound"), row(9.0, 1.0, "bound")], "DO NOT HOLD in 1 rows"),
         ([row(1.1, 1.0, "first-order")], "1 rows beside a first-order reference: 10.0 % away at most"),

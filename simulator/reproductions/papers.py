@@ -1,0 +1,91 @@
+"""The experiments of The Curse of Recursion: a VAE of digits, and a language model."""
+
+from collections.abc import Sequence
+
+from simulator.config import Experiment, Run
+from simulator.corpora import Corpus
+from simulator.images import Idx, Pixels
+from simulator.models.base import Family
+from simulator.models.hf import Opt125m
+from simulator.models.transformer import Transformer
+from simulator.models.vae import VAE
+from simulator.recipes import Accumulate, HumanOnly, Preserve, Regime, Replace
+from simulator.reproductions.base import Reproduction, Size
+from simulator.texts import Text
+
+_REGIMES: tuple[Regime, ...] = (Replace(), Preserve(0.1), Accumulate(), HumanOnly())
+
+
+def _runs(
+    name: str,
+    family: Family,
+    corpus: Corpus,
+    n: int,
+    generations: int,
+    seeds: int,
+    regimes: Sequence[Regime] = _REGIMES,
+) -> Experiment:
+    runs = [
+        Run(family, corpus, regime, n=n, generations=generations, seed=seed)
+        for seed in range(seeds)
+        for regime in regimes
+    ]
+    return Experiment(name, tuple(runs))
+
+
+def _vae(size: Size) -> Experiment:
+    """Steps are equal, however many items accumulate."""
+    n, generations, seeds, steps = {
+        "smoke": (100, 2, 1, 20),
+        "standard": (1_000, 10, 5, 1_500),
+        "full": (1_000, 20, 20, 1_500),
+    }[size]
+    regimes = _REGIMES if size != "smoke" else _REGIMES[::3]
+    return _runs("vae-paper", VAE(steps=steps), Pixels(), n, generations, seeds, regimes)
+
+
+def _vae_on(folder: str, size: Size) -> Experiment:
+    """The paper's network on MNIST's own files."""
+    n, generations, seeds = {"smoke": (512, 1, 1), "standard": (10_000, 5, 3), "full": (60_000, 20, 5)}[size]
+    family = VAE(network="paper", epochs=1) if size == "smoke" else VAE(network="paper")
+    return _runs("vae-paper", family, Idx(folder), n, generations, seeds, _REGIMES[:2])
+
+
+VAE_PAPER = Reproduction(
+    name="vae-paper",
+    question="Do autoencoders of digits lose their variety, and does a tenth of human data keep it?",
+    source="Shumailov et al. 2023, section 4.3",
+    experiment=_vae,
+    on_data=_vae_on,
+    metrics=("latent_std", "held_out_elbo", "recall"),
+    minutes={"smoke": 0.2, "standard": 8, "full": 60},
+    baseline="human-only",
+)
+
+
+def _language(size: Size) -> Experiment:
+    """Each block of the training set prompts the next, as in the paper; steps are equal in all regimes."""
+    if size == "smoke":
+        family = Transformer(layers=1, heads=2, width=16, steps=4, vocabulary=300)
+        return _runs("lm-paper", family, Text(vocabulary=300, block=16), 40, 1, 2, _REGIMES[::3])
+    n, generations, seeds = {"standard": (1_200, 6, 3), "full": (1_200, 10, 10)}[size]
+    return _runs("lm-paper", Transformer(steps=400), Text(), n, generations, seeds)
+
+
+def _language_on(path: str, size: Size) -> Experiment:
+    """OPT-125m as in the paper, on a text of one's own: its weights come from Hugging Face, or from a folder."""
+    corpus = Text(path=path, tokenizer=Opt125m().model)
+    n, generations, seeds = {"smoke": (100, 1, 1), "standard": (2_000, 5, 1), "full": (20_000, 10, 5)}[size]
+    return _runs("lm-paper", Opt125m(), corpus, n, generations, seeds, _REGIMES[:2])
+
+
+LM_PAPER = Reproduction(
+    name="lm-paper",
+    question="Does a language model forget rare words, and does a tenth of human text keep them?",
+    source="Shumailov et al. 2023, section 5.2; Nature 631:755, 2024",
+    experiment=_language,
+    on_data=_language_on,
+    metrics=("perplexity", "rarest_decile_loss", "distinct_2", "sample_perplexity", "improbable_share"),
+    minutes={"smoke": 0.2, "standard": 15, "full": 120},
+    baseline="human-only",
+)
