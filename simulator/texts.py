@@ -36,7 +36,9 @@ class Text:
 
     def __post_init__(self) -> None:
         if not 0 < self.aside < 1 or self.block < 2:
-            raise ValueError(f"{self} is impossible: a share between 0 and 1 is aside, and a block has 2 tokens or more")
+            raise ValueError(
+                f"{self} is impossible: a share between 0 and 1 is aside, and a block has 2 tokens or more"
+            )
 
     def pool(self, chains: int, seed: int) -> Items:
         """The blocks of the text that was not kept aside, `uint16[N, C, block]`: the same for each chain and seed."""
@@ -54,7 +56,8 @@ class Text:
                 "regime without fresh human data"
             )
         chosen = generator(seed, "human fresh", round).permutation(len(pool))[: n % len(pool)]
-        return pool[np.concatenate([np.tile(np.arange(len(pool)), n // len(pool)), chosen])]
+        rows = np.concatenate([np.tile(np.arange(len(pool)), n // len(pool)), chosen])
+        return np.asarray(pool[rows])
 
     @property
     def held_out(self) -> Tokens:

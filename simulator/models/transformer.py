@@ -10,8 +10,8 @@ from torch import Tensor
 
 from simulator.models.base import Arrays, Floats, Items
 from simulator.models.decoding import Decoding, write
-from simulator.models.transformer_network import Generation, Network, Shape
 from simulator.models.tokens import check, check_one_line
+from simulator.models.transformer_network import Generation, Network, Shape
 
 #: Texts that are written, and blocks that are judged, at once.
 AT_ONCE = 256
@@ -46,7 +46,7 @@ class Transformer:
     beams: int = 0
     """from 2 on: no sampling, but the likeliest text that so many beams find"""
     prompted: bool = True
-    """whether a block of the training set prompts the next block, which is kept; else its first token prompts the rest"""
+    """whether each block of the training set prompts a next one, which alone is kept; else its first token the rest"""
     vocabulary: int = 1024
     """tokens that there are: at least as many as the data have"""
     device: str = "cpu"
@@ -54,7 +54,9 @@ class Transformer:
 
     def __post_init__(self) -> None:
         if min(self.layers, self.heads, self.batch, self.vocabulary) < 1 or self.width % (2 * self.heads):
-            raise ValueError(f"{self} is impossible: all sizes are 1 or more, and each head has an even part of the width")
+            raise ValueError(
+                f"{self} is impossible: all sizes are 1 or more, and each head has an even part of the width"
+            )
         if self.rate <= 0 or self.steps < 0 or (self.steps == 0 and self.epochs <= 0):
             raise ValueError(f"{self} is impossible: there is something to learn, at a rate above 0")
         self.decoding  # noqa: B018 it refuses what is impossible
@@ -121,7 +123,7 @@ class TrainedTransformer:
         """`simulator.models.base.Language`."""
         check(blocks, self._family.vocabulary)
         tokens = torch.from_numpy(blocks[:, 0].astype(np.int64)).to(self._family.device)
-        return np.concatenate([_losses(self._network, some) for some in tokens.split(AT_ONCE)])[:, np.newaxis]
+        return np.concatenate([_losses(self._network, some) for some in torch.split(tokens, AT_ONCE)])[:, np.newaxis]
 
     def arrays(self) -> Arrays:
         """`simulator.models.base.Storable`: the weights."""
@@ -146,7 +148,7 @@ def train(network: Network, blocks: Tensor, schedule: Tensor, rate: float) -> No
             group["lr"] = rate * pace(step, len(schedule))
         seen = blocks[rows]
         loss = F.cross_entropy(network(seen[:, :-1]).flatten(0, 1), seen[:, 1:].flatten())
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         optimizer.zero_grad()
 
