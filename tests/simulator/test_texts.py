@@ -212,7 +212,7 @@ def test_self_bleu_by_hand():
 
 
 def test_self_bleu_counts_a_repeated_token_as_often_as_one_other_block_has_it():
-    """a a a a against a a b c and a b b b: 2 of 4 words, 1 of 3 pairs, and a tenth in place of no triple and no four."""
+    """a a a a against a a b c and a b b b: 2 of 4 words, 1 of 3 pairs, a tenth for no triple and no four."""
     blocks = np.array([[1, 1, 1, 1], [1, 1, 2, 3], [1, 2, 2, 2]], dtype=np.uint16)
     first = (2 / 4 * 1 / 3 * 0.1 / 2 * 0.1 / 1) ** 0.25
     second = (3 / 4 * 2 / 3 * 0.1 / 2 * 0.1 / 1) ** 0.25
