@@ -1,4 +1,4 @@
-"""The small GPT: training beside batch 12 with unfused AdamW and beside a bare torch loop; sampling with and without cache.
+"""The small GPT: training beside batch 12 with unfused AdamW and beside a bare loop; sampling with and without cache.
 
     python -m benchmarks.transformer
 
@@ -104,7 +104,7 @@ def _loop(network: nn.Module, optimizer: torch.optim.Optimizer, blocks: Tensor, 
         optimizer.param_groups[0]["lr"] = FAMILY.rate * (1 + math.cos(math.pi * step * batch / ITEMS)) / 2
         seen = blocks[step * batch : (step + 1) * batch]
         loss = F.cross_entropy(network(seen[:, :-1]).flatten(0, 1), seen[:, 1:].flatten())
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad()
 
@@ -147,7 +147,8 @@ class Plain(nn.Module):
         x = self.tokens(tokens)
         for layer in self.layers:
             x = layer(x, cos, sin)
-        return F.linear(self.norm(x), self.tokens.weight)
+        logits: Tensor = F.linear(self.norm(x), self.tokens.weight)
+        return logits
 
 
 def _rate(work: Callable[[], object], tokens: int = ROWS * NEW) -> float:

@@ -48,7 +48,7 @@ class Zipf:
     def _draw(self, n: int, chains: int, rng: np.random.Generator) -> Items:
         ends = np.cumsum(self.probabilities)
         found = np.searchsorted(ends, rng.random((n, chains, 1)) * ends[-1], side="right")
-        return np.minimum(found, self.words - 1).astype(np.uint16)
+        return np.asarray(np.minimum(found, self.words - 1), dtype=np.uint16)
 
     @property
     def held_out(self) -> None:

@@ -1,5 +1,6 @@
 """What results depend on besides the configuration: the code, its libraries, the machine."""
 
+import contextlib
 import platform
 import subprocess
 from importlib import metadata
@@ -27,7 +28,10 @@ def _git(*arguments: str) -> str | None:
 
 def versions() -> dict[str, str]:
     """Python's version and those of the libraries that numbers come out of."""
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in _LIBRARIES}}
+    installed = {name: metadata.version(name) for name in _LIBRARIES}
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        installed["transformers"] = metadata.version("transformers")  # an extra
+    return {"python": platform.python_version(), **installed}
 
 
 def device() -> str:

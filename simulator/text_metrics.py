@@ -28,7 +28,7 @@ DEFINITIONS: dict[str, str] = {
 PAIRED, COMPARED = 500, 100
 #: The share of human tokens that is rare, and of human blocks that the first model finds improbable.
 RARE, IMPROBABLE = 0.1, 0.01
-#: Length of the longest n-grams that BLEU compares, and what stands for none in common (Chen and Cherry 2014, method 1).
+#: The longest n-grams that BLEU compares, and what stands for none in common (Chen and Cherry 2014, method 1).
 LONGEST, NONE_IN_COMMON = 4, 0.1
 
 
@@ -67,11 +67,11 @@ def perplexities(model: Fitted, items: Items) -> Floats:
     """The perplexity of each of `items[n, C, L]` under a model, `[n, C]`. Raises TypeError for one without losses."""
     if not isinstance(model, Language):
         raise TypeError(f"{type(model).__name__} has no losses")
-    return np.exp(model.losses(items).mean(axis=2))
+    return np.asarray(np.exp(model.losses(items).mean(axis=2)))
 
 
 def rare(tokens: Items, frequencies: Floats) -> npt.NDArray[np.bool_]:
-    """Which of `tokens[m, L]` are of the rarest decile: as frequent in human text as a tenth of them at most, or less.
+    """Which of `tokens[m, L]` are of the rarest decile: no more frequent in human text than a tenth of them are.
 
     Ties are all in it, so that it may be more than a tenth.
     """
@@ -82,7 +82,7 @@ def rare(tokens: Items, frequencies: Floats) -> npt.NDArray[np.bool_]:
 def unique(items: Items) -> Floats:
     """How many distinct tokens each chain of `items[n, C, L]` has, `[C]`."""
     each = np.sort(items.transpose(1, 0, 2).reshape(items.shape[1], -1), axis=1)
-    return 1.0 + (each[:, 1:] != each[:, :-1]).sum(axis=1)
+    return np.asarray(1.0 + (each[:, 1:] != each[:, :-1]).sum(axis=1))
 
 
 def distinct_pairs(blocks: Items) -> float:
@@ -116,4 +116,4 @@ def _precisions(blocks: Items, length: int) -> Floats:
             second[gram] = max(second[gram], min(count, first[gram]))
             first[gram] = max(first[gram], count)
     shared = [sum(min(n, second[g] if n == first[g] else first[g]) for g, n in counted.items()) for counted in counts]
-    return np.maximum(np.array(shared, dtype=np.float64), NONE_IN_COMMON) / windows.shape[1]
+    return np.asarray(np.maximum(np.array(shared, dtype=np.float64), NONE_IN_COMMON) / windows.shape[1])

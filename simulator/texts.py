@@ -56,7 +56,8 @@ class Text:
                 "regime without fresh human data"
             )
         chosen = generator(seed, "human fresh", round).permutation(len(pool))[: n % len(pool)]
-        return pool[np.concatenate([np.tile(np.arange(len(pool)), n // len(pool)), chosen])]
+        rows = np.concatenate([np.tile(np.arange(len(pool)), n // len(pool)), chosen])
+        return np.asarray(pool[rows])
 
     @property
     def held_out(self) -> Tokens:

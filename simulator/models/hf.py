@@ -51,7 +51,10 @@ class HuggingFace:
             raise ValueError(f"{self} is impossible: the learning rate falls, and ends above 0")
 
     def fit(self, items: Items, rng: np.random.Generator) -> "FineTuned":
-        """Fine-tune on `uint16[n, 1, L]`. Raises ValueError for several chains and strange tokens, OSError for no model."""
+        """Fine-tune on `uint16[n, 1, L]`.
+
+        Raises ValueError for several chains and for unknown tokens, OSError where there is no such model.
+        """
         check_one_line(items)
         network = self._load()
         check(items, network.config.vocab_size)
@@ -69,10 +72,12 @@ class HuggingFace:
 
     def _load(self) -> Any:
         try:
-            from transformers import AutoModelForCausalLM
+            from transformers import AutoModelForCausalLM, logging
         except ImportError:
             raise ValueError("this family needs transformers: pip install 'firsthand[hf]'") from None
-        return AutoModelForCausalLM.from_pretrained(self.model, dtype=torch.float32).to(self.device)
+        logging.disable_progress_bar()
+        network: Any = AutoModelForCausalLM.from_pretrained(self.model, dtype=torch.float32)
+        return network.to(self.device)
 
     def _train(self, network: Any, blocks: Tensor, rng: np.random.Generator) -> None:
         optimizer = torch.optim.AdamW(network.parameters(), lr=self.rate, fused=True)
@@ -82,8 +87,8 @@ class HuggingFace:
             for group in optimizer.param_groups:
                 group["lr"] = self._rate_at(step, len(batches))
             seen = blocks[rows.to(blocks.device)]
-            for some in seen.split(self.micro or self.batch):
-                (_loss(network, some).mean() * (len(some) / len(seen))).backward()
+            for some in torch.split(seen, self.micro or self.batch):
+                torch.autograd.backward(_loss(network, some).mean() * (len(some) / len(seen)))
             optimizer.step()
             optimizer.zero_grad()
         network.eval()
@@ -93,7 +98,7 @@ class HuggingFace:
         steps = self.steps or max(1, round(self.epochs * items / self.batch))
         passes = math.ceil(steps * self.batch / items)
         order = np.concatenate([rng.permutation(items) for _ in range(passes)])
-        return list(torch.from_numpy(order[: steps * self.batch]).split(self.batch))
+        return list(torch.split(torch.from_numpy(order[: steps * self.batch]), self.batch))
 
     def _rate_at(self, step: int, steps: int) -> float:
         fallen = (1 - math.cos(math.pi * step / max(1, steps - 1))) / 2
@@ -131,7 +136,7 @@ class FineTuned:
         check(blocks, self._network.config.vocab_size)
         tokens = torch.from_numpy(blocks[:, 0].astype(np.int64)).to(self._family.device)
         with torch.no_grad():
-            found = [_loss(self._network, some).cpu().numpy() for some in tokens.split(AT_ONCE // 8)]
+            found = [_loss(self._network, some).cpu().numpy() for some in torch.split(tokens, AT_ONCE // 8)]
         return np.concatenate(found).astype(np.float64)[:, np.newaxis]
 
     def arrays(self) -> Arrays:
@@ -152,7 +157,7 @@ class FineTuned:
             top_k=0 if beams == 0 else None,
             pad_token_id=self._network.config.pad_token_id or 0,
         )
-        return made[:, length:].cpu().numpy().astype(np.uint16)
+        return np.asarray(made[:, length:].cpu().numpy(), dtype=np.uint16)
 
 
 def _loss(network: Any, blocks: Tensor) -> Tensor:
@@ -169,7 +174,7 @@ def _seeded(rng: np.random.Generator) -> Iterator[None]:
     seed = int(rng.integers(2**63))
     devices = range(torch.cuda.device_count())
     with torch.random.fork_rng(devices=devices):
-        torch.random.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         for device in devices:
             torch.cuda.default_generators[device].manual_seed(seed)
         yield

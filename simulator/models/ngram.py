@@ -32,7 +32,7 @@ class NGram:
             raise ValueError(f"{self} is impossible: alpha is not negative, and there is a token at least")
 
     def fit(self, items: Items, rng: np.random.Generator) -> "Unigrams | Bigrams":
-        """Count the tokens of `items[n, C, L]`. Needs no randomness. Raises ValueError for tokens out of the vocabulary."""
+        """Count the tokens of `items[n, C, L]`. No randomness. Raises ValueError for tokens out of the vocabulary."""
         check(items, self.vocabulary)
         alone = _counted(items, self.vocabulary)
         if self.order == 1:
@@ -144,7 +144,7 @@ class Bigrams:
 
     @property
     def _size(self) -> int:
-        return self.alone.counts.shape[1]
+        return int(self.alone.counts.shape[1])
 
     def arrays(self) -> Arrays:
         """`simulator.models.base.Storable`."""

@@ -46,7 +46,7 @@ class Transformer:
     beams: int = 0
     """from 2 on: no sampling, but the likeliest text that so many beams find"""
     prompted: bool = True
-    """whether a block of the training set prompts the next block, which is kept; else its first token prompts the rest"""
+    """whether each block of the training set prompts a next one, which alone is kept; else its first token the rest"""
     vocabulary: int = 1024
     """tokens that there are: at least as many as the data have"""
     device: str = "cpu"
@@ -123,7 +123,7 @@ class TrainedTransformer:
         """`simulator.models.base.Language`."""
         check(blocks, self._family.vocabulary)
         tokens = torch.from_numpy(blocks[:, 0].astype(np.int64)).to(self._family.device)
-        return np.concatenate([_losses(self._network, some) for some in tokens.split(AT_ONCE)])[:, np.newaxis]
+        return np.concatenate([_losses(self._network, some) for some in torch.split(tokens, AT_ONCE)])[:, np.newaxis]
 
     def arrays(self) -> Arrays:
         """`simulator.models.base.Storable`: the weights."""
@@ -148,7 +148,7 @@ def train(network: Network, blocks: Tensor, schedule: Tensor, rate: float) -> No
             group["lr"] = rate * pace(step, len(schedule))
         seen = blocks[rows]
         loss = F.cross_entropy(network(seen[:, :-1]).flatten(0, 1), seen[:, 1:].flatten())
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         optimizer.zero_grad()
 
