@@ -8,7 +8,7 @@ origin of an item. It answers with parts, filters that the registry applies. To 
 from simulator.recipes.crawl import Crawl
 from simulator.recipes.history import History, Regime, everything, human, last_generation, made, newest
 from simulator.recipes.literature import Accumulate, AccumulateSubsample, Fresh, HumanOnly, Preserve, Replace
-from simulator.recipes.weighing import Augment, Cap, Decay, Golden, HumanPart
+from simulator.recipes.weighing import Augment, Cap, Decay, Golden, HumanPart, golden_ratio
 
 __all__ = [
     "Accumulate",
@@ -26,6 +26,7 @@ __all__ = [
     "Regime",
     "Replace",
     "everything",
+    "golden_ratio",
     "human",
     "last_generation",
     "made",
