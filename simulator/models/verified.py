@@ -49,7 +49,7 @@ class Verified:
         """What the verifier says of each of `items[n, C, d]`, `[n, C]`."""
         away = ((items - self.mean) ** 2).sum(axis=2)
         right = away <= self.std**2 * stats.chi2.ppf(self.central, items.shape[2])
-        return rng.random(right.shape) < np.where(right, self.keep_right, self.keep_wrong)
+        return np.asarray(rng.random(right.shape) < np.where(right, self.keep_right, self.keep_wrong))
 
 
 @dataclass(frozen=True)

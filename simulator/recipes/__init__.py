@@ -8,7 +8,7 @@ origin of an item. It answers with parts, filters that the registry applies. To 
 from simulator.recipes.crawl import Archive, Crawl
 from simulator.recipes.history import FIRST_MODEL, History, Regime, everything, human, last_generation, made, newest
 from simulator.recipes.literature import Accumulate, AccumulateSubsample, Fresh, HumanOnly, Preserve, Replace
-from simulator.recipes.weighing import Augment, Cap, Decay, Golden, HumanPart
+from simulator.recipes.weighing import Augment, Cap, Decay, Golden, HumanPart, golden_ratio
 
 __all__ = [
     "FIRST_MODEL",
@@ -28,6 +28,7 @@ __all__ = [
     "Regime",
     "Replace",
     "everything",
+    "golden_ratio",
     "human",
     "last_generation",
     "made",

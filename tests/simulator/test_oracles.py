@@ -1,0 +1,147 @@
+"""What theory says of a shared pool, of biased loops and of regression, against direct simulation."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from simulator import oracles
+from simulator.linear import Linear
+from simulator.models.base import Floats
+from simulator.models.regression import Inputs, Line, Regression
+from simulator.oracles import Candidates
+from simulator.randomness import generator
+from simulator.recipes import Crawl, golden_ratio
+from simulator.worlds import Commons
+
+Row = tuple[str, float, Floats]
+
+
+def agree(rows: list[Row]) -> None:
+    """Jointly at 99 % (Bonferroni), with standard errors that could tell: under 2 % of each reference."""
+    errors = [values.std(ddof=1) / np.sqrt(len(values)) for _, _, values in rows]
+    z = [(values.mean() - expected) / error for (_, expected, values), error in zip(rows, errors, strict=True)]
+    for (what, expected, values), score in zip(rows, z, strict=True):
+        print(f"{what:32} {expected:.6f} {values.mean():.6f}  z = {score:+.2f}")
+    assert all(error < 0.02 * row[1] for row, error in zip(rows, errors, strict=True))
+    assert np.abs(z).max() < stats.norm.isf(0.01 / 2 / len(rows))
+
+
+def commons(world: Commons, found: Candidates, n: int, rounds: int, runs: int) -> Floats:
+    """Means of each provider `[rounds, runs, K]`, every run with draws of its own."""
+    rng, k = generator(5, "commons"), world.lines
+    first = rng.standard_normal((runs, 1 if world.base else k, n)).repeat(k if world.base else 1, axis=1)
+    means, spreads = [first.mean(axis=2)], first.std(axis=2)
+    for _ in range(rounds - 1):
+        made = [means[-1][:, [j]] + spreads[:, [j]] * rng.standard_normal((runs, found.made[0, j])) for j in range(k)]
+        pool = np.concatenate([rng.standard_normal((runs, found.humans)), *made], axis=1)
+        drawn = np.stack([rng.permuted(pool, axis=1)[:, :n] for _ in range(k)], axis=1)
+        means.append(drawn.mean(axis=2))
+        spreads = drawn.std(axis=2)
+    return np.stack(means)
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        Commons(0.2, registered=0.5, pool=3),
+        Commons(0.3, registered=0.4, pool=4, providers=3, market="zipf"),
+        Commons(0.3, registered=0.5, pool=4, providers=3, lies=0.2, archived=0.3),
+    ],
+    ids=["one", "three of unlike size", "three that lie"],
+)
+def test_a_shared_pool_does_what_its_recursion_says(world: Commons) -> None:
+    n, rounds, regime = 10, 4, Crawl()
+    found = oracles.candidates(world, regime, n, 0, 2)
+    means = commons(world, found, n, rounds, 20_000)
+    expected = oracles.expect_commons(world, regime, n, rounds)
+    each = (means**2).mean(axis=2)
+    agree([(f"E[μ²] after {t + 1}", expected.mean_squared[t], each[t]) for t in range(rounds)])
+
+
+@pytest.mark.parametrize("providers", [1, 10])
+def test_a_large_pool_ends_where_its_limit_says(providers: int) -> None:
+    n, made = 100, np.full((providers, providers), 19 * 10**8 // providers)
+    draws, second = oracles.expected_draws(Candidates(10**8, made), n), np.full((providers, providers), 1 / n)
+    for _ in range(400):
+        second = oracles.after_draws(second, draws)
+    assert second[0, 0] == pytest.approx(oracles.expect_commons_at_last(n, 0.05, providers)[1])
+
+
+def test_ten_providers_hide_the_collapse_as_measured() -> None:
+    assert oracles.expect_commons_at_last(100, 0.05, 10)[1] == pytest.approx(0.0191, abs=1e-4)
+
+
+def test_where_every_model_is_known_only_human_items_are_drawn() -> None:
+    world = Commons(0.1, registered=1.0, providers=3)
+    assert oracles.candidates(world, Crawl(), 100, 0, 2).made.sum() == 0
+    assert oracles.expect_commons(world, Crawl(), 100, 5).mean_squared == pytest.approx(np.full(5, 0.01))
+
+
+def test_a_private_log_leaves_out_ones_own_output_alone() -> None:
+    found = oracles.candidates(Commons(0.25, providers=3), Crawl(log=True), 12, 0, 2)
+    assert found.humans == 12
+    assert np.array_equal(found.made, 12 * (1 - np.eye(3)))
+
+
+def test_a_pool_too_small_is_refused() -> None:
+    with pytest.raises(ValueError, match="let the pool be larger"):
+        oracles.expect_commons(Commons(0.1, accused=0.5), Crawl(), 100, 2)
+
+
+@pytest.mark.parametrize("bias", [0.5, 1.0])
+@pytest.mark.parametrize("loop", ["fresh", "augment", "growing"])
+def test_biased_loops_do_what_their_recursions_say(loop: str, bias: float) -> None:
+    humans, synthetic, rounds, chains = 8, 12, 4, 40_000
+    rng = generator(6, loop)
+    expect = {
+        "fresh": oracles.expect_fresh_biased,
+        "augment": oracles.expect_augment,
+        "growing": oracles.expect_growing,
+    }
+    expected = expect[loop](humans, synthetic, bias, rounds)
+    first = rng.standard_normal((humans + synthetic if loop == "fresh" else humans, chains))
+    kept, items, rows = first, first, list[Row]()
+    for t in range(rounds):
+        mean, variance = items.mean(axis=0), items.var(axis=0)
+        rows += [(f"v {t + 1}", expected.variance[t], variance), (f"μ² {t + 1}", expected.mean_squared[t], mean**2)]
+        made = mean + np.sqrt(bias * variance) * rng.standard_normal((synthetic, chains))
+        human = rng.standard_normal((humans, chains)) if loop == "fresh" else kept
+        items = np.concatenate([human, made])
+        kept = items if loop == "growing" else kept
+    agree(rows)
+
+
+def test_the_fresh_limit_does_not_depend_on_the_start() -> None:
+    long = oracles.expect_fresh_biased(10, 90, 0.7, 2000)
+    assert (long.variance[-1], long.mean_squared[-1]) == pytest.approx(oracles.expect_fresh_biased_at_last(10, 90, 0.7))
+
+
+def test_without_bias_the_loops_are_those_of_the_plain_formulas() -> None:
+    fresh, growing = oracles.expect_fresh_biased(10, 90, 1.0, 9), oracles.expect_growing(100, 100, 1.0, 9)
+    assert fresh.mean_squared == pytest.approx(oracles.expect_fresh(100, 0.1, 9).mean_squared)
+    assert growing.variance == pytest.approx(oracles.expect_accumulate(100, 9).variance)
+
+
+@pytest.mark.parametrize("k", [0.2, 1.0, 5.0])
+def test_the_golden_ratio_is_the_weight_of_least_error(k: float) -> None:
+    best = golden_ratio(k)
+    errors = [oracles.weighted_error_at_last(best + away, int(100 * k), 100) for away in (-0.01, 0, 0.01)]
+    assert min(errors) == errors[1]
+
+
+@pytest.mark.parametrize(("regime", "inputs"), [("replace", "new"), ("replace", "same"), ("accumulate", "same")])
+def test_regression_does_what_its_formulas_say(regime: str, inputs: Inputs) -> None:
+    samples, d, rounds = 20, 3, 4
+    corpus, rng = Linear(samples, d), generator(7, regime + inputs)
+    expect = {
+        "replace": oracles.expect_regression_replace,
+        "accumulate": oracles.expect_regression_accumulate,
+    }
+    expected = expect[regime](samples, d, rounds)
+    items, rows = corpus.pool(10_000, 1), list[Row]()
+    for t in range(rounds):
+        line: Line = Regression(inputs=inputs).fit(rng.permutation(items), rng)
+        rows.append((f"{regime} {t + 1}", expected[t], corpus.measure(line, items, None)["test_error"]))
+        made = line.sample(samples, rng)
+        items = made if regime == "replace" else np.concatenate([items, made])
+    agree(rows)
