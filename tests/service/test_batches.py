@@ -223,6 +223,6 @@ def test_a_catalog_that_begins_anew_knows_every_registration(registry: Registry,
     database.close()
     standing = view.standing()
     assert len(standing) == 25_000
-    assert (np.diff(view.registrations["position"][standing]) == 1).all()
+    assert (np.diff(np.sort(view.registrations["position"][standing])) == 1).all()
     assert (view.registrations["items"][standing] == 1).all()
-    assert (view.claims(standing).alone("strict").verdict == IS_HUMAN).all()
+    assert (view.alone("strict").verdict[view.saying(standing)] == IS_HUMAN).all()
