@@ -55,6 +55,8 @@ _FIELDS = (
     "has_confidence", "evidence", "block", "start", "position",
 )  # fmt: skip
 _ROWS = 20_000
+#: Registrations that are looked at together: few enough for a processor's cache.
+_PIECE = 2**16
 _DERIVATION = np.dtype([("position", "i8"), ("model", "i4"), ("generation", "i2"), ("lower_bound", "?")])
 
 Kind = Literal["organizations", "datasets", "models"]
@@ -100,6 +102,7 @@ class Catalog:
         self._lock = threading.Lock()
         self.position = 0
         self.registrations = _registrations(1024)
+        self.highest = 0  # id of a registration
         self.derivations = np.zeros(0, dtype=_DERIVATION)
         self.organizations: dict[int, Named] = {}
         self.datasets: dict[int, Named] = {}
@@ -170,6 +173,7 @@ class Catalog:
             for name, before in self.registrations.items():
                 grown[name][:length] = before
             self.registrations = grown
+        self.highest = max(highest, self.highest)
         at, rows = np.array(ids), self.registrations
         rows["withdrawn"][at] = NEVER
         rows["collected_at"][at] = [NO_TIME if time is None else time for time in collected_at]
@@ -230,6 +234,19 @@ class View:
         """The ids of all registrations that stand, ascending."""
         place, withdrawn = self.registrations["position"], self.registrations["withdrawn"]
         return np.flatnonzero((place > 0) & (place <= self.position) & (withdrawn > self.position))
+
+    def standing_of(self, wanted: Flags) -> Ids:
+        """Those that say something `wanted`, flagged by its place in `alone`; of most nothing else is looked at."""
+        undisputed, disputed = np.split(wanted, 2)
+        rows = self.registrations
+        may, says = undisputed | disputed, rows["says"][: self.catalog.highest + 1]
+        pieces = (says[start : start + _PIECE] for start in range(0, len(says), _PIECE))
+        found = [np.flatnonzero(may.take(piece, mode="clip")) + n * _PIECE for n, piece in enumerate(pieces)]
+        ids: Ids = np.concatenate([np.empty(0, dtype=np.int64), *found])
+        place = rows["position"][ids]
+        ids = ids[(place > 0) & (place <= self.position) & (rows["withdrawn"][ids] > self.position)]
+        asked: Ids = ids[wanted[self.saying(ids)]]
+        return asked
 
     def has(self, id_: int) -> bool:
         """Whether a registration is there at the position."""

@@ -56,12 +56,10 @@ class Scan:
         return self._of[1]
 
     def _admit(self, part: Part) -> tuple[Ids, Verdicts]:
-        ids, alone = self._view.standing(), self._view.alone(self._recipe.policy)
-        says = self._view.saying(ids)
-        admitted = admits(part, alone)[says]
-        ids, says = ids[admitted], says[admitted]
-        admitted = eligible(part, self._view, ids) & self._has_columns(part, ids)
-        return ids[admitted], _at(alone, says[admitted])
+        alone = self._view.alone(self._recipe.policy)
+        ids = self._view.standing_of(admits(part, alone))
+        ids = ids[eligible(part, self._view, ids) & self._has_columns(part, ids)]
+        return ids, _at(alone, self._view.saying(ids))
 
     def _alone(self, part: Part, bound: Callable[[], np.uint64]) -> Iterator[Candidates]:
         ids, alone = self._admitted(part)
