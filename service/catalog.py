@@ -1,6 +1,6 @@
 """What a verdict needs of every registration and model, in memory, as columns: so look-ups and mixes need no join.
 
-A row a registration, indexed by its id; 64 bytes each, so that a million small ones are 64 MB and no objects. The
+A row a registration, indexed by its id; 68 bytes each, so that a million small ones are 68 MB and no objects. The
 catalog grows by position: it asks for what is above the position it has read up to, and positions are in commit order,
 so nothing can appear below. A `View` is the catalog at a position; what came later is masked, not removed.
 """
@@ -30,29 +30,33 @@ NO_TIME = np.iinfo(np.int64).max
 EVIDENCE: tuple[Evidence, ...] = get_args(Evidence)
 _EVIDENCE_CODES = {name: code for code, name in enumerate(EVIDENCE)}
 
-_REGISTRATION = np.dtype(
-    [
-        ("position", "i8"),  # 0: no such registration
-        ("withdrawn", "i8"),  # position of the withdrawal that took it back whole, or NEVER
-        ("collected_at", "i8"),  # seconds, or NO_TIME
-        ("registered_at", "i8"),
-        ("items", "i4"),
-        ("dataset", "i4"),
-        ("model", "i4"),  # 0: none
-        ("organization", "i4"),
-        ("origin", "u1"),  # firsthand.verdicts.ORIGINS
-        ("has_size", "?"),
-        ("has_confidence", "?"),
-        ("evidence", "u1"),  # EVIDENCE
-        ("padding", "V4"),
-    ]
-)
+#: An array each: who asks one thing of a million registrations reads that alone.
+_REGISTRATION = {
+    "position": "i8",  # 0: no such registration
+    "withdrawn": "i8",  # position of the withdrawal that took it back whole, or NEVER
+    "collected_at": "i8",  # seconds, or NO_TIME
+    "registered_at": "i8",
+    "items": "i4",
+    "dataset": "i4",
+    "model": "i4",  # 0: none
+    "organization": "i4",
+    "origin": "u1",  # firsthand.verdicts.ORIGINS
+    "has_size": "?",
+    "has_confidence": "?",
+    "evidence": "u1",  # EVIDENCE
+    "says": "i4",  # origin or, past all origins, model: a place in `View.alone`
+    "block": "i4",  # the registration by which the blocks go that hold its items, from `start` on
+    "start": "i4",
+    "held": "i4",  # items in the blocks that go by this registration
+}
 #: What is read of each. The position comes last: a view in another thread sees no row that is half written.
 _FIELDS = (
     "id", "collected_at", "registered_at", "items", "dataset", "model", "organization", "origin", "has_size",
-    "has_confidence", "evidence", "position",
+    "has_confidence", "evidence", "block", "start", "position",
 )  # fmt: skip
 _ROWS = 20_000
+#: Registrations that are looked at together: few enough for a processor's cache.
+_PIECE = 2**16
 _DERIVATION = np.dtype([("position", "i8"), ("model", "i4"), ("generation", "i2"), ("lower_bound", "?")])
 
 Kind = Literal["organizations", "datasets", "models"]
@@ -60,6 +64,11 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 Flags = npt.NDArray[np.bool_]
 Ids = npt.NDArray[np.int64]
+Registrations = dict[str, npt.NDArray[Any]]
+
+
+def _registrations(rows: int) -> Registrations:
+    return {name: np.zeros(rows, dtype=dtype) for name, dtype in _REGISTRATION.items()}
 
 
 class Dispute(NamedTuple):
@@ -92,7 +101,8 @@ class Catalog:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.position = 0
-        self.registrations = np.zeros(1024, dtype=_REGISTRATION)
+        self.registrations = _registrations(1024)
+        self.highest = 0  # id of a registration
         self.derivations = np.zeros(0, dtype=_DERIVATION)
         self.organizations: dict[int, Named] = {}
         self.datasets: dict[int, Named] = {}
@@ -157,16 +167,27 @@ class Catalog:
             after = rows[-1].position if len(rows) == _ROWS else None
 
     def _add(self, ids: tuple[int, ...], collected_at: tuple[int | None, ...], *columns: tuple[Any, ...]) -> None:
-        highest = max(ids)
-        if highest >= len(self.registrations):
-            grown = np.zeros(max(highest + 1, 2 * len(self.registrations)), dtype=_REGISTRATION)
-            grown[: len(self.registrations)] = self.registrations
+        highest, length = max(ids), len(self.registrations["position"])
+        if highest >= length:
+            grown = _registrations(max(highest + 1, 2 * length))
+            for name, before in self.registrations.items():
+                grown[name][:length] = before
             self.registrations = grown
+        self.highest = max(highest, self.highest)
         at, rows = np.array(ids), self.registrations
         rows["withdrawn"][at] = NEVER
         rows["collected_at"][at] = [NO_TIME if time is None else time for time in collected_at]
         for name, column in zip(_FIELDS[2:], columns, strict=True):
+            if name == "position":
+                self._derive(at)
             rows[name][at] = _coded(name, column)
+
+    def _derive(self, at: Ids) -> None:
+        """The columns that follow from others."""
+        rows = self.registrations
+        model = rows["model"][at]
+        rows["says"][at] = np.where(model > 0, len(ORIGINS) + model, rows["origin"][at])
+        np.maximum.at(rows["held"], rows["block"][at], rows["start"][at] + rows["items"][at])
 
     def _withdraw(self, row: Any, disputes: dict[int, Dispute], partly: list[PartlyWithdrawn]) -> None:
         if row.statement in disputes:
@@ -196,12 +217,6 @@ class Claims:
     lower_bound: Flags
     disputed: Flags  # a standing dispute contests the whole registration
 
-    def alone(self, policy: PolicyName) -> Verdicts:
-        """The verdict on an item that this claim alone is on, for each."""
-        n = len(self.stands)
-        tally = verdicts.tally(n, np.arange(n), self.origin, self.generation, self.lower_bound, self.disputed)
-        return verdicts.judge(tally, policy)
-
 
 @dataclass(frozen=True)
 class View:
@@ -211,19 +226,32 @@ class View:
     position: int
 
     @cached_property
-    def registrations(self) -> npt.NDArray[np.void]:
-        """Every registration by its id, later ones too; the array may be replaced by a longer one, never shortened."""
+    def registrations(self) -> Registrations:
+        """Every registration by its id, later ones too; the arrays may be replaced by longer ones, never shortened."""
         return self.catalog.registrations
 
     def standing(self) -> Ids:
-        """The ids of all registrations that stand, in the order of their positions."""
+        """The ids of all registrations that stand, ascending."""
         place, withdrawn = self.registrations["position"], self.registrations["withdrawn"]
-        ids = np.flatnonzero((place > 0) & (place <= self.position) & (withdrawn > self.position))
-        return ids[np.argsort(place[ids], kind="stable")]  # nearly sorted as they are
+        return np.flatnonzero((place > 0) & (place <= self.position) & (withdrawn > self.position))
+
+    def standing_of(self, wanted: Flags) -> Ids:
+        """Those that say something `wanted`, flagged by its place in `alone`; of most nothing else is looked at."""
+        undisputed, disputed = np.split(wanted, 2)
+        rows = self.registrations
+        may, says = undisputed | disputed, rows["says"][: self.catalog.highest + 1]
+        pieces = (says[start : start + _PIECE] for start in range(0, len(says), _PIECE))
+        found = [np.flatnonzero(may.take(piece, mode="clip")) + n * _PIECE for n, piece in enumerate(pieces)]
+        ids: Ids = np.concatenate([np.empty(0, dtype=np.int64), *found])
+        place = rows["position"][ids]
+        ids = ids[(place > 0) & (place <= self.position) & (rows["withdrawn"][ids] > self.position)]
+        asked: Ids = ids[wanted[self.saying(ids)]]
+        return asked
 
     def has(self, id_: int) -> bool:
         """Whether a registration is there at the position."""
-        return id_ < len(self.registrations) and 0 < self.registrations[id_]["position"] <= self.position
+        place = self.registrations["position"]
+        return id_ < len(place) and bool(0 < place[id_] <= self.position)
 
     def since(self, position: int) -> Ids:
         """The ids of all registrations above a position, up to this view's."""
@@ -232,7 +260,7 @@ class View:
 
     def withdrawn_items(self) -> Ids:
         """How many items of each registration, by its id, were taken back by name."""
-        counts = np.zeros(len(self.registrations), dtype=np.int64)
+        counts = np.zeros(len(self.registrations["position"]), dtype=np.int64)
         for at, id_, items in self.catalog.partial_withdrawals:
             if at <= self.position:  # a later one may name a registration that this view has no place for
                 counts[id_] += items
@@ -244,9 +272,10 @@ class View:
 
     def claims(self, ids: Ids) -> Claims:
         """What claims of these registrations say; one that is newer than this view does not stand."""
-        rows, at = self.registrations, np.minimum(ids, len(self.registrations) - 1)
-        place, model = rows["position"][at], rows["model"][at]  # a field at a time: rows of a million would be 64 MB
-        there = (place > 0) & (place <= self.position) & (ids < len(rows))
+        rows, last = self.registrations, len(self.registrations["position"]) - 1
+        at = np.minimum(ids, last)
+        place, model = rows["position"][at], rows["model"][at]
+        there = (place > 0) & (place <= self.position) & (ids <= last)
         generation, lower_bound = self._derived
         return Claims(
             stands=there & (rows["withdrawn"][at] > self.position),
@@ -256,6 +285,30 @@ class View:
             lower_bound=lower_bound.take(model, mode="clip"),
             disputed=np.isin(ids, self._disputed),
         )
+
+    def alone(self, policy: PolicyName) -> Verdicts:
+        """The verdict on an item that one claim alone is on, for all that a claim can say (see `saying`).
+
+        A million registrations say few different things.
+        """
+        generation, lower_bound = self._derived
+        origins = np.arange(len(ORIGINS), dtype=np.uint8)
+        one = (
+            np.concatenate([origins, np.full(len(generation), verdicts.MODEL, dtype=np.uint8)]),
+            np.concatenate([np.full(len(origins), verdicts.NO_GENERATION, dtype=np.int16), generation]),
+            np.concatenate([np.zeros(len(origins), dtype=np.bool_), lower_bound]),
+        )
+        disputed = np.repeat([False, True], len(one[0]))
+        origin, generation, lower_bound = (np.tile(column, 2) for column in one)
+        tally = verdicts.tally(len(origin), np.arange(len(origin)), origin, generation, lower_bound, disputed)
+        return verdicts.judge(tally, policy)
+
+    def saying(self, ids: Ids) -> Ids:
+        """What a claim of each of these registrations says: the place of its verdict in `alone`."""
+        things = len(ORIGINS) + len(self._derived[0])
+        # bounded: a row that was added this moment may name a model that is newer than this view
+        says = np.minimum(self.registrations["says"][ids], things - 1)
+        return says + things * np.isin(ids, self._disputed) if len(self._disputed) else says
 
     @cached_property
     def standing_disputes(self) -> dict[int, Dispute]:
@@ -286,11 +339,11 @@ class View:
 
     def origin_of(self, id_: int) -> tuple[Origin, int | None, int | None, bool]:
         """(origin, model id, generation, lower bound) of a registration."""
-        row = self.registrations[id_]
-        origin = ORIGINS[row["origin"]]
+        rows = self.registrations
+        origin = ORIGINS[rows["origin"][id_]]
         if origin != "model":
             return origin, None, 0 if origin == "human" else None, False
-        model = int(row["model"])
+        model = int(rows["model"][id_])
         return origin, model, *self.model_generation(model)
 
     def disputes_of(self, id_: int) -> list[int]:

@@ -130,6 +130,9 @@ registrations = Table(
     Column("root", LargeBinary(32), nullable=False),
     Column("has_size", Boolean(create_constraint=False), nullable=False),
     Column("has_confidence", Boolean(create_constraint=False), nullable=False),
+    # where its items lie: in the blocks that go by this registration, its own id or another's, from this item on
+    Column("block", BigInteger, nullable=False),
+    Column("start", Integer, nullable=False),
 )
 
 # The one bulk table: two columns, no foreign key to check a million times, no other index. It serves look-ups.
@@ -142,7 +145,8 @@ claims = Table(
     sqlite_with_rowid=False,
 )
 
-# A registration's digests, sorted, 65,536 a block, with columns aligned to them. They serve mixes, listing, export.
+# The digests of registrations, those of each sorted, 65,536 a block, with columns aligned to them. They serve mixes,
+# listing, export. The small statements of a batch that say the same share one, which goes by the first of them.
 blocks = Table(
     "blocks",
     metadata,

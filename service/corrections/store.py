@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
@@ -110,7 +111,8 @@ def _whole(session: Session, catalog: Catalog, id_: int) -> list[bytes]:
 
     Takes the head lock.
     """
-    digests = stack([d for _, block in digests_of(session, [id_]) for d in to_bytes(block)])
+    held = digests_of(session, catalog.view(session), np.array([id_]))
+    digests = stack([d for _, block in held for d in to_bytes(block)])
     neighbours = Neighbours(session, catalog, digests, id_)
     log.lock(session)
     neighbours.look_again()

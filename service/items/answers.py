@@ -119,7 +119,7 @@ def item(database: Database, catalog: Catalog, digest: bytes, question: Question
 
 
 def _claim(view: View, claim: single.Claim) -> Claim:
-    row = view.registrations[claim.registration]
+    row = {name: column[claim.registration] for name, column in view.registrations.items()}
     return Claim(
         registration=int(row["position"]),
         organization=view.catalog.organizations[int(row["organization"])].name,

@@ -35,7 +35,7 @@ def claims(database: Database, catalog: Catalog, digest: bytes, as_of: int | Non
             catalog.catch_up(session, head)
     view = catalog.at(head, as_of)
     gone, named = _withdrawn(database, view, digest), _disputed(database, view, digest)
-    known = sorted((i for i in ids if view.has(i)), key=lambda i: int(view.registrations[i]["position"]))
+    known = sorted((i for i in ids if view.has(i)), key=lambda i: int(view.registrations["position"][i]))
     return view, [_claim(view, id_, gone, named) for id_ in known]
 
 
@@ -62,7 +62,7 @@ def _disputed(database: Database, view: View, digest: bytes) -> set[tuple[int, i
 
 
 def _claim(view: View, id_: int, gone: dict[int, int], named: set[tuple[int, int]]) -> Claim:
-    withdrawn = min(int(view.registrations[id_]["withdrawn"]), gone.get(id_, view.position + 1))
+    withdrawn = min(int(view.registrations["withdrawn"][id_]), gone.get(id_, view.position + 1))
     disputes = [
         at
         for at, dispute in view.standing_disputes.items()

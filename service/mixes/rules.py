@@ -30,7 +30,7 @@ def amounts(recipe: Recipe) -> list[int | None]:
 
 def eligible(part: Part, view: View, ids: Ids) -> Flags:
     """Which of the registrations the part's filters on registrations admit."""
-    rows = view.registrations  # a field at a time: whole rows of a million would be 64 MB
+    rows = view.registrations
     admitted = np.ones(len(ids), dtype=np.bool_)
     if part.datasets is not None:
         admitted &= np.isin(rows["dataset"][ids], _named(view, "datasets", part.datasets))

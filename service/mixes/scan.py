@@ -21,10 +21,9 @@ from service import tables
 from service.catalog import Flags, Ids, View
 from service.database import Database, blocks_of, rows_by_digest
 from service.items.store import Evidence, evidence
+from service.mixes.layout import Layout, Rows
 from service.mixes.rules import Candidates, admits, eligible
 
-#: Items that are read and put into arrays together; small blocks are joined up to this.
-_READ = 2**19
 #: Items that are looked at together: few enough for a processor's cache.
 _PIECE = 2**16
 _OVERLAPS = 20_000
@@ -36,6 +35,7 @@ class Scan:
     def __init__(self, database: Database, view: View, recipe: Recipe) -> None:
         self._database, self._view, self._recipe = database, view, recipe
         self._overlaps = self._read_overlaps()
+        self._of: tuple[Part, tuple[Ids, Verdicts]] | None = None
 
     def candidates(self, part: Part, bound: Callable[[], np.uint64]) -> Iterator[Candidates]:
         """All candidates of a part; those with keys over `bound()` at the time of reading may be left out."""
@@ -51,48 +51,48 @@ class Scan:
 
     def _admitted(self, part: Part) -> tuple[Ids, Verdicts]:
         """The registrations whose items the part admits, unread, and the verdict on what each alone claims."""
-        ids = self._view.standing()
-        ids = ids[eligible(part, self._view, ids)]
-        alone = self._view.claims(ids).alone(self._recipe.policy)
-        admitted = admits(part, alone) & self._has_columns(part, ids)
-        return ids[admitted], _at(alone, admitted)
+        if self._of is None or self._of[0] is not part:  # asked twice, and there may be a million
+            self._of = part, self._admit(part)
+        return self._of[1]
+
+    def _admit(self, part: Part) -> tuple[Ids, Verdicts]:
+        alone = self._view.alone(self._recipe.policy)
+        ids = self._view.standing_of(admits(part, alone))
+        ids = ids[eligible(part, self._view, ids) & self._has_columns(part, ids)]
+        return ids, _at(alone, self._view.saying(ids))
 
     def _alone(self, part: Part, bound: Callable[[], np.uint64]) -> Iterator[Candidates]:
         ids, alone = self._admitted(part)
         for rows, digests, size, confidence in self._blocks(part, ids):
             place, order = self._keys(digests, confidence)
             near = np.flatnonzero(order <= bound())  # of most, nothing more than the key is looked at
+            near = near[rows[near] >= 0]
             says = _at(alone, rows[near])
             sizes = None if size is None else size[near]
             chunk = self._chunk(digest_rows(digests, near), place[near], order[near], says, sizes)
             yield self._weighable(part, chunk.where(~self._overlapping(chunk)))
 
-    def _blocks(self, part: Part, ids: Ids) -> Iterator[tuple[Ids, Digests, Any, Any]]:
-        """Blocks in the order of `ids`: (row of each item in `ids`, digests, size, confidence)."""
-        names = self._columns(part)
-        for batch in _batches(ids, self._view.registrations["items"][ids]):
+    def _blocks(self, part: Part, ids: Ids) -> Iterator[tuple[Rows, Digests, Any, Any]]:
+        """The blocks of registrations: (row of each item in `ids`, -1 for another's; digests, size, confidence)."""
+        names, layout = self._columns(part), Layout(self._view, ids)
+        for run in layout.runs():
             with self._database.reads() as session:
-                found = blocks_of(session, ids[batch], names, self._dense(ids[batch]))
+                found = blocks_of(session, layout.blocks[run], names, layout.dense(run))
             registration, number, digests, *columns = zip(*found, strict=True)
-            rows = _rows(ids, batch, np.array(registration, dtype=np.int64))
-            order = np.lexsort((np.array(number), rows))
-            order = order[rows[order] >= 0]
+            place = _places(layout.blocks[run], np.array(registration, dtype=np.int64))
+            order = np.lexsort((np.array(number), place))
+            order = order[place[order] >= 0]
             counts = np.array([len(digests[i]) // 32 for i in order])
+            rows, ends = layout.rows(run), np.cumsum(counts)
             for piece in _pieces(counts):
                 chosen = order[piece]
                 joined = {name: _joined(column, chosen) for name, column in zip(names, columns, strict=True)}
                 yield (
-                    np.repeat(rows[chosen], counts[piece]),
+                    rows[ends[piece[0]] - counts[piece[0]] : ends[piece[-1]]],
                     np.frombuffer(_joined(digests, chosen), dtype=np.uint8).reshape(-1, 32),
                     np.frombuffer(joined["size"], dtype="<u4") if "size" in joined else None,
                     np.frombuffer(joined["confidence"], dtype=np.uint8) if "confidence" in joined else None,
                 )
-
-    def _dense(self, ids: Ids) -> bool:
-        """Whether most items between the lowest and the highest of these ids are theirs."""
-        items, low, high = self._view.registrations["items"], int(ids.min()), int(ids.max())
-        between: int = items[low : high + 1].sum(dtype=np.int64)
-        return len(ids) > 1 and between <= 2 * int(items[ids].sum(dtype=np.int64))
 
     def _columns(self, part: Part) -> list[str]:
         """The aligned columns that the part needs."""
@@ -192,7 +192,7 @@ class Scan:
             }
             ids = np.unique(registrations)
             for rows, block, size, confidence in self._blocks(part, ids):
-                hits = np.flatnonzero(np.isin(as_strings(block), as_strings(digests)))
+                hits = np.flatnonzero(np.isin(as_strings(block), as_strings(digests)) & (rows >= 0))
                 for i, digest in zip(hits, to_bytes(block[hits]), strict=True):
                     row = wanted.get((int(ids[rows[i]]), digest))
                     for name, column in (("size", size), ("confidence", confidence)):
@@ -206,13 +206,13 @@ def _at(verdicts: Verdicts, rows: Any) -> Verdicts:
     return Verdicts(verdicts.verdict[rows], verdicts.generation[rows], verdicts.lower_bound[rows])
 
 
-def _rows(ids: Ids, batch: Ids, registration: Ids) -> Ids:
-    """The row in `ids` of each registration, -1 for one that is not in the batch. A table: there may be a million."""
-    low = int(ids[batch].min())
-    table = np.full(int(ids[batch].max()) - low + 1, -1, dtype=np.int64)
-    table[ids[batch] - low] = batch
-    rows: Ids = table[registration - low]
-    return rows
+def _places(blocks: Ids, found: Ids) -> Ids:
+    """The place of each in `blocks`, -1 for one that is not among them. A table: there may be ten thousand."""
+    low = int(blocks.min())
+    table = np.full(int(blocks.max()) - low + 1, -1, dtype=np.int64)
+    table[blocks - low] = np.arange(len(blocks))
+    places: Ids = table[found - low]
+    return places
 
 
 def _pieces(counts: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
@@ -223,10 +223,3 @@ def _pieces(counts: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
 
 def _joined(column: Sequence[bytes], chosen: npt.NDArray[np.int64]) -> bytes:
     return column[chosen[0]] if len(chosen) == 1 else b"".join([column[i] for i in chosen])
-
-
-def _batches(ids: Ids, items: npt.NDArray[np.int32]) -> Iterator[Ids]:
-    """Rows of `ids` in runs that hold about as many items as are read together, and at most 10,000 registrations."""
-    group = np.maximum(np.cumsum(items, dtype=np.int64) // _READ, np.arange(len(ids)) // 10_000)
-    if len(ids):
-        yield from np.split(np.arange(len(ids)), np.flatnonzero(np.diff(group)) + 1)

@@ -20,7 +20,7 @@ def registration(session: Session, view: View, position: int) -> Registration:
     """The registration at a position, with the withdrawals and disputes up to the view."""
     row = row_at(session, position)
     known = view.has(row.id)
-    withdrawn = int(view.registrations[row.id]["withdrawn"]) if known else NEVER
+    withdrawn = int(view.registrations["withdrawn"][row.id]) if known else NEVER
     return Registration(
         **_said(session, row),
         withdrawn=withdrawn if withdrawn <= view.position else None,

@@ -1,6 +1,6 @@
 """Many registrations in one transaction: the head lock taken once, and one sorted COPY of all their claims."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -17,6 +17,7 @@ from service.database import insert_claims, insert_new, insert_rows, next_regist
 from service.errors import Refusal
 from service.log import store as log
 from service.log.rules import Speaker
+from service.registrations import packs
 from service.registrations.batches import Draft, Drafts
 from service.registrations.rules import statement
 from service.registrations.store import Added, digests_of, model_of, own_dataset
@@ -71,10 +72,10 @@ def _checked(
 
 
 def _write(session: Session, catalog: Catalog, speaker: Speaker, ready: Sequence[Ready]) -> list[Added]:
-    ids = np.array(next_registrations(session, len(ready)), dtype=np.int64)
-    claims = Claims.of(ready)
+    lie = packs.lay([each.draft for each in ready], np.array(next_registrations(session, len(ready)), dtype=np.int64))
+    ids, claims = lie.ids, Claims.of(ready)
     insert_claims(session, claims.digests, ids[claims.statement])
-    insert_rows(session, tables.blocks, _BLOCK, list(_blocks(ready, ids)))
+    insert_rows(session, tables.blocks, _BLOCK, list(lie.blocks()))
     neighbours = Neighbours(session, catalog, claims.digests, ids)
     bodies = [_body(each) for each in ready]
     log.lock(session)
@@ -83,8 +84,8 @@ def _write(session: Session, catalog: Catalog, speaker: Speaker, ready: Sequence
     insert_new(session, tables.overlaps, {"digest": met.overlapping()})
     first = log.extend(session, "registration", speaker, bodies, at)
     rows = [
-        (int(id_), first + n, speaker.id, *_columns(each), at)
-        for n, (id_, each) in enumerate(zip(ids, ready, strict=True))
+        (id_, first + n, speaker.id, *_columns(each), at, block, start)
+        for n, (each, id_, block, start) in enumerate(zip(ready, *lie.columns(), strict=True))
     ]
     insert_rows(session, tables.registrations, _REGISTRATION, rows)
     known = met.known()
@@ -94,14 +95,8 @@ def _write(session: Session, catalog: Catalog, speaker: Speaker, ready: Sequence
 _BLOCK = ("registration", "number", "digests", "size", "confidence")
 _REGISTRATION = (
     "id", "position", "organization", "dataset", "origin", "model", "evidence", "collected_at", "items", "root",
-    "has_size", "has_confidence", "registered_at",
+    "has_size", "has_confidence", "registered_at", "block", "start",
 )  # fmt: skip
-
-
-def _blocks(ready: Sequence[Ready], ids: Ids) -> Iterator[tuple[Any, ...]]:
-    for id_, each in zip(ids.tolist(), ready, strict=True):
-        for number, block in enumerate(each.draft.items.blocks()):
-            yield id_, number, block["digests"], block["size"], block["confidence"]
 
 
 def _body(each: Ready) -> dict[str, Any]:
@@ -149,9 +144,9 @@ class Neighbours:
     def look_again(self) -> tuple[View, Digests, Ids]:
         """Under the head lock: the view at the head, and claim i of others, on `digests[i]` by `registration[i]`."""
         view = self._catalog.view(self._session)
-        newer = [int(id_) for id_ in view.since(self._position) if id_ not in self._own]
-        wanted = set(self._digests) if newer else set()
-        for id_, digests in digests_of(self._session, newer):
+        newer = np.array([id_ for id_ in view.since(self._position) if id_ not in self._own], dtype=np.int64)
+        wanted = set(self._digests) if len(newer) else set()
+        for id_, digests in digests_of(self._session, view, newer):
             self._pairs += [(digest, id_) for digest in to_bytes(digests) if digest in wanted]
         digests = stack([digest for digest, _ in self._pairs])
         return view, digests, np.array([id_ for _, id_ in self._pairs], dtype=np.int64)
@@ -167,9 +162,9 @@ class Meeting:
         self._claims = claims
         strings = as_strings(np.concatenate([claims.digests, digests]))
         _, self._first, self._item = np.unique(strings, return_index=True, return_inverse=True)
-        rows = view.registrations[registration]
+        rows = view.registrations
         own = np.array([_says(ORIGINS.index(r.draft.said.origin), r.model) for r in ready], dtype=np.int64)
-        others = _says(rows["origin"].astype(np.int64), rows["model"])
+        others = _says(rows["origin"][registration].astype(np.int64), rows["model"][registration])
         self._says = np.concatenate([own[claims.statement], others])
         self._disputed = np.isin(registration, view.ever_disputed())
 

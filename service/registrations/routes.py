@@ -123,5 +123,5 @@ def get_registration(id: Place, _: Reader, session: Reads, catalog: CatalogOf) -
 def get_registration_digests(id: Place, _: Reader, database: DatabaseOf) -> StreamingResponse:
     """The digests of a registration, sorted, withdrawn ones too: 32 bytes each."""
     with database.reads() as session:
-        id_ = store.row_at(session, id).id
-    return StreamingResponse(store.stream(database, id_), media_type=bodies.RAW)
+        row = store.row_at(session, id)
+    return StreamingResponse(store.stream(database, row), media_type=bodies.RAW)

@@ -31,13 +31,6 @@ class Columns:
         confidence = None if self.confidence is None else self.confidence[rows]
         return Items(digests, size, confidence, merkle.root(digests))
 
-
-@dataclass(frozen=True)
-class Items(Columns):
-    """The items of a registration: sorted, each once, committed to by their root (RFC 6962)."""
-
-    root: bytes = b""
-
     def blocks(self) -> list[dict[str, bytes | None]]:
         """The binary blocks, 65,536 items each: digests, and columns little-endian."""
         starts = range(0, len(self.digests), BLOCK)
@@ -49,6 +42,13 @@ class Items(Columns):
             }
             for start in starts
         ]
+
+
+@dataclass(frozen=True)
+class Items(Columns):
+    """The items of a registration: sorted, each once, committed to by their root (RFC 6962)."""
+
+    root: bytes = b""
 
 
 def _part(column: npt.NDArray[Any] | None, start: int, dtype: str) -> bytes | None:

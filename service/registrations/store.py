@@ -1,6 +1,6 @@
 """Registrations in the database: the statement, its claims, its blocks, and the overlaps that it makes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from firsthand.digests import Digests, as_strings, to_bytes
 from firsthand.schemas.registrations import NewRegistration
 from firsthand.verdicts import ORIGINS
 from service import tables
-from service.catalog import Catalog, View
+from service.catalog import Catalog, Ids, View
 from service.database import Database, columns_by_digest, insert_claims, insert_new, next_registration, now
 from service.errors import Forbidden, NotFound, Unprocessable
 from service.log import store as log
@@ -59,6 +59,8 @@ def register(
             root=items.root,
             has_size=items.size is not None,
             has_confidence=items.confidence is not None,
+            block=id_,
+            start=0,
         )
     )
     known = len(neighbours.known())
@@ -118,7 +120,7 @@ class Neighbours:
         """Under the head lock, and before this transaction writes a statement. Returns the view at the head."""
         view = self._catalog.view(self._session)
         newer = view.since(self._position)
-        for id_, digests in digests_of(self._session, newer[newer != self._own].tolist()):
+        for id_, digests in digests_of(self._session, view, newer[newer != self._own]):
             common = np.isin(as_strings(self._digests), as_strings(digests))
             self._row = np.concatenate([self._row, np.flatnonzero(common)])
             self._registration = np.concatenate([self._registration, np.full(int(common.sum()), id_)])
@@ -131,17 +133,23 @@ class Neighbours:
     def overlapping(self, view: View, origin: int, model: int | None) -> list[bytes]:
         """Sorted, those of which one says another origin or model (so: generation), or was ever disputed."""
         ids = self._registration
-        rows = view.registrations[ids]
-        differs = (rows["origin"] != origin) | (rows["model"] != (model or 0)) | np.isin(ids, view.ever_disputed())
+        said_origin, said_model = (view.registrations[name][ids] for name in ("origin", "model"))
+        differs = (said_origin != origin) | (said_model != (model or 0)) | np.isin(ids, view.ever_disputed())
         return to_bytes(self._digests[np.unique(self._row[differs])])
 
 
-def digests_of(session: Session, ids: Sequence[int]) -> Iterator[tuple[int, Digests]]:
-    """The digests of registrations, block by block: (registration, `uint8[n, 32]`)."""
-    blocks = tables.blocks.c
-    query = select(blocks.registration, blocks.digests).where(blocks.registration.in_(ids))
-    for id_, digests in session.execute(query.order_by(blocks.registration, blocks.number)):
-        yield id_, np.frombuffer(digests, dtype=np.uint8).reshape(-1, 32)
+def digests_of(session: Session, view: View, ids: Ids) -> Iterator[tuple[int, Digests]]:
+    """The digests of registrations that the view knows, block by block: (registration, `uint8[n, 32]`)."""
+    rows, blocks = view.registrations, tables.blocks.c
+    sharing: dict[int, list[int]] = {}
+    for id_, block in zip(ids.tolist(), rows["block"][ids].tolist(), strict=True):
+        sharing.setdefault(block, []).append(id_)
+    query = select(blocks.registration, blocks.digests).where(blocks.registration.in_(sharing))
+    for block, joined in session.execute(query.order_by(blocks.registration, blocks.number)):
+        digests = np.frombuffer(joined, dtype=np.uint8).reshape(-1, 32)
+        for id_ in sharing[block]:
+            start = int(rows["start"][id_])  # where one has several blocks they are its own, from the first item on
+            yield id_, digests[start : start + int(rows["items"][id_])]
 
 
 def row_at(session: Session, position: int) -> Any:
@@ -152,14 +160,14 @@ def row_at(session: Session, position: int) -> Any:
     return row
 
 
-def stream(database: Database, id_: int) -> Iterator[bytes]:
+def stream(database: Database, row: Any) -> Iterator[bytes]:
     """A registration's digests in order, block by block, each in a short transaction: blocks never change."""
     number = 0
     while True:
         with database.reads() as session:
-            query = select(tables.blocks.c.digests).filter_by(registration=id_, number=number)
+            query = select(tables.blocks.c.digests).filter_by(registration=row.block, number=number)
             block = session.scalar(query)
         if block is None:
             return
-        yield block
+        yield block[32 * row.start : 32 * (row.start + row.items)]
         number += 1

@@ -12,8 +12,8 @@ from service.catalog import View
 def statistics(view: View) -> Statistics:
     """Standing claims by origin, generation, dataset and organization at the view's position."""
     ids = view.standing()
-    rows, claims = view.registrations[ids], view.claims(ids)
-    items = rows["items"].astype(np.int64) - view.withdrawn_items()[ids]
+    rows, claims = view.registrations, view.claims(ids)
+    items = rows["items"][ids].astype(np.int64) - view.withdrawn_items()[ids]
     generation = np.where(claims.origin == HUMAN, 0, claims.generation)
 
     def by(column: np.ndarray, name: Callable[[int], str]) -> dict[str, int]:
@@ -27,8 +27,8 @@ def statistics(view: View) -> Statistics:
         registrations=len(ids),
         by_origin=by(claims.origin, lambda code: ORIGINS[code]),
         by_generation=by(generation, lambda g: "none" if g == NO_GENERATION else str(g)),
-        by_dataset=by(rows["dataset"], lambda id_: view.catalog.datasets[id_].name),
-        by_organization=by(rows["organization"], lambda id_: view.catalog.organizations[id_].name),
+        by_dataset=by(rows["dataset"][ids], lambda id_: view.catalog.datasets[id_].name),
+        by_organization=by(rows["organization"][ids], lambda id_: view.catalog.organizations[id_].name),
     )
 
 

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import httpx2
 import numpy as np
 import pytest
+from sqlalchemy import func, select
 
 from firsthand import Client
 from firsthand.digests import to_bytes, to_text
@@ -15,6 +17,7 @@ from firsthand.items import Digested
 from firsthand.schemas.mixes import Part, Recipe
 from firsthand.schemas.registrations import NewStatement
 from firsthand.verdicts import CONTESTED, IS_HUMAN
+from service import tables
 from service.catalog import Catalog
 from service.database import Database
 from tests.conftest import Registry, on_both
@@ -210,6 +213,57 @@ def test_a_mix_of_many_small_registrations_takes_those_of_its_datasets_alone(cli
         assert sized.parts[0].size == sum(wanted.values())
 
 
+@on_both
+def test_registrations_that_share_a_block_are_read_withdrawn_and_seen_each_by_itself(
+    registry: Registry, client: Client
+) -> None:
+    origins = [("human", "model", "human", "unstated")[n % 4] for n in range(40)]
+    done = client.register_batch(
+        statements(*(said(range(3 * n, 3 * n + 3), origin) for n, origin in enumerate(origins)))
+    )
+    database = Database(registry.settings)
+    with database.reads() as session:
+        assert session.scalar(select(func.count()).select_from(tables.blocks)) == len(set(origins))
+    database.close()
+    for n, outcome in enumerate(done):
+        assert to_bytes(client.registration_digests(outcome.id or 0)) == sorted(map(digest, range(3 * n, 3 * n + 3)))
+
+    def human(**more: Any) -> set[bytes]:
+        mix = client.create_mix(Recipe(parts=[Part(verdict_in=["human"])], **more))
+        return {d for part in client.mix_digests(mix.id or "") for d in to_bytes(part)}
+
+    def items(numbers: Sequence[int]) -> set[bytes]:
+        return {digest(i) for n in numbers for i in range(3 * n, 3 * n + 3)}
+
+    humans = [n for n, origin in enumerate(origins) if origin == "human"]
+    assert human() == items(humans)
+    client.withdraw(done[humans[0]].id or 0)  # the first of its block
+    client.withdraw(done[humans[5]].id or 0)
+    registry.join("other").dispute(done[humans[7]].id or 0)
+    assert human() == items([n for n in humans if n not in (humans[0], humans[5], humans[7])])
+    assert human(as_of=done[20].id) == items([n for n in humans if n <= 20])  # in the middle of the batch
+
+
+@on_both
+def test_an_item_of_several_statements_of_a_batch_brings_the_size_of_the_earliest(client: Client) -> None:
+    datasets = ("local/texts", "local/other", "local/texts", "local/texts", "local/other")
+    given = [said([n, n + 1, 99], dataset=name, size=[10, 10, 1_000 + n]) for n, name in enumerate(datasets)]
+    client.register_batch(statements(*given))
+    for names, size in ((None, 1_000), (["local/other"], 1_001), (["local/texts"], 1_000)):
+        mix = client.create_mix(Recipe(unit="size", parts=[Part(datasets=names)]), dry_run=True)
+        items = {n + i for n, name in enumerate(datasets) for i in (0, 1) if names is None or name in names}
+        assert mix.parts[0].size == 10 * len(items) + size
+
+
+@on_both
+def test_statements_that_fill_a_block_begin_another(client: Client) -> None:
+    numbers = np.cumsum([0, 40_000, 30_000, 10, 70_000, 20])
+    done = client.register_batch(statements(*(said(range(start, end)) for start, end in pairwise(numbers.tolist()))))
+    for outcome, (start, end) in zip(done, pairwise(numbers.tolist()), strict=True):
+        assert to_bytes(client.registration_digests(outcome.id or 0)) == sorted(map(digest, range(start, end)))
+    assert client.create_mix(Recipe(parts=[Part(share=1.0)], size=140_000), dry_run=True).items == 140_000
+
+
 @pytest.mark.slow
 def test_a_catalog_that_begins_anew_knows_every_registration(registry: Registry, client: Client) -> None:
     items = digests(range(25_000))
@@ -223,6 +277,6 @@ def test_a_catalog_that_begins_anew_knows_every_registration(registry: Registry,
     database.close()
     standing = view.standing()
     assert len(standing) == 25_000
-    assert (np.diff(view.registrations["position"][standing]) == 1).all()
+    assert (np.diff(np.sort(view.registrations["position"][standing])) == 1).all()
     assert (view.registrations["items"][standing] == 1).all()
-    assert (view.claims(standing).alone("strict").verdict == IS_HUMAN).all()
+    assert (view.alone("strict").verdict[view.saying(standing)] == IS_HUMAN).all()

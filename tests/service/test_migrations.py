@@ -104,6 +104,26 @@ def test_back_to_nothing_and_up_again(nothing: Settings) -> None:
 
 
 @from_nothing
+def test_registrations_of_the_first_revision_keep_the_blocks_that_they_have(nothing: Settings) -> None:
+    nothing.data_dir.mkdir(parents=True, exist_ok=True)
+    command.upgrade(migrate.config(nothing), "20261122_first")
+    database = Database(nothing)
+    with database.writes() as session:
+        for statement in (
+            "INSERT INTO organizations (id, name, title, position) VALUES (1, 'a', '', 1)",
+            "INSERT INTO datasets (id, organization, name, profile, title, position)"
+            " VALUES (1, 1, 'a/d', 'text-1', '', 2)",
+            "INSERT INTO registrations (id, position, organization, dataset, origin, evidence, registered_at, items,"
+            " root, has_size, has_confidence) VALUES (7, 3, 1, 1, 0, 'declared', 0, 1, '', false, false)",
+        ):
+            session.execute(text(statement))
+    migrate.upgrade(nothing)
+    with database.reads() as session:
+        assert session.execute(text("SELECT id, block, start FROM registrations")).all() == [(7, 7, 0)]
+    database.close()
+
+
+@from_nothing
 def test_a_database_describes_migrated_tables_in_the_same_words_as_those_of_the_page(nothing: Settings) -> None:
     """Checks, lengths, names of constraints: what no comparison of types sees."""
     migrate.upgrade(nothing)
