@@ -46,4 +46,4 @@ def trained(items: Items, number: int, learnt: dict[int, float]) -> float:
     fitted = VAE().fit(items, generator(number, "benchmark"))
     seconds = perf_counter() - started
     learnt[number] = float(np.mean(fitted.negative_elbo(Pixels().held_out)))
-    return items.shape[1] / seconds
+    return float(items.shape[1] / seconds)
