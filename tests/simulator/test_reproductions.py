@@ -6,11 +6,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
-from simulator.reproductions.catalog import REPRODUCTIONS, every
+from firsthand.client import Client
+from simulator import rounds, sweeps
+from simulator.reproductions import make
+from simulator.reproductions.catalog import REPRODUCTIONS, every, find
 
 FILES = {"table.csv", "table.md", "rows.jsonl", "figure.svg", "figure.png"}
 
@@ -20,13 +26,8 @@ def command(name: str, out: Path) -> list[str]:
     return [sys.executable, "-m", "firsthand", "simulate", "reproduce", name, *smallest]
 
 
-def reproduce(name: str, out: Path) -> None:
-    done = subprocess.run(command(name, out), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
 def kill_in_the_middle(name: str, out: Path) -> None:
-    """SIGKILL to the command and its workers as soon as some run has played its first round, and its registry ends."""
+    """SIGKILL to the command and its workers as soon as some run has registered what its first model made."""
     with subprocess.Popen(
         command(name, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     ) as process:
@@ -36,18 +37,42 @@ def kill_in_the_middle(name: str, out: Path) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As a worker computes: bytes depend on it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def undisturbed(name: str, out: Path, registry: Any) -> None:
+    """All runs in this process, in another registry."""
+    chosen = find(name)
+    folders = sweeps.plan(chosen.experiment("smoke"), out / "runs", registry.url, "typed")
+    with Client(registry.url, registry.api_key) as client:
+        for folder in folders:
+            rounds.play(folder, client)
+    make.write(chosen, "smoke", folders, out, "typed")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", REPRODUCTIONS)
-def test_a_named_result_killed_in_the_middle_is_the_same_byte_for_byte(name: str, tmp_path: Path) -> None:
-    kill_in_the_middle(name, tmp_path / "killed")
-    assert not (tmp_path / "killed" / "table.csv").exists()
-    for folder in ("killed", "whole"):
-        reproduce(name, tmp_path / folder)
-        assert {path.name for path in (tmp_path / folder).iterdir()} == {*FILES, "runs"}
+def test_a_named_result_killed_in_the_middle_is_the_same_byte_for_byte(
+    name: str, tmp_path: Path, registry: Any, one_thread: None
+) -> None:
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    kill_in_the_middle(name, killed)
+    assert not (killed / "table.csv").exists()
+    resumed = subprocess.run(command(name, killed), capture_output=True, text=True, check=False)
+    assert resumed.returncode == 0, resumed.stderr
+    undisturbed(name, whole, registry)
+    for folder in (killed, whole):
+        assert {path.name for path in folder.iterdir()} == {*FILES, "runs"}
     for file in ("rows.jsonl", "table.csv", "figure.svg"):
-        assert (tmp_path / "killed" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
-    assert list(csv.DictReader((tmp_path / "whole" / "table.csv").read_text().splitlines()))
-    assert (tmp_path / "whole" / "figure.png").stat().st_size > 5_000
+        assert (killed / file).read_bytes() == (whole / file).read_bytes()
+    assert list(csv.DictReader((whole / "table.csv").read_text().splitlines()))
+    assert (whole / "figure.png").stat().st_size > 5_000
 
 
 def test_the_list_says_of_each_result_what_it_answers_and_how_long_it_takes() -> None:
@@ -56,4 +81,4 @@ def test_the_list_says_of_each_result_what_it_answers_and_how_long_it_takes() ->
     for each in found:
         assert each.question.endswith("?")
         assert set(each.minutes) == {"smoke", "standard", "full"}
-        assert len({run.id for run in each.experiment("full").runs}) > 1
+        assert len(each.experiment("full").runs) >= 1
