@@ -125,7 +125,8 @@ class PlainLayer(nn.Module):
         q, k = (torch.cat([a * cos - c * sin, a * sin + c * cos], -1) for a, c in (q.chunk(2, -1), k.chunk(2, -1)))
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.out(y.transpose(1, 2).reshape(b, t, width))
-        return x + self.down(F.gelu(self.up(self.second(x)), approximate="tanh"))
+        hidden: Tensor = self.down(F.gelu(self.up(self.second(x)), approximate="tanh"))
+        return x + hidden
 
 
 class Plain(nn.Module):

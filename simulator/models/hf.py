@@ -75,7 +75,7 @@ class HuggingFace:
             from transformers import AutoModelForCausalLM, logging
         except ImportError:
             raise ValueError("this family needs transformers: pip install 'firsthand[hf]'") from None
-        logging.disable_progress_bar()
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         network: Any = AutoModelForCausalLM.from_pretrained(self.model, dtype=torch.float32)
         return network.to(self.device)
 
