@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks import autoencoders, chains, mixtures, round_shares
+from benchmarks import autoencoders, chains, mixtures, round_shares, transformer
 from benchmarks.baselines import Sizes
 from benchmarks.bench import Bench
 from benchmarks.registry import QUICK, RESULTS, head
@@ -24,6 +24,7 @@ WORKS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "chains": chains.rows,
     "mixtures": mixtures.rows,
     "autoencoders": autoencoders.rows,
+    "transformer": transformer.rows,
     "registry": round_shares.rows,
 }
 

@@ -156,7 +156,7 @@ POOLED = dataclasses.replace(LATER, pools=("local/r-pool-0002", "local/r-pool-00
         (Crawl(contested="human"), {"human", "unknown", "contested"}),
         (Crawl(log=True, unknown="drop"), {"human", "unknown", "model", "contested"}),
     ],
-    ids=str,
+    ids=["as-human", "drop", "without-labels", "contested-as-human", "log"],
 )
 def test_a_crawl_takes_what_it_does_not_know_as_it_says(regime: Crawl, verdicts: set[str]) -> None:
     (part,) = regime.parts(POOLED)
