@@ -1,4 +1,4 @@
-"""The small GPT: training beside batch 12 with unfused AdamW and beside a bare loop; sampling with and without cache."""
+"""A small GPT: training beside batch 12 with unfused AdamW and beside a bare loop; sampling with cache and without."""
 
 import math
 from collections.abc import Callable, Iterator
