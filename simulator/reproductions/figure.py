@@ -7,6 +7,8 @@ from pathlib import Path
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from simulator.reproductions.table import Table, row_of
 
@@ -16,6 +18,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 _STYLE = Path(__file__).with_name("figure.mplstyle")
 
 _DOTS_PER_INCH = 150
+_DASHES = (0, (2, 2))
 
 
 def new(width: float = 9.0, height: float = 4.5) -> Figure:
@@ -35,6 +38,9 @@ def curves(table: Table) -> Figure:
     for panel in list(panels.flat)[len(metrics) :]:
         panel.set_visible(False)
     handles, labels = panels[0][0].get_legend_handles_labels()
+    if any(row.kind for row in table.rows):
+        handles.append(Line2D([], [], color="grey", ls=_DASHES))
+        labels.append("theory")
     figure.legend(handles, labels, loc="outside lower center", ncols=min(4, max(1, len(labels))), fontsize=9)
     return figure
 
@@ -54,9 +60,10 @@ def _panel(panel: Axes, table: Table, metric: str) -> None:
         theory = [(t, table.reproduction.theory(group[0].run, metric, t)) for t in range(1, last)]
         known = [(t, reference.value) for t, reference in theory if reference is not None]
         if known:
-            panel.plot(*zip(*known, strict=True), color=colour, ls=(0, (2, 2)), lw=1.6, alpha=0.9)
+            panel.plot(*zip(*known, strict=True), color=colour, ls=_DASHES, lw=1.6, alpha=0.9)
     panel.set_title(metric.replace("_", " "), fontsize=10)
     panel.set_xlabel("generation")
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _colours(count: int) -> Sequence[str]:
