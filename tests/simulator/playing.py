@@ -26,8 +26,8 @@ def play(folder: Path, run: Run, client: Client) -> Results:
 
 def small(regime: Regime, **settings: Any) -> Run:
     """Three generations of Gaussians on 20 items, but for what the settings say."""
-    settings = {"corpus": Normal(20), "n": 20, "generations": 3, "human": 20, **settings}
-    return Run(family=Gaussian(), regime=regime, **settings)
+    settings = {"family": Gaussian(), "corpus": Normal(20), "n": 20, "generations": 3, "human": 20, **settings}
+    return Run(regime=regime, **settings)
 
 
 def assert_jointly(rows: Sequence[tuple[str, float, dict[str, Any]]], share: float, level: float = 0.99) -> None:

@@ -284,6 +284,27 @@ def test_gaussian_chains_through_the_registry_agree_with_the_exact_formulas(tmp_
     assert_jointly(rows, 0.02)
 
 
+@pytest.mark.parametrize(
+    ("regime", "humans", "dimensions"), [(Fresh(0.2), 4, 1), (Fresh(0.2), 4, 2), (Replace(), 0, 1)], ids=str
+)
+def test_a_biased_gaussian_through_the_registry_agrees_with_the_exact_formulas(
+    regime: Regime, humans: int, dimensions: int, tmp_path: Path, client: Client
+) -> None:
+    """E[v_t] and E[μ_t²] at λ = 0.7 along each axis, over 20,000 chains."""
+    bias, n, t = 0.7, 20, 4
+    expected = oracles.expect_fresh_biased(humans, n - humans, bias, t)
+    settings = {"family": Gaussian(bias=bias), "corpus": Normal(n, dimensions=dimensions), "chains": 20_000}
+    rows = play(tmp_path, small(regime, n=n, generations=t, **settings), client).rows[1:]
+    assert_jointly(
+        [
+            (f"{metric} {place + 1}", dimensions * reference[place], row["metrics"][metric])
+            for metric, reference in (("variance", expected.variance), ("mean_error", expected.mean_squared))
+            for place, row in enumerate(rows)
+        ],
+        0.02,
+    )
+
+
 def test_a_finished_run_is_not_played_again(tmp_path: Path, registry: Any, client: Client) -> None:
     run = small(Replace())
     (folder,) = sweeps.plan(Experiment("one", (run,)), tmp_path, registry.url)
