@@ -1,70 +1,20 @@
 """What a world does in the registry: what is said there is what its fields say, and a run trains on what follows."""
 
-import dataclasses
-import json
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from firsthand.client import Client
-from firsthand.digests import Digests, as_strings
-from firsthand.schemas.mixes import Part, Recipe
+from firsthand.verdicts import VERDICTS
 from simulator import checkpoints, oracles, results
 from simulator.checkpoints import State
-from simulator.config import Run
-from simulator.corpora import Normal
 from simulator.models.base import Floats
-from simulator.oracles.commons import Draws, verdicts
-from simulator.recipes import FIRST_MODEL, Archive, Crawl, Regime
-from simulator.results import Results
+from simulator.oracles.commons import verdicts
+from simulator.recipes import FIRST_MODEL, Archive, Crawl
 from simulator.worlds import Batch, Commons
-from tests.simulator.playing import assert_jointly, play, small
-
-ALL = ["human", "model", "contested", "unknown"]
-
-
-@dataclasses.dataclass
-class Played:
-    """A run that was played, and the registry that it was played through."""
-
-    run: Run
-    results: Results
-    client: Client
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        return self.results.rows[1:]
-
-    @cached_property
-    def rounds(self) -> list[dict[str, Any]]:
-        """What `events.jsonl` has of each round, from 0."""
-        events = map(json.loads, (self.results.folder / "events.jsonl").read_text().splitlines())
-        return [event for event in events if event["event"] == "round"]
-
-    def count(self, round: int, told_by: int | None = None, **filters: Any) -> dict[str, int]:
-        """What the registry holds a round's pool for when the round begins, or after the round `told_by`."""
-        position = self.rounds[round - 1 if told_by is None else told_by]["position"]
-        part = Part(**{"verdict_in": ALL, "datasets": [f"local/{self.run.id}-pool-{round:04d}"], **filters})
-        counts = self.client.create_mix(Recipe(as_of=position, parts=[part]), dry_run=True).counts
-        return {verdict: getattr(counts, verdict) for verdict in ALL}
-
-    def digests(self, role: str, round: int) -> npt.NDArray[np.bytes_]:
-        found: Digests = np.load(self.results.folder / "contents" / f"{role}-{round:04d}.digests.npy")
-        return as_strings(found)
-
-    def drawn(self, round: int) -> list[npt.NDArray[np.bytes_]]:
-        """The items of each provider's mix."""
-        mixes = self.rounds[round]["mixes"]
-        return [as_strings(np.concatenate(list(self.client.mix_digests(mix)))) for mix in mixes]
-
-
-def through(client: Client, folder: Path, world: Commons, regime: Regime | None = None, **settings: Any) -> Played:
-    run = small(regime or Crawl(models="keep"), world=world, corpus=Normal(100), **settings)
-    return Played(run, play(folder, run, client), client)
+from tests.simulator.playing import Played, play, through
 
 
 def held(human: int, model: int, contested: int, unknown: int) -> dict[str, int]:
@@ -102,7 +52,7 @@ def test_the_registry_holds_of_each_pool_what_the_world_says(
     for round in (2, 3):
         batches = [Batch(round, None, 20), *(Batch(round - 1, k, items) for k, items in enumerate(world.made(20)))]
         each = [verdicts(world, batch, 0, round) for batch in batches]
-        assert played.count(round) == {verdict: sum(one[verdict] for one in each) for verdict in ALL}  # type: ignore[index]
+        assert played.count(round) == {verdict: sum(one[verdict] for one in each) for verdict in VERDICTS}
         for regime in (Crawl(), Crawl(unknown="drop"), Crawl(contested="human"), Crawl(models="keep")):
             found = oracles.candidates(world, regime, 20, 0, round)
             admitted = sum(played.count(round, verdict_in=regime.verdicts()).values())
@@ -141,7 +91,7 @@ def test_who_registers_at_random_is_for_the_seed_to_say(tmp_path: Path, client: 
 
 
 def test_rows_have_what_truly_is_human_of_each_provider_and_of_all(tmp_path: Path, client: Client) -> None:
-    played = through(client, tmp_path, Commons(0.25, 0.3, providers=3, lies=0.2, archived=0.2), Crawl())
+    played = through(client, tmp_path, Commons(0.25, 0.3, providers=3, lies=0.2, archived=0.2), Crawl(), generations=2)
     for row in played.rows:
         human = np.concatenate([played.digests("human", t) for t in ((0,) if row["round"] == 1 else (row["round"],))])
         true = [np.isin(mix, human).mean() for mix in played.drawn(row["round"])]
@@ -158,7 +108,7 @@ def test_one_providers_rows_have_no_list_of_providers(tmp_path: Path, client: Cl
 
 @pytest.mark.parametrize("base", [True, False])
 def test_providers_begin_with_one_model_or_each_with_its_own(base: bool, tmp_path: Path, client: Client) -> None:
-    played = through(client, tmp_path, Commons(0.25, providers=2, base=base), human=40)
+    played = through(client, tmp_path, Commons(0.25, providers=2, base=base), human=40, generations=2)
     first, later = ([one["mean"]["mean"] for one in row["providers"]] for row in played.rows[:2])
     assert (first[0] == first[1]) is base
     assert later[0] != later[1]
@@ -241,7 +191,7 @@ def test_a_detectors_confidence_is_the_chance_that_people_made_the_item(world: C
 
 
 def test_a_private_log_leaves_out_ones_own_items_and_takes_n_of_the_rest(tmp_path: Path, client: Client) -> None:
-    played = through(client, tmp_path, Commons(0.25, registered=0.5, providers=3), Crawl(log=True))
+    played = through(client, tmp_path, Commons(0.25, registered=0.5, providers=3), Crawl(log=True), generations=2)
     for row in played.rows[1:]:
         t, mixes = row["round"], played.drawn(row["round"])
         assert [len(mix) for mix in mixes] == [80] * 3  # what the registry is told is the pool that was chosen from
@@ -307,66 +257,3 @@ def test_a_commons_cut_before_and_after_its_turn_and_gone_on_with_writes_the_sam
         file.write_bytes(b"".join(lines[: round + 3]) + b'{"round": 4, "gen')
         play(tmp_path, played.run, client)
         assert file.read_bytes() == before
-
-
-@pytest.mark.parametrize(
-    ("world", "regime"),
-    [
-        (Commons(0.2, registered=0.5, pool=4), Crawl()),
-        (Commons(0.2, registered=0.5, pool=4, providers=3, market="zipf"), Crawl()),
-        (Commons(0.2, registered=0.0, pool=4, providers=3), Crawl(log=True)),
-    ],
-    ids=["one provider", "three", "three with logs"],
-)
-def test_a_commons_through_the_registry_does_exactly_what_follows_from_its_draws(
-    world: Commons, regime: Crawl, tmp_path: Path, client: Client
-) -> None:
-    """E[μ²] of each provider given the items that the registry drew, over 10,000 chains, all jointly at 99 %.
-
-    All chains share the draws, so this is exact. A standard error above 2 % of its reference would prove nothing.
-    """
-    n, last = 50, 6
-    played = through(client, tmp_path, world, regime, n=n, human=n, generations=last, chains=10_000)
-    second, rows = np.full((world.lines, world.lines), 1 / n), []
-    for round, row in enumerate(played.rows, start=1):
-        if round > 1:
-            second = oracles.after_draws(second, draws_of(played, round))
-        measured = row.get("providers", [row["metrics"]])
-        rows += [(f"{k} in {round}", second[k, k], one["mean_error"]) for k, one in enumerate(measured)]
-    assert_jointly(rows, 0.02)
-
-
-def draws_of(played: Played, round: int) -> Draws:
-    """What the training sets of a round have in common, counted."""
-    lines, n = played.run.world.lines, played.run.n
-    roles = [f"model-{k}" if lines > 1 else "model" for k in range(lines)]
-    made = [played.digests(role, round - 1) for role in roles]
-    mixes = played.drawn(round)
-    if played.run.regime.private:
-        mixes = [mix[~np.isin(mix, own)] for mix, own in zip(mixes, made, strict=True)]
-    sets = [mix[:n] for mix in mixes]
-    assert all(len(np.unique(one)) == n for one in sets)
-    same, pairs = np.zeros((lines, lines)), np.zeros((lines,) * 4)
-    for i, ours in enumerate(sets):
-        for j, theirs in enumerate(sets):
-            same[i, j] = np.isin(ours, theirs).sum() / n**2
-            of = [(np.isin(ours, one).sum(), np.isin(theirs, one).sum()) for one in made]
-            pairs[i, j] = np.outer([a for a, _ in of], [b for _, b in of]) / n**2
-            both = ours[np.isin(ours, theirs)]
-            pairs[i, j] -= np.diag([np.isin(both, one).sum() for one in made]) / n**2
-    return Draws(same, pairs)
-
-
-def test_what_providers_draws_have_in_common_is_what_is_expected(tmp_path: Path, client: Client) -> None:
-    """`expected_draws` against the registry's own draws of 8 rounds; within 4 standard errors."""
-    world, n = Commons(0.2, registered=0.5, pool=4, providers=3, market="zipf"), 50
-    expected = oracles.expected_draws(oracles.candidates(world, Crawl(), n, 0, 2), n)
-    played = through(client, tmp_path, world, Crawl(), n=n, human=n, generations=9)
-    drawn = [draws_of(played, round) for round in range(2, 10)]
-    for reference, found in (
-        (expected.same[0, 1], np.array([one.same[0, 1] for one in drawn])),
-        (expected.pairs[0, 1, 0, 1], np.array([one.pairs[0, 1, 0, 1] for one in drawn])),
-    ):
-        error = found.std(ddof=1) / np.sqrt(len(found))
-        assert error < 0.2 * reference
-        assert found.mean() == pytest.approx(reference, abs=4 * error)
