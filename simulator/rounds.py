@@ -128,11 +128,24 @@ class Line:
             raise ValueError(f"provider {provider} makes no items in {run.world}: let the pool be larger")
         mix, digests = self.ledger.draw(self.ledger.history(state, provider), state.position)
         if run.regime.private and t > 1:
-            digests = self.contents.without(digests, self._role(provider))[: run.n]
+            digests = self._without_own(digests, provider)
         of = f" of {provider}" if provider else ""
         fitted = run.family.fit(self.contents.items(digests), generator(run.seed, f"fit{of}", t))
         samples = self._checked(fitted.sample(count, generator(run.seed, f"sample{of}", t)), count)
         return Trained(fitted, samples, mix, digests, self.ledger.trained(t, provider, str(mix.id)))
+
+    def _without_own(self, digests: Digests, provider: int) -> Digests:
+        """The first n of a mix `uint8[m, 32]` that the provider has not made. Raises ValueError where they are fewer.
+
+        A mix that takes everything has it in its seed's order, so these are a draw of n of what the log leaves.
+        """
+        left = self.contents.without(digests, self._role(provider))
+        if len(left) < self.run.n:
+            raise ValueError(
+                f"provider {provider} finds {len(left)} items that it has not made itself, and trains on {self.run.n}: "
+                "let the pool be larger"
+            )
+        return left[: self.run.n]
 
     def _tell(self, round: int, provider: int, samples: Items) -> int:
         """Register what the world says of a provider's output; the position then."""

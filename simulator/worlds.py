@@ -160,6 +160,8 @@ class Commons(World):
             raise ValueError("a pool of human items alone is what the regime human-only trains on")
         if self.growth < 0 or self.detector < 0:
             raise ValueError(f"growth and a detector's distance are not negative, as in {self}")
+        if self.late and self.detector:
+            raise ValueError("a detector tells of all that nobody else does, so nothing is left to be told late")
         if self.accused + self.archived > 1:
             raise ValueError(
                 "of no human item two things are said at once: accused and archived are 1 together at most"
@@ -234,8 +236,9 @@ class Commons(World):
         who = "people" if batch.maker is None else str(batch.maker)
         noise = generator(seed, f"what a detector sees of {who}", batch.round).standard_normal(len(rows))
         score = noise + self.detector * (0.5 if batch.maker is None else -0.5)
-        human = self.human * (1 - self.accused - self.archived)
-        model = (1 - self.human) * (1 - self.lies) * (1 - self.registered)
+        told = sum(w * self.told(k, seed) for k, w in enumerate(self.weights))
+        human = self.human * (1 - min(1.0, self._grown(self.accused, batch) + self.archived))
+        model = (1 - self.human) * (1 - self.lies) * (1 - told)
         odds = self.detector * score + np.log(max(human, 1e-9) / max(model, 1e-9))
         confidences = np.rint(255 / (1 + np.exp(-odds))).astype(np.uint8)
         return Said(rows, "human", None, "detector", confidences=confidences)

@@ -28,7 +28,7 @@ class Crawl(Regime):
     everything: bool = False
     """whether all that is admitted is trained on, however many items that is, in place of n"""
     weigh: bool = False
-    """whether items are drawn by a detector's confidence that people made them"""
+    """whether items are drawn by a detector's confidence that people made them; what has none is left out"""
 
     def __post_init__(self) -> None:
         check(self.share)
@@ -36,6 +36,8 @@ class Crawl(Regime):
             raise ValueError(f"pools crawled are a number from 0, not {self.rounds}")
         if self.share < 1 and (self.everything or self.log):
             raise ValueError("a share of n is taken where n items are: without a private log, and not of everything")
+        if self.log and (self.everything or self.weigh):
+            raise ValueError("with a private log n items are drawn, of what is left, and no detector is asked")
 
     @property
     def uniform(self) -> bool:

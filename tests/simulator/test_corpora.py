@@ -7,7 +7,11 @@ from sklearn.datasets import load_digits
 from simulator.config import encode
 from simulator.corpora import Blobs, Digits, Normal
 
-DRAWN = [Normal(n=20_000, mean=3.0, std=2.0), Blobs(n=20_000, blobs=3, radius=4.0, std=0.5)]
+DRAWN = [
+    Normal(n=20_000, mean=3.0, std=2.0),
+    Normal(n=20_000, mean=3.0, std=2.0, dimensions=2),
+    Blobs(n=20_000, blobs=3, radius=4.0, std=0.5),
+]
 CORPORA = [Normal(), Blobs(), Digits()]
 
 
@@ -22,6 +26,14 @@ def test_human_items_are_draws_of_the_known_truth(corpus):
     assert np.abs(np.cov(points.T).reshape(d, d) - covariance[0]).max() < 4 * covariance.max() * np.sqrt(
         2 / len(points)
     )
+
+
+def test_normal_data_of_several_dimensions_are_alike_along_each_axis_and_measured_as_such():
+    corpus = Normal(n=10, mean=3.0, std=2.0, dimensions=2)
+    assert corpus.pool(4, seed=0).shape == (10, 4, 2)
+    assert corpus.truth.moments()[1][0].tolist() == [[4, 0], [0, 4]]
+    assert corpus.digest() != Normal(n=10, mean=3.0, std=2.0).digest()
+    assert "dimensions" not in encode(Normal())
 
 
 @pytest.mark.parametrize("corpus", [Normal(n=50), Blobs(n=50)], ids=repr)

@@ -1,6 +1,6 @@
 """The loop, through a served registry."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.console import Console
-from scipy import stats
 
 from firsthand.client import Client
 from firsthand.digests import Digests
@@ -22,29 +21,24 @@ from simulator.ledger import Ledger
 from simulator.models.base import Items
 from simulator.models.gaussian import Gaussian
 from simulator.models.gmm import GMM
-from simulator.recipes import Accumulate, AccumulateSubsample, Fresh, HumanOnly, Preserve, Regime, Replace
-from simulator.results import Results
+from simulator.recipes import (
+    Accumulate,
+    AccumulateSubsample,
+    Augment,
+    Cap,
+    Decay,
+    Fresh,
+    Golden,
+    HumanOnly,
+    HumanPart,
+    Preserve,
+    Regime,
+    Replace,
+)
 from simulator.worlds import Batch, Said
+from tests.simulator.playing import assert_jointly, play, small
 
 EMPTY = {"contested": 0, "unknown": 0}
-
-
-@pytest.fixture
-def client(registry: Any) -> Iterator[Client]:
-    with Client(registry.url, registry.api_key) as opened:
-        yield opened
-
-
-def play(folder: Path, run: Run, client: Client) -> Results:
-    """Play a run in a folder, from the start or from where it stands."""
-    if not (folder / "run.json").exists():
-        checkpoints.save_plan(folder, Plan(encode(run), "unused", str(Path.cwd())))
-    rounds.play(folder, client)
-    return results.read(folder)
-
-
-def small(regime: Regime, **settings: Any) -> Run:
-    return Run(Gaussian(), Normal(20), regime, **{"n": 20, "generations": 3, "human": 20, **settings})
 
 
 def origins(counts: dict[str, Any]) -> tuple[int, dict[str, int]]:
@@ -61,6 +55,11 @@ def origins(counts: dict[str, Any]) -> tuple[int, dict[str, int]]:
         (Preserve(0.1), [(20, {}), (2, {"1": 18}), (2, {"2": 18})]),
         (Fresh(0.3), [(20, {}), (6, {"1": 14}), (6, {"2": 14})]),
         (HumanOnly(), [(20, {})] * 3),
+        (Augment(0.5), [(20, {}), (20, {"1": 10}), (20, {"2": 10})]),
+        (HumanPart(0.3), [(20, {}), (6, {}), (6, {})]),
+        (HumanPart(0.3, fresh=True), [(20, {}), (6, {}), (6, {})]),
+        (Decay(0.5), [(20, {}), (7, {"1": 13}), (3, {"1": 6, "2": 11})]),
+        (Golden(), [(20, {}), (12, {"1": 8}), (12, {"2": 8})]),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Regime) else "",
 )
@@ -70,6 +69,20 @@ def test_each_regime_trains_on_the_origins_that_it_says(
     rows = play(tmp_path, small(regime), client).rows
     assert rows[0]["mix"] is None
     assert [origins(row["mix"]) for row in rows[1:]] == trained_on
+
+
+@pytest.mark.parametrize(
+    ("regime", "made"),
+    [(Augment(0.5, growing=True), [0, 10, 20, 30]), (Cap(0.2), [0, 5, 5, 5])],
+    ids=["growing", "cap"],
+)
+def test_a_regime_that_draws_from_all_generations_takes_as_many_as_it_says(
+    regime: Regime, made: list[int], tmp_path: Path, client: Client
+) -> None:
+    drawn = [origins(row["mix"]) for row in play(tmp_path, small(regime, generations=4), client).rows[1:]]
+    assert [human for human, _ in drawn] == [20] * 4
+    assert [sum(generations.values()) for _, generations in drawn] == made
+    assert len(drawn[3][1]) > 1
 
 
 @pytest.mark.parametrize("regime", [Preserve(0.1), Fresh(0.3), AccumulateSubsample()], ids=catalog.label)
@@ -268,18 +281,28 @@ def test_gaussian_chains_through_the_registry_agree_with_the_exact_formulas(tmp_
         for metric, reference in (("variance", references.variance), ("mean_error", references.mean_squared))
         for place, row in enumerate(played[name].rows[1:])
     ]
-    _assert_jointly(rows)
+    assert_jointly(rows, 0.02)
 
 
-def _assert_jointly(rows: list[tuple[str, float, dict[str, float]]], level: float = 0.99) -> None:
-    limit = float(stats.norm.ppf(1 - (1 - level) / 2 / len(rows)))
-    print(f"\n{'':24}{'expected':>10}{'measured':>10}{'std. err.':>10}{'z':>7}   (all |z| under {limit:.2f})")
-    errors = [measured["sd"] / measured["n"] ** 0.5 for _, _, measured in rows]
-    scores = [(row[2]["mean"] - row[1]) / error for row, error in zip(rows, errors, strict=True)]
-    for (name, reference, measured), error, score in zip(rows, errors, scores, strict=True):
-        print(f"{name:24}{reference:10.5f}{measured['mean']:10.5f}{error:10.5f}{score:7.2f}")
-    assert max(error / row[1] for row, error in zip(rows, errors, strict=True)) < 0.02
-    assert max(map(abs, scores)) < limit
+@pytest.mark.parametrize(
+    ("regime", "humans", "dimensions"), [(Fresh(0.2), 4, 1), (Fresh(0.2), 4, 2), (Replace(), 0, 1)], ids=str
+)
+def test_a_biased_gaussian_through_the_registry_agrees_with_the_exact_formulas(
+    regime: Regime, humans: int, dimensions: int, tmp_path: Path, client: Client
+) -> None:
+    """E[v_t] and E[μ_t²] at λ = 0.7 along each axis, over 20,000 chains."""
+    bias, n, t = 0.7, 20, 4
+    expected = oracles.expect_fresh_biased(humans, n - humans, bias, t)
+    settings = {"family": Gaussian(bias=bias), "corpus": Normal(n, dimensions=dimensions), "chains": 20_000}
+    rows = play(tmp_path, small(regime, n=n, generations=t, **settings), client).rows[1:]
+    assert_jointly(
+        [
+            (f"{metric} {place + 1}", dimensions * reference[place], row["metrics"][metric])
+            for metric, reference in (("variance", expected.variance), ("mean_error", expected.mean_squared))
+            for place, row in enumerate(rows)
+        ],
+        0.02,
+    )
 
 
 def test_a_finished_run_is_not_played_again(tmp_path: Path, registry: Any, client: Client) -> None:
