@@ -147,7 +147,8 @@ def reproduce(
 ) -> None:
     """Make a named result of the literature, or one that only a registry can: table, figure and rows.
 
-    Runs that are finished already are skipped, so the same command goes on where it was stopped.
+    Runs that are finished already are skipped, so the same command goes on where it was stopped. The items of a
+    finished run are removed, for all runs' together would fill a disk; its rows and pictures stay.
 
     ```
     firsthand simulate reproduce gaussian-theory
@@ -156,9 +157,10 @@ def reproduce(
     """
     with _explained():
         chosen = reproductions.find(name)
-        folder = out or Path("results") / (name if size == "standard" else f"{name}-{size}")
+        named = "-".join([name, *([Path(data).stem] if data else []), *([size] if size != "standard" else [])])
+        folder = out or Path("results") / named
         folders = sweeps.plan(make.experiment(chosen, size, data), folder / "runs", registry, _command())
-        _played(folders, workers, as_json)
+        _played(folders, workers, as_json, keep=False)
         told = make.write(chosen, size, folders, folder, _command())
     if as_json:
         rows = [{k: None if v != v else v for k, v in dataclasses.asdict(row).items()} for row in told.rows]
@@ -243,15 +245,15 @@ def _play(
     return written
 
 
-def _played(folders: Sequence[Path], workers: int, as_json: bool) -> None:
+def _played(folders: Sequence[Path], workers: int, as_json: bool, *, keep: bool) -> None:
     """Play runs to their end; what failed is told, and ends the command."""
-    _explain(_tried(folders, workers, as_json))
+    _explain(_tried(folders, workers, as_json, keep=keep))
 
 
-def _tried(folders: Sequence[Path], workers: int, as_json: bool) -> list[sweeps.Failure]:
+def _tried(folders: Sequence[Path], workers: int, as_json: bool, *, keep: bool = True) -> list[sweeps.Failure]:
     if not sweeps.unfinished(folders):
         _notes().print("Every run was finished before; to play one again, remove its folder.")
-    return sweeps.play(folders, workers, _notes(), quiet=as_json)
+    return sweeps.play(folders, workers, _notes(), quiet=as_json, keep=keep)
 
 
 def _explain(failures: Sequence[sweeps.Failure]) -> None:

@@ -60,8 +60,19 @@ class Results:
         """Every metric that some round has, in the order in which they first appear."""
         return list(dict.fromkeys(name for row in self.rows for name in row["metrics"]))
 
+    @property
+    def _tainted(self) -> npt.NDArray[np.float64]:
+        """What the registry answered, once the truth was told, of each round up to then."""
+        told: dict[str, float] = next((row["tainted"] for row in self.rows if "tainted" in row), {})
+        return np.array([told.get(str(t), np.nan) for t in range(len(self.rows))], dtype=np.float64)
+
     def series(self, metric: str, statistic: str = "mean") -> npt.NDArray[np.float64]:
-        """A metric's `mean`, `sd` or `median` over chains in each round; nan where there is none."""
+        """A metric's `mean`, `sd` or `median` over chains in each round; nan where there is none.
+
+        `tainted` is the share of each round's training items that its recipe admitted no more when the truth was told.
+        """
+        if metric == "tainted":
+            return self._tainted
         found = [row["metrics"].get(metric, {}).get(statistic) for row in self.rows]
         return np.array([np.nan if value is None else value for value in found], dtype=np.float64)
 

@@ -7,6 +7,7 @@ must not depend on how many others play beside it. A run may be stopped anywhere
 import contextlib
 import itertools
 import os
+import shutil
 import signal
 import threading
 import traceback
@@ -59,9 +60,12 @@ def plan(experiment: Experiment, out: Path, place: str | None = None, command: s
     return folders
 
 
-def play(folders: Sequence[Path], workers: int, console: Console, *, quiet: bool = False) -> list[Failure]:
+def play(
+    folders: Sequence[Path], workers: int, console: Console, *, quiet: bool = False, keep: bool = True
+) -> list[Failure]:
     """Play every run that is not finished, `workers` at once, and answer what failed; the others are played on.
 
+    Without `keep` a run that is finished loses its items, which can be gigabytes, and nothing that is told of it.
     Raises KeyboardInterrupt when interrupted (everything can be resumed), RegistryDiedError if no registry starts.
     """
     failures = []
@@ -69,15 +73,15 @@ def play(folders: Sequence[Path], workers: int, console: Console, *, quiet: bool
         for place, group in itertools.groupby(unfinished(folders), key=_registry_of):
             runs = list(group)
             with registry.at(place, Path()) as address, _single_threads():
-                failures += _play_at(address, runs, min(workers, len(runs)), progress)
+                failures += _play_at(address, runs, min(workers, len(runs)), progress, keep)
     return failures
 
 
-def _play_at(address: Address, folders: Sequence[Path], workers: int, progress: "_Rounds") -> list[Failure]:
+def _play_at(address: Address, folders: Sequence[Path], workers: int, progress: "_Rounds", keep: bool) -> list[Failure]:
     context = get_context("spawn")
     rounds: Rounds = context.SimpleQueue()
     reader, writer = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(workers, context, _start_worker, (address, reader, rounds))
+    pool = ProcessPoolExecutor(workers, context, _start_worker, (address, reader, rounds, keep))
     try:
         futures = {pool.submit(_play_one, folder): folder for folder in folders}
         _watch(list(futures), rounds, progress)
@@ -112,11 +116,12 @@ class _Worker:
 
     address: Address
     rounds: Rounds
+    keep: bool
 
 
-def _start_worker(address: Address, parent: Connection, rounds: Rounds) -> None:
+def _start_worker(address: Address, parent: Connection, rounds: Rounds, keep: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C, and ends the workers by its pipe
-    _Worker.address, _Worker.rounds = address, rounds
+    _Worker.address, _Worker.rounds, _Worker.keep = address, rounds, keep
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
@@ -135,6 +140,8 @@ def _play_one(folder: Path) -> None:
     try:
         with Client(_Worker.address.url, _Worker.address.api_key) as client:
             rounds.play(folder, client, lambda round: _Worker.rounds.put((str(folder), round)))
+        if not _Worker.keep:
+            shutil.rmtree(folder / "contents")
     except Exception:
         details.write_text(traceback.format_exc())
         raise

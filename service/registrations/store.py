@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import insert, select
+from sqlalchemy import LargeBinary, func, insert, select
 from sqlalchemy.orm import Session
 
 from firsthand.digests import Digests, as_strings, to_bytes
@@ -165,9 +165,9 @@ def stream(database: Database, row: Any) -> Iterator[bytes]:
     number = 0
     while True:
         with database.reads() as session:
-            query = select(tables.blocks.c.digests).filter_by(registration=row.block, number=number)
-            block = session.scalar(query)
+            own = func.substr(tables.blocks.c.digests, 1 + 32 * row.start, 32 * row.items, type_=LargeBinary)
+            block = session.scalar(select(own).filter_by(registration=row.block, number=number))
         if block is None:
             return
-        yield block[32 * row.start : 32 * (row.start + row.items)]
+        yield block
         number += 1

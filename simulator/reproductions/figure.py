@@ -1,6 +1,6 @@
 """The figure of a reproduction: curves over the rounds with their intervals, theory dashed; drawn by matplotlib."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from simulator.reproductions.table import Table, row_of
+from simulator.reproductions.table import Member, Table, row_of
 
 #: Okabe and Ito's colours, which those tell apart too who see fewer; in the order in which conditions get them.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#999999", "#7F3C8D", "#A5AA99")
@@ -24,6 +24,33 @@ _DASHES = (0, (2, 2))
 def new(width: float = 9.0, height: float = 4.5) -> Figure:
     """An empty figure, inches."""
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def usual(table: Table) -> Callable[[Table], Figure]:
+    """Curves, as long as there are colours to tell them apart; else points."""
+    return curves if len(table.groups) <= len(COLOURS) else points
+
+
+def points(table: Table) -> Figure:
+    """A panel a metric, a line a condition: the mean in the last round told, its 95 % interval, and theory as a bar."""
+    metrics = [metric for metric in table.reproduction.metrics if table.of(metric)]
+    figure = new(4.0 * len(metrics) + 3.5, 0.24 * len(table.groups) + 1.2)
+    panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
+    places = {condition: -place for place, condition in enumerate(table.groups)}
+    for panel, metric in zip(panels, metrics, strict=True):
+        rows = table.of(metric)
+        last = max(row.round for row in rows)
+        told = [row for row in rows if row.round == last]
+        y = [places[row.condition] for row in told]
+        ends = [[row.measured - row.low for row in told], [row.high - row.measured for row in told]]
+        panel.errorbar([row.measured for row in told], y, xerr=ends, fmt="o", ms=4, capsize=2, color=COLOURS[0])
+        theory = [(row.reference, places[row.condition]) for row in told if row.kind]
+        if theory:
+            panel.plot(*zip(*theory, strict=True), "|", ms=11, mew=2, color=COLOURS[1], label="theory")
+            panel.legend(fontsize=9)
+        panel.set_title(f"{metric.replace('_', ' ')}, generation {last}", fontsize=10)
+    panels[0].set_yticks(list(places.values()), list(places), fontsize=8)
+    return figure
 
 
 def curves(table: Table) -> Figure:
@@ -57,13 +84,19 @@ def _panel(panel: Axes, table: Table, metric: str) -> None:
         panel.fill_between(
             rounds, [row.low for row in told], [row.high for row in told], color=colour, alpha=0.18, lw=0
         )
-        theory = [(t, table.reproduction.theory(group[0].run, metric, t)) for t in range(1, last)]
-        known = [(t, reference.value) for t, reference in theory if reference is not None]
+        known = [(t, value) for t in range(1, last) if (value := expected(table, group, metric, t)) is not None]
         if known:
             panel.plot(*zip(*known, strict=True), color=colour, ls=_DASHES, lw=1.6, alpha=0.9)
     panel.set_title(metric.replace("_", " "), fontsize=10)
     panel.set_xlabel("generation")
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def expected(table: Table, group: Sequence[Member], metric: str, t: int) -> float | None:
+    """What theory says of the mean over a condition's runs."""
+    found = [table.reproduction.theory(member.run, metric, t) for member in group]
+    values = [reference.value for reference in found if reference is not None]
+    return sum(values) / len(values) if values else None
 
 
 def _colours(count: int) -> Sequence[str]:

@@ -28,7 +28,7 @@ def write(reproduction: Reproduction, size: Size, folders: Sequence[Path], out: 
     write_bytes(out / "table.md", _page(table, size, command).encode())
     write_bytes(out / "rows.jsonl", b"".join((folder / results.FILE).read_bytes() for folder in folders))
     with figure.styled():
-        drawn = (reproduction.draw or figure.curves)(table)
+        drawn = (reproduction.draw or figure.usual(table))(table)
         for name in ("figure.svg", "figure.png"):
             figure.saved(drawn, str(out / name))
     return table
@@ -39,7 +39,8 @@ def _page(table: Table, size: Size, command: str) -> str:
     seeds = max(row.seeds for row in table.rows)
     chains = max(row.chains for row in table.rows)
     how = f"Mean ± half of the 95 % interval, {seeds} seeds" + (f" × {chains} chains" if chains > 1 else "")
-    how += f"; Δ is the paired difference from {told.baseline}" if told.baseline else ""
+    compared = told.baseline in table.groups
+    how += f"; Δ is the difference from {told.baseline}, paired by seed, its interval over seeds" if compared else ""
     lines = [
         f"# {told.name}",
         "",

@@ -16,6 +16,10 @@ from simulator.texts import Text
 _REGIMES: tuple[Regime, ...] = (Replace(), Preserve(0.1), Accumulate(), HumanOnly())
 
 
+#: On a user's own data: the paper's two, and what they are compared with.
+_ON_DATA: tuple[Regime, ...] = (Replace(), Preserve(0.1), HumanOnly())
+
+
 def _runs(
     name: str,
     family: Family,
@@ -48,7 +52,7 @@ def _vae_on(folder: str, size: Size) -> Experiment:
     """The paper's network on MNIST's own files."""
     n, generations, seeds = {"smoke": (512, 1, 1), "standard": (10_000, 5, 3), "full": (60_000, 20, 5)}[size]
     family = VAE(network="paper", epochs=1) if size == "smoke" else VAE(network="paper")
-    return _runs("vae-paper", family, Idx(folder), n, generations, seeds, _REGIMES[:2])
+    return _runs("vae-paper", family, Idx(folder), n, generations, seeds, _ON_DATA)
 
 
 VAE_PAPER = Reproduction(
@@ -73,10 +77,18 @@ def _language(size: Size) -> Experiment:
 
 
 def _language_on(path: str, size: Size) -> Experiment:
-    """OPT-125m as in the paper, on a text of one's own: its weights come from Hugging Face, or from a folder."""
+    """OPT-125m with the paper's settings, 10 epochs where human text is kept, on a text of one's own.
+
+    Its weights come from Hugging Face, or from a folder.
+    """
     corpus = Text(path=path, tokenizer=Opt125m().model)
-    n, generations, seeds = {"smoke": (100, 1, 1), "standard": (2_000, 5, 1), "full": (20_000, 10, 5)}[size]
-    return _runs("lm-paper", Opt125m(), corpus, n, generations, seeds, _REGIMES[:2])
+    n, generations, seeds = {"smoke": (100, 1, 1), "standard": (2_000, 5, 3), "full": (20_000, 10, 5)}[size]
+    runs = [
+        Run(Opt125m(epochs=epochs), corpus, regime, n=n, generations=generations, seed=seed)
+        for seed in range(seeds)
+        for regime, epochs in zip(_ON_DATA, (5.0, 10.0, 5.0), strict=True)
+    ]
+    return Experiment("lm-paper", tuple(runs))
 
 
 LM_PAPER = Reproduction(

@@ -143,26 +143,34 @@ LYING = Reproduction(
     condition=_Names(_LIES),
 )
 
-_LATE: list[Case] = [
-    ("human-only", HumanOnly(), TRUTHFUL),
-    ("never", Crawl(), Commons(human=_HUMAN, registered=0.2)),
-    ("in time", Crawl(), Commons(human=_HUMAN, registered=1.0)),
-    ("at generation 5", Crawl(), Commons(human=_HUMAN, registered=0.2, late=5, pool=10)),
-    ("never, all pools crawled", Crawl(rounds=0), Commons(human=_HUMAN, registered=0.2, pool=10)),
-    ("at generation 5, all pools crawled", Crawl(rounds=0), Commons(human=_HUMAN, registered=0.2, late=5, pool=10)),
-]
+
+def _late(turn: int) -> list[Case]:
+    """A fifth is registered; at the end of round `turn` the rest is."""
+    known = Commons(human=_HUMAN, registered=0.2, pool=10)
+    corrected = Commons(human=_HUMAN, registered=0.2, pool=10, late=turn)
+    return [
+        ("human-only", HumanOnly(), TRUTHFUL),
+        ("in time", Crawl(), Commons(human=_HUMAN)),
+        ("never", Crawl(), known),
+        ("never, all pools crawled", Crawl(rounds=0), known),
+        (f"at the end of generation {turn}, all pools crawled", Crawl(rounds=0), corrected),
+        (f"at the end of generation {turn}", Crawl(), corrected),
+    ]
+
+
+_TURNS: dict[Size, int] = {"smoke": 1, "standard": 5, "full": 5}
 
 LATE_TRUTH = Reproduction(
     name="late-truth",
     question="When the missing claims arrive late: which runs were tainted, and how fast does a line recover?",
     source="nobody has published it",
-    experiment=lambda size: Experiment("late-truth", _runs(size, _LATE, 10)),
+    experiment=lambda size: Experiment("late-truth", _runs(size, _late(_TURNS[size]), 10)),
     metrics=(*_METRICS, "tainted"),
     minutes={"smoke": 0.2, "standard": 4, "full": 100},
     theory=theory,
     baseline="in time",
-    rounds={"smoke": (1, 2), "standard": (4, 5, 6, 7, 10), "full": (4, 5, 6, 7, 10)},
-    condition=_Names(_LATE),
+    rounds={"smoke": (1, 2), "standard": (2, 4, 5, 6, 7, 10), "full": (2, 4, 5, 6, 7, 10)},
+    condition=_Names(_late(_TURNS["smoke"]) + _late(_TURNS["standard"])),
 )
 
 _UNKNOWN = Commons(human=_HUMAN, registered=0.0)

@@ -87,13 +87,16 @@ def tabulate(reproduction: Reproduction, played: Sequence[Results], rounds: Sequ
         for condition, group in groups.items()
         for t in told
     ]
-    return Table(reproduction, groups, [row for row in found if not math.isnan(row.measured)])
+    rows = [row for row in found if not math.isnan(row.measured)]
+    if missing := [metric for metric in reproduction.metrics if all(row.metric != metric for row in rows)]:
+        raise ValueError(f"no run of {reproduction.name} has the metric {missing[0]} in the rounds told")
+    return Table(reproduction, groups, rows)
 
 
 def row_of(group: Sequence[Member], condition: str, metric: str, t: int) -> Row:
     """Mean, standard error, 95 % interval and median. Providers of one pool are no independent lines: C counts once.
 
-    Of many chains and few seeds the interval is normal, of the pooled spread between chains; else Student's or a
+    Of many chains and few seeds the interval is Student's, of the pooled spread between chains; else Student's or a
     bootstrap's, over seeds.
     """
     seeds = values_by_seed(group, metric, t)
@@ -105,7 +108,8 @@ def row_of(group: Sequence[Member], condition: str, metric: str, t: int) -> Row:
     if _by_chains(len(seeds), chains):
         spread = np.array([member.results.series(metric, "sd")[t] for member in group])
         error = float(np.sqrt(np.mean(spread**2) / (len(group) * chains)))
-        low, high = mean - 1.96 * error, mean + 1.96 * error
+        half = float(stats.t.ppf(0.975, len(group) * chains - 1)) * error
+        low, high = mean - half, mean + half
     return Row(condition, t, metric, mean, float(error), low, high, median, len(seeds), chains)
 
 
@@ -128,9 +132,14 @@ def _row(
     against: Sequence[Member] | None,
 ) -> Row:
     told = asdict(row_of(group, condition, metric, t))
-    references = [found for member in group if (found := reproduction.theory(member.run, metric, t)) is not None]
+    theory = {member.run.seed: reproduction.theory(member.run, metric, t) for member in group}
+    references = {seed: found for seed, found in theory.items() if found is not None}
     if references:
-        told |= {"reference": float(np.mean([each.value for each in references])), "kind": references[0].kind}
+        values = np.array([each.value for each in references.values()])
+        told |= {"reference": float(values.mean()), "kind": next(iter(references.values())).kind}
+        if np.ptp(values) > 0:  # where theory depends on the seed, chance is in what differs from it alone
+            measured = values_by_seed(group, metric, t)
+            told["standard_error"] = float(stats.sem([measured[s] - each.value for s, each in references.items()]))
     if against is not None:
         names = ("difference", "difference_low", "difference_high")
         difference = paired(values_by_seed(group, metric, t), values_by_seed(against, metric, t))
@@ -173,7 +182,10 @@ class _Named:
 def verdicts(rows: Sequence[Row]) -> list[str]:
     """In words, how the rows with a reference agree with it: exact ones jointly at 99 %, bounds one-sided."""
     said = []
-    exact = [row for row in rows if row.kind == "exact" and row.standard_error > 0]
+    told = [row for row in rows if row.kind == "exact"]
+    exact = [row for row in told if row.standard_error > 0]
+    if len(exact) < len(told):
+        said.append(f"{len(told) - len(exact)} exact rows have no standard error, and were judged by nobody")
     if exact:
         worst = min(exact, key=lambda row: row.chance)
         chance = min(1.0, len(exact) * worst.chance)
@@ -226,6 +238,8 @@ def as_markdown(table: Table) -> str:
 def _cell(row: Row) -> str:
     half = (row.high - row.low) / 2
     text = f"{row.measured:.4g}" if math.isnan(half) else f"{row.measured:.4g} ± {half:.2g}"
+    if row.chains > 1 and row.median and not 0.5 < row.measured / row.median < 2:
+        text += f", median {row.median:.4g}"
     if not math.isnan(row.reference):
         text += f" ({row.kind} {row.reference:.4g})"
     if not math.isnan(row.difference_low):

@@ -53,7 +53,7 @@ def _draw(table: Table) -> Figure:
     runs = [group[0].run for group in table.groups.values()]
     shares = [run.regime.share for run in runs]  # type: ignore[attr-defined]
     last = min(run.generations for run in runs)
-    for t, colour in zip([t for t in _GENERATIONS if t <= last], COLOURS, strict=False):
+    for t, colour in zip([t for t in _GENERATIONS if 1 < t <= last], COLOURS, strict=False):
         rows = [row_of(group, name, "mean_error", t) for name, group in table.groups.items()]
         worth = [1 / row.measured for row in rows]
         exact = [1 / float(_expected(_N, share, last)[t - 1]) for share in shares]
@@ -66,7 +66,6 @@ def _draw(table: Table) -> Figure:
     left.set_ylabel("human items that would do as well, of 100")
     left.legend(fontsize=9)
     right.set_xscale("log")
-    right.set_yscale("log")
     right.set_xlabel("human share of the training set")
     right.set_ylabel("human items that one more human item is worth")
     return figure
