@@ -15,7 +15,7 @@ from simulator.models.base import Items
 from simulator.models.gmm import GMM
 
 _CHAINS, _COMPONENTS = 64, 3
-#: Mean log-likelihoods, in nats, that count as equal.
+#: Nats an item by which the mean log-likelihood over chains may be less.
 _EQUAL = 1e-3
 
 
@@ -31,7 +31,7 @@ def rows(bench: Bench) -> Iterator[Row]:
         fitted.sample(n, np.random.default_rng(number))
         seconds = perf_counter() - started
         likelihood = [fitted.log_density(items[:, c])[:, c].mean() for c in range(_CHAINS)]
-        apart.append(float(np.median(np.abs(np.array(likelihood) - sklearns[-1][1]))))
+        apart.append(float(np.mean(likelihood) - sklearns[-1][1].mean()))
         return _CHAINS / seconds
 
     sklearns: list[tuple[float, np.ndarray]] = []
@@ -41,10 +41,10 @@ def rows(bench: Bench) -> Iterator[Row]:
         return sklearns[-1][0]
 
     baselines, values = alternately(min(3, bench.sizes.times), theirs, ours)
-    if max(apart) > _EQUAL:
-        raise RuntimeError(f"the fits differ by {max(apart):.2g} nats an item in the median, more than {_EQUAL}")
-    note = f"{_CHAINS} chains, n = {n:,}, 2-D, {_COMPONENTS} components; likelihoods {max(apart):.1g} nats apart"
+    note = f"{_CHAINS} chains, n = {n:,}, 2-D, {_COMPONENTS} components"
     yield Row("mixtures, fit and sample", "-", values, "/s", baselines, Bar("ratio", ">=", 8.0), note)
+    less = tuple(-one for one in apart)
+    yield Row("mixtures: likelihood short of theirs", "-", less, "nats/item", (), Bar("figure", "<=", _EQUAL), note)
 
 
 def _sklearn(items: Items, number: int) -> tuple[float, np.ndarray]:

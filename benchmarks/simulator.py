@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from benchmarks import autoencoders, chains, mixtures, round_shares, transformer
 from benchmarks.baselines import Sizes
@@ -32,10 +33,11 @@ WORKS: dict[str, Callable[[Bench], Iterator[Row]]] = {
 def measured(works: Sequence[str], sizes: Sizes) -> Iterator[Row]:
     """The rows of these works, as they come."""
     torch.set_num_threads(1)
-    for work, rows in WORKS.items():
-        if work in works:
-            with Bench("sqlite", sizes, np.random.default_rng(0)) as bench:
-                yield from rows(bench)
+    with threadpool_limits(1):  # numpy's and scikit-learn's
+        for work, rows in WORKS.items():
+            if work in works:
+                with Bench("sqlite", sizes, np.random.default_rng(0)) as bench:
+                    yield from rows(bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -72,7 +72,7 @@ class Results:
         `tainted` is the share of each round's training items that its recipe admitted no more when the truth was told.
         """
         if metric == "tainted":
-            return self._tainted
+            return self._tainted if statistic != "sd" else np.full(len(self.rows), np.nan)
         found = [row["metrics"].get(metric, {}).get(statistic) for row in self.rows]
         return np.array([np.nan if value is None else value for value in found], dtype=np.float64)
 

@@ -105,8 +105,8 @@ def row_of(group: Sequence[Member], condition: str, metric: str, t: int) -> Row:
     medians = [member.results.series(metric, "median")[t] for member in group]
     median = float(np.median(medians)) if chains > 1 else float(np.median(list(seeds.values()) or [math.nan]))
     error = stats.sem(list(seeds.values())) if len(seeds) > 1 else math.nan
-    if _by_chains(len(seeds), chains):
-        spread = np.array([member.results.series(metric, "sd")[t] for member in group])
+    spread = np.array([member.results.series(metric, "sd")[t] for member in group])
+    if _by_chains(len(seeds), chains) and not np.isnan(spread).any():  # some metrics have one value for all chains
         error = float(np.sqrt(np.mean(spread**2) / (len(group) * chains)))
         half = float(stats.t.ppf(0.975, len(group) * chains - 1)) * error
         low, high = mean - half, mean + half
