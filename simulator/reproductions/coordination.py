@@ -1,17 +1,16 @@
 """Coordination, the question of the paper: providers share one pool, and a part of them registers its output."""
 
-from functools import cache, partial
+from functools import partial
 
 from simulator import catalog
 from simulator.config import Experiment, Run
 from simulator.corpora import Digits, Normal
-from simulator.models.base import Floats
 from simulator.models.gaussian import Gaussian
 from simulator.models.gmm import GMM
-from simulator.oracles.commons import expect_commons
 from simulator.recipes import Crawl, HumanOnly, Regime
-from simulator.reproductions.base import Reference, Reproduction, Size
+from simulator.reproductions.base import Reproduction, Size
 from simulator.reproductions.how_much import enough
+from simulator.reproductions.pools import theory
 from simulator.worlds import Commons, Market, Order
 
 _HUMAN = 0.1
@@ -95,19 +94,6 @@ def _condition(run: Run) -> str:
     if not world.base:
         told.append("no shared base")
     return f"{family}: {', '.join(told)}"
-
-
-@cache
-def _expected(run: Run) -> Floats:
-    assert isinstance(run.regime, Crawl)
-    return expect_commons(run.world, run.regime, run.n, run.generations, run.seed, run.humans).mean_squared
-
-
-def theory(run: Run, metric: str, round: int) -> Reference | None:
-    """Exact for Gaussians that share a pool."""
-    if metric != "mean_error" or round == 0 or not isinstance(run.world, Commons):
-        return None
-    return Reference(float(_expected(run)[round - 1]), "exact")
 
 
 COORDINATION = Reproduction(

@@ -15,8 +15,8 @@ from simulator.models.base import Family, Floats
 from simulator.models.gaussian import Gaussian
 from simulator.models.gmm import GMM
 from simulator.oracles import expect_replace
-from simulator.oracles.commons import expect_commons
 from simulator.recipes import Crawl, HumanOnly, Replace
+from simulator.reproductions import pools
 from simulator.reproductions.base import Reference, Reproduction, Size
 from simulator.reproductions.figure import COLOURS, new
 from simulator.reproductions.table import Member, Table, values_by_seed
@@ -110,8 +110,8 @@ def _condition(run: Run) -> str:
 @cache
 def _expected(run: Run) -> Floats:
     """E[μ_t²], `[generations]`, of the Gaussian runs."""
-    if isinstance(run.regime, Crawl):
-        return expect_commons(run.world, run.regime, run.n, run.generations, run.seed, run.humans).mean_squared
+    if (found := pools.expected(run)) is not None:
+        return found
     if isinstance(run.regime, HumanOnly):
         return np.full(run.generations, 1 / run.n)
     return expect_replace(run.n, run.generations).mean_squared

@@ -1,14 +1,11 @@
 """What a registry that knows too little, or knows it wrongly, or late, does to those who ask it."""
 
-from functools import cache
-
 from simulator.config import Experiment, Run
 from simulator.corpora import Normal
-from simulator.models.base import Floats
 from simulator.models.gaussian import Gaussian
-from simulator.oracles.commons import expect_commons
 from simulator.recipes import Archive, Crawl, HumanOnly, Regime
-from simulator.reproductions.base import Reference, Reproduction, Size
+from simulator.reproductions.base import Reproduction, Size
+from simulator.reproductions.pools import theory
 from simulator.worlds import TRUTHFUL, Commons, World
 
 _N = 100
@@ -45,20 +42,6 @@ class _Names:
 
     def __call__(self, run: Run) -> str:
         return self._names[run.regime, run.world]
-
-
-@cache
-def _expected(run: Run) -> Floats:
-    assert isinstance(run.regime, Crawl)
-    return expect_commons(run.world, run.regime, run.n, run.generations, run.seed, run.humans).mean_squared
-
-
-def theory(run: Run, metric: str, round: int) -> Reference | None:
-    """Exact, where the last pool alone is crawled and candidates are drawn uniformly."""
-    simple = isinstance(run.regime, Crawl) and run.regime.uniform
-    if metric != "mean_error" or round == 0 or not isinstance(run.world, Commons) or not simple:
-        return None
-    return Reference(float(_expected(run)[round - 1]), "exact")
 
 
 _METRICS = ("mean_error", "variance", "true_human_share")

@@ -1,0 +1,28 @@
+"""What theory says of Gaussians that crawl a shared pool, for all results that are about one."""
+
+from functools import cache
+
+from simulator.config import Run
+from simulator.models.base import Floats
+from simulator.models.gaussian import Gaussian
+from simulator.oracles.commons import expect_commons
+from simulator.recipes import Crawl
+from simulator.reproductions.base import Reference
+from simulator.worlds import Commons
+
+
+@cache
+def expected(run: Run) -> Floats | None:
+    """E[μ_t²], `[generations]`; None where a run draws otherwise than uniformly from the latest pool."""
+    if not isinstance(run.family, Gaussian) or not isinstance(run.world, Commons):
+        return None
+    if not isinstance(run.regime, Crawl) or not run.regime.uniform:
+        return None
+    return expect_commons(run.world, run.regime, run.n, run.generations, run.seed, run.humans).mean_squared
+
+
+def theory(run: Run, metric: str, round: int) -> Reference | None:
+    """Exact, over all draws."""
+    if metric != "mean_error" or round == 0 or (found := expected(run)) is None:
+        return None
+    return Reference(float(found[round - 1]), "exact")
