@@ -59,5 +59,7 @@ class Reproduction:
     """the figure; by default each metric's curves over the rounds"""
     on_data: Callable[[str, Size], Experiment] | None = None
     """the runs on a user's own data, a path, where they can be had"""
+    answer: "Callable[[Table], list[str]] | None" = None
+    """what the numbers say together, a line each, where that is more than a row"""
     condition: Callable[[Run], str] | None = None
     """what a run is called in the table; by default its regime, and what else differs between the runs"""

@@ -1,19 +1,22 @@
 """How much must we know? Drift at generation 10 by the share of synthetic output that is registered."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from simulator.config import Experiment, Run
 from simulator.corpora import Corpus, Digits, Normal
+from simulator.images import Pixels
 from simulator.models.base import Family, Floats
 from simulator.models.gaussian import Gaussian
 from simulator.models.gmm import GMM
+from simulator.models.vae import VAE
 from simulator.oracles import expect_replace
 from simulator.recipes import Crawl, HumanOnly, Replace
 from simulator.reproductions import pools
@@ -33,10 +36,12 @@ _KNOWN: dict[Size, tuple[float, ...]] = {
 _GENERATIONS: dict[Size, int] = {"smoke": 2, "standard": 10, "full": 10}
 #: Values, chains × items of a pool, that a run of Gaussians makes a round.
 _VALUES: dict[Size, int] = {"smoke": 50_000, "standard": 500_000, "full": 2_000_000}
+#: Digits of a condition in the strip, and the family whose they are.
+_STRIP, _STRIP_OF = 7, "autoencoder, digits"
 
 
 class _Kind(NamedTuple):
-    """A family, its data, and how it is measured."""
+    """A family, its data, and how it is measured. Of a Gaussian chains are cheap, and theory is exact."""
 
     name: str
     family: Family
@@ -45,6 +50,10 @@ class _Kind(NamedTuple):
     metric: str
     seeds: dict[Size, int]
     known: dict[Size, tuple[float, ...]]
+
+    @property
+    def exact(self) -> bool:
+        return isinstance(self.family, Gaussian)
 
 
 _SOME: dict[Size, tuple[float, ...]] = {
@@ -60,6 +69,15 @@ _KINDS = (
         Digits(recrawl=True),
         400,
         "held_out_nll",
+        {"smoke": 1, "standard": 5, "full": 20},
+        _SOME,
+    ),
+    _Kind(
+        _STRIP_OF,
+        VAE(steps=600),
+        Pixels(recrawl=True),
+        400,
+        "held_out_elbo",
         {"smoke": 1, "standard": 5, "full": 20},
         _SOME,
     ),
@@ -79,7 +97,7 @@ def _experiment(size: Size) -> Experiment:
 
 def _runs(kind: _Kind, size: Size, seed: int) -> list[Run]:
     def run(regime: Crawl | HumanOnly | Replace, items: int, **settings: Commons) -> Run:
-        chains = max(50, min(1_000, _VALUES[size] // items)) if kind.metric == "mean_error" else 1
+        chains = max(50, min(1_000, _VALUES[size] // items)) if kind.exact else 1
         return Run(
             kind.family,
             kind.corpus,
@@ -124,62 +142,130 @@ def theory(run: Run, metric: str, round: int) -> Reference | None:
     return Reference(float(_expected(run)[round - 1]), "exact")
 
 
+class _Point(NamedTuple):
+    """One condition's drift."""
+
+    human: float
+    known: float
+    drift: Interval
+    members: Sequence[Member]
+
+
+def drifts(table: Table, kind: _Kind) -> list[_Point]:
+    """Drift of each condition at the last generation: 0 is what human data alone gives, 1 replacing all of it.
+
+    Both ends are measured as the conditions are, seed by seed. With r = (m − l)/(h − l) of the means over seeds, the
+    interval is that of m_i − l_i − r·(h_i − l_i) in units of h − l: a ratio's, to first order in all three.
+    """
+    ours = {name: group for name, group in table.groups.items() if group[0].run.family == kind.family}
+    last = max(group[0].run.generations for group in ours.values())
+    low, high = (values_by_seed(ours[f"{kind.name}, {end}"], kind.metric, last) for end in ("human-only", "replace"))
+    found = []
+    for group in ours.values():
+        if isinstance(world := group[0].run.world, Commons):
+            measured = values_by_seed(group, kind.metric, last)
+            m, l, h = (np.array([of[seed] for seed in measured]) for of in (measured, low, high))  # noqa: E741
+            ratio = (m.mean() - l.mean()) / (h.mean() - l.mean())
+            around = (m - l - ratio * (h - l)) / (h.mean() - l.mean())
+            found.append(_Point(world.human, world.registered, interval(ratio + around), group))
+    return found
+
+
 def _draw(table: Table) -> Figure:
-    """A panel a family: 0 is what human data alone gives, 1 the collapse of a line that replaces its data."""
-    figure = new(11, 4.6)
-    panels = figure.subplots(1, len(_KINDS), sharey=True, squeeze=False)[0]
+    """A panel a family, and under them what the last generation makes."""
+    figure = new(12, 7.6)
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(3, 2))[:, 0]
+    panels = above.subplots(1, len(_KINDS), sharey=True)
     for panel, kind in zip(panels, _KINDS, strict=True):
-        _panel(panel, table, kind)
-    panels[0].set_ylabel("drift at generation 10\n(0: human data alone, 1: each generation replaces the last)")
+        _panel(panel, drifts(table, kind), kind)
+    last = max(group[0].run.generations for group in table.groups.values())
+    panels[0].set_ylabel(f"drift at generation {last}")
     panels[0].legend(title="human share of the pool", fontsize=9)
+    above.suptitle("0: what human data alone gives; 1: each generation replaces the last", fontsize=10)
+    above.supxlabel("share of synthetic output that is registered", fontsize=10)
+    _strip(below, drifts(table, next(kind for kind in _KINDS if kind.name == _STRIP_OF)), last)
     return figure
 
 
-def _panel(panel: Axes, table: Table, kind: _Kind) -> None:
-    ours = {name: group for name, group in table.groups.items() if group[0].run.family == kind.family}
-    last = max(group[0].run.generations for group in ours.values())
-    low, high = (_mean(ours[f"{kind.name}, {end}"], kind.metric, last) for end in ("human-only", "replace"))
+def _panel(panel: Axes, points: Sequence[_Point], kind: _Kind) -> None:
     for share, colour in zip(SHARES, COLOURS, strict=False):
-        points = [group for group in ours.values() if getattr(group[0].run.world, "human", None) == share]
-        if not points:
+        told = [point for point in points if point.human == share]
+        if not told:
             continue
-        known = [group[0].run.world.registered for group in points]  # type: ignore[attr-defined]
-        drift = [_drift(group, kind.metric, last, low, high) for group in points]
-        errors = [[one.mean - one.low for one in drift], [one.high - one.mean for one in drift]]
-        x = [_place(one) for one in known]
-        means = [one.mean for one in drift]
-        panel.errorbar(x, means, errors, color=colour, fmt="o", ms=4, capsize=2, label=f"{share:.0%}")
-        if kind.metric == "mean_error":
-            _theory(panel, points, last, colour)
+        x, means = [_place(point.known) for point in told], [point.drift.mean for point in told]
+        ends = [[one.mean - one.low for *_, one, _ in told], [one.high - one.mean for *_, one, _ in told]]
+        panel.errorbar(x, means, ends, color=colour, fmt="o", ms=4, capsize=2, label=f"{share:.0%}")
+        if kind.exact:
+            _theory(panel, told[0].members[0].run, colour)
         else:
             panel.plot(x, means, color=colour, lw=1, alpha=0.6)
     panel.set_title(kind.name, fontsize=10)
-    panel.set_xlabel("share of synthetic output that is registered")
     marks = (0.0, 0.5, 0.9, 0.99, 1.0)
     panel.xaxis.set_major_locator(FixedLocator([_place(one) for one in marks]))
     panel.xaxis.set_minor_locator(NullLocator())
     panel.set_xticklabels([f"{one:.0%}" for one in marks])
+    panel.plot([_BREAK - 0.04, _BREAK + 0.04], [0, 0], transform=panel.get_xaxis_transform(), **_SLASHES)
 
 
-def _theory(panel: Axes, points: Sequence[Sequence[Member]], last: int, colour: str) -> None:
-    n = points[0][0].run.n
-    low, high = 1 / n, float(expect_replace(n, last).mean_squared[-1])
-    exact = [(float(_expected(group[0].run)[-1]) - low) / (high - low) for group in points]
-    panel.plot([_place(group[0].run.world.registered) for group in points], exact, color=colour, lw=1.5)  # type: ignore[attr-defined]
+def _theory(panel: Axes, run: Run, colour: str) -> None:
+    """A line up to where the axis breaks, and a dash where everything is known."""
+    x = np.linspace(0, _BREAK - 0.1, 60)
+    panel.plot(x, [_exact(run, 1 - 10**-place) for place in x], color=colour, lw=1.5)
+    end = _place(1.0)
+    panel.plot([end - 0.12, end + 0.12], [_exact(run, 1.0)] * 2, color=colour, lw=1.5)
+
+
+def _exact(run: Run, known: float) -> float:
+    """The drift that theory expects of a Gaussian whose pool is like `run`'s but for what is known of it."""
+    assert isinstance(run.world, Commons)
+    world = replace(run.world, registered=known, pool=enough(run.n, run.world.human, known))
+    low, high = 1 / run.n, float(expect_replace(run.n, run.generations).mean_squared[-1])
+    return (float(_expected(replace(run, world=world))[-1]) - low) / (high - low)
+
+
+def _strip(figure: SubFigure, points: Sequence[_Point], last: int) -> None:
+    """A line a human share, a column a share that is known: what one seed's last generation makes."""
+    shares = [share for share in SHARES if any(point.human == share for point in points)]
+    known = list(dict.fromkeys(point.known for point in points))
+    cells = figure.subplots(len(shares), len(known), squeeze=False)
+    for point in points:
+        cell = cells[shares.index(point.human)][known.index(point.known)]
+        folder = point.members[0].results.folder
+        pictures = np.load(folder / "samples" / f"round-{last:03d}.npy")[:_STRIP]
+        cell.imshow(np.hstack([np.pad(one, 1) for one in pictures]), cmap="gray_r", vmin=0, vmax=255)
+        cell.set(xticks=[], yticks=[])
+        cell.grid(visible=False)
+        cell.spines[:].set_visible(False)
+        if point.human == shares[0]:
+            cell.set_title(f"{point.known:.0%} registered", fontsize=9)
+        if point.known == known[0]:
+            cell.set_ylabel(f"{point.human:.0%} human", fontsize=9)
+    figure.suptitle(f"what the {_STRIP_OF.split(',')[0]} of generation {last} draws", fontsize=10)
+
+
+#: Where the axis breaks off before 100 %, and how that is drawn.
+_BREAK = 3.1
+_SLASHES: Any = {"marker": [(-1, -1.6), (1, 1.6)], "ms": 8, "ls": "none", "color": "k", "mew": 1, "clip_on": False}
 
 
 def _place(known: float) -> float:
     """Where a share stands: by the share that is not known, for the last per cent are those that matter."""
-    return float(-np.log10(max(1 - known, 1e-3)))
+    return _BREAK + 0.3 if known == 1 else float(-np.log10(1 - known))
 
 
-def _mean(group: Sequence[Member], metric: str, t: int) -> float:
-    return float(np.mean(list(values_by_seed(group, metric, t).values())))
+def _answer(table: Table) -> list[str]:
+    """The drift of each family, as numbers."""
+    return [
+        f"drift, {kind.name}, {share:.0%} human: {', '.join(map(_told, points))}"
+        for kind in _KINDS
+        for share in SHARES
+        if (points := [point for point in drifts(table, kind) if point.human == share])
+    ]
 
 
-def _drift(group: Sequence[Member], metric: str, t: int, low: float, high: float) -> Interval:
-    found = interval(list(values_by_seed(group, metric, t).values()))
-    return Interval(*((end - low) / (high - low) for end in found))
+def _told(point: _Point) -> str:
+    half = (point.drift.high - point.drift.low) / 2
+    return f"{point.drift.mean:.2f}{'' if half != half else f' ± {half:.2f}'} at {100 * point.known:g} %"
 
 
 HOW_MUCH = Reproduction(
@@ -187,8 +273,9 @@ HOW_MUCH = Reproduction(
     question="How much of the synthetic output must be registered, so that models do not collapse?",
     source="nobody has published it; theory derived in simulator/oracles/commons.py",
     experiment=_experiment,
-    metrics=("mean_error", "held_out_nll"),
-    minutes={"smoke": 0.5, "standard": 20, "full": 300},
+    metrics=("mean_error", "held_out_nll", "held_out_elbo"),
+    answer=_answer,
+    minutes={"smoke": 0.5, "standard": 40, "full": 300},
     theory=theory,
     rounds={"smoke": (2,), "standard": (5, 10), "full": (5, 10)},
     draw=_draw,

@@ -51,5 +51,6 @@ def _page(table: Table, size: Size, command: str) -> str:
         how + ".",
         "",
     ]
-    lines += [*(f"- {said}" for said in verdicts(table.rows)), "", as_markdown(table)]
+    answers = told.answer(table) if told.answer else []
+    lines += [*(f"- {said}" for said in (*verdicts(table.rows), *answers)), "", as_markdown(table)]
     return "\n".join(lines)
