@@ -21,6 +21,7 @@ from firsthand.schemas.registrations import NewStatement
 _EACH = 10
 _BODY = 1_000
 _LARGE = 100
+_READ = 300_000
 _TWICE = Bar("ratio", "<=", 2.0)
 _MEMORY = Bar("ratio", "<=", 1.5)
 
@@ -36,6 +37,7 @@ def rows(bench: Bench) -> Iterator[Row]:
         yield Row(f"{held}: register", bench.database, (rates[0],), "items/s", (rates[1],), None, note)
         works: dict[str, tuple[Callable[[Client, int], object], int, Bar | None]] = {
             "first look-up": (lambda client, _: client.lookup(items[:1]), 1, None),
+            f"look up {len(items[:_READ]):,} at first": (lambda client, _: _read(client, items[:_READ]), 1, None),
             f"look up {bench.sizes.asked:,}": (_look_up(bench, items), bench.sizes.times, _TWICE),
             "mix of a tenth": (_mix(Part(share=1.0), len(items) // 10), bench.sizes.times, _TWICE),
             "mix, human 1 %": (_mix(_HUMAN, len(items) // 200), bench.sizes.times, _TWICE),
@@ -80,6 +82,12 @@ def _large(client: Client, items: Digests) -> None:
     """A hundred registrations, the first human."""
     for number, part in enumerate(np.array_split(items, _LARGE)):
         (human if number == 0 else synthetic)(client, part)
+
+
+def _read(client: Client, items: Digests) -> None:
+    """So many that nearly every page of the index is in memory then: it had left it while the other was filled."""
+    for part in np.array_split(items, 3):
+        client.lookup(part)
 
 
 def _look_up(bench: Bench, items: Digests) -> Callable[[Client, int], object]:
