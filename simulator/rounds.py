@@ -82,8 +82,10 @@ class Line:
         after = State(position, (*state.generations, max(one.model.generation for one in trained)), state.results_bytes)
         if t == 1:
             self._keep_reference(trained[0].fitted)
+        most = run.world.measured(run.n)
         measured = [
-            measure(run.corpus, one.fitted, one.samples, self.reference) | measure_mix(self.contents, one.digests)
+            measure(run.corpus, one.fitted, one.samples[:most], self.reference)
+            | measure_mix(self.contents, one.digests)
             for one in trained
         ]
         bound = any(one.model.lower_bound for one in trained)
@@ -92,7 +94,7 @@ class Line:
         if corrected and t == run.world.turns:
             row |= self._tainted(t, position)
         mixes = [one.mix.id for one in trained]
-        self.journal.write_out(t, trained[0].samples, self.reference)
+        self.journal.write_out(t, trained[0].samples[:most], self.reference)
         self.journal.event("round", round=t, mixes=mixes, position=position, seconds=time.perf_counter() - started)
         return self.journal.save(after, row, trained[0].samples)
 
