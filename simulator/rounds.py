@@ -38,8 +38,9 @@ def play(folder: Path, client: Client, watch: Watch = lambda round: None) -> Non
     Raises ValueError where the run is impossible or no longer what was begun, FirsthandError where the registry
     refuses or does not answer, RuntimeError if another process plays it.
     """
+    folder = folder.resolve()
     plan = checkpoints.load_plan(folder)
-    with checkpoints.locked(folder):
+    with checkpoints.locked(folder), checkpoints.ordered_in(plan):
         line = Line(folder, plan, client)
         state = checkpoints.load(folder)
         state = line.begin() if state is None else line.go_on(state)
