@@ -22,9 +22,10 @@ from simulator.checkpoints import Plan, State
 from simulator.config import Run, decode
 from simulator.contents import Contents, Role
 from simulator.journal import Journal
+from simulator.judge import Judge
 from simulator.ledger import Ledger
 from simulator.metrics import measure, measure_mix
-from simulator.models.base import Fitted, Items, Restores, Storable
+from simulator.models.base import Fitted, Items, Language, Restores, Storable
 from simulator.randomness import generator
 from simulator.worlds import TRUTHFUL, Batch
 
@@ -121,7 +122,7 @@ class Line:
             if self._new_humans():
                 self.contents.load("human", t + 1)
         if state.round and isinstance(self.run.family, Restores):
-            self.reference = self.run.family.restore(self.contents.reference())
+            self.reference = _judging(self.run.family.restore(self.contents.reference()))
         return state
 
     def _train(self, state: State, provider: int, count: int) -> Trained:
@@ -182,10 +183,10 @@ class Line:
 
     def _keep_reference(self, fitted: Fitted) -> None:
         if isinstance(self.run.family, Restores) and isinstance(fitted, Storable):
-            self.reference = fitted
+            self.reference = _judging(fitted)
             self.contents.put_reference(fitted.arrays())
             humans = self.contents.items(self.contents.digests("human", 0))
-            self.journal.write_out(0, humans, fitted)
+            self.journal.write_out(0, humans, self.reference)
 
     def _new_humans(self) -> int:
         """New human items that each round from the second on has, because its regime or its world wants them."""
@@ -219,6 +220,11 @@ class Line:
         if samples.dtype.kind == "f" and not np.isfinite(samples).all():
             raise ValueError(f"{family} sampled values that are not finite: its fit has degenerated")
         return samples
+
+
+def _judging(first: Fitted) -> Fitted:
+    """What later output is measured under: the first model; of text, judging each batch once."""
+    return Judge(first) if isinstance(first, Language) else first
 
 
 def together(counts: Sequence[OriginCounts]) -> OriginCounts:
