@@ -76,7 +76,7 @@ VAE_PAPER = Reproduction(
     experiment=_vae,
     on_data=_vae_on,
     metrics=("latent_std", "held_out_elbo", "recall"),
-    minutes={"smoke": 0.3, "standard": 10, "full": 75},
+    minutes={"smoke": 0.3, "standard": 11, "full": 85},
     baseline="human-only",
     condition=_condition,
 )
