@@ -2,26 +2,32 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
 from benchmarks.bare import sqlite
 from benchmarks.bare.drawing import draw
+from benchmarks.baselines import Sizes
 from benchmarks.bench import Bench
-from benchmarks.rows import Bar, Row
+from benchmarks.rows import Bar, Row, alternately
 from firsthand import Client
 from firsthand.digests import Digests
 from firsthand.schemas.mixes import Mix
 from firsthand.schemas.models import Model, OriginCounts
 from simulator import checkpoints, rounds
+from simulator.catalog import label
 from simulator.checkpoints import Plan, State
 from simulator.config import Run, encode
 from simulator.corpora import Normal
+from simulator.images import Pixels
 from simulator.ledger import Ledger
 from simulator.models.gaussian import Gaussian
+from simulator.models.transformer import Transformer
+from simulator.models.vae import VAE
 from simulator.recipes import History, Replace
+from simulator.texts import Text
 from simulator.worlds import Batch, Said
 
 _CHAINS = 64
@@ -53,15 +59,45 @@ class Timed(Ledger):
 
 
 def rows(bench: Bench) -> Iterator[Row]:
-    """Gaussians of 64 chains, as vector items: the cheapest models, so the registry's largest share."""
-    n, generations = min(10_000, max(500, bench.sizes.lines // 100)), 10
+    """Gaussians of 64 chains, the cheapest models, so the registry's largest share; then the trained families."""
+    whole = min(1.0, bench.sizes.lines / Sizes().lines)
+    n, generations = max(500, int(10_000 * whole)), 10
     run = Run(Gaussian(), Normal(n), Replace(), n=n, generations=generations, chains=_CHAINS)
-    with bench.registry() as held:
-        whole, registry = played(bench.folder / "run", run, held.client)
-    bare = _bare(bench.folder / "rows.sqlite", n, generations, bench.generator)
+    seconds: list[tuple[float, float]] = []
+    registry, bare = alternately(
+        bench.sizes.times, lambda number: _kept(bench, run, number, seconds), lambda number: _bare(bench, run, number)
+    )
     note = f"{_CHAINS} chains, {n:,} items a round, {generations} rounds"
-    yield Row("a run's registry, of the run", "-", (registry,), "s", (whole,), Bar("ratio", "<=", 0.5), note)
-    yield Row("a run's registry, of the database", "-", (registry,), "s", (bare,), Bar("ratio", "<=", 2.0), note)
+    yield _share("a run's registry, of the run", seconds, 0.5, note)
+    yield Row("a run's registry, of the database", "-", registry, "s", bare, Bar("ratio", "<=", 2.0), note)
+    yield from _trained(bench, whole)
+
+
+def _trained(bench: Bench, whole: float) -> Iterator[Row]:
+    """Autoencoders and a small GPT, as their reproductions have them at the standard size, where `whole` is 1."""
+    vae, gpt = VAE(steps=max(1, int(1500 * whole))), Transformer(steps=max(1, int(400 * whole)))
+    pixels, text = max(50, int(1000 * whole)), max(50, int(1200 * whole))
+    for name, run in (
+        ("a VAE", Run(vae, Pixels(), Replace(), n=pixels, generations=2)),
+        ("a small GPT", Run(gpt, Text(), Replace(), n=text, generations=2)),
+    ):
+        seconds: list[tuple[float, float]] = []
+        alternately(min(3, bench.sizes.times), partial(_kept, bench, run, seconds=seconds))
+        note = f"{run.n:,} items a round, {run.generations} rounds, {label(run.family)}"
+        yield _share(f"the registry of {name}, of the run", seconds, 0.05, note)
+
+
+def _share(work: str, seconds: Sequence[tuple[float, float]], most: float, note: str) -> Row:
+    wholes, registries = zip(*seconds, strict=True)
+    return Row(work, "-", registries, "s", wholes, Bar("ratio", "<=", most), note)
+
+
+def _kept(bench: Bench, run: Run, number: int, seconds: list[tuple[float, float]]) -> float:
+    """Seconds of the registry in one run, in a registry of its own; keeps those of the whole run with them."""
+    with bench.registry() as held:
+        folder = bench.folder / f"{run.id}-{number}"
+        seconds.append(played(folder, replace(run, seed=number), held.client))
+    return seconds[-1][1]
 
 
 def played(folder: Path, run: Run, client: Client) -> tuple[float, float]:
@@ -76,10 +112,10 @@ def played(folder: Path, run: Run, client: Client) -> tuple[float, float]:
     return time.perf_counter() - started, Timed.seconds
 
 
-def _bare(path: Path, n: int, generations: int, generator: np.random.Generator) -> float:
+def _bare(bench: Bench, run: Run, number: int) -> float:
     """Seconds of the bare driver for the same claims: human data, and what each round makes."""
-    items = draw(n * (generations + 1), generator)
-    with sqlite.connected(path) as connection:
+    items = draw(run.n * (run.generations + 1), bench.generator)
+    with sqlite.connected(bench.folder / f"rows-{number}.sqlite") as connection:
         sqlite.create(connection)
-        seconds: float = sqlite.register(connection, items, n)
+        seconds: float = sqlite.register(connection, items, run.n)
     return seconds

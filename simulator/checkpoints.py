@@ -69,6 +69,17 @@ def load_plan(folder: Path) -> Plan:
 
 
 @contextlib.contextmanager
+def ordered_in(plan: Plan) -> Iterator[None]:
+    """Be in the directory where a run was ordered, for paths of a user's files are written down as they were typed.
+
+    Where it is gone, as on another machine, paths are relative to where one is: a run that has begun holds what it
+    finds there against the digest of its data.
+    """
+    with contextlib.chdir(plan.directory if Path(plan.directory).is_dir() else "."):
+        yield
+
+
+@contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the run's folder: two processes that write one run would mix their lines up.
 

@@ -33,6 +33,13 @@ class Origin(NamedTuple):
     round: npt.NDArray[np.int64]  # the round in which each was made, or came in
 
 
+class Sorted(NamedTuple):
+    """Some of a run's digests, ascending, and the batch and row of each."""
+
+    keys: npt.NDArray[np.bytes_]
+    places: npt.NDArray[np.int64]  # [m, 2]
+
+
 def digests_of(items: Items, run: str, round: int, role: Role) -> Digests:
     """SHA-256 of a header and the item's bytes, little-endian: `[n, C, d] → uint8[n, 32]`."""
     rows = np.ascontiguousarray(items, dtype=items.dtype.newbyteorder("<"))
@@ -48,8 +55,7 @@ class Contents:
         self._folder, self._run = folder, run
         self._batches: list[Items] = []
         self._origins: list[tuple[Role, int]] = []
-        self._keys = np.empty(0, dtype="S32")  # every digest, sorted
-        self._places = np.empty((0, 2), dtype=np.int64)  # batch and row of each
+        self._sorted: list[Sorted] = []  # every digest, in parts of which each is twice as large as the next, or more
 
     def put(self, role: Role, round: int, items: Items) -> Digests:
         """Keep a batch and return its digests, `uint8[n, 32]`. Putting it again, after a crash, changes nothing."""
@@ -63,11 +69,12 @@ class Contents:
         """Map a batch that was put earlier. Raises FileNotFoundError."""
         if (role, round) in self._origins:
             return
-        strings = as_strings(np.load(self._path(role, round, "digests")))
-        place = np.stack([np.full(len(strings), len(self._batches)), np.arange(len(strings))], axis=1)
-        keys, places = np.concatenate([self._keys, strings]), np.concatenate([self._places, place])
-        order = np.argsort(keys, kind="stable")
-        self._keys, self._places = keys[order], places[order]
+        strings = as_strings(self.digests(role, round))
+        places = np.stack([np.full(len(strings), len(self._batches)), np.arange(len(strings))], axis=1)
+        part = _in_order(Sorted(strings, places))
+        while self._sorted and len(self._sorted[-1].keys) < 2 * len(part.keys):
+            part = _joined(self._sorted.pop(), part)
+        self._sorted.append(part)
         self._batches.append(np.load(self._path(role, round, "items"), mmap_mode="r"))
         self._origins.append((role, round))
 
@@ -114,14 +121,27 @@ class Contents:
     def _find(self, digests: Digests) -> npt.NDArray[np.int64]:
         """Batch and row of each digest, `[m, 2]`."""
         wanted = as_strings(digests)
-        at = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
-        strange = np.flatnonzero(self._keys[at] != wanted)
-        if len(strange):
+        places, left = np.empty((len(wanted), 2), dtype=np.int64), np.arange(len(wanted))
+        for part in reversed(self._sorted):
+            at = np.minimum(np.searchsorted(part.keys, wanted[left]), len(part.keys) - 1)
+            found = part.keys[at] == wanted[left]
+            places[left[found]], left = part.places[at[found]], left[~found]
+        if len(left):
             raise ValueError(
-                f"the registry gave {len(strange)} items that this run never made, the first of them "
-                f"sha256:{digests[strange[0]].tobytes().hex()}: does another run write to its datasets?"
+                f"the registry gave {len(left)} items that this run never made, the first of them "
+                f"sha256:{digests[left[0]].tobytes().hex()}: does another run write to its datasets?"
             )
-        return self._places[at]
+        return places
 
     def _path(self, role: Role, round: int, what: str) -> Path:
         return self._folder / f"{role}-{round:04d}.{what}.npy"
+
+
+def _joined(one: Sorted, other: Sorted) -> Sorted:
+    keys, places = np.concatenate([one.keys, other.keys]), np.concatenate([one.places, other.places])
+    return _in_order(Sorted(keys, places))
+
+
+def _in_order(part: Sorted) -> Sorted:
+    order = np.argsort(part.keys, kind="stable")  # quick where the parts of it are in order
+    return Sorted(part.keys[order], part.places[order])

@@ -22,7 +22,7 @@ def load(folder: Path, name: str, dimensions: int) -> Bytes:
     for path in (folder / name, folder / f"{name}.gz"):
         if path.is_file():
             return parse(_content(path), dimensions, path)
-    raise ValueError(f"{folder} has neither {name} nor {name}.gz")
+    raise ValueError(f"{folder.absolute()} has neither {name} nor {name}.gz")
 
 
 def parse(content: bytes, dimensions: int, path: Path) -> Bytes:

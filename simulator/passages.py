@@ -91,4 +91,4 @@ def _texts(path: str) -> list[str]:
     try:
         return [one.read_text(encoding="utf-8") for one in inside]
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read as text: {error}") from None
+        raise ValueError(f"{file.absolute()} cannot be read as text: {error}") from None

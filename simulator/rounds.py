@@ -22,9 +22,10 @@ from simulator.checkpoints import Plan, State
 from simulator.config import Run, decode
 from simulator.contents import Contents, Role
 from simulator.journal import Journal
+from simulator.judge import Judge
 from simulator.ledger import Ledger
 from simulator.metrics import measure, measure_mix
-from simulator.models.base import Fitted, Items, Restores, Storable
+from simulator.models.base import Fitted, Items, Language, Restores, Storable
 from simulator.randomness import generator
 from simulator.worlds import TRUTHFUL, Batch
 
@@ -38,8 +39,9 @@ def play(folder: Path, client: Client, watch: Watch = lambda round: None) -> Non
     Raises ValueError where the run is impossible or no longer what was begun, FirsthandError where the registry
     refuses or does not answer, RuntimeError if another process plays it.
     """
+    folder = folder.resolve()
     plan = checkpoints.load_plan(folder)
-    with checkpoints.locked(folder):
+    with checkpoints.locked(folder), checkpoints.ordered_in(plan):
         line = Line(folder, plan, client)
         state = checkpoints.load(folder)
         state = line.begin() if state is None else line.go_on(state)
@@ -82,8 +84,10 @@ class Line:
         after = State(position, (*state.generations, max(one.model.generation for one in trained)), state.results_bytes)
         if t == 1:
             self._keep_reference(trained[0].fitted)
+        most = run.world.measured(run.n)
         measured = [
-            measure(run.corpus, one.fitted, one.samples, self.reference) | measure_mix(self.contents, one.digests)
+            measure(run.corpus, one.fitted, one.samples[:most], self.reference)
+            | measure_mix(self.contents, one.digests)
             for one in trained
         ]
         bound = any(one.model.lower_bound for one in trained)
@@ -92,7 +96,7 @@ class Line:
         if corrected and t == run.world.turns:
             row |= self._tainted(t, position)
         mixes = [one.mix.id for one in trained]
-        self.journal.write_out(t, trained[0].samples, self.reference)
+        self.journal.write_out(t, trained[0].samples[:most], self.reference)
         self.journal.event("round", round=t, mixes=mixes, position=position, seconds=time.perf_counter() - started)
         return self.journal.save(after, row, trained[0].samples)
 
@@ -118,7 +122,7 @@ class Line:
             if self._new_humans():
                 self.contents.load("human", t + 1)
         if state.round and isinstance(self.run.family, Restores):
-            self.reference = self.run.family.restore(self.contents.reference())
+            self.reference = _judging(self.run.family.restore(self.contents.reference()))
         return state
 
     def _train(self, state: State, provider: int, count: int) -> Trained:
@@ -179,10 +183,10 @@ class Line:
 
     def _keep_reference(self, fitted: Fitted) -> None:
         if isinstance(self.run.family, Restores) and isinstance(fitted, Storable):
-            self.reference = fitted
+            self.reference = _judging(fitted)
             self.contents.put_reference(fitted.arrays())
             humans = self.contents.items(self.contents.digests("human", 0))
-            self.journal.write_out(0, humans, fitted)
+            self.journal.write_out(0, humans, self.reference)
 
     def _new_humans(self) -> int:
         """New human items that each round from the second on has, because its regime or its world wants them."""
@@ -216,6 +220,11 @@ class Line:
         if samples.dtype.kind == "f" and not np.isfinite(samples).all():
             raise ValueError(f"{family} sampled values that are not finite: its fit has degenerated")
         return samples
+
+
+def _judging(first: Fitted) -> Fitted:
+    """What later output is measured under: the first model; of text, judging each batch once."""
+    return Judge(first) if isinstance(first, Language) else first
 
 
 def together(counts: Sequence[OriginCounts]) -> OriginCounts:

@@ -70,7 +70,7 @@ def play(
     """
     failures = []
     with _progress(folders, console, quiet) as progress:
-        for place, group in itertools.groupby(unfinished(folders), key=_registry_of):
+        for (place, _), group in itertools.groupby(unfinished(folders), key=_setting_of):
             runs = list(group)
             with registry.at(place, Path()) as address, _single_threads():
                 failures += _play_at(address, runs, min(workers, len(runs)), progress, keep)
@@ -148,8 +148,8 @@ def _play_one(folder: Path) -> None:
 
 
 def unfinished(folders: Sequence[Path]) -> list[Path]:
-    """The folders whose runs have rounds left, those of one registry together."""
-    return sorted((folder for folder in folders if _left(folder)), key=_registry_of)
+    """The folders whose runs have rounds left, those of one setting together."""
+    return sorted((folder for folder in folders if _left(folder)), key=_setting_of)
 
 
 def _left(folder: Path) -> int:
@@ -165,10 +165,14 @@ def _done(folder: Path) -> int:
     return 0 if state is None else state.round + 1
 
 
-def _registry_of(folder: Path) -> str:
-    """The address of a run's registry, or the absolute folder of the one that it serves itself."""
-    place = checkpoints.load_plan(folder).registry
-    return place if place.startswith(("http://", "https://")) else os.path.normpath(folder.resolve() / place)
+def _setting_of(folder: Path) -> tuple[str, str]:
+    """The address of a run's registry, or the absolute folder of the one that it serves itself; where it was ordered.
+
+    A worker keeps what it has read by the path that was typed, and so plays runs of one directory alone.
+    """
+    plan = checkpoints.load_plan(folder)
+    served = plan.registry.startswith(("http://", "https://"))
+    return plan.registry if served else os.path.normpath(folder.resolve() / plan.registry), plan.directory
 
 
 @contextlib.contextmanager

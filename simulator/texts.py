@@ -91,7 +91,7 @@ class Text:
 
     def perplexities(self, items: Items, reference: Fitted) -> Floats:
         """Each item's perplexity under a model, the run's first as a rule; of the first chain, `[n]`."""
-        return text_metrics.perplexities(reference, items[:, :1])[:, 0]
+        return text_metrics.perplexities(reference, items)[:, 0]
 
     def measure(self, fitted: Fitted | None, items: Items, reference: Fitted | None) -> dict[str, Floats]:
         """What `simulator.text_metrics` has, one value a chain."""

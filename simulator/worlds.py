@@ -7,7 +7,7 @@ who trains. Pure: a world draws which rows of a batch a statement is about, and 
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from firsthand.schemas.registrations import Evidence
 from firsthand.verdicts import Origin
+from simulator.models.base import ADDED
 from simulator.randomness import generator
 from simulator.shares import apportion, whole
 
@@ -69,6 +70,10 @@ class World(ABC):
         """What a round tells of a batch that was there before."""
         return []
 
+    def measured(self, n: int) -> int | None:
+        """Of how many of a provider's items, the first ones, its metrics are; None: of all."""
+        return None
+
     @property
     def pooled(self) -> bool:
         """Whether the round's output and new human items lie in one dataset, for everybody to crawl."""
@@ -89,12 +94,22 @@ class World(ABC):
 class Truthful(World):
     """one line of models; everything is registered, as what it is"""
 
+    times: int = field(default=1, metadata=ADDED)
+    """items that a model makes, in times n; metrics are of the first n, to be compared with those of other runs"""
+
+    def __post_init__(self) -> None:
+        if self.times < 1:
+            raise ValueError(f"a model makes n items or some times as many, not {self.times} times")
+
     @property
     def lines(self) -> int:
         return 1
 
     def made(self, n: int) -> tuple[int, ...]:
-        return (n,)
+        return (self.times * n,)
+
+    def measured(self, n: int) -> int | None:
+        return n
 
     def found(self, n: int) -> int:
         return 0

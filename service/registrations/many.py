@@ -72,10 +72,12 @@ def _checked(
 
 
 def _write(session: Session, catalog: Catalog, speaker: Speaker, ready: Sequence[Ready]) -> list[Added]:
-    lie = packs.lay([each.draft for each in ready], np.array(next_registrations(session, len(ready)), dtype=np.int64))
-    ids, claims = lie.ids, Claims.of(ready)
+    placed = packs.place(
+        [each.draft for each in ready], np.array(next_registrations(session, len(ready)), dtype=np.int64)
+    )
+    ids, claims = placed.ids, Claims.of(ready)
     insert_claims(session, claims.digests, ids[claims.statement])
-    insert_rows(session, tables.blocks, _BLOCK, list(lie.blocks()))
+    insert_rows(session, tables.blocks, _BLOCK, list(placed.blocks()))
     neighbours = Neighbours(session, catalog, claims.digests, ids)
     bodies = [_body(each) for each in ready]
     log.lock(session)
@@ -85,7 +87,7 @@ def _write(session: Session, catalog: Catalog, speaker: Speaker, ready: Sequence
     first = log.extend(session, "registration", speaker, bodies, at)
     rows = [
         (id_, first + n, speaker.id, *_columns(each), at, block, start)
-        for n, (each, id_, block, start) in enumerate(zip(ready, *lie.columns(), strict=True))
+        for n, (each, id_, block, start) in enumerate(zip(ready, *placed.columns(), strict=True))
     ]
     insert_rows(session, tables.registrations, _REGISTRATION, rows)
     known = met.known()

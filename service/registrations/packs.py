@@ -18,7 +18,7 @@ Pack = list[int]
 
 
 @dataclass(frozen=True)
-class Lie:
+class Placement:
     """The statements of a batch, each with its id and the place of its items: `int64[n]`."""
 
     drafts: Sequence[Draft]
@@ -40,7 +40,7 @@ class Lie:
                 yield int(self.ids[pack[0]]), number, block["digests"], block["size"], block["confidence"]
 
 
-def lay(drafts: Sequence[Draft], ids: Ids) -> Lie:
+def place(drafts: Sequence[Draft], ids: Ids) -> Placement:
     """Give each statement one of so many ascending ids: ascending within a block too."""
     packs = _packs(drafts)
     number = np.concatenate([np.array(pack) for pack in packs])
@@ -49,7 +49,7 @@ def lay(drafts: Sequence[Draft], ids: Ids) -> Lie:
     block[number] = np.repeat([each[pack[0]] for pack in packs], [len(pack) for pack in packs])
     starts = (np.cumsum([0, *(len(drafts[n].items.digests) for n in pack[:-1])]) for pack in packs)
     start[number] = np.concatenate(list(starts))
-    return Lie(drafts, packs, each, block, start)
+    return Placement(drafts, packs, each, block, start)
 
 
 def _packs(drafts: Sequence[Draft]) -> list[Pack]:

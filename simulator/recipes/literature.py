@@ -1,8 +1,9 @@
 """The regimes of the literature."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from firsthand.schemas.mixes import Part
+from simulator.models.base import ADDED
 from simulator.recipes.history import (
     History,
     Regime,
@@ -19,8 +20,16 @@ from simulator.shares import check, whole
 class Replace(Regime):
     """only the last generation's output (Shumailov et al. 2023)"""
 
+    times: int = field(default=1, metadata=ADDED)
+    """items trained on, in times n; the first model has n human ones. In a world whose models make so many
+    (`truthful:times=75`), minibatches that see each of them once are fresh draws from the last model"""
+
+    def __post_init__(self) -> None:
+        if self.times < 1:
+            raise ValueError(f"n items are trained on, or some times as many, not {self.times} times")
+
     def parts(self, history: History) -> list[Part]:
-        return [last_generation(history, history.n)]
+        return [last_generation(history, history.n * (self.times if history.models else 1))]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 `write` is all that others use.
 """
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,12 +24,16 @@ _HERE = Path(__file__).parent
 def write(folders: Sequence[Path], out: Path, *, command: str) -> Path:
     """Write the report of these runs to `out`, and the figure that goes with it beside it, as `.svg`.
 
-    `command` is what a reader types to run it again. Raises ValueError where a folder holds no results, or the runs
-    have no round in common.
+    `command` is what a reader types to run it again. Raises ValueError where a folder holds no results, or those of the
+    human data alone.
     """
-    groups = group([read(folder) for folder in folders])
-    if not groups or not all(members.rounds for members in groups):
-        raise ValueError("there is nothing to report yet: no round that every run has finished")
+    played = [read(folder) for folder in folders]
+    if begun := [str(run.folder) for run in played if len(run.rows) < 2]:
+        raise ValueError(
+            "there is nothing to report yet of runs that were stopped before their first model; leave them out, or go "
+            f"on with: firsthand simulate resume {shlex.join(begun)}"
+        )
+    groups = group(played)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(_page(groups, command), encoding="utf-8")
     out.with_suffix(".svg").write_text(figure(_story(groups)), encoding="utf-8")

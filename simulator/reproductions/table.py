@@ -180,8 +180,11 @@ class _Named:
 
 
 def verdicts(rows: Sequence[Row]) -> list[str]:
-    """In words, how the rows with a reference agree with it: exact ones jointly at 99 %, bounds one-sided."""
-    said = []
+    """In words, how the rows with a reference agree with it: exact ones jointly at 99 %, bounds one-sided.
+
+    Rows of equal numbers count once: in round 1 many conditions are one and the same model.
+    """
+    said, rows = [], _distinct(rows)
     told = [row for row in rows if row.kind == "exact"]
     exact = [row for row in told if row.standard_error > 0]
     if len(exact) < len(told):
@@ -206,6 +209,15 @@ def verdicts(rows: Sequence[Row]) -> list[str]:
         away = max(abs(row.measured / row.reference - 1) for row in near)
         said.append(f"{len(near)} rows beside a first-order reference: {100 * away:.1f} % away at most")
     return said
+
+
+def _distinct(rows: Sequence[Row]) -> list[Row]:
+    """The first of the rows of one measurement; its last digits depend on the order in which items were drawn."""
+    first: dict[tuple[object, ...], Row] = {}
+    for row in rows:
+        numbers = (f"{value:.9g}" for value in (row.measured, row.standard_error, row.reference))
+        first.setdefault((row.metric, row.round, row.kind, *numbers), row)
+    return list(first.values())
 
 
 def as_csv(rows: Sequence[Row]) -> str:

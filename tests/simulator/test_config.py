@@ -102,6 +102,7 @@ def test_a_grid_plays_every_regime_under_every_seed() -> None:
     ("text", "value"),
     [
         ("replace", Replace()),
+        ("replace:75", Replace(75)),
         ("preserve", Preserve()),
         ("preserve:0.25", Preserve(0.25)),
         ("preserve:share=0.25", Preserve(0.25)),
@@ -115,7 +116,17 @@ def test_a_regime_is_typed_as_a_name_and_its_settings(text: str, value: object) 
 
 @pytest.mark.parametrize(
     "value",
-    [Replace(), Preserve(0.25), GMM(5, restarts=2), Gaussian(), Normal(7), Digits(), VAE("paper"), Idx("scans")],
+    [
+        Replace(),
+        Replace(75),
+        Preserve(0.25),
+        GMM(5, restarts=2),
+        Gaussian(),
+        Normal(7),
+        Digits(),
+        VAE("paper"),
+        Idx("scans"),
+    ],
     ids=str,
 )
 def test_a_label_is_what_one_types_to_get_it_again(value: object) -> None:
@@ -130,7 +141,7 @@ def test_a_label_is_what_one_types_to_get_it_again(value: object) -> None:
         ("preserve:2", "between 0 and 1"),
         ("preserve:part=0.1", "no setting 'part'; it has share"),
         ("preserve:0.1,0.2", "more settings"),
-        ("replace:1", "more settings than Replace: none"),
+        ("human-only:1", "more settings than HumanOnly: none"),
         ("absent.py:Thing", "no file"),
         ("simulator.absent:Thing", "cannot be imported"),
         ("simulator.recipes:Absent", "has no 'Absent'"),

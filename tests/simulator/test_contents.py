@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,19 @@ def test_putting_a_batch_again_after_a_crash_changes_nothing(tmp_path: Path) -> 
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     Contents(tmp_path, "run").put("model", 1, ITEMS)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_items_of_many_batches_are_found_and_a_batch_more_is_not_sorted_among_all_before(tmp_path: Path) -> None:
+    contents, rng = Contents(tmp_path, "r"), np.random.default_rng(0)
+    sizes = rng.integers(1, 30, 100)
+    batches = [rng.standard_normal((size, 2, 1)) for size in sizes]
+    digests = np.concatenate([contents.put("model", t, items) for t, items in enumerate(batches)])
+    order = rng.permutation(len(digests))
+    assert np.array_equal(contents.items(digests[order]), np.concatenate(batches)[order])
+    assert np.array_equal(contents.true_origin(digests[order]).round, np.repeat(np.arange(100), sizes)[order])
+    parts = [len(part.keys) for part in contents._sorted]
+    assert sum(parts) == len(digests)
+    assert all(larger >= 2 * smaller for larger, smaller in pairwise(parts))
 
 
 def test_an_item_that_was_never_put_is_an_error_and_not_a_guess(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from simulator.recipes import (
     Regime,
     Replace,
 )
+from simulator.worlds import Truthful
 
 HUMAN, FRESH, OUTPUTS = "local/r-human", "local/r-fresh-0003", "local/r-outputs"
 BEGINNING = History(1, 100, HUMAN, (), OUTPUTS, (), (0,))
@@ -49,6 +50,16 @@ def test_every_regime_fits_the_first_model_to_human_items_alone(regime: Regime) 
 
 def test_replace_trains_on_the_last_generation_by_provenance() -> None:
     assert Replace().parts(LATER) == [Part(generation_in=[2], datasets=[HUMAN, OUTPUTS], size=100)]
+
+
+def test_replace_takes_some_times_n_items_once_there_is_a_generation_to_take_them_of() -> None:
+    assert [part.size for history in (BEGINNING, LATER) for part in Replace(3).parts(history)] == [100, 300]
+
+
+@pytest.mark.parametrize("kind", [Replace, Truthful], ids=["regime", "world"])
+def test_fewer_than_n_items_are_no_times_n(kind: type[Replace | Truthful]) -> None:
+    with pytest.raises(ValueError, match="0 times"):
+        kind(0)
 
 
 def test_the_last_generation_is_the_one_that_the_registry_computed_and_not_the_rounds_number() -> None:

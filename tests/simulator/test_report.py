@@ -186,10 +186,13 @@ def test_runs_that_got_less_far_end_the_comparison_where_all_have_been(tmp_path:
     assert story_of(folders).round == 4
 
 
-def test_runs_without_a_finished_round_are_nothing_to_report_yet(tmp_path: Path) -> None:
-    append(tmp_path / "results.jsonl", header("Replace", 0), 0)
-    with pytest.raises(ValueError, match="no round that every run has finished"):
-        write([tmp_path], tmp_path / "report.html", command=COMMAND)
+def test_a_run_that_was_stopped_before_its_first_model_is_named_with_what_to_do(tmp_path: Path) -> None:
+    """Row 0, the human data, is all that it has, or nothing; a page would have nothing of a model to show."""
+    folders = [play(tmp_path / str(rounds), "Replace", 0, rounds=rounds) for rounds in (3, 0, -1)]
+    for some in (folders[:2], folders[1:2], folders[::2]):
+        with pytest.raises(ValueError, match=rf"simulate resume {re.escape(str(some[-1]))}$"):
+            write(some, tmp_path / "report.html", command=COMMAND)
+    assert not (tmp_path / "report.html").exists()
 
 
 def test_digits_stand_side_by_side_by_regime_and_generation(demo: list[Path], tmp_path: Path) -> None:

@@ -102,6 +102,21 @@ def test_a_verdict_says_whether_theory_and_measurement_agree(rows: list[Row], sa
     assert said in verdict
 
 
+def test_conditions_of_equal_numbers_are_one_row_of_a_verdict() -> None:
+    """As in round 1, where every regime has the same model; summed in another order, the last digits differ."""
+    same = [dataclasses.replace(row(1.2, 1.0, "exact"), condition=f"c{k}", measured=1.2 + k * 1e-15) for k in range(9)]
+    others = [
+        dataclasses.replace(same[0], round=2),
+        dataclasses.replace(same[0], metric="another"),
+        row(0.9, 1, "exact"),
+    ]
+    (said,) = verdicts([*same, *others])
+    assert said.startswith("4 exact rows agree jointly at 99 %: the farthest is +2.00 standard errors away (c0,")
+    assert said == verdicts([same[0], *others])[0]
+    held = [dataclasses.replace(each, kind="bound", measured=0.7) for each in same]
+    assert verdicts(held) == ["1 bounds DO NOT HOLD in 1 rows, one-sided"]
+
+
 def test_theory_stands_beside_what_was_measured_and_what_is_unknown_is_empty() -> None:
     def theory(run: Run, metric: str, round: int) -> Reference | None:
         return Reference(2.5, "exact") if round else None

@@ -16,7 +16,9 @@ import torch
 from firsthand.client import Client
 from simulator import rounds, sweeps
 from simulator.reproductions import make
+from simulator.reproductions.base import SIZES, Size
 from simulator.reproductions.catalog import REPRODUCTIONS, every, find
+from simulator.worlds import Truthful
 
 FILES = {"table.csv", "table.md", "rows.jsonl", "figure.svg", "figure.png"}
 
@@ -82,3 +84,13 @@ def test_the_list_says_of_each_result_what_it_answers_and_how_long_it_takes() ->
         assert each.question.endswith("?")
         assert set(each.minutes) == {"smoke", "standard", "full"}
         assert len(each.experiment("full").runs) >= 1
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_papers_autoencoder_sees_each_of_its_fresh_draws_once(size: Size) -> None:
+    runs = [run for run in find("vae-paper").experiment(size).runs if isinstance(run.world, Truthful)]
+    anew = [run for run in runs if run.world.times > 1]
+    assert [run.seed for run in anew] == sorted({run.seed for run in runs})
+    for run in anew:
+        trained = run.family.settings
+        assert trained.steps * trained.batch == run.n * run.regime.times == sum(run.world.made(run.n))

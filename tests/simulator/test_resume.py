@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from simulator import checkpoints, results
+from simulator import checkpoints, results, sweeps
 from simulator.checkpoints import State
+from simulator.config import Experiment, Run
+from simulator.models.ngram import NGram
+from simulator.recipes import Replace
+from simulator.texts import Text
 
 pytestmark = [
     pytest.mark.slow,
@@ -138,3 +142,45 @@ def positions(folder: Path) -> list[int]:
     """The position that each round's registration returned."""
     events = map(json.loads, (folder / "events.jsonl").read_text().splitlines())
     return [event["position"] for event in events if event["event"] == "round"]
+
+
+@pytest.fixture
+def ordered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a text, where a run of that text was ordered twice; a text of the same name lies elsewhere."""
+    for place, word in (("home", "egg"), ("elsewhere", "spam")):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "mine.txt").write_text(
+            "\n\n".join(f"{word} {'ham ' * (k % 7)}{k} " * 40 for k in range(99))
+        )
+    text = Text("mine.txt", tokens="words", vocabulary=50, block=8)
+    monkeypatch.chdir(tmp_path / "home")
+    for out in ("here", "there"):
+        sweeps.plan(Experiment("one", (Run(NGram(), text, Replace(), n=40, generations=2),)), Path(out))
+    return tmp_path / "home"
+
+
+def test_a_run_reads_a_users_file_where_it_was_ordered_from_wherever_it_is_gone_on_with(ordered: Path) -> None:
+    for place, out in ((ordered, "here"), (ordered.parent / "elsewhere", "../home/there")):
+        done = simulate(place, "resume", out)
+        assert done.returncode == 0, done.stderr
+    assert written(ordered / "here") == written(ordered / "there")
+    assert str(ordered.parent).encode() not in b"".join(written(ordered / "here").values())
+
+
+def test_a_run_whose_directory_is_gone_takes_the_file_that_is_here_and_no_other_than_it_began_with(
+    ordered: Path,
+) -> None:
+    assert simulate(ordered, "resume", "here").returncode == 0
+    whole = written(ordered / "here")
+    (folder,) = (run.parent for run in (ordered / "here").glob("*/run.json"))
+    end = sum(map(len, (folder / "results.jsonl").read_bytes().splitlines(keepends=True)[:3]))
+    checkpoints.save(folder, State(positions(folder)[1], (0, 1), end))
+    moved = ordered.rename(ordered.with_name("moved"))
+    other, none, same = (
+        simulate(moved.parent / at, "resume", str(moved / "here")) for at in ("elsewhere", ".", "moved")
+    )
+    assert (other.returncode, none.returncode) == (1, 1)
+    assert "data of the run in" in other.stderr
+    assert f"{moved.parent / 'mine.txt'} cannot be read" in none.stderr
+    assert same.returncode == 0, same.stderr
+    assert written(moved / "here") == whole

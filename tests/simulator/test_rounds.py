@@ -12,7 +12,7 @@ from rich.console import Console
 from firsthand.client import Client
 from firsthand.digests import Digests
 from firsthand.errors import Refused
-from simulator import catalog, checkpoints, oracles, results, rounds, sweeps
+from simulator import catalog, checkpoints, metrics, oracles, results, rounds, sweeps
 from simulator.checkpoints import Plan
 from simulator.config import Experiment, Run, encode
 from simulator.contents import Contents
@@ -35,7 +35,7 @@ from simulator.recipes import (
     Regime,
     Replace,
 )
-from simulator.worlds import Batch, Said
+from simulator.worlds import Batch, Said, Truthful
 from tests.simulator.playing import assert_jointly, play, small
 
 EMPTY = {"contested": 0, "unknown": 0}
@@ -94,6 +94,19 @@ def test_a_registry_that_is_told_the_truth_holds_for_human_what_truly_is(
     for row in rows[1:]:
         assert row["metrics"]["true_human_share"]["mean"] == row["mix"]["human"] / 20
         assert row["metrics"]["true_human_share"]["n"] == 1
+
+
+def test_a_generation_of_many_times_n_is_registered_and_trained_on_whole_and_measured_as_one_of_n(
+    tmp_path: Path, client: Client
+) -> None:
+    """Fresh draws of a run with n items: recall depends on how many items there are, and so is of the first n."""
+    run = Run(GMM(2), Digits(4), Replace(3), n=80, generations=3, world=Truthful(3))
+    rows = play(tmp_path, run, client).rows
+    assert [origins(row["mix"]) for row in rows[1:]] == [(80, {}), (0, {"1": 240}), (0, {"2": 240})]
+    assert [origins(row["registry"]) for row in rows[1:3]] == [(80, {"1": 240}), (80, {"1": 240, "2": 240})]
+    samples = np.load(tmp_path / "contents" / "model-0003.items.npy")
+    recalls = [metrics.measure(run.corpus, None, some)["recall"].tolist() for some in (samples[:80], samples)]
+    assert recalls[0] == [rows[3]["metrics"]["recall"]["mean"]] != recalls[1]
 
 
 class Liar(Ledger):
@@ -261,16 +274,21 @@ def test_a_run_whose_own_file_has_changed_is_not_gone_on_with(
 def test_gaussian_chains_through_the_registry_agree_with_the_exact_formulas(tmp_path: Path, registry: Any) -> None:
     """E[v_t] and E[μ_t²] of three regimes over 30,000 chains, all rounds jointly at 99 % (Bonferroni).
 
+    Of a fourth too, whose models make three times n items: the first is fitted to n, all others to 3n.
+
     A standard error above 2 % of its reference would prove nothing, so that fails too.
     """
-    n, t, share = 20, 6, 0.3
+    n, t, share, times = 20, 6, 0.3, 3
+    first, later = oracles.expect_replace(n, 1).variance, oracles.expect_replace(times * n, t - 1).variance
+    drawn_anew = first * np.concatenate([[1.0], later])
     expected = {
         "replace": (Replace(), oracles.expect_replace(n, t)),
         "accumulate": (Accumulate(), oracles.expect_accumulate(n, t)),
         "fresh": (Fresh(share), oracles.expect_fresh(n, share, t)),
+        "fresh draws": (Replace(times), oracles.Expected(drawn_anew, 1 - drawn_anew)),
     }
     runs = {
-        name: small(regime, n=n, generations=t, chains=30_000, seed=seed)
+        name: small(regime, n=n, generations=t, chains=30_000, seed=seed, world=Truthful(getattr(regime, "times", 1)))
         for seed, (name, (regime, _)) in enumerate(expected.items())
     }
     with Client(registry.url, registry.api_key) as client:
