@@ -7,7 +7,7 @@ who trains. Pure: a world draws which rows of a batch a statement is about, and 
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,12 +15,14 @@ import numpy.typing as npt
 
 from firsthand.schemas.registrations import Evidence
 from firsthand.verdicts import Origin
+from simulator.models.base import ADDED
 from simulator.randomness import generator
 from simulator.shares import apportion, whole
 
 Rows: TypeAlias = npt.NDArray[np.int64]
 Market = Literal["equal", "zipf"]
-Order = Literal["largest", "smallest", "random"]
+Training = Literal["equal", "zipf"]
+Order = Literal["largest", "smallest", "best", "worst", "random"]
 
 
 class Said(NamedTuple):
@@ -64,6 +66,10 @@ class World(ABC):
     @abstractmethod
     def said(self, batch: Batch, seed: int) -> list[Said]:
         """What is registered of a batch when it appears. Rows of no statement stay unregistered."""
+
+    def trains(self, provider: int, n: int) -> int:
+        """How many items a provider trains on, where a run says n."""
+        return n
 
     def corrected(self, batch: Batch, seed: int, round: int) -> list[Said]:
         """What a round tells of a batch that was there before."""
@@ -149,6 +155,9 @@ class Commons(World):
     """the round at whose end all that was missing is registered as a model's; 0: never"""
     base: bool = True
     """whether all providers begin with the same model"""
+    training: Training = field(default="equal", metadata=ADDED)
+    """how much each trains on, whatever it makes: all n items, or the k-th n/k, so that the first is the best; a model
+    that all begin with has n"""
 
     def __post_init__(self) -> None:
         for name in ("human", "registered", "missed", "accused", "lies", "contested", "archived"):
@@ -158,6 +167,8 @@ class Commons(World):
             raise ValueError(f"{self} is impossible: there is a provider at least, and a pool")
         if self.human == 1:
             raise ValueError("a pool of human items alone is what the regime human-only trains on")
+        if self.order in ("best", "worst") and self.training == "equal":
+            raise ValueError("who trains on as much as all others is neither the best nor the worst")
         if self.growth < 0 or self.detector < 0:
             raise ValueError(f"growth and a detector's distance are not negative, as in {self}")
         if self.late and self.detector:
@@ -183,6 +194,9 @@ class Commons(World):
     def turns(self) -> int:
         return self.late
 
+    def trains(self, provider: int, n: int) -> int:
+        return n if self.training == "equal" else max(1, whole(n / (provider + 1)))
+
     def size(self, n: int) -> int:
         """Items of a round's pool."""
         return whole(n * self.pool) if self.pool else whole(n / self.human)
@@ -202,8 +216,8 @@ class Commons(World):
 
     def registering(self, seed: int) -> frozenset[int]:
         """The providers that register, where `by` is provider: a share of them, the first in `order`."""
-        places = list(range(self.providers))
-        if self.order == "smallest":
+        places = list(range(self.providers))  # the first makes no less, and trains on no less, than any other
+        if self.order in ("smallest", "worst"):
             places.reverse()
         elif self.order == "random":
             places = generator(seed, "who registers").permutation(self.providers).tolist()

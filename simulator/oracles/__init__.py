@@ -11,6 +11,7 @@ from simulator.oracles.commons import (
     candidates,
     expect_commons,
     expect_commons_at_last,
+    expect_each,
     expected_draws,
 )
 from simulator.oracles.gaussian import (
@@ -35,6 +36,7 @@ __all__ = [
     "expect_augment",
     "expect_commons",
     "expect_commons_at_last",
+    "expect_each",
     "expect_fresh",
     "expect_fresh_at_last",
     "expect_fresh_biased",

@@ -9,11 +9,12 @@ which is linear in the draws: with their expectation it is the expectation over 
 is the expectation given these. All chains of a run share its draws, so a single run follows the second; the first is
 what the mean over many seeds tends to, and its error is that between seeds. Derived.
 
-Where every provider draws from the same N' items, h of them human and s_k provider k's: with q = s(s − 1)/(N'(N' − 1)),
-r = Σ s_k(s_k − 1)/(s(s − 1)), M = G[i, i], S = G[i, j] and B = r·M + (1 − r)·S this is M' = 1/n + (1 − 1/n)·q·B and
-S' = 1/N' + (1 − 1/N')·q·B.
+Where every provider draws n from the same N' items, h of them human and s_k provider k's: with q = s(s − 1)/(N'(N' −
+1)), r = Σ s_k(s_k − 1)/(s(s − 1)), M = G[i, i], S = G[i, j] and B = r·M + (1 − r)·S this is M' = 1/n + (1 − 1/n)·q·B
+and S' = 1/N' + (1 − 1/N')·q·B.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -72,21 +73,22 @@ def verdicts(world: World, batch: Batch, seed: int, round: int) -> dict[Verdict,
     return {verdict: int((there & flag).sum()) for verdict, flag in flags.items()}  # type: ignore[misc]
 
 
-def expected_draws(found: Candidates, n: int) -> Draws:
-    """Of K uniform draws of n items without replacement, each independent of the others.
+def expected_draws(found: Candidates, sizes: Sequence[int]) -> Draws:
+    """Of K uniform draws of so many items without replacement, each independent of the others.
 
-    Raises ValueError where there are fewer than n, for then the registry refuses.
+    Raises ValueError where there are fewer than one wants, for then the registry refuses.
     """
     made, providers = found.made.astype(np.float64), len(found.made)
     total = found.humans + made.sum(axis=1)
-    if total.min() < n:
-        raise ValueError(f"a provider finds {total.min():.0f} items and wants {n}: let the pool be larger")
+    for there, n in zip(total, sizes, strict=True):
+        if there < n:
+            raise ValueError(f"a provider finds {there:.0f} items and wants {n}: let the pool be larger")
     both = np.minimum(made[:, np.newaxis], made[np.newaxis])  # [i, j, k], for a provider's output is there or it is not
     of_both = made[:, np.newaxis, :, np.newaxis] * made[np.newaxis, :, np.newaxis, :]
     two = of_both - both[..., np.newaxis] * np.eye(providers)
     choices = total[:, np.newaxis] * total
     same, pairs = (found.humans + both.sum(axis=2)) / choices, two / choices[..., np.newaxis, np.newaxis]
-    for i in range(providers):
+    for i, n in enumerate(sizes):
         same[i, i] = 1 / n
         pairs[i, i] = (1 - 1 / n) * two[i, i] / max(1.0, total[i] * (total[i] - 1))
     return Draws(same, pairs)
@@ -105,13 +107,20 @@ def expect_commons(
     The first models are fitted to n of the `archive` items that there are before round 1 (n if none is given), all to
     the same or each to its own (`shared_base`). `seed` matters where the world lets it choose who registers.
     """
+    each = expect_each(world, regime, n, rounds, seed, archive).mean(axis=1)
+    return Expected(1 - each, each)
+
+
+def expect_each(world: World, regime: Crawl, n: int, rounds: int, seed: int = 0, archive: int | None = None) -> Floats:
+    """E[μ_t²] of each provider `[rounds, K]`, as `expect_commons` has them together."""
+    sizes = [world.trains(k, n) for k in range(world.lines)]
     second = np.full((world.lines, world.lines), 1 / n if world.shared_base else 1 / (archive or n))
-    np.fill_diagonal(second, 1 / n)
-    mean_squared = [np.diagonal(second).mean()]
+    np.fill_diagonal(second, 1 / n if world.shared_base else 1 / np.array(sizes))
+    found = [np.diagonal(second)]
     for round in range(2, rounds + 1):
-        second = after_draws(second, expected_draws(candidates(world, regime, n, seed, round), n))
-        mean_squared.append(np.diagonal(second).mean())
-    return Expected(1 - np.array(mean_squared), np.array(mean_squared))
+        second = after_draws(second, expected_draws(candidates(world, regime, n, seed, round), sizes))
+        found.append(np.diagonal(second))
+    return np.stack(found)
 
 
 def expect_commons_at_last(n: int, share: float, providers: int) -> tuple[float, float]:

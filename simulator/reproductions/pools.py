@@ -2,23 +2,31 @@
 
 from functools import cache
 
+import numpy as np
+
 from simulator.config import Run
 from simulator.models.base import Floats
 from simulator.models.gaussian import Gaussian
-from simulator.oracles.commons import expect_commons
+from simulator.oracles.commons import expect_each
 from simulator.recipes import Crawl
 from simulator.reproductions.base import Reference
 from simulator.worlds import Commons
 
 
 @cache
-def expected(run: Run) -> Floats | None:
-    """E[μ_t²], `[generations]`; None where a run draws otherwise than uniformly from the latest pool."""
+def expected_of_each(run: Run) -> Floats | None:
+    """E[μ_t²] `[generations, K]`; None where a run draws otherwise than uniformly from the latest pool."""
     if not isinstance(run.family, Gaussian) or not isinstance(run.world, Commons):
         return None
     if not isinstance(run.regime, Crawl) or not run.regime.uniform:
         return None
-    return expect_commons(run.world, run.regime, run.n, run.generations, run.seed, run.humans).mean_squared
+    return expect_each(run.world, run.regime, run.n, run.generations, run.seed, run.humans)
+
+
+def expected(run: Run) -> Floats | None:
+    """E[μ_t²] of all providers together, `[generations]`; None as above."""
+    each = expected_of_each(run)
+    return None if each is None else np.asarray(each.mean(axis=1))
 
 
 def theory(run: Run, metric: str, round: int) -> Reference | None:

@@ -19,8 +19,9 @@ from tests.simulator.playing import Played, assert_jointly, through
         (Commons(0.2, registered=0.5, pool=4), Crawl()),
         (Commons(0.2, registered=0.5, pool=4, providers=3, market="zipf"), Crawl()),
         (Commons(0.2, registered=0.0, pool=4, providers=3), Crawl(log=True)),
+        (Commons(0.2, registered=1 / 3, by="provider", pool=4, providers=3, order="best", training="zipf"), Crawl()),
     ],
-    ids=["one provider", "three", "three with logs"],
+    ids=["one provider", "three", "three with logs", "the best registers"],
 )
 def test_a_commons_through_the_registry_does_exactly_what_follows_from_its_draws(
     world: Commons, regime: Crawl, tmp_path: Path, client: Client
@@ -42,29 +43,31 @@ def test_a_commons_through_the_registry_does_exactly_what_follows_from_its_draws
 
 def draws_of(played: Played, round: int) -> Draws:
     """What the training sets of a round have in common, counted."""
-    lines, n = played.run.world.lines, played.run.n
+    lines = played.run.world.lines
+    sizes = [played.run.world.trains(k, played.run.n) for k in range(lines)]
     roles = [f"model-{k}" if lines > 1 else "model" for k in range(lines)]
     made = [played.digests(role, round - 1) for role in roles]
     mixes = played.drawn(round)
     if played.run.regime.private:
         mixes = [mix[~np.isin(mix, own)] for mix, own in zip(mixes, made, strict=True)]
-    sets = [mix[:n] for mix in mixes]
-    assert all(len(np.unique(one)) == n for one in sets)
+    sets = [mix[:n] for mix, n in zip(mixes, sizes, strict=True)]
+    assert [len(np.unique(one)) for one in sets] == sizes
     same, pairs = np.zeros((lines, lines)), np.zeros((lines,) * 4)
     for i, ours in enumerate(sets):
         for j, theirs in enumerate(sets):
-            same[i, j] = np.isin(ours, theirs).sum() / n**2
+            pairs_of_items = sizes[i] * sizes[j]
+            same[i, j] = np.isin(ours, theirs).sum() / pairs_of_items
             of = [(np.isin(ours, one).sum(), np.isin(theirs, one).sum()) for one in made]
-            pairs[i, j] = np.outer([a for a, _ in of], [b for _, b in of]) / n**2
+            pairs[i, j] = np.outer([a for a, _ in of], [b for _, b in of]) / pairs_of_items
             both = ours[np.isin(ours, theirs)]
-            pairs[i, j] -= np.diag([np.isin(both, one).sum() for one in made]) / n**2
+            pairs[i, j] -= np.diag([np.isin(both, one).sum() for one in made]) / pairs_of_items
     return Draws(same, pairs)
 
 
 def test_what_providers_draws_have_in_common_is_what_is_expected(tmp_path: Path, client: Client) -> None:
     """`expected_draws` against the registry's own draws of 8 rounds; within 4 standard errors."""
     world, n = Commons(0.2, registered=0.5, pool=4, providers=3, market="zipf"), 50
-    expected = oracles.expected_draws(oracles.candidates(world, Crawl(), n, 0, 2), n)
+    expected = oracles.expected_draws(oracles.candidates(world, Crawl(), n, 0, 2), [n] * 3)
     played = through(client, tmp_path, world, Crawl(), n=n, human=n, generations=9)
     drawn = [draws_of(played, round) for round in range(2, 10)]
     for reference, found in (

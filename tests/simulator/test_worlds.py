@@ -66,6 +66,11 @@ REGISTERING = {
     "the two largest": (Commons(0.25, 2 / 3, "provider", 3, "zipf", "largest"), [33, 16, 0]),
     "the two smallest": (Commons(0.25, 2 / 3, "provider", 3, "zipf", "smallest"), [0, 16, 11]),
     "a half that also lies": (Commons(0.25, 1 / 3, "provider", 3, order="largest", lies=0.2), [16, 0, 0]),
+    "the two best, who make no more": (
+        Commons(0.25, 2 / 3, "provider", 3, order="best", training="zipf"),
+        [20, 20, 0],
+    ),
+    "the worst": (Commons(0.25, 1 / 3, "provider", 3, order="worst", training="zipf"), [0, 0, 20]),
     "one who is accused": (Commons(0.25, 0.5, "item", 3, accused=0.2), [14, 10, 10]),
 }
 
@@ -104,6 +109,18 @@ def test_rows_have_what_truly_is_human_of_each_provider_and_of_all(tmp_path: Pat
 
 def test_one_providers_rows_have_no_list_of_providers(tmp_path: Path, client: Client) -> None:
     assert "providers" not in through(client, tmp_path, Commons(0.25), generations=1).rows[0]
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("base", [True, False])
+def test_who_is_better_trains_on_more_after_a_model_that_is_everybodys(
+    base: bool, log: bool, tmp_path: Path, client: Client
+) -> None:
+    world = Commons(0.25, registered=0.0, providers=3, training="zipf", base=base)
+    played = through(client, tmp_path, world, Crawl(log=log), generations=2)
+    assert [len(mix) for mix in played.drawn(1)] == ([20, 20, 20] if base else [20, 10, 7])
+    assert [len(mix) for mix in played.drawn(2)] == ([80, 80, 80] if log else [20, 10, 7])
+    assert world.made(20) == (20, 20, 20)
 
 
 @pytest.mark.parametrize("base", [True, False])
@@ -234,6 +251,7 @@ def test_a_private_log_with_what_it_cannot_do_is_refused(settings: dict[str, Any
         {"growth": -0.1},
         {"accused": 0.6, "archived": 0.6},
         {"detector": 1.0, "late": 3},
+        {"order": "best"},
     ],
     ids=str,
 )
