@@ -12,6 +12,7 @@ from simulator.oracles.commons import (
     expect_commons,
     expect_commons_at_last,
     expect_each,
+    expect_grown,
     expected_draws,
 )
 from simulator.oracles.gaussian import (
@@ -42,6 +43,7 @@ __all__ = [
     "expect_fresh_biased",
     "expect_fresh_biased_at_last",
     "expect_growing",
+    "expect_grown",
     "expect_regression_accumulate",
     "expect_regression_replace",
     "expect_replace",

@@ -10,7 +10,7 @@ from simulator.models.base import Floats
 from simulator.models.regression import Inputs, Line, Regression
 from simulator.oracles import Candidates
 from simulator.randomness import generator
-from simulator.recipes import Crawl, golden_ratio
+from simulator.recipes import Archive, Crawl, Entrant, golden_ratio
 from simulator.worlds import Commons
 
 Row = tuple[str, float, Floats]
@@ -70,6 +70,54 @@ def test_a_shared_pool_does_what_its_recursion_says(world: Commons) -> None:
     assert oracles.expect_commons(world, regime, n, rounds, archive=10**9).mean_squared == pytest.approx(
         expected.mean(axis=1)
     )
+
+
+GROWN = {
+    "all pools and the archive": (Commons(0.3, registered=0.5, pool=2), Crawl(rounds=0)),
+    "all pools": (Commons(0.3, registered=0.5, pool=3), Crawl(rounds=9)),
+    "a back-dated archive": (Commons(0.2, lies=0.4, backdated=True), Archive()),
+}
+
+
+@pytest.mark.parametrize(("world", "regime"), GROWN.values(), ids=GROWN)
+def test_a_draw_from_all_pools_so_far_does_what_its_recursion_says(world: Commons, regime: Crawl | Archive) -> None:
+    n, rounds, archive, runs = 10, 4, 20, 20_000
+    rng, kept = generator(5, "grown"), isinstance(regime, Archive) or regime.rounds == 0
+    people, made = {Crawl(rounds=0): (6, 7), Crawl(rounds=9): (9, 11), Archive(): (0, 16)}[regime]
+    pool = rng.standard_normal((runs, archive))
+    items, rows = pool[:, :n], list[Row]()
+    pool = pool if kept else pool[:, :0]
+    expected = oracles.expect_grown(world, regime, n, rounds, archive=archive)
+    for t in range(rounds):
+        mean, spread = items.mean(axis=1), items.std(axis=1)
+        rows += [(f"v {t + 1}", expected.variance[t], spread**2), (f"μ² {t + 1}", expected.mean_squared[t], mean**2)]
+        new = mean[:, np.newaxis] + spread[:, np.newaxis] * rng.standard_normal((runs, made))
+        pool = np.concatenate([pool, rng.standard_normal((runs, people)), new], axis=1)
+        items = rng.permuted(pool, axis=1)[:, :n]
+    agree(rows)
+
+
+def test_a_late_entrant_stays_where_it_came_in() -> None:
+    world = Commons(0.2, registered=0.5, pool=4, providers=3)
+    late, others = (oracles.expect_commons(world, regime, 50, 6).mean_squared for regime in (Entrant(entry=2), Crawl()))
+    assert late[:3] == pytest.approx(others[:3])
+    assert late[3:] == pytest.approx(np.full(3, others[2]))
+
+
+@pytest.mark.parametrize(
+    ("world", "regime"),
+    [
+        (Commons(0.2, providers=2), Archive()),
+        (Commons(0.2, registered=0.5, late=2), Crawl(rounds=0)),
+        (Commons(0.2), Crawl(rounds=2)),
+        (Commons(0.2), Crawl(rounds=0, share=0.5)),
+        (Commons(0.2), Entrant(rounds=0)),
+    ],
+    ids=["several providers", "told late", "some pools", "by shares", "a late entrant"],
+)
+def test_what_is_not_known_exactly_of_a_growing_pool_is_refused(world: Commons, regime: Crawl | Archive) -> None:
+    with pytest.raises(ValueError, match="known exactly"):
+        oracles.expect_grown(world, regime, 20, 6)
 
 
 @pytest.mark.parametrize("providers", [1, 10])
