@@ -155,6 +155,8 @@ class Commons(World):
     """the round at whose end all that was missing is registered as a model's; 0: never"""
     base: bool = True
     """whether all providers begin with the same model"""
+    vouched: bool = field(default=False, metadata=ADDED)
+    """whether what is archived is told of with certainty, so that who weighs by confidence may draw it as well"""
     training: Training = field(default="equal", metadata=ADDED)
     """how much each trains on, whatever it makes: all n items, or the k-th n/k, so that the first is the best; a model
     that all begin with has n"""
@@ -167,6 +169,8 @@ class Commons(World):
             raise ValueError(f"{self} is impossible: there is a provider at least, and a pool")
         if self.human == 1:
             raise ValueError("a pool of human items alone is what the regime human-only trains on")
+        if self.vouched and not self.detector:
+            raise ValueError("certainty is told where there is a detector's confidence to compare it with")
         if self.order in ("best", "worst") and self.training == "equal":
             raise ValueError("who trains on as much as all others is neither the best nor the worst")
         if self.growth < 0 or self.detector < 0:
@@ -234,7 +238,11 @@ class Commons(World):
         shuffled = self._shuffled(batch, seed)
         if batch.maker is None:
             accused, archived, rest = _cut(shuffled, self._grown(self.accused, batch), self.archived)
-            said = [Said(accused, "model", 0, "detector"), Said(archived, "human", None, "capture")]
+            certain = np.full(len(archived), 255, np.uint8) if self.vouched else None
+            said = [
+                Said(accused, "model", 0, "detector"),
+                Said(archived, "human", None, "capture", confidences=certain),
+            ]
         else:
             lied, told, rest = _cut(shuffled, self.lies, self.told(batch.maker, seed) * (1 - self.lies))
             missed, right, _ = _cut(told, self._grown(self.missed, batch), 1.0)

@@ -59,7 +59,7 @@ def _cases(size: Size) -> list[Case]:
 #: Chains × seeds of a condition with many providers, and with one or two: there the items that happen to be drawn say
 #: more of what comes of it, so that more seeds are wanted, and a run costs less. Errors are about 2 % of the reference.
 _MANY: dict[Size, tuple[int, int]] = {"smoke": (50, 1), "standard": (500, 10), "full": (1_000, 50)}
-_FEW: dict[Size, tuple[int, int]] = {"smoke": (50, 1), "standard": (250, 30), "full": (1_000, 50)}
+_FEW: dict[Size, tuple[int, int]] = {"smoke": (50, 1), "standard": (250, 36), "full": (1_000, 50)}
 #: Values, chains × items of a pool, that a run makes a round at most: a tenth of a gigabyte in ten rounds. That leaves
 #: few chains where the pool is large, for 1 % are human: errors are up to 6 % there with ten seeds.
 _VALUES = 1_300_000

@@ -1,5 +1,6 @@
 """What a world does in the registry: what is said there is what its fields say, and a run trains on what follows."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,21 @@ def test_a_detectors_confidences_arrive_and_what_has_none_or_0_is_never_drawn_by
     assert played.count(2, weight="confidence") == held(np.count_nonzero(seen), 0, 0, 0)
 
 
+def test_what_is_archived_is_drawn_by_confidence_where_it_is_vouched_for(tmp_path: Path, client: Client) -> None:
+    """Of 400 items 90 have the confidence 1 and the others 1/31, so that of 20 drawn 18 are expected to be archived."""
+    vouched = Commons(0.25, registered=0.0, archived=0.9, detector=0.01, vouched=True, pool=20)
+    found = {}
+    for world in (vouched, dataclasses.replace(vouched, vouched=False)):
+        played = through(client, tmp_path / str(world.vouched), world, Crawl(weigh=True), generations=2)
+        (archived,) = (one for one in world.said(Batch(2, None, 100), 0) if one.evidence == "capture")
+        rows = played.digests("human", 2)[archived.rows]
+        weighed = sum(played.count(2, weight="confidence").values())
+        found[world.vouched] = weighed, np.isin(rows, played.drawn(2)[0]).sum()
+    assert found[False] == (310, 0)
+    assert found[True][0] == 400
+    assert found[True][1] >= 14
+
+
 @pytest.mark.parametrize(
     "world",
     [
@@ -252,6 +268,7 @@ def test_a_private_log_with_what_it_cannot_do_is_refused(settings: dict[str, Any
         {"accused": 0.6, "archived": 0.6},
         {"detector": 1.0, "late": 3},
         {"order": "best"},
+        {"vouched": True},
     ],
     ids=str,
 )
