@@ -53,6 +53,7 @@ REGIMES = {
     "decay": "simulator.recipes:Decay",
     "golden": "simulator.recipes:Golden",
     "crawl": "simulator.recipes:Crawl",
+    "entrant": "simulator.recipes:Entrant",
     "archive": "simulator.recipes:Archive",
 }
 

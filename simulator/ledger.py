@@ -64,9 +64,10 @@ class Ledger:
         """What the regime may know when it asks for the round after `state`."""
         run, done = self.run, range(1, state.round + 1)
         refreshed = done if run.regime.new_humans(run.n) and not run.world.pooled else ()
+        shared = state.round == 0 and run.world.shared_base
         return History(
             round=state.round + 1,
-            n=run.n,
+            n=run.n if shared else run.world.trains(provider, run.n),
             human=self.human,
             fresh=tuple(self.fresh(round + 1) for round in refreshed),
             outputs=self.outputs,

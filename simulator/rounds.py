@@ -139,17 +139,18 @@ class Line:
         return Trained(fitted, samples, mix, digests, self.ledger.trained(t, provider, str(mix.id)))
 
     def _without_own(self, digests: Digests, provider: int) -> Digests:
-        """The first n of a mix `uint8[m, 32]` that the provider has not made. Raises ValueError where they are fewer.
+        """The first of a mix `uint8[m, 32]` that the provider has not made, as many as it trains on.
 
+        Raises ValueError where there are fewer.
         A mix that takes everything has it in its seed's order, so these are a draw of n of what the log leaves.
         """
-        left = self.contents.without(digests, self._role(provider))
-        if len(left) < self.run.n:
+        left, n = self.contents.without(digests, self._role(provider)), self.run.world.trains(provider, self.run.n)
+        if len(left) < n:
             raise ValueError(
-                f"provider {provider} finds {len(left)} items that it has not made itself, and trains on {self.run.n}: "
+                f"provider {provider} finds {len(left)} items that it has not made itself, and trains on {n}: "
                 "let the pool be larger"
             )
-        return left[: self.run.n]
+        return left[:n]
 
     def _tell(self, round: int, provider: int, samples: Items) -> int:
         """Register what the world says of a provider's output; the position then."""

@@ -21,7 +21,8 @@ from simulator.shares import apportion, whole
 
 Rows: TypeAlias = npt.NDArray[np.int64]
 Market = Literal["equal", "zipf"]
-Order = Literal["largest", "smallest", "random"]
+Training = Literal["equal", "zipf"]
+Order = Literal["largest", "smallest", "best", "worst", "random"]
 
 
 class Said(NamedTuple):
@@ -65,6 +66,10 @@ class World(ABC):
     @abstractmethod
     def said(self, batch: Batch, seed: int) -> list[Said]:
         """What is registered of a batch when it appears. Rows of no statement stay unregistered."""
+
+    def trains(self, provider: int, n: int) -> int:
+        """How many items a provider trains on, where a run says n."""
+        return n
 
     def corrected(self, batch: Batch, seed: int, round: int) -> list[Said]:
         """What a round tells of a batch that was there before."""
@@ -164,6 +169,11 @@ class Commons(World):
     """the round at whose end all that was missing is registered as a model's; 0: never"""
     base: bool = True
     """whether all providers begin with the same model"""
+    vouched: bool = field(default=False, metadata=ADDED)
+    """whether what is archived is told of with certainty, so that who weighs by confidence may draw it as well"""
+    training: Training = field(default="equal", metadata=ADDED)
+    """how much each trains on, whatever it makes: all n items, or the k-th n/k, so that the first is the best; a model
+    that all begin with has n"""
 
     def __post_init__(self) -> None:
         for name in ("human", "registered", "missed", "accused", "lies", "contested", "archived"):
@@ -173,6 +183,10 @@ class Commons(World):
             raise ValueError(f"{self} is impossible: there is a provider at least, and a pool")
         if self.human == 1:
             raise ValueError("a pool of human items alone is what the regime human-only trains on")
+        if self.vouched and not self.detector:
+            raise ValueError("certainty is told where there is a detector's confidence to compare it with")
+        if self.order in ("best", "worst") and self.training == "equal":
+            raise ValueError("who trains on as much as all others is neither the best nor the worst")
         if self.growth < 0 or self.detector < 0:
             raise ValueError(f"growth and a detector's distance are not negative, as in {self}")
         if self.late and self.detector:
@@ -198,6 +212,9 @@ class Commons(World):
     def turns(self) -> int:
         return self.late
 
+    def trains(self, provider: int, n: int) -> int:
+        return n if self.training == "equal" else max(1, whole(n / (provider + 1)))
+
     def size(self, n: int) -> int:
         """Items of a round's pool."""
         return whole(n * self.pool) if self.pool else whole(n / self.human)
@@ -217,8 +234,8 @@ class Commons(World):
 
     def registering(self, seed: int) -> frozenset[int]:
         """The providers that register, where `by` is provider: a share of them, the first in `order`."""
-        places = list(range(self.providers))
-        if self.order == "smallest":
+        places = list(range(self.providers))  # the first makes no less, and trains on no less, than any other
+        if self.order in ("smallest", "worst"):
             places.reverse()
         elif self.order == "random":
             places = generator(seed, "who registers").permutation(self.providers).tolist()
@@ -235,7 +252,11 @@ class Commons(World):
         shuffled = self._shuffled(batch, seed)
         if batch.maker is None:
             accused, archived, rest = _cut(shuffled, self._grown(self.accused, batch), self.archived)
-            said = [Said(accused, "model", 0, "detector"), Said(archived, "human", None, "capture")]
+            certain = np.full(len(archived), 255, np.uint8) if self.vouched else None
+            said = [
+                Said(accused, "model", 0, "detector"),
+                Said(archived, "human", None, "capture", confidences=certain),
+            ]
         else:
             lied, told, rest = _cut(shuffled, self.lies, self.told(batch.maker, seed) * (1 - self.lies))
             missed, right, _ = _cut(told, self._grown(self.missed, batch), 1.0)

@@ -11,6 +11,8 @@ from simulator.oracles.commons import (
     candidates,
     expect_commons,
     expect_commons_at_last,
+    expect_each,
+    expect_grown,
     expected_draws,
 )
 from simulator.oracles.gaussian import (
@@ -35,11 +37,13 @@ __all__ = [
     "expect_augment",
     "expect_commons",
     "expect_commons_at_last",
+    "expect_each",
     "expect_fresh",
     "expect_fresh_at_last",
     "expect_fresh_biased",
     "expect_fresh_biased_at_last",
     "expect_growing",
+    "expect_grown",
     "expect_regression_accumulate",
     "expect_regression_replace",
     "expect_replace",

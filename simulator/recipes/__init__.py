@@ -5,7 +5,7 @@ origin of an item. It answers with parts, filters that the registry applies. To 
 `parts`, here or in a file of your own; nothing else needs to know.
 """
 
-from simulator.recipes.crawl import Archive, Crawl
+from simulator.recipes.crawl import Archive, Crawl, Entrant
 from simulator.recipes.history import FIRST_MODEL, History, Regime, everything, human, last_generation, made, newest
 from simulator.recipes.literature import Accumulate, AccumulateSubsample, Fresh, HumanOnly, Preserve, Replace
 from simulator.recipes.weighing import Augment, Cap, Decay, Golden, HumanPart, golden_ratio
@@ -19,6 +19,7 @@ __all__ = [
     "Cap",
     "Crawl",
     "Decay",
+    "Entrant",
     "Fresh",
     "Golden",
     "History",

@@ -1,10 +1,11 @@
 """What a provider trains on that crawls a pool, and how it takes what it does not know."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from firsthand.schemas.mixes import Part
 from firsthand.verdicts import VERDICTS, Verdict
+from simulator.models.base import ADDED
 from simulator.recipes.history import FIRST_MODEL, History, Regime, human, without_empty
 from simulator.shares import check, whole
 
@@ -41,8 +42,12 @@ class Crawl(Regime):
 
     @property
     def uniform(self) -> bool:
-        """Whether it draws n items uniformly of what it admits of the latest pool."""
-        return self.rounds == 1 and self.share == 1 and not self.everything and not self.weigh
+        """Whether it draws uniformly of what it admits of one pool, the latest: n items, or all."""
+        return self.rounds == 1 and self.share == 1 and not self.weigh
+
+    def until(self, round: int) -> int:
+        """The round whose pool is the latest that is looked at in a round."""
+        return round
 
     @property
     def private(self) -> bool:
@@ -61,6 +66,7 @@ class Crawl(Regime):
     def parts(self, history: History) -> list[Part]:
         if not history.models:
             return [human(history, history.n)]
+        history = replace(history, pools=history.pools[: self.until(history.round) - 1])
         if not history.pools:
             raise ValueError("there is no pool to crawl: this regime needs a world that has one, such as commons")
         crawled = history.pools[-self.rounds :] if self.rounds else (history.human, *history.pools)
@@ -74,9 +80,28 @@ class Crawl(Regime):
 
 
 @dataclass(frozen=True)
+class Entrant(Crawl):
+    """comes in late, keeps what the pool held then, and trains on that alone; until then, crawls as the others do"""
+
+    entry: int = 1
+    """the generation whose output is the last that it finds"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.entry < 1:
+            raise ValueError(f"before generation 1 there is no pool to come in at, as generation {self.entry} would be")
+
+    def until(self, round: int) -> int:
+        return min(round, self.entry + 1)
+
+
+@dataclass(frozen=True)
 class Archive(Regime):
-    """n human items that were collected before there was any model, as their registrations say: the first mover"""
+    """human items that were collected before there was any model, as their registrations say: the first mover"""
+
+    everything: bool = field(default=False, metadata=ADDED)
+    """whether all of them are trained on, in place of n"""
 
     def parts(self, history: History) -> list[Part]:
-        datasets = [history.human, *history.pools]
-        return [Part(verdict_in=["human"], datasets=datasets, collected_before=FIRST_MODEL, size=history.n)]
+        datasets, size = [history.human, *history.pools], None if self.everything else history.n
+        return [Part(verdict_in=["human"], datasets=datasets, collected_before=FIRST_MODEL, size=size)]

@@ -17,7 +17,7 @@ class History:
     round: int
     """the round to come; 1 fits the first model"""
     n: int
-    """items that each generation makes"""
+    """items that a model is to be trained on; as many as a generation makes, where there is one provider"""
     human: str
     """dataset of the human items that there were before round 1"""
     fresh: tuple[str, ...]

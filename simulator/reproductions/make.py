@@ -36,9 +36,11 @@ def write(reproduction: Reproduction, size: Size, folders: Sequence[Path], out: 
 
 def _page(table: Table, size: Size, command: str) -> str:
     told = table.reproduction
-    seeds = max(row.seeds for row in table.rows)
-    chains = max(row.chains for row in table.rows)
-    how = f"Mean ± half of the 95 % interval, {seeds} seeds" + (f" × {chains} chains" if chains > 1 else "")
+    sizes = {(row.seeds, row.chains) for row in table.rows}
+    sized = " or ".join(
+        f"{seeds} seeds" + (f" × {chains} chains" if chains > 1 else "") for seeds, chains in sorted(sizes)
+    )
+    how = f"Mean ± half of the 95 % interval, {sized}"
     compared = told.baseline in table.groups
     how += f"; Δ is the difference from {told.baseline}, paired by seed, its interval over seeds" if compared else ""
     lines = [

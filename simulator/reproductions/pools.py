@@ -2,23 +2,36 @@
 
 from functools import cache
 
+import numpy as np
+
 from simulator.config import Run
 from simulator.models.base import Floats
 from simulator.models.gaussian import Gaussian
-from simulator.oracles.commons import expect_commons
-from simulator.recipes import Crawl
+from simulator.oracles.commons import expect_each, expect_grown, grown
+from simulator.recipes import Archive, Crawl, HumanOnly
 from simulator.reproductions.base import Reference
 from simulator.worlds import Commons
 
 
 @cache
+def expected_of_each(run: Run) -> Floats | None:
+    """E[μ_t²] `[generations, K]`; None where a run draws otherwise than uniformly from one pool, or from all so far."""
+    if not isinstance(run.family, Gaussian):
+        return None
+    if isinstance(run.regime, HumanOnly):
+        return np.full((run.generations, 1), 1 / run.n)
+    if not isinstance(run.world, Commons) or not isinstance(run.regime, Crawl | Archive):
+        return None
+    asked = run.world, run.regime, run.n, run.generations, run.seed, run.humans
+    if isinstance(run.regime, Crawl) and run.regime.uniform:
+        return expect_each(run.world, run.regime, *asked[2:])
+    return expect_grown(*asked).mean_squared[:, np.newaxis] if grown(*asked[:2], run.generations) else None
+
+
 def expected(run: Run) -> Floats | None:
-    """E[μ_t²], `[generations]`; None where a run draws otherwise than uniformly from the latest pool."""
-    if not isinstance(run.family, Gaussian) or not isinstance(run.world, Commons):
-        return None
-    if not isinstance(run.regime, Crawl) or not run.regime.uniform:
-        return None
-    return expect_commons(run.world, run.regime, run.n, run.generations, run.seed, run.humans).mean_squared
+    """E[μ_t²] of all providers together, `[generations]`; None as above."""
+    each = expected_of_each(run)
+    return None if each is None else np.asarray(each.mean(axis=1))
 
 
 def theory(run: Run, metric: str, round: int) -> Reference | None:

@@ -10,7 +10,7 @@ from simulator.models.base import Floats
 from simulator.models.regression import Inputs, Line, Regression
 from simulator.oracles import Candidates
 from simulator.randomness import generator
-from simulator.recipes import Crawl, golden_ratio
+from simulator.recipes import Archive, Crawl, Entrant, golden_ratio
 from simulator.worlds import Commons
 
 Row = tuple[str, float, Floats]
@@ -30,13 +30,17 @@ def commons(world: Commons, found: Candidates, n: int, rounds: int, runs: int) -
     """Means of each provider `[rounds, runs, K]`, every run with draws of its own."""
     rng, k = generator(5, "commons"), world.lines
     first = rng.standard_normal((runs, 1 if world.base else k, n)).repeat(k if world.base else 1, axis=1)
-    means, spreads = [first.mean(axis=2)], first.std(axis=2)
+    own = [first[:, j, : n if world.base else world.trains(j, n)] for j in range(k)]
+    means, spreads = (
+        [np.stack([one.mean(axis=1) for one in own], axis=1)],
+        np.stack([one.std(axis=1) for one in own], axis=1),
+    )
     for _ in range(rounds - 1):
         made = [means[-1][:, [j]] + spreads[:, [j]] * rng.standard_normal((runs, found.made[0, j])) for j in range(k)]
         pool = np.concatenate([rng.standard_normal((runs, found.humans)), *made], axis=1)
-        drawn = np.stack([rng.permuted(pool, axis=1)[:, :n] for _ in range(k)], axis=1)
-        means.append(drawn.mean(axis=2))
-        spreads = drawn.std(axis=2)
+        drawn = [rng.permuted(pool, axis=1)[:, : world.trains(j, n)] for j in range(k)]
+        means.append(np.stack([one.mean(axis=1) for one in drawn], axis=1))
+        spreads = np.stack([one.std(axis=1) for one in drawn], axis=1)
     return np.stack(means)
 
 
@@ -46,22 +50,83 @@ def commons(world: Commons, found: Candidates, n: int, rounds: int, runs: int) -
         Commons(0.2, registered=0.5, pool=3),
         Commons(0.3, registered=0.4, pool=4, providers=3, market="zipf"),
         Commons(0.3, registered=0.5, pool=4, providers=3, lies=0.2, archived=0.3),
+        Commons(0.3, registered=1 / 3, by="provider", pool=4, providers=3, order="best", training="zipf"),
+        Commons(0.3, registered=0.5, pool=4, providers=3, base=False, training="zipf"),
     ],
-    ids=["one", "three of unlike size", "three that lie"],
+    ids=["one", "three of unlike size", "three that lie", "three of unlike quality", "each with its own beginning"],
 )
 def test_a_shared_pool_does_what_its_recursion_says(world: Commons) -> None:
     n, rounds, regime = 10, 4, Crawl()
     found = oracles.candidates(world, regime, n, 0, 2)
     means = commons(world, found, n, rounds, 20_000)
-    expected = oracles.expect_commons(world, regime, n, rounds)
-    each = (means**2).mean(axis=2)
-    agree([(f"E[μ²] after {t + 1}", expected.mean_squared[t], each[t]) for t in range(rounds)])
+    expected = oracles.expect_each(world, regime, n, rounds, archive=10**9)
+    agree(
+        [
+            (f"E[μ²] of {k} after {t + 1}", expected[t, k], means[t, :, k] ** 2)
+            for t in range(rounds)
+            for k in range(world.lines)
+        ]
+    )
+    assert oracles.expect_commons(world, regime, n, rounds, archive=10**9).mean_squared == pytest.approx(
+        expected.mean(axis=1)
+    )
+
+
+GROWN = {
+    "all pools and the archive": (Commons(0.3, registered=0.5, pool=2), Crawl(rounds=0)),
+    "all pools": (Commons(0.3, registered=0.5, pool=3), Crawl(rounds=9)),
+    "a back-dated archive": (Commons(0.2, lies=0.4, backdated=True), Archive()),
+}
+
+
+@pytest.mark.parametrize(("world", "regime"), GROWN.values(), ids=GROWN)
+def test_a_draw_from_all_pools_so_far_does_what_its_recursion_says(world: Commons, regime: Crawl | Archive) -> None:
+    n, rounds, archive, runs = 10, 4, 20, 20_000
+    rng, kept = generator(5, "grown"), isinstance(regime, Archive) or regime.rounds == 0
+    people, made = {Crawl(rounds=0): (6, 7), Crawl(rounds=9): (9, 11), Archive(): (0, 16)}[regime]
+    pool = rng.standard_normal((runs, archive))
+    items, rows = pool[:, :n], list[Row]()
+    pool = pool if kept else pool[:, :0]
+    expected = oracles.expect_grown(world, regime, n, rounds, archive=archive)
+    for t in range(rounds):
+        mean, spread = items.mean(axis=1), items.std(axis=1)
+        rows += [(f"v {t + 1}", expected.variance[t], spread**2), (f"μ² {t + 1}", expected.mean_squared[t], mean**2)]
+        new = mean[:, np.newaxis] + spread[:, np.newaxis] * rng.standard_normal((runs, made))
+        pool = np.concatenate([pool, rng.standard_normal((runs, people)), new], axis=1)
+        items = rng.permuted(pool, axis=1)[:, :n]
+    agree(rows)
+
+
+def test_a_late_entrant_stays_where_it_came_in() -> None:
+    world = Commons(0.2, registered=0.5, pool=4, providers=3)
+    late, others = (oracles.expect_commons(world, regime, 50, 6).mean_squared for regime in (Entrant(entry=2), Crawl()))
+    assert late[:3] == pytest.approx(others[:3])
+    assert late[3:] == pytest.approx(np.full(3, others[2]))
+
+
+@pytest.mark.parametrize(
+    ("world", "regime"),
+    [
+        (Commons(0.2, providers=2), Archive()),
+        (Commons(0.2, registered=0.5, late=2), Crawl(rounds=0)),
+        (Commons(0.2), Crawl(rounds=2)),
+        (Commons(0.2), Crawl(rounds=0, share=0.5)),
+        (Commons(0.2), Entrant(rounds=0)),
+    ],
+    ids=["several providers", "told late", "some pools", "by shares", "a late entrant"],
+)
+def test_what_is_not_known_exactly_of_a_growing_pool_is_refused(world: Commons, regime: Crawl | Archive) -> None:
+    with pytest.raises(ValueError, match="known exactly"):
+        oracles.expect_grown(world, regime, 20, 6)
 
 
 @pytest.mark.parametrize("providers", [1, 10])
 def test_a_large_pool_ends_where_its_limit_says(providers: int) -> None:
     n, made = 100, np.full((providers, providers), 19 * 10**8 // providers)
-    draws, second = oracles.expected_draws(Candidates(10**8, made), n), np.full((providers, providers), 1 / n)
+    draws, second = (
+        oracles.expected_draws(Candidates(10**8, made), [n] * providers),
+        np.full((providers, providers), 1 / n),
+    )
     for _ in range(400):
         second = oracles.after_draws(second, draws)
     assert second[0, 0] == pytest.approx(oracles.expect_commons_at_last(n, 0.05, providers)[1])

@@ -8,10 +8,12 @@ from firsthand.schemas.mixes import Part, Recipe
 from simulator.recipes import (
     Accumulate,
     AccumulateSubsample,
+    Archive,
     Augment,
     Cap,
     Crawl,
     Decay,
+    Entrant,
     Fresh,
     Golden,
     History,
@@ -179,6 +181,19 @@ def test_a_crawl_takes_what_it_does_not_know_as_it_says(regime: Crawl, verdicts:
 def test_a_crawl_of_all_rounds_has_every_pool_and_the_archive() -> None:
     assert Crawl(rounds=0).parts(POOLED)[0].datasets == [HUMAN, *POOLED.pools]
     assert Crawl(rounds=2).parts(POOLED)[0].datasets == [*POOLED.pools]
+
+
+def test_a_late_entrant_keeps_the_pool_that_it_came_in_to() -> None:
+    first, second = POOLED.pools
+    for entry, last in ((1, first), (2, second), (3, second)):
+        assert Entrant(entry=entry).parts(POOLED)[0].datasets == [last]
+    assert Entrant(rounds=0, entry=1).parts(POOLED)[0].datasets == [HUMAN, first]
+    with pytest.raises(ValueError, match="before generation 1"):
+        Entrant(entry=0)
+
+
+def test_of_an_archive_n_items_are_taken_or_all() -> None:
+    assert [Archive().parts(POOLED)[0].size, Archive(everything=True).parts(POOLED)[0].size] == [100, None]
 
 
 @pytest.mark.parametrize("regime", [Crawl(), Fresh(0.1), HumanPart(0.1, fresh=True)], ids=str)

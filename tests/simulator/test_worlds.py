@@ -1,5 +1,6 @@
 """What a world does in the registry: what is said there is what its fields say, and a run trains on what follows."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,11 @@ REGISTERING = {
     "the two largest": (Commons(0.25, 2 / 3, "provider", 3, "zipf", "largest"), [33, 16, 0]),
     "the two smallest": (Commons(0.25, 2 / 3, "provider", 3, "zipf", "smallest"), [0, 16, 11]),
     "a half that also lies": (Commons(0.25, 1 / 3, "provider", 3, order="largest", lies=0.2), [16, 0, 0]),
+    "the two best, who make no more": (
+        Commons(0.25, 2 / 3, "provider", 3, order="best", training="zipf"),
+        [20, 20, 0],
+    ),
+    "the worst": (Commons(0.25, 1 / 3, "provider", 3, order="worst", training="zipf"), [0, 0, 20]),
     "one who is accused": (Commons(0.25, 0.5, "item", 3, accused=0.2), [14, 10, 10]),
 }
 
@@ -104,6 +110,18 @@ def test_rows_have_what_truly_is_human_of_each_provider_and_of_all(tmp_path: Pat
 
 def test_one_providers_rows_have_no_list_of_providers(tmp_path: Path, client: Client) -> None:
     assert "providers" not in through(client, tmp_path, Commons(0.25), generations=1).rows[0]
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("base", [True, False])
+def test_who_is_better_trains_on_more_after_a_model_that_is_everybodys(
+    base: bool, log: bool, tmp_path: Path, client: Client
+) -> None:
+    world = Commons(0.25, registered=0.0, providers=3, training="zipf", base=base)
+    played = through(client, tmp_path, world, Crawl(log=log), generations=2)
+    assert [len(mix) for mix in played.drawn(1)] == ([20, 20, 20] if base else [20, 10, 7])
+    assert [len(mix) for mix in played.drawn(2)] == ([80, 80, 80] if log else [20, 10, 7])
+    assert world.made(20) == (20, 20, 20)
 
 
 @pytest.mark.parametrize("base", [True, False])
@@ -163,6 +181,21 @@ def test_a_detectors_confidences_arrive_and_what_has_none_or_0_is_never_drawn_by
     assert 0 < np.count_nonzero(seen) < 160
     assert played.count(2) == held(200, 0, 0, 0)
     assert played.count(2, weight="confidence") == held(np.count_nonzero(seen), 0, 0, 0)
+
+
+def test_what_is_archived_is_drawn_by_confidence_where_it_is_vouched_for(tmp_path: Path, client: Client) -> None:
+    """Of 400 items 90 have the confidence 1 and the others 1/31, so that of 20 drawn 18 are expected to be archived."""
+    vouched = Commons(0.25, registered=0.0, archived=0.9, detector=0.01, vouched=True, pool=20)
+    found = {}
+    for world in (vouched, dataclasses.replace(vouched, vouched=False)):
+        played = through(client, tmp_path / str(world.vouched), world, Crawl(weigh=True), generations=2)
+        (archived,) = (one for one in world.said(Batch(2, None, 100), 0) if one.evidence == "capture")
+        rows = played.digests("human", 2)[archived.rows]
+        weighed = sum(played.count(2, weight="confidence").values())
+        found[world.vouched] = weighed, np.isin(rows, played.drawn(2)[0]).sum()
+    assert found[False] == (310, 0)
+    assert found[True][0] == 400
+    assert found[True][1] >= 14
 
 
 @pytest.mark.parametrize(
@@ -234,6 +267,8 @@ def test_a_private_log_with_what_it_cannot_do_is_refused(settings: dict[str, Any
         {"growth": -0.1},
         {"accused": 0.6, "archived": 0.6},
         {"detector": 1.0, "late": 3},
+        {"order": "best"},
+        {"vouched": True},
     ],
     ids=str,
 )
