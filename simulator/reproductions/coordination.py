@@ -4,14 +4,18 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from simulator import catalog
 from simulator.config import Experiment, Run
-from simulator.corpora import Digits, Normal
+from simulator.corpora import Corpus, Digits, Normal
+from simulator.images import Pixels
+from simulator.models.base import Family
 from simulator.models.gaussian import Gaussian
 from simulator.models.gmm import GMM
+from simulator.models.vae import VAE
 from simulator.recipes import Crawl, HumanOnly, Regime
 from simulator.reproductions.base import Reproduction, Size
 from simulator.reproductions.how_much import enough
@@ -76,22 +80,54 @@ def _experiment(size: Size) -> Experiment:
     return Experiment("coordination", tuple(runs + _digits(size)))
 
 
+class _Trained(NamedTuple):
+    """A family of handwritten digits, of which the same is asked with fewer providers."""
+
+    family: dict[Size, Family]
+    corpus: Corpus
+    metric: str
+    providers: int
+    shares: tuple[float, ...]
+
+
+_MIXTURE = GMM(components=10)
+_AUTOENCODER = VAE(steps=600)
+_TRAINED = (
+    _Trained(
+        {"smoke": GMM(components=2), "standard": _MIXTURE, "full": _MIXTURE},
+        Digits(recrawl=True),
+        "held_out_nll",
+        5,
+        (0.0, 0.2, 0.4, 0.8, 1.0),
+    ),
+    _Trained(
+        {"smoke": VAE(steps=20), "standard": _AUTOENCODER, "full": _AUTOENCODER},
+        Pixels(recrawl=True),
+        "held_out_elbo",
+        4,
+        (0.0, 0.5, 0.75, 1.0),
+    ),
+)
+
+
 def _digits(size: Size) -> list[Run]:
-    """The same question of a mixture of Gaussians on handwritten digits."""
+    """The same question of models that are trained on handwritten digits."""
     n, seeds, generations = {"smoke": (100, 1, 2), "standard": (400, 3, 10), "full": (400, 20, 10)}[size]
-    family, corpus = GMM(components=10 if size != "smoke" else 2), Digits(recrawl=True)
-    providers = (1, 5) if size != "smoke" else (2,)
-    shares = (0.0, 0.2, 0.4, 0.8, 1.0) if size != "smoke" else (0.0, 1.0)
     runs = []
-    for seed in range(seeds):
-        run = partial(Run, family, corpus, n=n, generations=generations, seed=seed)
-        runs.append(run(HumanOnly()))
-        runs += [
-            run(Crawl(), world=_world(n, count, share))
-            for count in providers
-            for share in (shares if count > 1 else (0.0, 1.0))
-        ]
+    for one in _TRAINED:
+        worlds = [_world(n, 1, share) for share in (0.0, 1.0)] if size != "smoke" else []
+        many, shares = (one.providers, one.shares) if size != "smoke" else (2, (0.0, 1.0))
+        worlds += [_world(n, many, share) for share in shares]
+        for seed in range(seeds):
+            run = partial(Run, one.family[size], one.corpus, n=n, generations=generations, seed=seed)
+            runs += [run(HumanOnly()), *(run(Crawl(), world=world) for world in worlds)]
     return runs
+
+
+def _metric(run: Run) -> str:
+    """What says how far a model has drifted."""
+    found = [one.metric for one in _TRAINED if isinstance(run.family, type(one.family["full"]))]
+    return found[0] if found else "mean_error"
 
 
 def _condition(run: Run) -> str:
@@ -130,7 +166,7 @@ def _answer(table: Table) -> list[str]:
         if everybody is not None and len(do[run.seed]) == world.providers - 1:
             told.append(f"and {_gain(group, everybody, do_not)} more by its own registering")
         lines.append(f"{_condition(run)}: {', '.join(told)}")
-    what = "mean_error (held_out_nll of mixtures) of the last generation falls by"
+    what = "mean_error (held_out_nll of mixtures, held_out_elbo of autoencoders) of the last generation falls by"
     return [f"a gain is what a provider's {what}, against nobody's registering, paired by seed", *lines]
 
 
@@ -149,7 +185,7 @@ def _gain(before: Sequence[Member], after: Sequence[Member], who: Mapping[int, S
 
 def _measured(group: Sequence[Member], who: Mapping[int, Sequence[int]]) -> dict[int, float]:
     """The mean over providers in the last round, by seed."""
-    metric = "mean_error" if isinstance(group[0].run.family, Gaussian) else "held_out_nll"
+    metric = _metric(group[0].run)
     rows = {member.run.seed: member.results.rows[-1]["providers"] for member in group}
     return {seed: float(np.mean([rows[seed][k][metric]["mean"] for k in those])) for seed, those in who.items()}
 
@@ -166,8 +202,8 @@ COORDINATION = Reproduction(
     question="Who must register, for a pool that several providers share to stay healthy, and who gains by it?",
     source="Shumailov et al. 2023 ask it; nobody has published an answer; theory in simulator/oracles/commons.py",
     experiment=_experiment,
-    metrics=("mean_error", "held_out_nll"),
-    minutes={"smoke": 0.5, "standard": 20, "full": 300},
+    metrics=("mean_error", "held_out_nll", "held_out_elbo"),
+    minutes={"smoke": 0.5, "standard": 25, "full": 300},
     theory=theory,
     answer=_answer,
     baseline="",
