@@ -83,12 +83,15 @@ VAE_PAPER = Reproduction(
 
 
 def _language(size: Size) -> Experiment:
-    """Each block of the training set prompts the next, as in the paper; steps are equal in all regimes."""
+    """Each block of the training set prompts the next, as in the paper.
+
+    Steps are equal in all regimes: as many as five epochs of n blocks, the paper's number, have.
+    """
     if size == "smoke":
         family = Transformer(layers=1, heads=2, width=16, steps=4, vocabulary=300)
         return _runs("lm-paper", family, Text(vocabulary=300, block=16), 40, 1, 2, _REGIMES[::3])
-    n, generations, seeds = {"standard": (1_200, 6, 3), "full": (1_200, 10, 10)}[size]
-    return _runs("lm-paper", Transformer(steps=400), Text(), n, generations, seeds)
+    n, generations, seeds = {"standard": (1_200, 5, 3), "full": (1_200, 10, 10)}[size]
+    return _runs("lm-paper", Transformer(steps=375, batch=16), Text(), n, generations, seeds)
 
 
 def _language_on(path: str, size: Size) -> Experiment:
