@@ -63,7 +63,9 @@ def run(
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="How many (5), or which (3,7,11).")] = None,
     generations: Annotated[int | None, typer.Option(help="Rounds to play.")] = None,
-    n: Annotated[int | None, typer.Option(help="Items that each generation makes.")] = None,
+    n: Annotated[
+        int | None, typer.Option(help="Items that a model trains on, and makes unless the world says otherwise.")
+    ] = None,
     chains: Annotated[int | None, typer.Option(help="Independent lines in one run.")] = None,
     human: Annotated[int | None, typer.Option(help="Human items before round 1; n if none is given.")] = None,
     world: Annotated[str | None, typer.Option(help="truthful, commons:0.1,registered=0.5 …")] = None,

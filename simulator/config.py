@@ -30,7 +30,7 @@ class Run:
     regime: Regime
     """what each round trains on"""
     n: int
-    """items that each generation makes"""
+    """items that a model trains on, and makes unless the world says otherwise"""
     generations: int
     """rounds to play"""
     chains: int = 1

@@ -87,5 +87,5 @@ class Journal:
             "versions": environment.versions(),
             "device": environment.device(),
             "data": run.corpus.digest(),
-            "sources": sources(self._plan.config, Path(self._plan.directory)),
+            "sources": sources(self._plan.config, Path.cwd()),
         }

@@ -24,7 +24,7 @@ class Options(BaseModel):
     regimes: list[str] = Field(["replace"], min_length=1, description="what each round trains on, one or more")
     seeds: int | list[int] = Field(1, description="how many seeds, or which")
     generations: int = Field(10, ge=1, description="rounds to play")
-    n: int = Field(1000, ge=1, description="items that each generation makes")
+    n: int = Field(1000, ge=1, description="items that a model trains on, and makes unless the world says otherwise")
     chains: int = Field(1, ge=1, description="independent lines in one run")
     human: int | None = Field(None, ge=1, description="human items before round 1; n if none is given")
     world: str = Field(

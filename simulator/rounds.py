@@ -66,7 +66,7 @@ class Line:
     """One run being played: its configuration, its items, its pages in the registry, and what it writes down."""
 
     def __init__(self, folder: Path, plan: Plan, client: Client) -> None:
-        self.run: Run = decode(plan.config, Path(plan.directory))
+        self.run: Run = decode(plan.config, Path.cwd())
         self.contents = Contents(folder / "contents", self.run.id)
         self.ledger = Ledger(client, client.whoami().organization, self.run)
         self.journal = Journal(folder, plan, self.run)

@@ -168,7 +168,7 @@ class Commons(World):
     late: int = 0
     """the round at whose end all that was missing is registered as a model's; 0: never"""
     base: bool = True
-    """whether all providers begin with the same model"""
+    """whether all first models are fitted to the same items; where fitting has chance in it, they still differ"""
     vouched: bool = field(default=False, metadata=ADDED)
     """whether what is archived is told of with certainty, so that who weighs by confidence may draw it as well"""
     training: Training = field(default="equal", metadata=ADDED)

@@ -81,7 +81,7 @@ class Crawl(Regime):
 
 @dataclass(frozen=True)
 class Entrant(Crawl):
-    """comes in late, keeps what the pool held then, and trains on that alone; until then, crawls as the others do"""
+    """comes in late (entry=3), keeps what the pool held then, and trains on that alone; it crawls until then"""
 
     entry: int = 1
     """the generation whose output is the last that it finds"""

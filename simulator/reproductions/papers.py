@@ -44,7 +44,7 @@ def _vae(size: Size) -> Experiment:
     """Steps are equal, however many items accumulate.
 
     Beside samples that are drawn once, the paper's protocol: the last decoder is drawn from at each minibatch. As many
-    items as all minibatches hold are made, registered and trained on, each seen once: 75 times n, 6 MB a round.
+    items as all minibatches hold are made, registered and trained on, each seen once: 75 times n, 7 MB a round.
     """
     n, generations, seeds, steps = {
         "smoke": (100, 2, 1, 20),

@@ -199,10 +199,17 @@ def verdicts(rows: Sequence[Row]) -> list[str]:
             f"({worst.condition}, {worst.metric}, round {worst.round}), which chance does to one of so many in "
             f"{100 * chance:.1f} % of cases; largest standard error {100 * widest:.1f} % of its reference"
         )
-    bounds = [row for row in rows if row.kind == "bound"]
+    stated = [row for row in rows if row.kind == "bound"]
+    bounds = [row for row in stated if row.standard_error > 0 or row.measured >= row.reference]
+    if len(bounds) < len(stated):
+        said.append(f"{len(stated) - len(bounds)} rows below a bound have no standard error, and were judged by nobody")
     if bounds:
         limit = float(stats.norm.ppf(1 - (1 - _LEVEL) / len(bounds)))
-        below = [row for row in bounds if row.measured < row.reference - limit * row.standard_error]
+        below = [
+            row
+            for row in bounds
+            if row.measured < row.reference and row.measured < row.reference - limit * row.standard_error
+        ]
         said.append(f"{len(bounds)} bounds {'hold' if not below else f'DO NOT HOLD in {len(below)} rows'}, one-sided")
     near = [row for row in rows if row.kind == "first-order" and row.reference]
     if near:

@@ -88,7 +88,7 @@ def test_only_metrics_may_read_the_true_origin() -> None:
 
 def _reads_origin(tree: ast.AST) -> bool:
     """Whether code reads `true_origin`, or the private fields behind it on another object than `self`."""
-    private = {"_origins", "_batches", "_places"}
+    private = {"_origins", "_batches", "_sorted"}
     return any(
         node.attr == "true_origin" or (node.attr in private and getattr(node.value, "id", "") != "self")
         for node in ast.walk(tree)

@@ -94,6 +94,10 @@ def row(measured: float, reference: float, kind: str) -> Row:
         ),
         ([row(0.9, 1.0, "bound"), row(9.0, 1.0, "bound")], "2 bounds hold"),
         ([row(0.5, 1.0, "bound"), row(9.0, 1.0, "bound")], "DO NOT HOLD in 1 rows"),
+        (
+            [dataclasses.replace(row(0.5, 1.0, "bound"), standard_error=math.nan)],
+            "1 rows below a bound have no standard",
+        ),
         ([row(1.1, 1.0, "first-order")], "1 rows beside a first-order reference: 10.0 % away at most"),
     ],
 )

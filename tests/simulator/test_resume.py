@@ -184,3 +184,34 @@ def test_a_run_whose_directory_is_gone_takes_the_file_that_is_here_and_no_other_
     assert f"{moved.parent / 'mine.txt'} cannot be read" in none.stderr
     assert same.returncode == 0, same.stderr
     assert written(moved / "here") == whole
+
+
+OWN = """
+from dataclasses import dataclass
+from simulator.config import grid
+from simulator.corpora import Normal
+from simulator.models.gaussian import Gaussian
+from simulator.recipes import Replace
+
+@dataclass(frozen=True)
+class Mine(Replace):
+    "the last generation, by a regime of one's own"
+
+experiment = grid("own", Gaussian(), Normal(20), [Mine()], [0], n=20, generations=2)
+"""
+
+
+def test_a_run_of_ones_own_regime_goes_on_where_its_folder_was_moved_to(tmp_path: Path) -> None:
+    ordered = tmp_path / "home"
+    ordered.mkdir()
+    (ordered / "mine.py").write_text(OWN)
+    done = simulate(ordered, "run", "mine.py:experiment", "--out", "here")
+    assert done.returncode == 0, done.stderr
+    whole = written(ordered / "here")
+    (folder,) = (run.parent for run in (ordered / "here").glob("*/run.json"))
+    end = sum(map(len, (folder / "results.jsonl").read_bytes().splitlines(keepends=True)[:3]))
+    checkpoints.save(folder, State(positions(folder)[1], (0, 1), end))
+    moved = ordered.rename(ordered.with_name("moved"))
+    same = simulate(moved, "resume", "here")
+    assert same.returncode == 0, same.stderr
+    assert written(moved / "here") == whole
