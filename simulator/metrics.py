@@ -142,8 +142,9 @@ def sampled_w2_squared(points: Points, drawn: Points) -> float:
 
 def _standard(points: Points) -> Points:
     """`[n, d]` with mean 0 and a mean squared length of 1, or 0 where all are one point."""
-    centred = points - points.mean(axis=0)
-    return centred / (np.sqrt((centred**2).sum(axis=1).mean()) or 1.0)
+    centred: Points = points - points.mean(axis=0)
+    width = float(np.sqrt((centred**2).sum(axis=1).mean()))
+    return centred / width if width else centred
 
 
 def classes_covered(points: Points, human: Labelled) -> float:
