@@ -36,8 +36,8 @@ _KNOWN: dict[Size, tuple[float, ...]] = {
 _GENERATIONS: dict[Size, int] = {"smoke": 2, "standard": 10, "full": 10}
 #: Values, chains × items of a pool, that a run of Gaussians makes a round.
 _VALUES: dict[Size, int] = {"smoke": 50_000, "standard": 500_000, "full": 2_000_000}
-#: Digits of a condition in the strip, and the family whose they are.
-_STRIP, _STRIP_OF = 7, "autoencoder, digits"
+#: Digits of a condition in the strip, in two lines, and the family whose they are.
+_STRIP, _STRIP_OF = 12, "autoencoder, digits"
 
 
 class _Kind(NamedTuple):
@@ -232,7 +232,8 @@ def _strip(figure: SubFigure, points: Sequence[_Point], last: int) -> None:
         cell = cells[shares.index(point.human)][known.index(point.known)]
         folder = point.members[0].results.folder
         pictures = np.load(folder / "samples" / f"round-{last:03d}.npy")[:_STRIP]
-        cell.imshow(np.hstack([np.pad(one, 1) for one in pictures]), cmap="gray_r", vmin=0, vmax=255)
+        lines = [np.hstack([np.pad(one, 1) for one in half]) for half in np.split(pictures, 2)]
+        cell.imshow(np.vstack(lines), cmap="gray_r", vmin=0, vmax=255)
         cell.set(xticks=[], yticks=[])
         cell.grid(visible=False)
         cell.spines[:].set_visible(False)
