@@ -133,7 +133,7 @@ def _of_codes(codes: Floats) -> dict[str, Floats]:
 def sampled_w2_squared(points: Points, drawn: Points) -> float:
     """Squared 2-Wasserstein distance of `points[n, d]` to `drawn[m, d]`, as many of each, by the best assignment.
 
-    Two samples of one law are not at distance 0, the less so the fewer: what the human data have in round 0 is the floor.
+    Two samples of one law are not at distance 0, least of all small ones: what human data have in round 0 is the floor.
     """
     count = min(len(points), len(drawn))
     ours, theirs = points[:count], drawn[:count]
