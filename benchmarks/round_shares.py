@@ -75,7 +75,7 @@ def rows(bench: Bench) -> Iterator[Row]:
 
 def _trained(bench: Bench, whole: float) -> Iterator[Row]:
     """Autoencoders and a small GPT, as their reproductions have them at the standard size, where `whole` is 1."""
-    vae, gpt = VAE(steps=max(1, int(1500 * whole))), Transformer(steps=max(1, int(375 * whole)), batch=16)
+    vae, gpt = VAE(steps=max(1, int(1500 * whole))), Transformer(width=64, steps=max(1, int(375 * whole)), batch=16)
     pixels, text = max(50, int(1000 * whole)), max(50, int(1200 * whole))
     for name, run in (
         ("a VAE", Run(vae, Pixels(), Replace(), n=pixels, generations=2)),

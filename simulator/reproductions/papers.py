@@ -90,8 +90,8 @@ def _language(size: Size) -> Experiment:
     if size == "smoke":
         family = Transformer(layers=1, heads=2, width=16, steps=4, vocabulary=300)
         return _runs("lm-paper", family, Text(vocabulary=300, block=16), 40, 1, 2, _REGIMES[::3])
-    n, generations, seeds = {"standard": (1_200, 5, 3), "full": (1_200, 10, 10)}[size]
-    return _runs("lm-paper", Transformer(steps=375, batch=16), Text(), n, generations, seeds)
+    generations, seeds, width = {"standard": (5, 3, 64), "full": (10, 10, 128)}[size]
+    return _runs("lm-paper", Transformer(width=width, steps=375, batch=16), Text(), 1_200, generations, seeds)
 
 
 def _language_on(path: str, size: Size) -> Experiment:
