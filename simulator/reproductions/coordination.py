@@ -19,7 +19,7 @@ from simulator.models.vae import VAE
 from simulator.recipes import Crawl, HumanOnly, Regime
 from simulator.reproductions.base import Reproduction, Size
 from simulator.reproductions.how_much import enough
-from simulator.reproductions.pools import expected_of_each, theory
+from simulator.reproductions.pools import expected_of_each, held, theory
 from simulator.reproductions.table import Member, Table
 from simulator.results import paired
 from simulator.worlds import Commons, Order
@@ -61,12 +61,10 @@ def _cases(size: Size) -> list[Case]:
 
 
 #: Chains × seeds of a condition with many providers, and with one or two: there the items that happen to be drawn say
-#: more of what comes of it, so that more seeds are wanted, and a run costs less. Errors are about 2 % of the reference.
+#: more of what comes of it, so that more seeds are wanted, and a run costs less. Errors are about 2 % of the reference;
+#: where 1 % are human the pool is large, which leaves 400 chains, and about 3 %.
 _MANY: dict[Size, tuple[int, int]] = {"smoke": (50, 1), "standard": (500, 10), "full": (1_000, 50)}
 _FEW: dict[Size, tuple[int, int]] = {"smoke": (50, 1), "standard": (250, 36), "full": (1_000, 50)}
-#: Values, chains × items of a pool, that a run makes a round at most: it holds them all, 400 MB in ten rounds, until it
-#: is finished. That leaves 400 chains where the pool is large, for 1 % are human: errors are about 3 % there.
-_VALUES = 5_000_000
 
 
 def _experiment(size: Size) -> Experiment:
@@ -75,7 +73,7 @@ def _experiment(size: Size) -> Experiment:
     runs = [run(HumanOnly(), chains=chains, seed=seed) for seed in range(seeds)]
     for world, regime in _cases(size):
         chains, seeds = (_FEW if world.providers <= 2 else _MANY)[size]
-        chains = min(chains, _VALUES // world.size(_N))
+        chains = held(world, _N, chains)
         runs += [run(regime, world=world, chains=chains, seed=seed) for seed in range(seeds)]
     return Experiment("coordination", tuple(runs + _digits(size)))
 
