@@ -183,6 +183,14 @@ def _late(turn: int) -> list[Case]:
     ]
 
 
+def _recovery(table: Table) -> list[str]:
+    """What follows from how a round is played, and is no finding."""
+    return [
+        "each round's model is fitted afresh, to what its recipe then admits: so who crawls only the latest pool "
+        "recovers in one round by construction, whatever it was fitted to before"
+    ]
+
+
 _TURNS: dict[Size, int] = {"smoke": 1, "standard": 5, "full": 5}
 
 LATE_TRUTH = Reproduction(
@@ -193,6 +201,7 @@ LATE_TRUTH = Reproduction(
     metrics=(*_METRICS, "tainted"),
     minutes={"smoke": 0.2, "standard": 4, "full": 100},
     theory=theory,
+    answer=_recovery,
     baseline="in time",
     rounds={"smoke": (1, 2), "standard": (2, 4, 5, 6, 7, 10), "full": (2, 4, 5, 6, 7, 10)},
     condition=_Names(_late(_TURNS["smoke"]) + _late(_TURNS["standard"])),
@@ -208,7 +217,8 @@ def _backdated(lies: float, contested: float = 0.0) -> Commons:
     return Commons(human=_HUMAN, lies=lies, contested=contested, backdated=True)
 
 
-#: What the first mover has, in items.
+#: What the first mover has, in items. Each case is a world of its own with one provider: an entrant comes in to what a
+#: line like `crawls each generation's pool` left, and whoever has the archive competes with nobody.
 _ARCHIVE = 400
 _FIRST = [
     Case("first mover: 100 of an archive of 400, by collected_before", Archive(), _UNKNOWN, _ARCHIVE),
@@ -237,7 +247,11 @@ _FIRST = [
 
 def _worth(table: Table) -> list[str]:
     """How many archived items would do as well as each condition."""
-    lines = ["worth in archived items: 1/mean_error, for a model that is fitted to A of them has a mean_error of 1/A"]
+    lines = [
+        "each case is its own world of one provider, and an entrant is told of from the generation after its entry on: "
+        "before, the models are another's",
+        "worth in archived items: 1/mean_error, for a model that is fitted to A of them has a mean_error of 1/A",
+    ]
     for condition in table.groups:
         rows = table.of("mean_error", condition)
         told = ", ".join(f"{1 / row.measured:.0f}{_between(row)} at generation {row.round}" for row in rows)
@@ -247,6 +261,11 @@ def _worth(table: Table) -> list[str]:
 
 def _between(row: Row) -> str:
     return "" if math.isnan(row.low) or row.low <= 0 else f" [{1 / row.high:.0f}, {1 / row.low:.0f}]"
+
+
+def _there(run: Run, round: int) -> bool:
+    """Whether the models of a round are already of whom the case is about: those before an entry are not."""
+    return not isinstance(run.regime, Entrant) or round > run.regime.entry
 
 
 FIRST_MOVER = Reproduction(
@@ -259,5 +278,6 @@ FIRST_MOVER = Reproduction(
     theory=theory,
     answer=_worth,
     rounds={"smoke": (1, 2), "standard": (1, 2, 3, 5, 10), "full": (1, 2, 3, 5, 10)},
+    tells=_there,
     condition=_Names(_FIRST),
 )

@@ -1,11 +1,19 @@
 """What conditions of a registry that knows too little are compared with what, and what theory expects of them."""
 
+import dataclasses
+from pathlib import Path
+
+import numpy as np
 import pytest
 
-from simulator.config import Run
+from firsthand.schemas.models import OriginCounts
+from simulator import results
+from simulator.config import Run, encode
 from simulator.reproductions.base import Reproduction
 from simulator.reproductions.pools import expected
-from simulator.reproductions.provenance import LABEL_NOISE
+from simulator.reproductions.provenance import FIRST_MOVER, LABEL_NOISE
+from simulator.reproductions.table import tabulate
+from simulator.results import Results
 
 
 def runs(reproduction: Reproduction) -> dict[str, Run]:
@@ -45,3 +53,18 @@ def test_growing_false_positives_cost_more_with_each_generation() -> None:
     steady = found["false positives 10%, n fixed"]
     assert drift(growing, 2) == drift(steady, 2)
     assert drift(growing, 10) > 2 * drift(steady, 10)
+
+
+def test_of_an_entrant_nothing_is_told_before_its_own_first_model() -> None:
+    """In the generation g of a run, mean_error is 1/(10·g + 10): in generation 5 that is worth 60 items."""
+    name = "comes in at generation 3 with what the pool then holds"
+    run = runs(FIRST_MOVER)[name]
+    errors = [1 / (10 * t + 10) for t in range(run.generations + 1)]
+    rows = [
+        results.row(t, t, False, None, OriginCounts(), [{"mean_error": np.array([e])}]) for t, e in enumerate(errors)
+    ]
+    played = Results(Path("unused"), {"config": encode(run), "names": {"regime": "entrant"}}, rows)
+    table = tabulate(dataclasses.replace(FIRST_MOVER, metrics=("mean_error",)), [played], (1, 2, 3, 4, 5))
+    assert [row.round for row in table.rows] == [4, 5]
+    assert FIRST_MOVER.answer is not None
+    assert FIRST_MOVER.answer(table)[-1] == f"{name}: worth 50 at generation 4, 60 at generation 5"
