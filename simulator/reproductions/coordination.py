@@ -158,14 +158,15 @@ def _answer(table: Table) -> list[str]:
             continue
         do = {member.run.seed: sorted(_commons(member.run).registering(member.run.seed)) for member in group}
         do_not = {seed: sorted(set(range(world.providers)) - set(those)) for seed, those in do.items()}
-        told = [f"who registers gains {_gain(nobody, group, do)}"]
+        told = [f"who registers {_gain(nobody, group, do)}"]
         if world.registered < 1:
-            told.append(f"who does not {_gain(nobody, group, do_not)}")
+            told.append(f"who does not register {_gain(nobody, group, do_not)}")
         if everybody is not None and len(do[run.seed]) == world.providers - 1:
-            told.append(f"and {_gain(group, everybody, do_not)} more by its own registering")
+            told.append(f"and then {_gain(group, everybody, do_not)} by its own registering")
         lines.append(f"{_condition(run)}: {', '.join(told)}")
     what = "mean_error (held_out_nll of mixtures, held_out_elbo of autoencoders) of the last generation falls by"
-    return [f"a gain is what a provider's {what}, against nobody's registering, paired by seed", *lines]
+    how = "a loss what it rises by, against nobody's registering, paired by seed"
+    return [f"a gain is what a provider's {what}, {how}", *lines]
 
 
 def _commons(run: Run) -> Commons:
@@ -174,9 +175,12 @@ def _commons(run: Run) -> Commons:
 
 
 def _gain(before: Sequence[Member], after: Sequence[Member], who: Mapping[int, Sequence[int]]) -> str:
-    """What these providers, by seed, have less of in one world than in another, on average over them."""
-    gain = paired(_measured(before, who), _measured(after, who))
-    told = f"{gain.mean:.4g}" if math.isnan(gain.low) else str(gain)
+    """By how much these providers, by seed, drift less in one world than in another, or more; on average over them."""
+    by, verb = paired(_measured(before, who), _measured(after, who)), "gains"
+    if by.mean < 0:
+        before, after, verb = after, before, "loses"
+        by = paired(_measured(before, who), _measured(after, who))
+    told = f"{verb} {by.mean:.4g}" if math.isnan(by.low) else f"{verb} {by}"
     theory = [_expected(group, who) for group in (before, after)]
     return told if None in theory else f"{told} (exact {theory[0] - theory[1]:.4g})"  # type: ignore[operator]
 

@@ -53,12 +53,29 @@ def test_gains_are_each_providers_own_and_paired_by_seed() -> None:
     own, others, adds = nobody[0] - first[0], nobody[1] - first[1], first[1] - everybody[1]
     assert one == (
         "gaussian: 2 providers, 1 register, 50% human: "
-        f"who registers gains 2 [2, 2] (exact {own:.4g}), who does not 0 [-6.353, 6.353] (exact {others:.4g}), "
-        f"and 1 [-5.353, 7.353] (exact {adds:.4g}) more by its own registering"
+        f"who registers gains 2 [2, 2] (exact {own:.4g}), "
+        f"who does not register gains 0 [-6.353, 6.353] (exact {others:.4g}), "
+        f"and then gains 1 [-5.353, 7.353] (exact {adds:.4g}) by its own registering"
     )
     all_of_it = (nobody - everybody).mean()
     assert both == (
         f"gaussian: 2 providers, 2 register, 50% human: who registers gains 2 [2, 2] (exact {all_of_it:.4g})"
+    )
+
+
+def test_whoever_drifts_more_loses() -> None:
+    """Where few are human, partial registering harms those who register and those who do not."""
+    played = [
+        one for seed in range(2) for one in (wrote(0.0, seed, 4.0, 4.0), wrote(0.5, seed, 5.0 + seed, 7.0 + seed))
+    ]
+    assert COORDINATION.answer is not None
+    told = dataclasses.replace(COORDINATION, metrics=("mean_error",))
+    _, one = COORDINATION.answer(tabulate(told, played, (2,)))
+    nobody, first = (expect_each(world(share), Crawl(), N, 2)[-1] for share in (0.0, 0.5))
+    assert one == (
+        "gaussian: 2 providers, 1 register, 50% human: "
+        f"who registers loses 1.5 [-4.853, 7.853] (exact {first[0] - nobody[0]:.4g}), "
+        f"who does not register loses 3.5 [-2.853, 9.853] (exact {first[1] - nobody[1]:.4g})"
     )
 
 
