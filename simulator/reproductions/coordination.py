@@ -53,7 +53,8 @@ def _cases(size: Size) -> list[Case]:
     worlds += [_world(_N, most, share, human) for human in (0.5, 0.01) for share in (0.0, 0.5, 0.8, 1.0)]
     sizes: tuple[Order, ...] = ("largest", "smallest", "random")
     qualities: tuple[Order, ...] = ("best", "worst")
-    worlds += [_world(_N, most, 0.0, market="zipf"), _world(_N, most, 0.0, training="zipf")]
+    worlds += [_world(_N, most, share, market="zipf") for share in (0.0, 1.0)]
+    worlds += [_world(_N, most, share, training="zipf") for share in (0.0, 1.0)]
     worlds += [_world(_N, most, 0.5, market="zipf", order=order) for order in sizes]
     worlds += [_world(_N, most, 0.5, training="zipf", order=order) for order in qualities]
     worlds += [_world(_N, most, share, base=False) for share in (0.0, 0.5)]

@@ -16,6 +16,7 @@ from simulator.oracles import expect_each
 from simulator.recipes import Crawl
 from simulator.reproductions.base import SIZES, Reproduction, Size
 from simulator.reproductions.coordination import COORDINATION
+from simulator.reproductions.pools import expected_of_each
 from simulator.reproductions.provenance import FIRST_MOVER, LABEL_NOISE, LATE_TRUTH, LYING
 from simulator.reproductions.table import tabulate
 from simulator.results import Results
@@ -77,6 +78,17 @@ def test_whoever_drifts_more_loses() -> None:
         f"who registers loses 1.5 [-4.853, 7.853] (exact {first[0] - nobody[0]:.4g}), "
         f"who does not register loses 3.5 [-2.853, 9.853] (exact {first[1] - nobody[1]:.4g})"
     )
+
+
+@pytest.mark.parametrize("told", ["Zipf", "of unequal quality"])
+def test_unequal_providers_have_their_floor_beside_them(told: str) -> None:
+    """Where all register, each is fitted to new human items alone: the k-th to 100, or to 100/k."""
+    assert COORDINATION.condition is not None
+    found = {COORDINATION.condition(run): run for run in COORDINATION.experiment("standard").runs}
+    run = found[f"gaussian: 10 providers, 10 register, {told}"]
+    each = expected_of_each(run)
+    assert each is not None
+    assert each[-1] == pytest.approx([1 / run.world.trains(k, 100) for k in range(10)])
 
 
 @pytest.mark.parametrize("size", SIZES)
