@@ -19,12 +19,17 @@ class Recent:
     def __init__(self, most_items: int = _MOST_ITEMS) -> None:
         self._most, self._lock = most_items, Lock()
         self._drawn = OrderedDict[str, Drawn]()
+        self._items = 0  # of all that are kept: there may be tens of thousands of small mixes
 
     def keep(self, id_: str, drawn: Drawn) -> None:
         with self._lock:
+            if (before := self._drawn.pop(id_, None)) is not None:
+                self._items -= before.held
             self._drawn[id_] = drawn
-            while sum(each.held for each in self._drawn.values()) > self._most:
-                self._drawn.popitem(last=False)
+            self._items += drawn.held
+            while self._items > self._most:
+                _, oldest = self._drawn.popitem(last=False)
+                self._items -= oldest.held
 
     def again(self, database: Database, view: View, mix: Mix) -> Drawn:
         """The items of a kept mix, at its own position: as they were drawn a moment ago, or drawn again."""

@@ -55,6 +55,8 @@ class Reproduction:
     """the condition that others are compared with, seed by seed; none by default"""
     rounds: Mapping[Size, Sequence[int]] = field(default_factory=dict)
     """rounds that the table tells; by default human data, the first, the middle and the last"""
+    tells: Callable[[Run, int], bool] = lambda run, round: True
+    """whether a round of a run is about what its condition says; by default all are"""
     draw: "Draw | None" = None
     """the figure; by default each metric's curves over the rounds"""
     on_data: Callable[[str, Size], Experiment] | None = None

@@ -19,7 +19,7 @@ from simulator.models.vae import VAE
 from simulator.recipes import Crawl, HumanOnly, Regime
 from simulator.reproductions.base import Reproduction, Size
 from simulator.reproductions.how_much import enough
-from simulator.reproductions.pools import expected_of_each, theory
+from simulator.reproductions.pools import expected_of_each, held, theory
 from simulator.reproductions.table import Member, Table
 from simulator.results import paired
 from simulator.worlds import Commons, Order
@@ -53,7 +53,8 @@ def _cases(size: Size) -> list[Case]:
     worlds += [_world(_N, most, share, human) for human in (0.5, 0.01) for share in (0.0, 0.5, 0.8, 1.0)]
     sizes: tuple[Order, ...] = ("largest", "smallest", "random")
     qualities: tuple[Order, ...] = ("best", "worst")
-    worlds += [_world(_N, most, 0.0, market="zipf"), _world(_N, most, 0.0, training="zipf")]
+    worlds += [_world(_N, most, share, market="zipf") for share in (0.0, 1.0)]
+    worlds += [_world(_N, most, share, training="zipf") for share in (0.0, 1.0)]
     worlds += [_world(_N, most, 0.5, market="zipf", order=order) for order in sizes]
     worlds += [_world(_N, most, 0.5, training="zipf", order=order) for order in qualities]
     worlds += [_world(_N, most, share, base=False) for share in (0.0, 0.5)]
@@ -61,12 +62,10 @@ def _cases(size: Size) -> list[Case]:
 
 
 #: Chains × seeds of a condition with many providers, and with one or two: there the items that happen to be drawn say
-#: more of what comes of it, so that more seeds are wanted, and a run costs less. Errors are about 2 % of the reference.
+#: more of what comes of it, so that more seeds are wanted, and a run costs less. Errors are about 2 % of the reference;
+#: where 1 % are human the pool is large, which leaves 400 chains, and about 3 %.
 _MANY: dict[Size, tuple[int, int]] = {"smoke": (50, 1), "standard": (500, 10), "full": (1_000, 50)}
 _FEW: dict[Size, tuple[int, int]] = {"smoke": (50, 1), "standard": (250, 36), "full": (1_000, 50)}
-#: Values, chains × items of a pool, that a run makes a round at most: it holds them all, 400 MB in ten rounds, until it
-#: is finished. That leaves 400 chains where the pool is large, for 1 % are human: errors are about 3 % there.
-_VALUES = 5_000_000
 
 
 def _experiment(size: Size) -> Experiment:
@@ -75,7 +74,7 @@ def _experiment(size: Size) -> Experiment:
     runs = [run(HumanOnly(), chains=chains, seed=seed) for seed in range(seeds)]
     for world, regime in _cases(size):
         chains, seeds = (_FEW if world.providers <= 2 else _MANY)[size]
-        chains = min(chains, _VALUES // world.size(_N))
+        chains = held(world, _N, chains)
         runs += [run(regime, world=world, chains=chains, seed=seed) for seed in range(seeds)]
     return Experiment("coordination", tuple(runs + _digits(size)))
 
@@ -160,14 +159,15 @@ def _answer(table: Table) -> list[str]:
             continue
         do = {member.run.seed: sorted(_commons(member.run).registering(member.run.seed)) for member in group}
         do_not = {seed: sorted(set(range(world.providers)) - set(those)) for seed, those in do.items()}
-        told = [f"who registers gains {_gain(nobody, group, do)}"]
+        told = [f"who registers {_gain(nobody, group, do)}"]
         if world.registered < 1:
-            told.append(f"who does not {_gain(nobody, group, do_not)}")
+            told.append(f"who does not register {_gain(nobody, group, do_not)}")
         if everybody is not None and len(do[run.seed]) == world.providers - 1:
-            told.append(f"and {_gain(group, everybody, do_not)} more by its own registering")
+            told.append(f"and then {_gain(group, everybody, do_not)} by its own registering")
         lines.append(f"{_condition(run)}: {', '.join(told)}")
     what = "mean_error (held_out_nll of mixtures, held_out_elbo of autoencoders) of the last generation falls by"
-    return [f"a gain is what a provider's {what}, against nobody's registering, paired by seed", *lines]
+    how = "a loss what it rises by, against nobody's registering, paired by seed"
+    return [f"a gain is what a provider's {what}, {how}", *lines]
 
 
 def _commons(run: Run) -> Commons:
@@ -176,9 +176,12 @@ def _commons(run: Run) -> Commons:
 
 
 def _gain(before: Sequence[Member], after: Sequence[Member], who: Mapping[int, Sequence[int]]) -> str:
-    """What these providers, by seed, have less of in one world than in another, on average over them."""
-    gain = paired(_measured(before, who), _measured(after, who))
-    told = f"{gain.mean:.4g}" if math.isnan(gain.low) else str(gain)
+    """By how much these providers, by seed, drift less in one world than in another, or more; on average over them."""
+    by, verb = paired(_measured(before, who), _measured(after, who)), "gains"
+    if by.mean < 0:
+        before, after, verb = after, before, "loses"
+        by = paired(_measured(before, who), _measured(after, who))
+    told = f"{verb} {by.mean:.4g}" if math.isnan(by.low) else f"{verb} {by}"
     theory = [_expected(group, who) for group in (before, after)]
     return told if None in theory else f"{told} (exact {theory[0] - theory[1]:.4g})"  # type: ignore[operator]
 

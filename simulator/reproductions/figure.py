@@ -75,7 +75,8 @@ def curves(table: Table) -> Figure:
 def _panel(panel: Axes, table: Table, metric: str) -> None:
     for colour, (condition, group) in zip(_colours(len(table.groups)), table.groups.items(), strict=True):
         last = min(len(member.results.rows) for member in group)
-        rows = [row_of(group, condition, metric, t) for t in range(last)]
+        there = [t for t in range(last) if table.reproduction.tells(group[0].run, t)]
+        rows = [row_of(group, condition, metric, t) for t in there]
         told = [row for row in rows if row.measured == row.measured]
         if not told:
             continue
@@ -84,7 +85,7 @@ def _panel(panel: Axes, table: Table, metric: str) -> None:
         panel.fill_between(
             rounds, [row.low for row in told], [row.high for row in told], color=colour, alpha=0.18, lw=0
         )
-        known = [(t, value) for t in range(1, last) if (value := expected(table, group, metric, t)) is not None]
+        known = [(t, value) for t in there if t and (value := expected(table, group, metric, t)) is not None]
         if known:
             panel.plot(*zip(*known, strict=True), color=colour, ls=_DASHES, lw=1.6, alpha=0.9)
     panel.set_title(metric.replace("_", " "), fontsize=10)

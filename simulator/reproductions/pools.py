@@ -10,7 +10,16 @@ from simulator.models.gaussian import Gaussian
 from simulator.oracles.commons import expect_each, expect_grown, grown
 from simulator.recipes import Archive, Crawl, HumanOnly
 from simulator.reproductions.base import Reference
-from simulator.worlds import Commons
+from simulator.worlds import Commons, World
+
+#: Values, chains × items of a pool, that a run makes a round at most: it holds them all, 400 MB in ten rounds, until it
+#: is finished.
+_VALUES = 5_000_000
+
+
+def held(world: World, n: int, chains: int) -> int:
+    """So many chains, or as many as a run of this world can hold."""
+    return min(chains, _VALUES // world.size(n)) if isinstance(world, Commons) else chains
 
 
 @cache

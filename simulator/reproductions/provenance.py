@@ -9,7 +9,7 @@ from simulator.corpora import Normal
 from simulator.models.gaussian import Gaussian
 from simulator.recipes import Archive, Crawl, Entrant, HumanOnly, Regime
 from simulator.reproductions.base import Reproduction, Size
-from simulator.reproductions.pools import theory
+from simulator.reproductions.pools import held, theory
 from simulator.reproductions.table import Row, Table
 from simulator.worlds import TRUTHFUL, Commons, World
 
@@ -31,7 +31,7 @@ def _runs(size: Size, cases: list[Case], generations: int) -> tuple[Run, ...]:
     """Every case under every seed: Gaussians of n = 100.
 
     Between seeds mean_error differs by 12 % of its expectation with 250 chains, and by 10 % still with 500: the rest is
-    in the items that happened to be drawn. So 36 seeds make it known to 2 %.
+    in the items that happened to be drawn. So 36 seeds make it known to 2 %. Where a pool is large, chains are fewer.
     """
     chains, seeds = {"smoke": (40, 1), "standard": (250, 36), "full": (1_000, 50)}[size]
     return tuple(
@@ -41,7 +41,7 @@ def _runs(size: Size, cases: list[Case], generations: int) -> tuple[Run, ...]:
             case.regime,
             n=_N,
             generations=2 if size == "smoke" else generations,
-            chains=chains,
+            chains=held(case.world, _N, chains),
             human=case.archive,
             world=case.world,
             seed=seed,
@@ -65,13 +65,23 @@ _METRICS = ("mean_error", "variance", "true_human_share")
 _ROUNDS: dict[Size, tuple[int, ...]] = {"smoke": (1, 2), "standard": (2, 5, 10), "full": (2, 5, 10)}
 
 _TRUE = Commons(human=_HUMAN)
-#: The world in which policies are compared: of 2,000 items 200 are human, and 20 of these and half of the others known
-#: for what they are. The detectors' worlds are the same, with their claims besides.
-_HALF = "half registered, a tenth archived"
+#: The world in which policies are compared, in two sizes: half is registered, and a tenth of human items known for what
+#: they are. Of 2,000 items 200 are human and 20 of these known, less than the n = 100 that a model takes; of 10,000
+#: there are 100 known, and who drops the rest has as many items as all others. The detectors' worlds are the smaller
+#: one, with their claims besides.
+_FEW, _ENOUGH = 20, 100
 
 
-def _half(**settings: float) -> Commons:
-    return replace(Commons(human=_HUMAN, registered=0.5, archived=0.1, pool=20), **settings)  # type: ignore[arg-type]
+def _half(pool: int = _FEW, **settings: float) -> Commons:
+    return replace(Commons(human=_HUMAN, registered=0.5, archived=0.1, pool=pool), **settings)  # type: ignore[arg-type]
+
+
+def _policy(pool: int, policy: str) -> str:
+    return f"half registered, a tenth archived, pool of {pool * _N:,}, {policy}"
+
+
+#: The world of false positives. Of 1,000 items 900 are a model's, 90 of these unknown.
+_ACCUSED = Commons(human=_HUMAN, registered=0.9, pool=10)
 
 
 _NOISE = [
@@ -86,23 +96,29 @@ _NOISE = [
         Commons(human=_HUMAN, missed=0.01, growth=0.01),
     ),
     *(
-        Case(f"false positives {a:.0%}, n fixed", Crawl(), Commons(human=_HUMAN, accused=a, registered=0.9, pool=10))
+        Case(f"false positives {a:.0%}, {fixed} fixed", Crawl(everything=fixed == "pool"), replace(_ACCUSED, accused=a))
+        for fixed in ("n", "pool")
         for a in (0.0, 0.1, 0.5)
     ),
-    *(
-        Case(f"false positives {a:.0%}, pool fixed", Crawl(everything=True), Commons(human=_HUMAN, accused=a, pool=10))
-        for a in (0.0, 0.1, 0.5)
+    Case(
+        "false positives 10 %, 10 % more each generation, n fixed",
+        Crawl(),
+        replace(_ACCUSED, accused=0.1, growth=0.1),
     ),
     *(
-        Case(f"{_HALF}, {policy}", regime, _half())
-        for policy, regime in (
-            ("unknown as human", Crawl()),
-            ("unknown dropped: 20 items in place of 100", Crawl(unknown="drop", everything=True)),
-            ("unknown as model: 20 known human, 80 of the rest", Crawl(unknown="model", share=0.2)),
+        Case(_policy(pool, policy), regime, _half(pool))
+        for pool, policy, regime in (
+            (_FEW, "unknown as human", Crawl()),
+            (_FEW, "unknown dropped: 20 items in place of 100", Crawl(unknown="drop", everything=True)),
+            (_FEW, "unknown as model: 20 known human, 80 of the rest", Crawl(unknown="model", share=0.2)),
+            (_ENOUGH, "unknown as human", Crawl()),
+            (_ENOUGH, "unknown dropped", Crawl(unknown="drop")),
         )
     ),
     *(
-        Case(f"{_HALF}, weighted by probability, {who}", Crawl(weigh=True), _half(detector=distance, vouched=True))
+        Case(
+            _policy(_FEW, f"weighted by probability, {who}"), Crawl(weigh=True), _half(detector=distance, vouched=True)
+        )
         for distance, who in (
             (0.01, "of a detector that sees nothing"),
             (1.0, "of a detector 1 apart"),
@@ -117,7 +133,7 @@ LABEL_NOISE = Reproduction(
     source="nobody has published it; theory in simulator/oracles/commons.py",
     experiment=lambda size: Experiment("label-noise", _runs(size, _NOISE, 10)),
     metrics=_METRICS,
-    minutes={"smoke": 0.2, "standard": 12, "full": 200},
+    minutes={"smoke": 0.2, "standard": 18, "full": 240},
     theory=theory,
     baseline="true labels",
     rounds=_ROUNDS,
@@ -167,6 +183,14 @@ def _late(turn: int) -> list[Case]:
     ]
 
 
+def _recovery(table: Table) -> list[str]:
+    """What follows from how a round is played, and is no finding."""
+    return [
+        "each round's model is fitted afresh, to what its recipe then admits: so who crawls only the latest pool "
+        "recovers in one round by construction, whatever it was fitted to before"
+    ]
+
+
 _TURNS: dict[Size, int] = {"smoke": 1, "standard": 5, "full": 5}
 
 LATE_TRUTH = Reproduction(
@@ -177,6 +201,7 @@ LATE_TRUTH = Reproduction(
     metrics=(*_METRICS, "tainted"),
     minutes={"smoke": 0.2, "standard": 4, "full": 100},
     theory=theory,
+    answer=_recovery,
     baseline="in time",
     rounds={"smoke": (1, 2), "standard": (2, 4, 5, 6, 7, 10), "full": (2, 4, 5, 6, 7, 10)},
     condition=_Names(_late(_TURNS["smoke"]) + _late(_TURNS["standard"])),
@@ -192,7 +217,8 @@ def _backdated(lies: float, contested: float = 0.0) -> Commons:
     return Commons(human=_HUMAN, lies=lies, contested=contested, backdated=True)
 
 
-#: What the first mover has, in items.
+#: What the first mover has, in items. Each case is a world of its own with one provider: an entrant comes in to what a
+#: line like `crawls each generation's pool` left, and whoever has the archive competes with nobody.
 _ARCHIVE = 400
 _FIRST = [
     Case("first mover: 100 of an archive of 400, by collected_before", Archive(), _UNKNOWN, _ARCHIVE),
@@ -221,7 +247,11 @@ _FIRST = [
 
 def _worth(table: Table) -> list[str]:
     """How many archived items would do as well as each condition."""
-    lines = ["worth in archived items: 1/mean_error, for a model that is fitted to A of them has a mean_error of 1/A"]
+    lines = [
+        "each case is its own world of one provider, and an entrant is told of from the generation after its entry on: "
+        "before, the models are another's",
+        "worth in archived items: 1/mean_error, for a model that is fitted to A of them has a mean_error of 1/A",
+    ]
     for condition in table.groups:
         rows = table.of("mean_error", condition)
         told = ", ".join(f"{1 / row.measured:.0f}{_between(row)} at generation {row.round}" for row in rows)
@@ -231,6 +261,11 @@ def _worth(table: Table) -> list[str]:
 
 def _between(row: Row) -> str:
     return "" if math.isnan(row.low) or row.low <= 0 else f" [{1 / row.high:.0f}, {1 / row.low:.0f}]"
+
+
+def _there(run: Run, round: int) -> bool:
+    """Whether the models of a round are already of whom the case is about: those before an entry are not."""
+    return not isinstance(run.regime, Entrant) or round > run.regime.entry
 
 
 FIRST_MOVER = Reproduction(
@@ -243,5 +278,6 @@ FIRST_MOVER = Reproduction(
     theory=theory,
     answer=_worth,
     rounds={"smoke": (1, 2), "standard": (1, 2, 3, 5, 10), "full": (1, 2, 3, 5, 10)},
+    tells=_there,
     condition=_Names(_FIRST),
 )

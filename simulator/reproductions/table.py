@@ -86,6 +86,7 @@ def tabulate(reproduction: Reproduction, played: Sequence[Results], rounds: Sequ
         for metric in reproduction.metrics
         for condition, group in groups.items()
         for t in told
+        if reproduction.tells(group[0].run, t)
     ]
     rows = [row for row in found if not math.isnan(row.measured)]
     if missing := [metric for metric in reproduction.metrics if all(row.metric != metric for row in rows)]:

@@ -1,4 +1,8 @@
-"""What one more human item is worth, by generation and synthetic share."""
+"""What one more human item in each generation is worth, in place of a synthetic one, by generation and human share.
+
+A share is kept in each round from the second on. So at generation t one more item in each has taken t − 1 of them, and
+what it is worth for each item so spent is told beside it.
+"""
 
 from functools import cache
 from itertools import pairwise
@@ -47,45 +51,78 @@ def _condition(run: Run) -> str:
 
 
 def _draw(table: Table) -> Figure:
-    """Left: n items of a mix as so many human ones, 1/E[μ²]. Right: what one more human item adds to that."""
-    figure = new(10.5, 4.4)
-    left, right = figure.subplots(1, 2)
-    runs = [group[0].run for group in table.groups.values()]
-    shares = [run.regime.share for run in runs]  # type: ignore[attr-defined]
-    last = min(run.generations for run in runs)
-    for t, colour in zip([t for t in _GENERATIONS if 1 < t <= last], COLOURS, strict=False):
-        rows = [row_of(group, name, "mean_error", t) for name, group in table.groups.items()]
-        worth = [1 / row.measured for row in rows]
-        exact = [1 / float(_expected(_N, share, last)[t - 1]) for share in shares]
+    """Left: n items of a mix as so many human ones, 1/E[μ²]. Then what one more in each generation adds; and each."""
+    figure = new(14.0, 4.4)
+    left, middle, right = figure.subplots(1, 3)
+    shares = _shares(table)
+    for t, colour in zip([t for t in _GENERATIONS if 1 < t <= _last(table)], COLOURS, strict=False):
+        worth, exact = _worth(table, t)
         left.plot(shares, worth, "o", ms=4, color=colour, label=f"generation {t}")
         left.plot(shares, exact, color=colour, lw=1.2)
         middles = [(a + b) / 2 for a, b in pairwise(shares)]
         for values, style in ((worth, "o"), (exact, "-")):
-            right.plot(middles, _gains(shares, values), style, ms=4, lw=1.2, color=colour)
-    left.set_xlabel("human share of the training set")
+            gains = _gains(shares, values)
+            middle.plot(middles, gains, style, ms=4, lw=1.2, color=colour)
+            right.plot(middles, [gain / (t - 1) for gain in gains], style, ms=4, lw=1.2, color=colour)
     left.set_ylabel("human items that would do as well, of 100")
     left.legend(fontsize=9)
-    right.set_xscale("log")
-    right.set_xlabel("human share of the training set")
-    right.set_ylabel("human items that one more human item is worth")
+    middle.set_ylabel("worth of one more human item in each generation")
+    right.set_ylabel("the same for each human item spent")
+    for panel in (left, middle, right):
+        panel.set_xlabel("human share of each generation's training set")
+    for panel in (middle, right):
+        panel.set_xscale("log")
     return figure
 
 
+def _answer(table: Table) -> list[str]:
+    """What each step in the share is worth, by generation: in each generation, and for each item spent."""
+    lines = [
+        "worth is counted in human items that would do as well, 1/mean_error, for a human item in place of a synthetic "
+        "one. Whether it grows depends on what is counted: at generation t one more in each generation has taken t − 1"
+    ]
+    told, shares = [t for t in _GENERATIONS if 1 < t <= _last(table)], _shares(table)
+    by_generation = [tuple(_gains(shares, values) for values in _worth(table, t)) for t in told]
+    for i, (a, b) in enumerate(pairwise(shares)):
+        steps = [(t, gains[i], exact[i]) for t, (gains, exact) in zip(told, by_generation, strict=True)]
+        each = ", ".join(f"{gain:.3g} (exact {exact:.3g}) at generation {t}" for t, gain, exact in steps)
+        spent = ", ".join(f"{gain / (t - 1):.3g} ({exact / (t - 1):.3g})" for t, gain, exact in steps)
+        lines.append(f"from {a:.0%} to {b:.0%} human: one more in each generation {each}; for each spent {spent}")
+    return lines
+
+
+def _shares(table: Table) -> list[float]:
+    return [group[0].run.regime.share for group in table.groups.values()]  # type: ignore[attr-defined]
+
+
+def _last(table: Table) -> int:
+    return min(group[0].run.generations for group in table.groups.values())
+
+
+def _worth(table: Table, t: int) -> tuple[list[float], list[float]]:
+    """What each training set is worth in a generation: measured, and exactly."""
+    rows = [row_of(group, name, "mean_error", t) for name, group in table.groups.items()]
+    exact = [1 / float(_expected(_N, share, _last(table))[t - 1]) for share in _shares(table)]
+    return [1 / row.measured for row in rows], exact
+
+
 def _gains(shares: list[float], worth: list[float]) -> list[float]:
-    """What the training set is worth more, for each human item more."""
+    """What the training set is worth more, for each human item more in each generation."""
     places = range(len(shares) - 1)
     return [(worth[i + 1] - worth[i]) / (_N * (shares[i + 1] - shares[i])) for i in places]
 
 
 VALUE = Reproduction(
     name="value-of-human-data",
-    question="What is one more human item worth, generation by generation?",
-    source="Shumailov et al. 2023 claim that it grows; as a curve nobody has published it; Alemohammad et al. 2023",
+    question="What is one more human item in each generation worth, not a synthetic one, and what each item so spent?",
+    source="Shumailov et al. 2023 claim that it grows, which depends on what is counted: where each generation has one "
+    "more it does, for each item spent it falls; as a curve nobody has published it; Alemohammad et al. 2023",
     experiment=_experiment,
     metrics=("mean_error",),
     minutes={"smoke": 0.2, "standard": 3, "full": 15},
     theory=theory,
     rounds={"smoke": (1, 2), "standard": _GENERATIONS, "full": _GENERATIONS},
     draw=_draw,
+    answer=_answer,
     condition=_condition,
 )

@@ -16,6 +16,7 @@ from simulator.oracles import expect_each
 from simulator.recipes import Crawl
 from simulator.reproductions.base import SIZES, Reproduction, Size
 from simulator.reproductions.coordination import COORDINATION
+from simulator.reproductions.pools import expected_of_each
 from simulator.reproductions.provenance import FIRST_MOVER, LABEL_NOISE, LATE_TRUTH, LYING
 from simulator.reproductions.table import tabulate
 from simulator.results import Results
@@ -53,13 +54,41 @@ def test_gains_are_each_providers_own_and_paired_by_seed() -> None:
     own, others, adds = nobody[0] - first[0], nobody[1] - first[1], first[1] - everybody[1]
     assert one == (
         "gaussian: 2 providers, 1 register, 50% human: "
-        f"who registers gains 2 [2, 2] (exact {own:.4g}), who does not 0 [-6.353, 6.353] (exact {others:.4g}), "
-        f"and 1 [-5.353, 7.353] (exact {adds:.4g}) more by its own registering"
+        f"who registers gains 2 [2, 2] (exact {own:.4g}), "
+        f"who does not register gains 0 [-6.353, 6.353] (exact {others:.4g}), "
+        f"and then gains 1 [-5.353, 7.353] (exact {adds:.4g}) by its own registering"
     )
     all_of_it = (nobody - everybody).mean()
     assert both == (
         f"gaussian: 2 providers, 2 register, 50% human: who registers gains 2 [2, 2] (exact {all_of_it:.4g})"
     )
+
+
+def test_whoever_drifts_more_loses() -> None:
+    """Where few are human, partial registering harms those who register and those who do not."""
+    played = [
+        one for seed in range(2) for one in (wrote(0.0, seed, 4.0, 4.0), wrote(0.5, seed, 5.0 + seed, 7.0 + seed))
+    ]
+    assert COORDINATION.answer is not None
+    told = dataclasses.replace(COORDINATION, metrics=("mean_error",))
+    _, one = COORDINATION.answer(tabulate(told, played, (2,)))
+    nobody, first = (expect_each(world(share), Crawl(), N, 2)[-1] for share in (0.0, 0.5))
+    assert one == (
+        "gaussian: 2 providers, 1 register, 50% human: "
+        f"who registers loses 1.5 [-4.853, 7.853] (exact {first[0] - nobody[0]:.4g}), "
+        f"who does not register loses 3.5 [-2.853, 9.853] (exact {first[1] - nobody[1]:.4g})"
+    )
+
+
+@pytest.mark.parametrize("told", ["Zipf", "of unequal quality"])
+def test_unequal_providers_have_their_floor_beside_them(told: str) -> None:
+    """Where all register, each is fitted to new human items alone: the k-th to 100, or to 100/k."""
+    assert COORDINATION.condition is not None
+    found = {COORDINATION.condition(run): run for run in COORDINATION.experiment("standard").runs}
+    run = found[f"gaussian: 10 providers, 10 register, {told}"]
+    each = expected_of_each(run)
+    assert each is not None
+    assert each[-1] == pytest.approx([1 / run.world.trains(k, 100) for k in range(10)])
 
 
 @pytest.mark.parametrize("size", SIZES)
