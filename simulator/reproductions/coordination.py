@@ -50,7 +50,7 @@ def _cases(size: Size) -> list[Case]:
         some = (_world(_N, most, 1 / 3), _world(_N, most, 2 / 3, training="zipf", order="best"))
         return [*cases, *((world, Crawl()) for world in some)]
     worlds = [_world(_N, most, share) for share in (0.1, 0.5, 0.8, 0.9)]
-    worlds += [_world(_N, most, share, human) for human in (0.5, 0.01) for share in (0.0, 0.5, 0.8, 1.0)]
+    worlds += [_world(_N, most, share, human) for human in (0.5, 0.01) for share in (0.0, 0.8, 1.0)]
     sizes: tuple[Order, ...] = ("largest", "smallest", "random")
     qualities: tuple[Order, ...] = ("best", "worst")
     worlds += [_world(_N, most, share, market="zipf") for share in (0.0, 1.0)]

@@ -48,7 +48,7 @@ def _vae(size: Size) -> Experiment:
     """
     n, generations, seeds, steps = {
         "smoke": (100, 2, 1, 20),
-        "standard": (1_000, 10, 5, 1_500),
+        "standard": (1_000, 10, 3, 1_500),
         "full": (1_000, 20, 20, 1_500),
     }[size]
     family, regimes = VAE(steps=steps), _REGIMES if size != "smoke" else _REGIMES[::3]
