@@ -40,9 +40,9 @@ def _draw(table: Table) -> Figure:
         panel.loglog(rounds, mean, color=colour, ls=":", label="mean")
         panel.set_title(metric.replace("_", " "), fontsize=10)
         panel.set_xlabel("generation")
-    for generation, (low, high) in _NOTEBOOK.items():
-        if generation < len(results.rows):
-            panels[0].plot([generation] * 2, [low, high], color="black", lw=4, alpha=0.6, label="the notebook")
+    theirs = {t: ends for t, ends in _NOTEBOOK.items() if t < len(results.rows)}
+    lows, highs = ([ends[which] for ends in theirs.values()] for which in (0, 1))
+    panels[0].vlines(list(theirs), lows, highs, color="black", lw=4, alpha=0.6, label="the notebook")
     panels[0].legend(fontsize=9)
     return figure
 
