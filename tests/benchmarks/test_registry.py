@@ -35,7 +35,7 @@ ROWS = {
     "snapshot": 3,
     "get": 3,
     "growth": 4,
-    "small": 6,
+    "small": 7,
 }
 
 
