@@ -6,20 +6,28 @@ from torch import Tensor
 #: Candidates for each first centre, of which the best is kept, as in scikit-learn for about ten clusters.
 CANDIDATES = 4
 
+#: Points that show where a start lies as well as more of them would.
+ENOUGH = 1_024
+
 
 def memberships(points: Tensor, uniforms: Tensor, steps: int = 10) -> Tensor:
     """Assign each of `points[B, n, d]` to one of K clusters: 0 and 1, `[B, K, n]`.
 
-    `uniforms[B, K, candidates]` in [0, 1) choose the K first centres; then `steps` steps of Lloyd move them.
+    `uniforms[B, K, candidates]` in [0, 1) choose the K first centres; then at most `steps` steps of Lloyd move them,
+    until none moves. Where there are more than `ENOUGH` points, evenly spaced ones stand for all until then.
     """
-    x = points.transpose(1, 2).contiguous()  # [B, d, n]
-    centres = plus_plus(x, uniforms)
+    x = points.transpose(1, 2)  # [B, d, n]
+    some = x[:, :, :: -(-points.shape[1] // ENOUGH)].contiguous()
+    centres = plus_plus(some, uniforms)
+    assigned = _nearest(some, centres)
     for _ in range(steps):
-        assigned = _nearest(x, centres)
         sizes = assigned.sum(dim=2, keepdim=True)
-        moved = assigned @ x.transpose(1, 2) / sizes.clamp(min=1)
+        moved = assigned @ some.transpose(1, 2) / sizes.clamp(min=1)
         centres = torch.where(sizes > 0, moved, centres)
-    return _nearest(x, centres)
+        before, assigned = assigned, _nearest(some, centres)
+        if torch.equal(before, assigned):
+            break
+    return assigned if some.shape == x.shape else _nearest(x, centres)
 
 
 def plus_plus(x: Tensor, uniforms: Tensor) -> Tensor:
@@ -50,10 +58,14 @@ def _draw(chances: Tensor, uniforms: Tensor) -> Tensor:
 def _squared_distances(x: Tensor, centres: Tensor) -> Tensor:
     """From `x[B, d, n]` to `centres[B, d, K]`: `[B, K, n]`."""
     squares = (x**2).sum(dim=1, keepdim=True) + (centres**2).sum(dim=1).unsqueeze(2)
-    return (squares - 2 * centres.transpose(1, 2) @ x).clamp(min=0)
+    return torch.baddbmm(squares, centres.transpose(1, 2), x, alpha=-2).clamp_(min=0)
 
 
 def _nearest(x: Tensor, centres: Tensor) -> Tensor:
-    """1 where a centre of `[B, K, d]` is a point's nearest, else 0: `[B, K, n]`."""
-    distance = (centres**2).sum(dim=2, keepdim=True) - 2 * centres @ x
-    return torch.zeros_like(distance).scatter_(1, distance.argmin(dim=1, keepdim=True), 1.0)
+    """1 where a centre of `[B, K, d]` is a point's nearest, the first of equals, else 0: `[B, K, n]`."""
+    distance = torch.baddbmm((centres**2).sum(dim=2, keepdim=True), centres, x, alpha=-2)
+    # Not `argmin`, which along any dimension but the last takes most of a fit's time.
+    nearest = (distance == distance.amin(dim=1, keepdim=True)).to(x.dtype)
+    if nearest.sum() > x.shape[0] * x.shape[2]:
+        nearest *= nearest.cumsum(dim=1) == 1
+    return nearest

@@ -185,3 +185,24 @@ def test_the_first_centres_are_points_and_differ_where_points_do():
     for chain in range(3):
         rows = (centres[chain].unsqueeze(1) == points[chain]).all(dim=2).nonzero()[:, 1]
         assert len(rows.unique()) == 8
+
+
+def test_a_start_belongs_to_one_cluster_even_where_centres_are_equal():
+    """All points equal, so all centres too: each point belongs to the first."""
+    start = kmeans.memberships(torch.ones((2, 50, 3), dtype=torch.float64), torch.rand((2, 4, kmeans.CANDIDATES)))
+
+    assert torch.equal(start.sum(dim=1), torch.ones((2, 50), dtype=torch.float64))
+    assert bool((start[:, 0] == 1).all())
+
+
+def test_a_start_from_some_of_the_points_covers_all():
+    """More points than k-means looks at, in blobs far apart and one after the other: each blob is one cluster."""
+    generator = torch.Generator().manual_seed(0)
+    blobs = torch.arange(3).repeat_interleave(kmeans.ENOUGH)
+    points = 100.0 * blobs[:, None] + torch.randn((3 * kmeans.ENOUGH, 2), generator=generator, dtype=torch.float64)
+
+    start = kmeans.memberships(points.unsqueeze(0), torch.rand((1, 3, kmeans.CANDIDATES), generator=generator))[0]
+
+    clusters = start.argmax(dim=0)
+    assert torch.equal(start.sum(dim=0), torch.ones(3 * kmeans.ENOUGH, dtype=torch.float64))
+    assert len({tuple(clusters[blobs == blob].unique().tolist()) for blob in range(3)}) == 3
