@@ -9,24 +9,24 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import select
 
 from firsthand import selection
-from firsthand.digests import Digests, as_strings, stack, to_bytes
+from firsthand.digests import Digests, as_strings, sort_unique, stack, to_bytes
 from firsthand.digests import at as digest_rows
 from firsthand.schemas.mixes import Part, Recipe
 from firsthand.selection import Keys
 from firsthand.verdicts import Verdicts
-from service import tables
 from service.catalog import Flags, Ids, View
-from service.database import Database, blocks_of, rows_by_digest
+from service.database import Database, blocks_of
 from service.items.store import Evidence, evidence
 from service.mixes.layout import Layout, Rows
+from service.mixes.overlaps import AllOverlaps, Overlaps, OverlapsOfPool, more_than, overlapping
 from service.mixes.rules import Candidates, admits, eligible
 
 #: Items that are looked at together: few enough for a processor's cache.
 _PIECE = 2**16
-_OVERLAPS = 20_000
+#: Items of a pool that is small enough to look for its own overlaps in memory.
+_SMALL = 2**20
 
 
 class Scan:
@@ -34,13 +34,14 @@ class Scan:
 
     def __init__(self, database: Database, view: View, recipe: Recipe) -> None:
         self._database, self._view, self._recipe = database, view, recipe
-        self._overlaps = self._read_overlaps()
+        self._all: AllOverlaps | None = None
         self._of: tuple[Part, tuple[Ids, Verdicts]] | None = None
 
     def candidates(self, part: Part, bound: Callable[[], np.uint64]) -> Iterator[Candidates]:
         """All candidates of a part; those with keys over `bound()` at the time of reading may be left out."""
-        yield from self._alone(part, bound)
-        yield from self._judged(part)
+        overlaps = self._overlaps(part)
+        yield from self._alone(part, bound, overlaps)
+        yield from self._judged(part, overlaps)
 
     # Items that their registration alone judges.
 
@@ -61,20 +62,23 @@ class Scan:
         ids = ids[eligible(part, self._view, ids) & self._has_columns(part, ids)]
         return ids, _at(alone, self._view.saying(ids))
 
-    def _alone(self, part: Part, bound: Callable[[], np.uint64]) -> Iterator[Candidates]:
+    def _alone(self, part: Part, bound: Callable[[], np.uint64], overlaps: Overlaps) -> Iterator[Candidates]:
         ids, alone = self._admitted(part)
-        for rows, digests, size, confidence in self._blocks(part, ids):
+        for rows, digests, size, confidence in self._blocks(self._columns(part), ids):
             place, order = self._keys(digests, confidence)
             near = np.flatnonzero(order <= bound())  # of most, nothing more than the key is looked at
             near = near[rows[near] >= 0]
             says = _at(alone, rows[near])
             sizes = None if size is None else size[near]
             chunk = self._chunk(digest_rows(digests, near), place[near], order[near], says, sizes)
-            yield self._weighable(part, chunk.where(~self._overlapping(chunk)))
+            yield self._weighable(part, chunk.where(~overlaps.among(chunk.digests)))
 
-    def _blocks(self, part: Part, ids: Ids) -> Iterator[tuple[Rows, Digests, Any, Any]]:
-        """The blocks of registrations: (row of each item in `ids`, -1 for another's; digests, size, confidence)."""
-        names, layout = self._columns(part), Layout(self._view, ids)
+    def _blocks(self, names: Sequence[str], ids: Ids) -> Iterator[tuple[Rows, Digests, Any, Any]]:
+        """The blocks of registrations: (row of each item in `ids`, -1 for another's; digests, size, confidence).
+
+        Of the aligned columns those that are named, of the others None.
+        """
+        layout = Layout(self._view, ids)
         for run in layout.runs():
             with self._database.reads() as session:
                 found = blocks_of(session, layout.blocks[run], names, layout.dense(run))
@@ -128,40 +132,27 @@ class Scan:
         kept = self._judge(part, to_bytes(digests), found)
         return np.isin(as_strings(digests), as_strings(kept.digests))
 
-    def _read_overlaps(self) -> npt.NDArray[np.uint64]:
-        """The first words of all overlapping digests, sorted: 8 bytes each, enough to tell which to ask for."""
-        with self._database.reads() as session:
-            words = [stack(list(rows)) for rows in session.scalars(select(tables.overlaps.c.digest)).partitions(10**5)]
-        digests = np.concatenate([np.empty((0, 32), np.uint8), *words])
-        return np.sort(np.ascontiguousarray(digests[:, :8]).view(">u8").reshape(-1).astype(np.uint64))
+    def _overlaps(self, part: Part) -> Overlaps:
+        """Read once for all parts, or, of a pool that is small beside them, for the part."""
+        ids = self._view.standing()
+        ids = ids[eligible(part, self._view, ids)]
+        items = int(self._view.registrations["items"][ids].sum(dtype=np.int64))
+        if items <= _SMALL and more_than(self._database, items):
+            return OverlapsOfPool(self._overlapping(ids))
+        self._all = self._all or AllOverlaps(self._database)
+        return self._all
 
-    def _overlapping(self, chunk: Candidates) -> Flags:
-        if not len(self._overlaps):
-            return np.zeros(len(chunk), dtype=np.bool_)
-        first = np.ascontiguousarray(chunk.digests[:, :8]).view(">u8").reshape(-1).astype(np.uint64)
-        at = np.searchsorted(self._overlaps, first)
-        maybe = np.zeros(len(chunk), dtype=np.bool_)
-        inside = at < len(self._overlaps)
-        maybe[inside] = self._overlaps[at[inside]] == first[inside]
-        rows = np.flatnonzero(maybe)
-        if len(rows):
-            asked = to_bytes(chunk.digests[rows])
-            with self._database.reads() as session:
-                found = {digest for (digest,) in rows_by_digest(session, tables.overlaps, asked)}
-            maybe[rows] = [digest in found for digest in asked]
-        return maybe
+    def _overlapping(self, ids: Ids) -> Digests:
+        """The overlapping digests of registrations, sorted, each once."""
+        parts = [overlapping(self._database, digests[rows >= 0]) for rows, digests, *_ in self._blocks([], ids)]
+        return sort_unique(np.concatenate([np.empty((0, 32), np.uint8), *parts]))[0]
 
-    def _judged(self, part: Part) -> Iterator[Candidates]:
-        last: bytes | None = b""
-        while last is not None and len(self._overlaps):
+    def _judged(self, part: Part, overlaps: Overlaps) -> Iterator[Candidates]:
+        for digests in overlaps.pages():
             with self._database.reads() as session:
-                digest = tables.overlaps.c.digest
-                query = select(digest).where(digest > last).order_by(digest).limit(_OVERLAPS)
-                digests = list(session.scalars(query))
-                found = evidence(session, self._view, stack(digests))
-            if digests:  # judged without the session: what follows may need a connection of its own
-                yield self._judge(part, digests, found)
-            last = digests[-1] if len(digests) == _OVERLAPS else None
+                found = evidence(session, self._view, digests)
+            # judged without the session: what follows may need a connection of its own
+            yield self._judge(part, to_bytes(digests), found)
 
     def _judge(self, part: Part, digests: Sequence[bytes], found: Evidence) -> Candidates:
         """The candidates among overlapping digests: the verdict over all claims, columns by one that is eligible.
@@ -191,7 +182,7 @@ class Scan:
                 (int(id_), d): row for row, (id_, d) in enumerate(zip(registrations, to_bytes(digests), strict=True))
             }
             ids = np.unique(registrations)
-            for rows, block, size, confidence in self._blocks(part, ids):
+            for rows, block, size, confidence in self._blocks(names, ids):
                 hits = np.flatnonzero(np.isin(as_strings(block), as_strings(digests)) & (rows >= 0))
                 for i, digest in zip(hits, to_bytes(block[hits]), strict=True):
                     row = wanted.get((int(ids[rows[i]]), digest))

@@ -14,7 +14,7 @@ from simulator.models.base import Arrays, Floats, Items, Points
 # Below this a variance is taken for it in densities, so that a model that has collapsed to a point has one.
 _SMALLEST_VARIANCE = 1e-12
 
-# Chains whose items are drawn at once: larger arrays leave a core's cache, and their pages are asked for anew each time.
+# Chains whose items are drawn at once: larger arrays leave the cache, and their pages are asked for anew each time.
 _CHUNK = 8
 
 

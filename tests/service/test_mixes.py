@@ -17,6 +17,7 @@ from firsthand.schemas.mixes import Mix, Part, Recipe
 from firsthand.selection import keys, weighted
 from service.catalog import Catalog
 from service.database import Database
+from service.mixes import scan
 from service.mixes.recent import Recent
 from service.mixes.store import draw
 from tests.conftest import Registry, on_both
@@ -328,8 +329,12 @@ def test_a_dataset_that_nobody_registered_is_refused_by_name(registry: Registry)
 
 
 @on_both
-def test_mixes_agree_with_a_brute_force_reading_of_all_claims(registry: Registry) -> None:
+@pytest.mark.parametrize("from_the_pool", [False, True], ids=["all overlaps", "overlaps of the pool"])
+def test_mixes_agree_with_a_brute_force_reading_of_all_claims(
+    registry: Registry, from_the_pool: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Random overlapping registrations, withdrawals and disputes: every mix equals one made from look-ups alone."""
+    monkeypatch.setattr(scan, "more_than", lambda database, items: from_the_pool)
     client, other = registry.client(), registry.join("other")
     random = np.random.default_rng(11)
     for number in range(4):
@@ -353,6 +358,22 @@ def test_mixes_agree_with_a_brute_force_reading_of_all_claims(registry: Registry
     for recipe in _recipes(position):
         expected = _by_hand(pages[recipe.policy, recipe.as_of], recipe)
         assert items_of(client, client.create_mix(recipe)) == expected, recipe
+
+
+@on_both
+def test_a_small_pool_does_not_read_the_overlaps_of_others(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of which there are more than it has items: the mix is what it was, of the overlapping items too."""
+    client = registry.client()
+    model(client, "local/m@1")
+    register(client, digests(range(60)), "human", dataset="local/mine")
+    register(client, digests(range(50, 70)), "model", model="local/m@1", dataset="local/mine")
+    recipe = Recipe(seed=4, parts=[Part(verdict_in=["human"], datasets=["local/mine"]), Part(datasets=["local/mine"])])
+    before = items_of(client, client.create_mix(recipe))
+    register(client, digests(range(1_000, 2_000)), "human", dataset="local/theirs")
+    register(client, digests(range(1_000, 2_000)), "model", model="local/m@1", dataset="local/theirs")
+    monkeypatch.delattr(scan, "AllOverlaps")
+    assert items_of(client, client.create_mix(recipe)) == before
+    assert set(before) == set(to_bytes(digests(range(70))))
 
 
 def _recipes(position: int) -> list[Recipe]:
