@@ -34,8 +34,10 @@ _KNOWN: dict[Size, tuple[float, ...]] = {
     "full": (0.0, 0.2, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 1.0),
 }
 _GENERATIONS: dict[Size, int] = {"smoke": 2, "standard": 10, "full": 10}
-#: Values, chains × items of a pool, that a run of Gaussians makes a round.
-_VALUES: dict[Size, int] = {"smoke": 50_000, "standard": 500_000, "full": 2_000_000}
+#: Half of the 95 % interval of a Gaussian's drift, as far as it comes from a finite number of chains.
+_HALF: dict[Size, float] = {"smoke": 0.5, "standard": 0.006, "full": 0.003}
+#: Chains of a run of Gaussians at least: 40 seeds of them know E[μ²] to 2 %.
+_LEAST = 150
 #: Digits of a condition in the strip, in two lines, and the family whose they are.
 _STRIP, _STRIP_OF = 12, "autoencoder, digits"
 
@@ -50,6 +52,8 @@ class _Kind(NamedTuple):
     metric: str
     seeds: dict[Size, int]
     known: dict[Size, tuple[float, ...]]
+    chains: int = 1
+    """of a run; of a Gaussian as many as its interval asks for"""
 
     @property
     def exact(self) -> bool:
@@ -62,15 +66,16 @@ _SOME: dict[Size, tuple[float, ...]] = {
     "full": _KNOWN["standard"],
 }
 _KINDS = (
-    _Kind("Gaussian", Gaussian(), Normal(100), 100, "mean_error", {"smoke": 1, "standard": 20, "full": 100}, _KNOWN),
+    _Kind("Gaussian", Gaussian(), Normal(100), 100, "mean_error", {"smoke": 1, "standard": 40, "full": 100}, _KNOWN),
     _Kind(
         "Gaussian mixture, digits",
         GMM(components=10),
         Digits(recrawl=True),
         400,
         "held_out_nll",
-        {"smoke": 1, "standard": 5, "full": 20},
+        {"smoke": 1, "standard": 12, "full": 20},
         _SOME,
+        chains=4,
     ),
     _Kind(
         _STRIP_OF,
@@ -96,26 +101,24 @@ def _experiment(size: Size) -> Experiment:
 
 
 def _runs(kind: _Kind, size: Size, seed: int) -> list[Run]:
-    def run(regime: Crawl | HumanOnly | Replace, items: int, **settings: Commons) -> Run:
-        chains = max(50, min(1_000, _VALUES[size] // items)) if kind.exact else 1
-        return Run(
-            kind.family,
-            kind.corpus,
-            regime,
-            n=kind.n,
-            generations=_GENERATIONS[size],
-            chains=chains,
-            seed=seed,
-            **settings,  # type: ignore[arg-type]
-        )
+    def run(regime: Crawl | HumanOnly | Replace, **settings: Commons) -> Run:
+        of = Run(kind.family, kind.corpus, regime, kind.n, _GENERATIONS[size], seed=seed, **settings)  # type: ignore[arg-type]
+        return replace(of, chains=_chains(of, size, kind.seeds[size]) if kind.exact else kind.chains)
 
-    ends = [run(HumanOnly(), kind.n), run(Replace(), kind.n)]
+    ends = [run(HumanOnly()), run(Replace())]
     worlds = [
         Commons(human=share, registered=known, pool=enough(kind.n, share, known))
         for share in (SHARES if size != "smoke" else SHARES[:2])
         for known in kind.known[size]
     ]
-    return ends + [run(Crawl(), world.size(kind.n), world=world) for world in worlds]
+    return ends + [run(Crawl(), world=world) for world in worlds]
+
+
+def _chains(run: Run, size: Size, seeds: int) -> int:
+    """As many as make half of the interval as narrow as `_HALF`: the spread of μ², of a normal μ, is √2 E[μ²]."""
+    low, high = _ends(run)
+    spread = 2**0.5 * float(_expected(replace(run, seed=0))[-1]) / (high - low)
+    return max(_LEAST, round((1.96 * spread / _HALF[size]) ** 2 / seeds))
 
 
 def _condition(run: Run) -> str:
@@ -133,6 +136,11 @@ def _expected(run: Run) -> Floats:
     if isinstance(run.regime, HumanOnly):
         return np.full(run.generations, 1 / run.n)
     return expect_replace(run.n, run.generations).mean_squared
+
+
+def _ends(run: Run) -> tuple[float, float]:
+    """E[μ²] of a run's last generation, where there are human data alone and where each replaces the last."""
+    return 1 / run.n, float(expect_replace(run.n, run.generations).mean_squared[-1])
 
 
 def theory(run: Run, metric: str, round: int) -> Reference | None:
@@ -154,8 +162,9 @@ class _Point(NamedTuple):
 def drifts(table: Table, kind: _Kind) -> list[_Point]:
     """Drift of each condition at the last generation: 0 is what human data alone gives, 1 replacing all of it.
 
-    Both ends are measured as the conditions are, seed by seed. With r = (m − l)/(h − l) of the means over seeds, the
-    interval is that of m_i − l_i − r·(h_i − l_i) in units of h − l: a ratio's, to first order in all three.
+    Of a Gaussian both ends are theory's. Else they are measured as the conditions are, seed by seed. With
+    r = (m − l)/(h − l) of the means over seeds, the interval is that of m_i − l_i − r·(h_i − l_i) in units of h − l: a
+    ratio's, to first order in all three.
     """
     ours = {name: group for name, group in table.groups.items() if group[0].run.family == kind.family}
     last = max(group[0].run.generations for group in ours.values())
@@ -165,6 +174,8 @@ def drifts(table: Table, kind: _Kind) -> list[_Point]:
         if isinstance(world := group[0].run.world, Commons):
             measured = values_by_seed(group, kind.metric, last)
             m, l, h = (np.array([of[seed] for seed in measured]) for of in (measured, low, high))  # noqa: E741
+            if kind.exact:
+                l[:], h[:] = _ends(group[0].run)
             ratio = (m.mean() - l.mean()) / (h.mean() - l.mean())
             around = (m - l - ratio * (h - l)) / (h.mean() - l.mean())
             found.append(_Point(world.human, world.registered, interval(ratio + around), group))
@@ -219,7 +230,7 @@ def _exact(run: Run, known: float) -> float:
     """The drift that theory expects of a Gaussian whose pool is like `run`'s but for what is known of it."""
     assert isinstance(run.world, Commons)
     world = replace(run.world, registered=known, pool=enough(run.n, run.world.human, known))
-    low, high = 1 / run.n, float(expect_replace(run.n, run.generations).mean_squared[-1])
+    low, high = _ends(run)
     return (float(_expected(replace(run, world=world))[-1]) - low) / (high - low)
 
 

@@ -34,12 +34,17 @@ def write(reproduction: Reproduction, size: Size, folders: Sequence[Path], out: 
     return table
 
 
+def _times(chains: set[int]) -> str:
+    least, most = min(chains), max(chains)
+    return "" if most == 1 else f" × {most:,} chains" if least == most else f" × {least:,} to {most:,} chains"
+
+
 def _page(table: Table, size: Size, command: str) -> str:
     told = table.reproduction
-    sizes = {(row.seeds, row.chains) for row in table.rows}
-    sized = " or ".join(
-        f"{seeds} seeds" + (f" × {chains} chains" if chains > 1 else "") for seeds, chains in sorted(sizes)
-    )
+    chains: dict[int, set[int]] = {}
+    for row in table.rows:
+        chains.setdefault(row.seeds, set()).add(row.chains)
+    sized = " or ".join(f"{seeds} seeds{_times(chains[seeds])}" for seeds in sorted(chains))
     how = f"Mean ± half of the 95 % interval, {sized}"
     compared = told.baseline in table.groups
     how += f"; Δ is the difference from {told.baseline}, paired by seed, its interval over seeds" if compared else ""
