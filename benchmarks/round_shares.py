@@ -74,11 +74,14 @@ def rows(bench: Bench) -> Iterator[Row]:
 
 
 def _trained(bench: Bench, whole: float) -> Iterator[Row]:
-    """Autoencoders and a small GPT, as their reproductions have them at the standard size, where `whole` is 1."""
+    """Autoencoders and a small GPT, as their reproductions have them at the standard size, where `whole` is 1.
+
+    Of the GPT two of its five rounds.
+    """
     vae, gpt = VAE(steps=max(1, int(1500 * whole))), Transformer(width=64, steps=max(1, int(375 * whole)), batch=16)
     pixels, text = max(50, int(1000 * whole)), max(50, int(1200 * whole))
     for name, run in (
-        ("a VAE", Run(vae, Pixels(), Replace(), n=pixels, generations=2)),
+        ("a VAE", Run(vae, Pixels(), Replace(), n=pixels, generations=max(2, int(10 * whole)))),
         ("a small GPT", Run(gpt, Text(), Replace(), n=text, generations=2)),
     ):
         seconds: list[tuple[float, float]] = []

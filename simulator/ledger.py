@@ -1,7 +1,7 @@
 """What a run tells the registry and asks of it. All that the run learns of origins comes back through here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import numpy as np
@@ -28,6 +28,8 @@ class Ledger:
     client: Client
     organization: str
     run: Run
+    _put: set[str] = field(default_factory=set, init=False, repr=False)
+    """datasets that were put, and need not be again"""
 
     @property
     def human(self) -> str:
@@ -95,7 +97,9 @@ class Ledger:
     def tell(self, batch: Batch, digests: Digests, said: Sequence[Said]) -> int:
         """Register what is said of a batch, and answer the position. A generation is the registry's to know."""
         dataset = self.dataset(batch)
-        self.client.put_dataset(dataset)
+        if dataset not in self._put:
+            self.client.put_dataset(dataset)
+            self._put.add(dataset)
         position = 0
         for one in said:
             # people's items stand in the pool of the round before, where they may be taken for a model's
