@@ -19,6 +19,7 @@ from rich.table import Table
 from firsthand.cli.options import usage
 from firsthand.errors import FirsthandError
 from simulator import catalog, checkpoints, demo, options, report, results, sweeps, tables
+from simulator.config import Experiment
 from simulator.registry import RegistryDiedError
 from simulator.reproductions import catalog as reproductions
 from simulator.reproductions import make
@@ -40,6 +41,7 @@ Registry = Annotated[
     str | None, typer.Option(help="Address of a registry to use; by default the runs serve one of their own.")
 ]
 Workers = Annotated[int, typer.Option(min=1, help="Processes at once, one thread each.", show_default="all cores")]
+Device = Annotated[str | None, typer.Option(help="Where networks compute: cpu, cuda …", show_default="cpu")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and no progress.")]
 Runs = Annotated[
     list[Path], typer.Argument(help="Folders of runs, or of an experiment that holds some.", metavar="RUN…")
@@ -72,6 +74,7 @@ def run(
     out: Out = None,
     registry: Registry = None,
     workers: Workers = _CORES,
+    device: Device = None,
     as_json: AsJson = False,
 ) -> None:
     """Play an experiment: every regime under every seed, through a registry.
@@ -92,7 +95,7 @@ def run(
     if seeds is not None:
         given["seeds"] = usage(options.seeds, "--seeds")(seeds)
     with _explained():
-        experiment = options.read(what, given)
+        experiment = _on(options.read(what, given), device)
         folder = out or Path("runs") / experiment.name
         folders = sweeps.plan(experiment, folder, registry, _command())
         _play(folders, workers, as_json)
@@ -145,6 +148,7 @@ def reproduce(
     ] = None,
     registry: Registry = None,
     workers: Workers = _CORES,
+    device: Device = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a named result of the literature, or one that only a registry can: table, figure and rows.
@@ -161,7 +165,7 @@ def reproduce(
         chosen = reproductions.find(name)
         named = "-".join([name, *([Path(data).stem] if data else []), *([size] if size != "standard" else [])])
         folder = out or Path("results") / named
-        folders = sweeps.plan(make.experiment(chosen, size, data), folder / "runs", registry, _command())
+        folders = sweeps.plan(_on(make.experiment(chosen, size, data), device), folder / "runs", registry, _command())
         _played(folders, workers, as_json, keep=False)
         told = make.write(chosen, size, folders, folder, _command())
     if as_json:
@@ -285,6 +289,14 @@ def _show(
     elif played:
         seeds = len({run.seed for run in played})
         _page().print(tables.render(cells, f"Mean and 95 % interval over {seeds} seeds" if seeds > 1 else "One seed"))
+
+
+def _on(experiment: Experiment, device: str | None) -> Experiment:
+    if device is None:
+        return experiment
+    from simulator import devices  # torch, which nobody else here needs
+
+    return devices.on(experiment, device)
 
 
 def _entry(kind: str, name: str, reference: str) -> dict[str, Any]:

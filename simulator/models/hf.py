@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ class HuggingFace:
     """learning rate at last"""
     beams: int = 5
     """beginnings that the search for the likeliest text follows; 1: the likeliest token each; 0: tokens are drawn"""
-    device: str = "cpu"
+    device: str = field(default="cpu", compare=False)
     """where torch computes: cpu, cuda …"""
 
     def __post_init__(self) -> None:

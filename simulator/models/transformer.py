@@ -1,7 +1,7 @@
 """A small GPT, trained from scratch in each generation."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -49,7 +49,7 @@ class Transformer:
     """whether each block of the training set prompts a next one, which alone is kept; else its first token the rest"""
     vocabulary: int = 1024
     """tokens that there are: at least as many as the data have"""
-    device: str = "cpu"
+    device: str = field(default="cpu", compare=False)
     """where torch computes: cpu, cuda …"""
 
     def __post_init__(self) -> None:

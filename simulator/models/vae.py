@@ -5,7 +5,7 @@ on how many others are trained beside it, but for the rounding of sums.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -59,7 +59,7 @@ class VAE:
     the digits' pixels are counts in blocks of 4 × 4 points (Alpaydin and Kaynak 1998), the paper 1"""
     decay: float = 1e-5
     """Adam's weight decay, added to the gradient"""
-    device: Literal["cpu", "cuda"] = "cpu"
+    device: str = field(default="cpu", compare=False)
     """where it is trained; the same bytes each time are promised of `cpu` alone"""
 
     def __post_init__(self) -> None:
@@ -81,7 +81,7 @@ class VAE:
             raise ValueError(
                 f"a VAE is of pictures, bytes a pixel, not of {items.dtype}: use data such as pixels or idx"
             )
-        if self.device == "cuda" and not torch.cuda.is_available():
+        if self.device.startswith("cuda") and not torch.cuda.is_available():
             raise ValueError("there is no CUDA device here: leave out device=cuda")
         network = self._network(items.shape[2])
         streams = [torch.Generator().manual_seed(int(rng.integers(2**63))) for _ in range(items.shape[1])]

@@ -197,7 +197,7 @@ def verdicts(rows: Sequence[Row]) -> list[str]:
         agrees = "agree" if chance >= 1 - _LEVEL else "DISAGREE"
         said.append(
             f"{len(exact)} exact rows {agrees} jointly at 99 %: the farthest is {worst.z:+.2f} standard errors away "
-            f"({worst.condition}, {worst.metric}, round {worst.round}), which chance does to one of so many in "
+            f"({worst.condition}, {worst.metric}, round {worst.round}), which chance does to one of so many in at most "
             f"{100 * chance:.1f} % of cases; largest standard error {100 * widest:.1f} % of its reference"
         )
     stated = [row for row in rows if row.kind == "bound"]

@@ -99,6 +99,8 @@ def test_help_teaches_by_example(command: str) -> None:
         (["run", "absent.yaml"], "absent.yaml cannot be read"),
         (["run", "absent.py:experiment"], "there is no file"),
         (["run", "--data", "digits", "--n", "5000"], "1397 human items, and the run wants 5000"),
+        (["run", "--device", "cuda"], "leave out --device"),
+        (["run", "--device", "abacus"], "'abacus' is no device"),
         (["resume", "nowhere"], "holds no run"),
         (["report", "nowhere"], "holds no run"),
     ],
