@@ -28,7 +28,7 @@ class Ledger:
     client: Client
     organization: str
     run: Run
-    _put: set[str] = field(default_factory=set, init=False, repr=False)
+    _put: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
     """datasets that were put, and need not be again"""
 
     @property

@@ -17,6 +17,9 @@ Covariance = Literal["full", "diagonal"]
 # As many chains at once as stay in a core's cache at n = 1,000; more would be slower, not faster.
 _CHUNK = 8
 
+# Points, drawn at random, that show where a start lies; the fit is to all.
+_ENOUGH = 1_024
+
 
 @dataclass(frozen=True)
 class GMM:
@@ -52,10 +55,12 @@ class GMM:
         if not np.isfinite(items).all():
             raise ValueError("some items are not finite: look at what the generation before has made of them")
         uniforms = torch.from_numpy(rng.random((self.restarts, items.shape[1], self.components, CANDIDATES)))
+        n = len(items)
+        rows = None if n <= _ENOUGH else torch.from_numpy(np.sort(rng.choice(n, _ENOUGH, replace=False)))
         points = torch.from_numpy(np.ascontiguousarray(items.transpose(1, 0, 2)))
         centre = points.mean(dim=1, keepdim=True)
         chunks = [slice(first, first + _CHUNK) for first in range(0, len(points), _CHUNK)]
-        fitted = [self._best(points[some] - centre[some], uniforms[:, some]) for some in chunks]
+        fitted = [self._best(points[some] - centre[some], uniforms[:, some], rows) for some in chunks]
         weights, means, covariances = (torch.cat(parts) for parts in zip(*fitted, strict=True))
         return Mixture(weights.numpy(), (means + centre).numpy(), covariances.numpy())
 
@@ -63,11 +68,11 @@ class GMM:
         """The mixture whose arrays these are."""
         return Mixture(**arrays)
 
-    def _best(self, points: Tensor, uniforms: Tensor) -> Parameters:
+    def _best(self, points: Tensor, uniforms: Tensor, rows: Tensor | None) -> Parameters:
         """The likeliest of the restarts of each chain; `points[B, n, d]`, `uniforms[restarts, B, K, …]`."""
-        best, likelihood = maximize(points, memberships(points, uniforms[0]), self._rules)
+        best, likelihood = maximize(points, memberships(points, uniforms[0], rows), self._rules)
         for start in uniforms[1:]:
-            other, reached = maximize(points, memberships(points, start), self._rules)
+            other, reached = maximize(points, memberships(points, start, rows), self._rules)
             better = reached > likelihood
             best.put(better, other.at(better))
             likelihood = torch.maximum(likelihood, reached)

@@ -6,18 +6,15 @@ from torch import Tensor
 #: Candidates for each first centre, of which the best is kept, as in scikit-learn for about ten clusters.
 CANDIDATES = 4
 
-#: Points that show where a start lies as well as more of them would.
-ENOUGH = 1_024
 
-
-def memberships(points: Tensor, uniforms: Tensor, steps: int = 10) -> Tensor:
+def memberships(points: Tensor, uniforms: Tensor, rows: Tensor | None = None, steps: int = 10) -> Tensor:
     """Assign each of `points[B, n, d]` to one of K clusters: 0 and 1, `[B, K, n]`.
 
     `uniforms[B, K, candidates]` in [0, 1) choose the K first centres; then at most `steps` steps of Lloyd move them,
-    until none moves. Where there are more than `ENOUGH` points, evenly spaced ones stand for all until then.
+    until none moves. Until then the points in `rows[m]`, if given, stand for all.
     """
     x = points.transpose(1, 2)  # [B, d, n]
-    some = x[:, :, :: -(-points.shape[1] // ENOUGH)].contiguous()
+    some = (x if rows is None else x[:, :, rows]).contiguous()
     centres = plus_plus(some, uniforms)
     assigned = _nearest(some, centres)
     for _ in range(steps):
@@ -27,7 +24,7 @@ def memberships(points: Tensor, uniforms: Tensor, steps: int = 10) -> Tensor:
         before, assigned = assigned, _nearest(some, centres)
         if torch.equal(before, assigned):
             break
-    return assigned if some.shape == x.shape else _nearest(x, centres)
+    return assigned if rows is None else _nearest(x, centres)
 
 
 def plus_plus(x: Tensor, uniforms: Tensor) -> Tensor:
@@ -64,8 +61,8 @@ def _squared_distances(x: Tensor, centres: Tensor) -> Tensor:
 def _nearest(x: Tensor, centres: Tensor) -> Tensor:
     """1 where a centre of `[B, K, d]` is a point's nearest, the first of equals, else 0: `[B, K, n]`."""
     distance = torch.baddbmm((centres**2).sum(dim=2, keepdim=True), centres, x, alpha=-2)
-    # Not `argmin`, which along any dimension but the last takes most of a fit's time.
+    # Comparisons, for `argmin` along any dimension but the last takes most of a fit's time; it is for ties alone.
     nearest = (distance == distance.amin(dim=1, keepdim=True)).to(x.dtype)
-    if nearest.sum() > x.shape[0] * x.shape[2]:
-        nearest *= nearest.cumsum(dim=1) == 1
+    if nearest.sum() != x.shape[0] * x.shape[2]:
+        return torch.zeros_like(distance).scatter_(1, distance.argmin(dim=1, keepdim=True), 1.0)
     return nearest

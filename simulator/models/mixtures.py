@@ -6,16 +6,14 @@ A single Gaussian is a mixture of one component; so is a corpus' known truth, wi
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from simulator.models.base import Arrays, Floats, Items, Points
 
 # Below this a variance is taken for it in densities, so that a model that has collapsed to a point has one.
 _SMALLEST_VARIANCE = 1e-12
 
-# Chains whose items are drawn at once: larger arrays leave the cache, and their pages are asked for anew each time.
-_CHUNK = 8
+# Numbers that are drawn at once: larger arrays leave the cache, and their pages are asked for anew each time.
+_VALUES = 2**16
 
 
 @dataclass(frozen=True)
@@ -38,23 +36,24 @@ class Mixture:
     def sample(self, n: int, rng: np.random.Generator) -> Items:
         """Draw n items, `[n, C, d]`: a component each by its weight, then a normal by the covariance's root."""
         chains, _, d = self.means.shape
-        chosen, noise = torch.from_numpy(rng.random((n, chains))), torch.from_numpy(rng.standard_normal((n, chains, d)))
-        items = torch.empty_like(noise)
-        for first in range(0, chains, _CHUNK):
-            some = slice(first, first + _CHUNK)
+        chosen, noise = rng.random((n, chains)), rng.standard_normal((n, chains, d))
+        at_once = max(1, _VALUES // (n * d))
+        items = np.empty_like(noise)
+        for first in range(0, chains, at_once):
+            some = slice(first, first + at_once)
             items[:, some] = self._placed(some, chosen[:, some], noise[:, some])
-        return items.numpy()
+        return items
 
-    def _placed(self, chains: slice, chosen: Tensor, noise: Tensor) -> Tensor:
+    def _placed(self, chains: slice, chosen: Floats, noise: Floats) -> Floats:
         """Items of some chains by `chosen[n, B]` in [0, 1) and standard normal `noise[n, B, d]`: `[n, B, d]`."""
-        means = torch.from_numpy(self.means[chains, ..., np.newaxis])
-        roots = torch.from_numpy(power(self.covariances[chains], 0.5))
-        ladder = torch.from_numpy(np.cumsum(self.weights[chains], axis=1)[..., np.newaxis, np.newaxis])
-        x, u = noise.permute(1, 2, 0).contiguous(), chosen.T.contiguous().unsqueeze(1)
-        items = torch.baddbmm(means[:, 0], roots[:, 0], x)
+        means, roots = self.means[chains, ..., np.newaxis], power(self.covariances[chains], 0.5)
+        ladder = np.cumsum(self.weights[chains], axis=1)[..., np.newaxis, np.newaxis]
+        x = np.ascontiguousarray(noise.transpose(1, 2, 0))  # items last: the longest loop is the innermost
+        drawn = np.ascontiguousarray(chosen.T)[:, np.newaxis]
+        items = roots[:, 0] @ x + means[:, 0]
         for k in range(1, self.components):  # a later component takes what is above all before it
-            items = torch.where(u > ladder[:, k - 1], torch.baddbmm(means[:, k], roots[:, k], x), items)
-        return items.permute(2, 0, 1)
+            items = np.where(drawn > ladder[:, k - 1], roots[:, k] @ x + means[:, k], items)
+        return items.transpose(2, 0, 1)
 
     def log_density(self, points: Points) -> Floats:
         """Natural logarithm of each chain's density at `points[m, d]`: `[m, C]`, in nats."""

@@ -36,7 +36,7 @@ _KNOWN: dict[Size, tuple[float, ...]] = {
 _GENERATIONS: dict[Size, int] = {"smoke": 2, "standard": 10, "full": 10}
 #: Half of the 95 % interval of a Gaussian's drift, as far as it comes from a finite number of chains.
 _HALF: dict[Size, float] = {"smoke": 0.5, "standard": 0.006, "full": 0.003}
-#: Chains of a run of Gaussians at least: 40 seeds of them know E[μ²] to 2 %.
+#: Chains of a run of Gaussians at least: of 40 seeds of them E[μ²] has a standard error of 2 %.
 _LEAST = 150
 #: Digits of a condition in the strip, in two lines, and the family whose they are.
 _STRIP, _STRIP_OF = 12, "autoencoder, digits"
@@ -168,14 +168,15 @@ def drifts(table: Table, kind: _Kind) -> list[_Point]:
     """
     ours = {name: group for name, group in table.groups.items() if group[0].run.family == kind.family}
     last = max(group[0].run.generations for group in ours.values())
-    low, high = (values_by_seed(ours[f"{kind.name}, {end}"], kind.metric, last) for end in ("human-only", "replace"))
+    ends = [values_by_seed(ours[f"{kind.name}, {end}"], kind.metric, last) for end in ("human-only", "replace")]
     found = []
     for group in ours.values():
         if isinstance(world := group[0].run.world, Commons):
             measured = values_by_seed(group, kind.metric, last)
-            m, l, h = (np.array([of[seed] for seed in measured]) for of in (measured, low, high))  # noqa: E741
+            m = np.array(list(measured.values()))
+            l, h = (np.array([of[seed] for seed in measured]) for of in ends)  # noqa: E741
             if kind.exact:
-                l[:], h[:] = _ends(group[0].run)
+                l, h = (np.full_like(m, end) for end in _ends(group[0].run))  # noqa: E741
             ratio = (m.mean() - l.mean()) / (h.mean() - l.mean())
             around = (m - l - ratio * (h - l)) / (h.mean() - l.mean())
             found.append(_Point(world.human, world.registered, interval(ratio + around), group))

@@ -19,7 +19,7 @@ def test_networks_are_put_on_the_device_and_stay_what_they_are() -> None:
 
 
 def test_what_the_processor_alone_computes_is_left_alone() -> None:
-    runs = Run(Gaussian(), Normal(100), Replace(), n=100, generations=1), Run(VAE(), Pixels(), Replace(), n=100)
+    runs = Run(Gaussian(), Normal(100), Replace(), 100, 1), Run(VAE(), Pixels(), Replace(), 100, 1)
     assert devices.on(Experiment("both", runs), "meta").runs[0] == runs[0]
     with pytest.raises(ValueError, match="nothing of one computes on a device"):
         devices.on(Experiment("one", runs[:1]), "meta")
