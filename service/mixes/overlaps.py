@@ -1,17 +1,16 @@
-"""The overlapping digests that a pool may hold: those of several claims, which all of these judge.
+"""The overlapping digests among what a part may take: each is judged by all its claims.
 
-Most pools are larger than the registry's overlaps, and meet them by their first words, 8 bytes each in memory. A small
-pool in a registry of many overlaps asks for those among its own items instead, so what others claim costs it nothing.
+Either all of the registry's, of which memory holds the first word each; or, where what a part may take is less than
+they are, those among its own items, so that what others claim costs it nothing.
 """
 
 from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 from sqlalchemy import func, select
 
-from firsthand.digests import Digests, as_strings, sort_unique, stack
+from firsthand.digests import Digests, as_strings, first_words, sort_unique, stack
 from service import tables
 from service.catalog import Flags
 from service.database import Database, columns_by_digest
@@ -24,11 +23,11 @@ class Overlaps(Protocol):
     """What a scan asks."""
 
     def among(self, digests: Digests) -> Flags:
-        """Which of `digests`, `uint8[n, 32]` of the pool, overlap."""
+        """Which of `digests`, `uint8[n, 32]` that the part may take, overlap."""
         ...
 
     def pages(self) -> Iterator[Digests]:
-        """All that the pool may hold, in their order, some thousands at a time; the database is not held meanwhile."""
+        """At least those that it may take, sorted, some thousands at a time; no session is held in between."""
         ...
 
 
@@ -38,23 +37,22 @@ class AllOverlaps:
     def __init__(self, database: Database) -> None:
         self._database = database
         with database.reads() as session:
-            parts = [
-                _words(stack(list(p))) for p in session.scalars(select(tables.overlaps.c.digest)).partitions(10**5)
-            ]
+            rows = session.scalars(select(tables.overlaps.c.digest))
+            parts = [first_words(stack(list(some))) for some in rows.partitions(10**5)]
         self._words = np.sort(np.concatenate([np.empty(0, np.uint64), *parts]))
 
     def among(self, digests: Digests) -> Flags:
-        """`Overlaps`: those whose first word is one of an overlap are asked for."""
+        """Those whose first word is an overlap's are asked of the database."""
         found = np.zeros(len(digests), dtype=np.bool_)
         if len(self._words):
-            first = _words(digests)
+            first = first_words(digests)
             at = np.searchsorted(self._words, first).clip(max=len(self._words) - 1)
             rows = np.flatnonzero(self._words[at] == first)
-            found[rows] = np.isin(as_strings(digests[rows]), as_strings(overlapping(self._database, digests[rows])))
+            found[rows] = OwnOverlaps(overlapping(self._database, digests[rows])).among(digests[rows])
         return found
 
     def pages(self) -> Iterator[Digests]:
-        """`Overlaps`."""
+        """Read as they are asked for."""
         last: bytes | None = b""
         while last is not None and len(self._words):
             with self._database.reads() as session:
@@ -65,18 +63,23 @@ class AllOverlaps:
             last = page[-1] if len(page) == _PAGE else None
 
 
-class OverlapsOfPool:
-    """Those among a pool's own digests, `uint8[n, 32]`, sorted and each once."""
+class OwnOverlaps:
+    """Those among a part's own items: `digests`, `uint8[n, 32]`, sorted and each once."""
 
     def __init__(self, digests: Digests) -> None:
-        self._digests = digests
+        self._digests, self._words = digests, first_words(digests)
+        self._tied = bool((self._words[1:] == self._words[:-1]).any())
 
     def among(self, digests: Digests) -> Flags:
-        """`Overlaps`."""
-        return np.isin(as_strings(digests), as_strings(self._digests))
+        """All in memory; only crafted digests share their first words, and are compared as a whole."""
+        if self._tied or not len(self._digests):
+            return np.isin(as_strings(digests), as_strings(self._digests))
+        at = np.searchsorted(self._words, first_words(digests))
+        found: Flags = (self._digests.take(at, axis=0, mode="clip") == digests).all(axis=1)
+        return found
 
     def pages(self) -> Iterator[Digests]:
-        """`Overlaps`."""
+        """Cut out of what is there."""
         for start in range(0, len(self._digests), _PAGE):
             yield self._digests[start : start + _PAGE]
 
@@ -94,7 +97,3 @@ def more_than(database: Database, items: int) -> bool:
     some = select(tables.overlaps.c.digest).limit(items + 1).subquery()
     with database.reads() as session:
         return (session.scalar(select(func.count()).select_from(some)) or 0) > items
-
-
-def _words(digests: Digests) -> npt.NDArray[np.uint64]:
-    return np.ascontiguousarray(digests[:, :8]).view(">u8").reshape(-1).astype(np.uint64)

@@ -20,13 +20,13 @@ from service.catalog import Flags, Ids, View
 from service.database import Database, blocks_of
 from service.items.store import Evidence, evidence
 from service.mixes.layout import Layout, Rows
-from service.mixes.overlaps import AllOverlaps, Overlaps, OverlapsOfPool, more_than, overlapping
+from service.mixes.overlaps import AllOverlaps, Overlaps, OwnOverlaps, more_than, overlapping
 from service.mixes.rules import Candidates, admits, eligible
 
 #: Items that are looked at together: few enough for a processor's cache.
 _PIECE = 2**16
-#: Items of a pool that is small enough to look for its own overlaps in memory.
-_SMALL = 2**20
+#: As many items as are asked, one by one, whether they overlap; their digests are held in memory.
+_FEW = 2**20
 
 
 class Scan:
@@ -35,6 +35,7 @@ class Scan:
     def __init__(self, database: Database, view: View, recipe: Recipe) -> None:
         self._database, self._view, self._recipe = database, view, recipe
         self._all: AllOverlaps | None = None
+        self._near: tuple[Part, Overlaps] | None = None
         self._of: tuple[Part, tuple[Ids, Verdicts]] | None = None
 
     def candidates(self, part: Part, bound: Callable[[], np.uint64]) -> Iterator[Candidates]:
@@ -42,6 +43,31 @@ class Scan:
         overlaps = self._overlaps(part)
         yield from self._alone(part, bound, overlaps)
         yield from self._judged(part, overlaps)
+
+    # Which items their registration does not judge alone.
+
+    def _overlaps(self, part: Part) -> Overlaps:
+        """All of the registry's, or, where the part may take fewer items than they are, those among these."""
+        if self._near is None or self._near[0] is not part:  # asked again for each bound
+            self._near = part, self._find_overlaps(part)
+        return self._near[1]
+
+    def _find_overlaps(self, part: Part) -> Overlaps:
+        ids = self._view.standing()
+        ids = ids[eligible(part, self._view, ids)]
+        items = int(self._view.registrations["items"][ids].sum(dtype=np.int64))
+        if items <= _FEW and more_than(self._database, items):
+            return OwnOverlaps(self._own(ids))
+        self._all = self._all or AllOverlaps(self._database)
+        return self._all
+
+    def _own(self, ids: Ids) -> Digests:
+        """The overlapping digests of some registrations, sorted, each once."""
+        blocks = self._blocks([], ids)
+        parts = [
+            overlapping(self._database, digest_rows(digests, np.flatnonzero(rows >= 0))) for rows, digests, *_ in blocks
+        ]
+        return sort_unique(np.concatenate([np.empty((0, 32), np.uint8), *parts]))[0]
 
     # Items that their registration alone judges.
 
@@ -131,21 +157,6 @@ class Scan:
         """Which of some items, `uint8[n, 32]`, the part admits, by all the claims on each."""
         kept = self._judge(part, to_bytes(digests), found)
         return np.isin(as_strings(digests), as_strings(kept.digests))
-
-    def _overlaps(self, part: Part) -> Overlaps:
-        """Read once for all parts, or, of a pool that is small beside them, for the part."""
-        ids = self._view.standing()
-        ids = ids[eligible(part, self._view, ids)]
-        items = int(self._view.registrations["items"][ids].sum(dtype=np.int64))
-        if items <= _SMALL and more_than(self._database, items):
-            return OverlapsOfPool(self._overlapping(ids))
-        self._all = self._all or AllOverlaps(self._database)
-        return self._all
-
-    def _overlapping(self, ids: Ids) -> Digests:
-        """The overlapping digests of registrations, sorted, each once."""
-        parts = [overlapping(self._database, digests[rows >= 0]) for rows, digests, *_ in self._blocks([], ids)]
-        return sort_unique(np.concatenate([np.empty((0, 32), np.uint8), *parts]))[0]
 
     def _judged(self, part: Part, overlaps: Overlaps) -> Iterator[Candidates]:
         for digests in overlaps.pages():

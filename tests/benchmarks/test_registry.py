@@ -32,6 +32,7 @@ ROWS = {
     "recorder": 2,
     "look-up": 3,
     "mix": 4,
+    "overlaps": 1,
     "snapshot": 3,
     "get": 3,
     "growth": 4,

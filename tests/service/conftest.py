@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
+from service.mixes import scan
 from tests.conftest import Registry
 
 
@@ -20,3 +21,9 @@ def stranger(registry: Registry) -> Iterator[httpx2.Client]:
     """Plain HTTP without a key."""
     with httpx2.Client(base_url=registry.url) as client:
         yield client
+
+
+@pytest.fixture(params=[False, True], ids=["all overlaps", "own overlaps"])
+def each_way_to_overlaps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mixes find overlapping items as in a registry of few of them, and as in one of more than a part may take."""
+    monkeypatch.setattr(scan, "more_than", lambda database, items: request.param)

@@ -245,6 +245,7 @@ def test_registrations_that_share_a_block_are_read_withdrawn_and_seen_each_by_it
 
 
 @on_both
+@pytest.mark.usefixtures("each_way_to_overlaps")
 def test_an_item_of_several_statements_of_a_batch_brings_the_size_of_the_earliest(client: Client) -> None:
     datasets = ("local/texts", "local/other", "local/texts", "local/texts", "local/other")
     given = [said([n, n + 1, 99], dataset=name, size=[10, 10, 1_000 + n]) for n, name in enumerate(datasets)]

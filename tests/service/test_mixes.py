@@ -206,6 +206,7 @@ def test_repeating_takes_no_memory_and_more_than_a_mix_may_hold_is_refused(regis
 
 
 @on_both
+@pytest.mark.usefixtures("each_way_to_overlaps")
 def test_sizes_budget_by_the_longest_run_that_fits(registry: Registry) -> None:
     client = registry.client()
     pool, sizes = digests(range(200)), np.random.default_rng(0).integers(1, 1_000, 200)
@@ -219,6 +220,7 @@ def test_sizes_budget_by_the_longest_run_that_fits(registry: Registry) -> None:
 
 
 @on_both
+@pytest.mark.usefixtures("each_way_to_overlaps")
 def test_confidences_weight_the_draw_on_the_same_keys(registry: Registry) -> None:
     client = registry.client()
     pool, confidence = digests(range(300)), np.random.default_rng(1).integers(0, 256, 300).astype(np.uint8)
@@ -231,6 +233,7 @@ def test_confidences_weight_the_draw_on_the_same_keys(registry: Registry) -> Non
 
 
 @on_both
+@pytest.mark.usefixtures("each_way_to_overlaps")
 def test_a_weighted_mix_stays_the_same_when_its_items_are_contested_later(registry: Registry) -> None:
     client, random = registry.client(), np.random.default_rng(2)
     model(client, "local/m@1")
@@ -251,6 +254,7 @@ def test_a_weighted_mix_stays_the_same_when_its_items_are_contested_later(regist
 
 
 @pytest.mark.parametrize("settings", [{"threads": 1}], indirect=True)
+@pytest.mark.usefixtures("each_way_to_overlaps")
 def test_a_mix_needs_one_connection_at_a_time(registry: Registry) -> None:
     client = registry.client()
     register(client, digests(range(10)), "unstated", dataset="local/crawl", sizes=[7] * 10)
@@ -259,6 +263,7 @@ def test_a_mix_needs_one_connection_at_a_time(registry: Registry) -> None:
 
 
 @on_both
+@pytest.mark.usefixtures("each_way_to_overlaps")
 def test_an_overlapping_item_brings_the_columns_of_its_earliest_eligible_claim(registry: Registry) -> None:
     client = registry.client()
     register(client, digests(range(10)), "unstated", dataset="local/crawl", sizes=[7] * 10)
@@ -270,6 +275,7 @@ def test_an_overlapping_item_brings_the_columns_of_its_earliest_eligible_claim(r
 
 
 @on_both
+@pytest.mark.usefixtures("each_way_to_overlaps")
 def test_collected_before_leaves_out_what_does_not_say_when(registry: Registry) -> None:
     client = registry.client()
     client.put_dataset("local/texts")
@@ -280,6 +286,7 @@ def test_collected_before_leaves_out_what_does_not_say_when(registry: Registry) 
     assert set(items_of(client, client.create_mix(Recipe(parts=[part])))) == set(to_bytes(digests(range(10))))
 
 
+@pytest.mark.usefixtures("each_way_to_overlaps")
 def test_registered_before_is_a_position(registry: Registry) -> None:
     client = registry.client()
     register(client, digests(range(10)), "human")
@@ -329,12 +336,9 @@ def test_a_dataset_that_nobody_registered_is_refused_by_name(registry: Registry)
 
 
 @on_both
-@pytest.mark.parametrize("from_the_pool", [False, True], ids=["all overlaps", "overlaps of the pool"])
-def test_mixes_agree_with_a_brute_force_reading_of_all_claims(
-    registry: Registry, from_the_pool: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("each_way_to_overlaps")
+def test_mixes_agree_with_a_brute_force_reading_of_all_claims(registry: Registry) -> None:
     """Random overlapping registrations, withdrawals and disputes: every mix equals one made from look-ups alone."""
-    monkeypatch.setattr(scan, "more_than", lambda database, items: from_the_pool)
     client, other = registry.client(), registry.join("other")
     random = np.random.default_rng(11)
     for number in range(4):
