@@ -73,7 +73,7 @@ _KINDS = (
         Digits(recrawl=True),
         400,
         "held_out_nll",
-        {"smoke": 1, "standard": 12, "full": 20},
+        {"smoke": 1, "standard": 8, "full": 20},
         _SOME,
         chains=4,
     ),
