@@ -71,7 +71,7 @@ THEORY = Reproduction(
     source="Shumailov et al. 2023, section 4; Alemohammad et al. 2023; formulas derived in simulator/oracles",
     experiment=_theory,
     metrics=("mean_error", "variance"),
-    minutes={"smoke": 0.1, "standard": 4, "full": 60},
+    minutes={"smoke": 0.1, "standard": 3, "full": 60},
     theory=expected,
     rounds={"standard": (1, 2, 5, 10, 15, 20), "full": (1, 2, 5, 10, 20, 50, 100)},
     condition=_condition,
@@ -92,6 +92,6 @@ ACCUMULATE = Reproduction(
     source="Gerstgrasser et al. 2024; Kazdan et al. 2024",
     experiment=_accumulate,
     metrics=("held_out_nll", "recall", "frechet"),
-    minutes={"smoke": 0.2, "standard": 3, "full": 20},
+    minutes={"smoke": 0.2, "standard": 2, "full": 20},
     baseline="human-only",
 )

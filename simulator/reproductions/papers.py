@@ -76,7 +76,7 @@ VAE_PAPER = Reproduction(
     experiment=_vae,
     on_data=_vae_on,
     metrics=("latent_std", "held_out_elbo", "recall"),
-    minutes={"smoke": 0.3, "standard": 11, "full": 85},
+    minutes={"smoke": 0.3, "standard": 9, "full": 85},
     baseline="human-only",
     condition=_condition,
 )
@@ -116,6 +116,6 @@ LM_PAPER = Reproduction(
     experiment=_language,
     on_data=_language_on,
     metrics=("perplexity", "rarest_decile_loss", "distinct_2", "sample_perplexity", "improbable_share"),
-    minutes={"smoke": 0.2, "standard": 15, "full": 120},
+    minutes={"smoke": 0.2, "standard": 10, "full": 120},
     baseline="human-only",
 )

@@ -119,7 +119,7 @@ VALUE = Reproduction(
     "more it does, for each item spent it falls; as a curve nobody has published it; Alemohammad et al. 2023",
     experiment=_experiment,
     metrics=("mean_error",),
-    minutes={"smoke": 0.2, "standard": 3, "full": 15},
+    minutes={"smoke": 0.2, "standard": 1, "full": 15},
     theory=theory,
     rounds={"smoke": (1, 2), "standard": _GENERATIONS, "full": _GENERATIONS},
     draw=_draw,

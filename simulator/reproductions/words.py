@@ -46,7 +46,7 @@ WORDS = Reproduction(
     source="Suresh et al. 2024, 2412.17646",
     experiment=_experiment,
     metrics=("unique",),
-    minutes={"smoke": 0.1, "standard": 4, "full": 60},
+    minutes={"smoke": 0.1, "standard": 2, "full": 60},
     theory=theory,
     rounds={"standard": (0, 1, 2, 5, 10, 20, 50), "full": (0, 1, 2, 5, 10, 20, 50, 100, 200)},
 )
