@@ -48,6 +48,8 @@ class AllOverlaps:
             first = first_words(digests)
             at = np.searchsorted(self._words, first).clip(max=len(self._words) - 1)
             rows = np.flatnonzero(self._words[at] == first)
+            if not len(rows):  # as of most chunks: nothing is asked
+                return found
             found[rows] = OwnOverlaps(overlapping(self._database, digests[rows])).among(digests[rows])
         return found
 

@@ -37,7 +37,7 @@ class Mixture:
         """Draw n items, `[n, C, d]`: a component each by its weight, then a normal by the covariance's root."""
         chains, _, d = self.means.shape
         chosen, noise = rng.random((n, chains)), rng.standard_normal((n, chains, d))
-        at_once = max(1, _VALUES // (n * d))
+        at_once = max(1, _VALUES // max(1, n * d))
         items = np.empty_like(noise)
         for first in range(0, chains, at_once):
             some = slice(first, first + at_once)

@@ -78,3 +78,8 @@ def test_a_component_of_no_weight_adds_nothing():
     points = np.array([[0.0], [5.0]])
     assert np.allclose(with_it.log_density(points), gaussian([0.0], 1.0).log_density(points))
     assert with_it.sample(1000, generator(8, "sample")).max() < 5
+
+
+def test_no_items_are_drawn_where_none_are_asked_for():
+    one = Mixture(np.ones((3, 1)), np.zeros((3, 1, 2)), np.eye(2)[np.newaxis, np.newaxis].repeat(3, axis=0))
+    assert one.sample(0, np.random.default_rng(0)).shape == (0, 3, 2)
