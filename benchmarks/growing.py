@@ -4,7 +4,8 @@
 
 Claims and blocks are written by the service's own functions, 50,000 items a transaction, sorted, with fsync; look-ups
 are of 10,000 digests, half of them held. On PostgreSQL once for each number of partitions; all in turn, batch by batch,
-and medians. No HTTP and no statement: what is measured is the part that grows. `docs/growing.md` has the sums.
+and medians. No HTTP and no statement: what is measured is the part that grows.
+`docs/explanation/growing.md` has the sums.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Snapshots: the verdicts of a registry in a few bytes an item, to be asked without network.
 
-docs/snapshots.md describes the files. `Snapshot.open(folder)` reads them, `Writer` writes them.
+docs/reference/snapshot-format.md describes the files. `Snapshot.open(folder)` reads them, `Writer` writes them.
 """
 
 from firsthand.snapshots.manifest import Subject

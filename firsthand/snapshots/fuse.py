@@ -6,7 +6,8 @@ fingerprint fits by chance. Construction and the sizes of segments follow Graf a
 and Smaller Than Xor Filters" (2022), section 3 and its reference code (4-wise); storing values in place of fingerprints
 alone is retrieval as in Dillinger et al., "Fast Succinct Retrieval and Approximate Membership Using Ribbon" (2022).
 
-Everything is uint64 arithmetic modulo 2⁶⁴: the same table on every machine. docs/snapshots.md has it step by step.
+Everything is uint64 arithmetic modulo 2⁶⁴: the same table on every machine. docs/reference/snapshot-format.md has
+it step by step.
 """
 
 import math

@@ -77,7 +77,7 @@ def get_snapshot(id: SnapshotId, _: Reader, store: StoreOf, if_none_match: IfNon
 def get_snapshot_shard(
     id: SnapshotId, shard: ShardName, _: Reader, store: StoreOf, if_none_match: IfNoneMatch = ""
 ) -> Response:
-    """The file of all items whose digests begin with this byte; docs/snapshots.md describes it."""
+    """The file of all items whose digests begin with this byte; docs/reference/snapshot-format.md describes it."""
     path, digest = store.shard(id, int(shard, 16))
     headers = _for_ever(digest)
     return _unchanged(if_none_match, headers) or Response(path.read_bytes(), media_type=_RAW, headers=headers)

@@ -38,7 +38,10 @@ def finalizer(x: int) -> int:
 
 
 def reference(filter: Filter, digest: bytes) -> int | None:
-    """The contract of docs/snapshots.md in integers without bounds: a digest's payload, or None for a stranger."""
+    """The contract of docs/reference/snapshot-format.md in integers without bounds.
+
+    Returns a digest's payload, or None for a digest that was not stored.
+    """
     h = 0
     for place in range(4):
         key = finalizer((filter.seed + (place + 1) * 0x9E3779B97F4A7C15) & WORD)

@@ -118,7 +118,7 @@ def test_an_item_with_two_verdicts_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_same_items_give_the_same_bytes_for_ever(folder: Path, tmp_path: Path) -> None:
-    """The vectors of docs/snapshots.md: items 0 to 1,999 of the factories, judged as `verdicts` says."""
+    """The vectors of snapshot-format.md: items 0 to 1,999 of the factories, judged as `verdicts` says."""
     known = manifest.load(folder)
     assert known.id == "8c47420e66bf80151d1f6f5361ef1293"
     assert known.digest == "sha256:92928ab715da6a6be8323bbb0dc5548f340f23632e119206f8dca229f6b49ac0"
