@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from errno import EDQUOT, EFBIG, ENOSPC
 from http import HTTPStatus
+from importlib.metadata import version
 from typing import Any
 
 import psycopg
@@ -69,7 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(
         title="Firsthand",
-        version="0.1.0",
+        version=version("firsthand"),
         summary="The registry that knows which training data is firsthand.",
         lifespan=lifespan,
         responses=_EVERYWHERE,

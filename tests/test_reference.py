@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 FORMATS = (ROOT / "docs" / "reference" / "file-formats.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_generated_parts_are_up_to_date() -> None:
     outdated = [page.relative_to(ROOT).as_posix() for page in generate.outdated()]
     assert not outdated, "run: python -m docs.tooling.generate"

@@ -1,4 +1,4 @@
-"""The documentation site: it builds strictly, every link in it leads somewhere, and it loads nothing from other hosts."""
+"""The documentation site builds strictly, every link in it leads somewhere, and it loads nothing from other hosts."""
 
 import re
 from pathlib import Path
@@ -15,10 +15,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build.build(build.copy_sources(tmp_path_factory.mktemp("site")))
 
 
+@pytest.mark.slow
 def test_every_link_and_anchor_leads_somewhere_and_nothing_is_loaded_from_another_host(site: Path) -> None:
     assert list(check_site.problems(site)) == []
 
 
+@pytest.mark.slow
 def test_every_page_is_in_the_navigation(site: Path) -> None:
     navigation = (build.ROOT / "zensical.toml").read_text(encoding="utf-8")
     pages = {path.relative_to(build.ROOT / "docs").as_posix() for path in (build.ROOT / "docs").rglob("*.md")}
@@ -26,6 +28,7 @@ def test_every_page_is_in_the_navigation(site: Path) -> None:
     assert all((site / page).with_suffix(".html").is_file() for page in pages)
 
 
+@pytest.mark.slow
 def test_tools_of_the_site_are_not_published(site: Path) -> None:
     assert not (site / "tooling").exists()
 
@@ -92,6 +95,7 @@ def test_an_attribute_that_nobody_reads_is_refused(attributes: str) -> None:
         fence_title("sh", attributes)
 
 
+@pytest.mark.slow
 def test_no_attribute_of_a_fence_is_left_in_the_text_of_a_page(site: Path) -> None:
     for page in site.rglob("*.html"):
         assert "```" not in page.read_text(encoding="utf-8"), page
