@@ -1,4 +1,7 @@
-"""Settings of the service: environment variables `FIRSTHAND_…`, each documented here and in the README."""
+"""Settings of the service, from environment variables `FIRSTHAND_…`.
+
+docs/reference/settings.md is generated from the descriptions.
+"""
 
 from functools import cached_property
 from pathlib import Path

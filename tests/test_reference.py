@@ -1,15 +1,17 @@
 """The reference pages say what the code does: generated parts are up to date, and lists are complete."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from docs.tooling import generate
-from firsthand.sources import is_packed_text, table_of
+from firsthand.files import formats
 
 ROOT = Path(__file__).parents[1]
-FORMATS = (ROOT / "docs" / "reference" / "file-formats.md").read_text(encoding="utf-8")
+FORMATS_PAGE = (ROOT / "docs" / "reference" / "file-formats.md").read_text(encoding="utf-8")
+FOLDERS = "firsthand|service|simulator|migrations|benchmarks|tests|docs|results"
 
 
 @pytest.mark.slow
@@ -30,19 +32,45 @@ def test_every_variable_that_the_code_reads_is_on_the_page_of_settings() -> None
 
 def _rows_of_formats() -> list[tuple[str, str]]:
     """Each name's end in the first table of the page, with the compressed forms of its row."""
-    table = FORMATS.split("|---|", 1)[1].split("\n\n", 1)[0]
+    table = FORMATS_PAGE.split("|---|", 1)[1].split("\n\n", 1)[0]
     rows = [line.split("|")[1:3] for line in table.split("\n")[1:]]
     return [(suffix, compressed) for names, compressed in rows for suffix in re.findall(r"`(\.[^`]+)`", names)]
 
 
-@pytest.mark.parametrize(("suffix", "compressed"), _rows_of_formats())
-def test_a_file_is_read_as_the_page_of_formats_says(suffix: str, compressed: str) -> None:
-    compressions = re.findall(r"`(\.[^`]+)`", compressed)
-    is_text = suffix in (".txt", ".text", ".md", ".html", ".htm")
-    assert (table_of(Path(f"x{suffix}")) is None) == is_text
-    for compression in (".gz", ".zst"):
-        path = Path(f"x{suffix}{compression}")
-        assert (table_of(path) is not None or is_packed_text(path)) == (compression in compressions)
+def test_the_page_of_formats_lists_every_format_with_its_compressions() -> None:
+    listed = {suffix: set(re.findall(r"`(\.[^`]+)`", compressed)) for suffix, compressed in _rows_of_formats()}
+    assert listed == {suffix: set(known.compressions) for known in formats.FORMATS for suffix in known.suffixes}
+
+
+def _pages() -> list[Path]:
+    """Every page that people read, without the changelog, which names files of the past."""
+    top = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+    return [*top, ROOT / "service" / "README.md", ROOT / "simulator" / "README.md", *(ROOT / "docs").rglob("*.md")]
+
+
+def test_every_file_that_a_page_names_exists() -> None:
+    """But for those that the worked examples of CONTRIBUTING.md add."""
+    examples = re.compile(r"avro|poisson|collection|YYYY")
+    missing = [
+        (page.relative_to(ROOT).as_posix(), name)
+        for page in _pages()
+        for name in re.findall(rf"`((?:{FOLDERS})/[\w./-]*)`", page.read_text(encoding="utf-8"))
+        if not examples.search(name) and not (ROOT / name).exists() and not name.startswith("results/NAME")
+    ]
+    assert not missing
+
+
+def test_every_link_of_a_page_outside_of_the_site_leads_to_a_file() -> None:
+    """The site has a check of its own, which sees anchors too."""
+    for page in _pages()[:5]:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_every_module_that_a_page_runs_exists() -> None:
+    for page in _pages():
+        for module in re.findall(rf"python -m ((?:{FOLDERS})[\w.]*)", page.read_text(encoding="utf-8")):
+            assert find_spec(module), (page.name, module)
 
 
 def test_every_decision_has_all_its_parts() -> None:

@@ -23,10 +23,10 @@ from typer.main import get_command
 
 from firsthand.cli.app import app
 from firsthand.cli.commands import load
-from service import migrate
 from service.app import create_app
 from service.errors import TYPE, Refusal
 from service.settings import Settings
+from service.storage import migrate
 
 DOCS = Path(__file__).parents[1]
 
@@ -96,16 +96,23 @@ def _subcommand(command: Any, context: Any, name: str) -> Any:
 
 
 def _help_text(text: str) -> Iterator[str]:
-    """Yield a command's help as Markdown: examples that are only indented get a fence."""
-    fenced = False
+    """Yield a command's help as Markdown.
+
+    Examples that are only indented get a fence. All fences are `text`, because the tests run those of shells.
+    """
+    inside = False
     for paragraph in text.replace("\b\n", "").strip().split("\n\n"):
         lines = paragraph.split("\n")
-        examples = not fenced and all(line.lstrip().startswith(("firsthand ", "FIRSTHAND_")) for line in lines)
-        if examples:
+        if not inside and all(line.lstrip().startswith(("firsthand ", "FIRSTHAND_")) for line in lines):
             yield from ("```text", *(line.strip() for line in lines), "```", "")
-        else:
-            yield from (*lines, "")
-        fenced ^= sum(line.startswith("```") for line in lines) % 2 == 1
+            continue
+        for line in lines:
+            if line.startswith("```"):
+                inside = not inside
+                yield "```text" if inside else "```"
+            else:
+                yield line
+        yield ""
 
 
 def _parameters(command: Any, context: Any) -> Iterator[str]:

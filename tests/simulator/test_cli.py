@@ -246,10 +246,10 @@ def _wait_for(condition: Any, seconds: float = 60.0) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_the_experiments_in_the_readme_are_what_they_say() -> None:
-    readme = (Path(simulator.__file__).parent / "README.md").read_text()
-    (yaml,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
-    (python,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+def test_the_experiments_on_the_page_of_the_simulator_are_what_they_say() -> None:
+    page = (Path(simulator.__file__).parents[1] / "docs" / "reference" / "simulator.md").read_text(encoding="utf-8")
+    (yaml,) = re.findall(r"```yaml.*?\n(.*?)```", page, re.DOTALL)
+    (python,) = re.findall(r"```python.*?\n(.*?)```", page, re.DOTALL)
     Path("digits.yaml").write_text(yaml)
     Path("mine.py").write_text(python)
     assert len(options.read("digits.yaml", {}).runs) == 30
