@@ -21,7 +21,7 @@ quick: .venv/.developer ## lint, types, and the tests that are not marked slow
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -n 2 -m 'not slow' $(TESTS)
 
-# Apart from `make test`, because tracing makes the suite about half as slow again.
+# Apart from `make test`, because tracing about doubles the CPU time of the suite.
 coverage: .venv/.developer ## run the whole suite and print how much of each module it executes
 	$(BIN)/python -m pytest -q -n 2 --cov --cov-report=term $(TESTS)
 
