@@ -43,11 +43,14 @@ def register(
 ) -> Registered:
     """One registration in a dataset that is made where it is missing."""
     client.put_dataset(dataset)
-    columns = {
-        "sizes": None if sizes is None else np.array(list(sizes)),
-        "confidences": None if confidences is None else np.array(list(confidences)),
-    }
-    (registered,) = client.register(dataset, Digested(items), origin=origin, model=model, **columns)
+    (registered,) = client.register(
+        dataset,
+        Digested(items),
+        origin=origin,
+        model=model,
+        sizes=None if sizes is None else np.array(list(sizes)),
+        confidences=None if confidences is None else np.array(list(confidences)),
+    )
     return registered
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import numpy as np
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 import firsthand
 from firsthand import Client, Digest, Digested, Part, Recipe, TrainedOn, errors, merkle, registering
 from firsthand.digests import from_text, sort_unique, to_bytes, to_text
+from firsthand.items import Item
 from firsthand.schemas.items import MAX_LOOKUP
 from firsthand.verdicts import VERDICTS
 from tests.conftest import Registry, on_both
@@ -160,9 +162,8 @@ def test_the_same_columns_are_the_same_bytes_and_so_have_the_same_key() -> None:
 
 def test_contents_are_measured_as_they_are_read(client: Client, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(bytes(100))
-    client.register(
-        "local/files", iter([b"x" * 10, "zwölf", tmp_path / "file"]), origin="human", sizes="bytes", batch=2
-    )
+    contents: list[Item] = [b"x" * 10, "zwölf", tmp_path / "file"]
+    client.register("local/files", iter(contents), origin="human", sizes="bytes", batch=2)
     client.register("local/files", np.zeros((1, 25), dtype=np.float64), origin="human", sizes="bytes")
     mix = client.create_mix(Recipe(unit="size", parts=[Part()]))
     assert mix.parts[0].size == 10 + 6 + 100 + 200
@@ -183,9 +184,7 @@ def test_contents_are_measured_as_they_are_read(client: Client, tmp_path: Path) 
         ({"confidences": [0.1, 0.2, 0.3]}, "confidences are whole numbers"),
     ],
 )
-def test_columns_that_do_not_fit_their_items_are_refused(
-    client: Client, columns: dict[str, list[int]], message: str
-) -> None:
+def test_columns_that_do_not_fit_their_items_are_refused(client: Client, columns: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         client.register("local/files", Digested(digests(range(3))), origin="human", **columns)
 

@@ -41,9 +41,9 @@ RECORDS = [
 @pytest.fixture(params=["crawl.warc", "crawl.warc.gz"])
 def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A request, four responses (one chunked, one gzipped on the wire), a conversion, a resource and a revisit."""
-    path = tmp_path / request.param
-    each = [gzip.compress(one, mtime=0) for one in RECORDS] if path.suffix == ".gz" else RECORDS
-    path.write_bytes(b"".join(each))
+    path: Path = tmp_path / request.param
+    records = [gzip.compress(record, mtime=0) for record in RECORDS] if path.suffix == ".gz" else RECORDS
+    path.write_bytes(b"".join(records))
     return path
 
 

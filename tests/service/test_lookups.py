@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from firsthand.digests import Digests, to_bytes, to_text
 from firsthand.media import ARROW, JSON, NDJSON, PARQUET, RAW
-from firsthand.verdicts import CONTESTED, IS_HUMAN, IS_MODEL, UNKNOWN
+from firsthand.verdicts import CONTESTED, IS_HUMAN, IS_MODEL, UNKNOWN, PolicyName
 from tests.conftest import Registry, on_both
 from tests.factories import crafted, digest, digests, model, register
 
@@ -127,7 +127,8 @@ def test_what_is_contested_says_so_whatever_the_policy_makes_of_it(registry: Reg
     register(client, digests([3]), "model", model="local/m@1", dataset="local/out")
     registry.join("others").dispute(made.id, digests([2]))
     for many in (1, 200):  # as JSON, and as Arrow
-        for policy, verdicts in (("strict", [1, 3, 3, 2]), ("pessimistic", [1, 2, 2, 2])):
+        expected: dict[PolicyName, list[int]] = {"strict": [1, 3, 3, 2], "pessimistic": [1, 2, 2, 2]}
+        for policy, verdicts in expected.items():
             found = client.lookup(digests([0, 1, 2, 3] * many), policy)
             assert found.verdict[-4:].tolist() == verdicts
             assert found.contested[-4:].tolist() == [False, True, True, False]

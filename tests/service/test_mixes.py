@@ -15,6 +15,7 @@ from firsthand.items import Digested
 from firsthand.schemas.items import Item
 from firsthand.schemas.mixes import Mix, Part, Recipe
 from firsthand.selection import keys, weighted
+from firsthand.verdicts import Origin
 from service.catalog import Catalog
 from service.database import Database
 from service.mixes import scan
@@ -346,7 +347,8 @@ def test_mixes_agree_with_a_brute_force_reading_of_all_claims(registry: Registry
     pool, made = digests(range(100)), []
     for number in range(24):
         items = pool[random.choice(100, random.integers(1, 40), replace=False)]
-        origin = ("human", "human", "model", "unstated")[random.integers(4)]
+        origins: tuple[Origin, ...] = ("human", "human", "model", "unstated")
+        origin = origins[random.integers(4)]
         by = f"local/m@{random.integers(4)}" if origin == "model" else None
         made.append(register(client, items, origin, model=by, dataset=f"local/d{number % 3}"))
     client.withdraw(made[3].id)

@@ -11,10 +11,9 @@ import pytest
 
 from firsthand import Client, Snapshot, errors
 from firsthand.digests import Digests
-from firsthand.schemas.items import PolicyName
 from firsthand.schemas.snapshots import NewSnapshot
 from firsthand.snapshots import Subject
-from firsthand.verdicts import UNKNOWN
+from firsthand.verdicts import UNKNOWN, PolicyName
 from service.catalog import Catalog
 from service.database import Database
 from service.settings import Settings

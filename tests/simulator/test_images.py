@@ -48,7 +48,8 @@ def idx(tmp_path: Path) -> Idx:
 
 def test_the_pool_is_the_training_part_as_it_stands_in_the_files(idx: Idx) -> None:
     pool = idx.pool(2, seed=1)
-    assert (pool.dtype, pool.shape) == (np.uint8, (120, 2, 784))
+    assert pool.dtype == np.uint8
+    assert pool.shape == (120, 2, 784)
     assert np.array_equal(idx.images(pool), scans(120)[0])
     assert np.array_equal(pool[:, 0], pool[:, 1])
 
@@ -140,8 +141,9 @@ def test_there_are_no_new_pictures_unless_the_same_are_found_again(idx: Idx) -> 
     with pytest.raises(ValueError, match=r"1,397 and no more: .* recrawl=true"):
         Pixels().fresh(10, 1, seed=1, round=1)
     again = Idx(idx.folder, aside=40, known=80, recrawl=True).fresh(120, 2, seed=1, round=3)
-    assert (again.dtype, again.shape) == (np.uint8, (120, 2, 784))
-    assert {one.tobytes() for one in again} == {one.tobytes() for one in idx.pool(2, seed=1)}
+    assert again.dtype == np.uint8
+    assert again.shape == (120, 2, 784)
+    assert {item.tobytes() for item in again} == {item.tobytes() for item in idx.pool(2, seed=1)}
 
 
 @pytest.mark.parametrize(("kind", "settings"), [(Pixels, {"aside": 0}), (Pixels, {"aside": 1797}), (Idx, {"known": 0})])

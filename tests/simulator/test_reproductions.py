@@ -15,6 +15,8 @@ import torch
 
 from firsthand.client import Client
 from simulator import rounds, sweeps
+from simulator.models.vae import VAE
+from simulator.recipes import Replace
 from simulator.reproductions import make
 from simulator.reproductions.base import SIZES, Size
 from simulator.reproductions.catalog import REPRODUCTIONS, every, find
@@ -79,7 +81,7 @@ def test_a_named_result_killed_in_the_middle_is_the_same_byte_for_byte(
 
 def test_the_list_says_of_each_result_what_it_answers_and_how_long_it_takes() -> None:
     found = every()
-    assert [each.name for each in found] == list(REPRODUCTIONS)
+    assert [reproduction.name for reproduction in found] == list(REPRODUCTIONS)
     for each in found:
         assert each.question.endswith("?")
         assert set(each.minutes) == {"smoke", "standard", "full"}
@@ -89,8 +91,13 @@ def test_the_list_says_of_each_result_what_it_answers_and_how_long_it_takes() ->
 @pytest.mark.parametrize("size", SIZES)
 def test_the_papers_autoencoder_sees_each_of_its_fresh_draws_once(size: Size) -> None:
     runs = [run for run in find("vae-paper").experiment(size).runs if isinstance(run.world, Truthful)]
-    anew = [run for run in runs if run.world.times > 1]
-    assert [run.seed for run in anew] == sorted({run.seed for run in runs})
-    for run in anew:
-        trained = run.family.settings
-        assert trained.steps * trained.batch == run.n * run.regime.times == sum(run.world.made(run.n))
+    seeds = []
+    for run in runs:
+        assert isinstance(run.world, Truthful)
+        if run.world.times > 1:
+            assert isinstance(run.family, VAE)
+            assert isinstance(run.regime, Replace)
+            trained = run.family.settings
+            assert trained.steps * trained.batch == run.n * run.regime.times == sum(run.world.made(run.n))
+            seeds.append(run.seed)
+    assert seeds == sorted({run.seed for run in runs})

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +13,14 @@ from simulator.intervals import interval, paired
 from simulator.randomness import generator
 
 COUNTS = OriginCounts(human=2, model=13, generations={"10": 4, "2": 9})
-HEADER = {"format": results.FORMAT, "config": {"seed": 3, "generations": 1}, "names": {"regime": "replace"}}
+HEADER: dict[str, Any] = {
+    "format": results.FORMAT,
+    "config": {"seed": 3, "generations": 1},
+    "names": {"regime": "replace"},
+}
 
 
-def write(folder: Path, *values: float, header: dict[str, object] = HEADER) -> results.Results:
+def write(folder: Path, *values: float, header: dict[str, Any] = HEADER) -> results.Results:
     """Results with one metric, `nll`, a round each."""
     folder.mkdir(exist_ok=True)
     end = results.append(folder / results.FILE, header, after=0)
@@ -117,5 +122,5 @@ def test_a_table_has_a_cell_for_each_metric_regime_and_round(tmp_path: Path) -> 
     assert tables.render(found, "title").row_count == 3  # the metric, and a line for each regime
 
 
-def _of(regime: str, seed: int) -> dict[str, object]:
+def _of(regime: str, seed: int) -> dict[str, Any]:
     return HEADER | {"config": {"seed": seed, "generations": 1}, "names": {"regime": regime}}

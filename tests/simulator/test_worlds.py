@@ -180,7 +180,7 @@ def test_a_detectors_confidences_arrive_and_what_has_none_or_0_is_never_drawn_by
     assert len(seen) == 160
     assert 0 < np.count_nonzero(seen) < 160
     assert played.count(2) == held(200, 0, 0, 0)
-    assert played.count(2, weight="confidence") == held(np.count_nonzero(seen), 0, 0, 0)
+    assert played.count(2, weight="confidence") == held(int(np.count_nonzero(seen)), 0, 0, 0)
 
 
 def test_what_is_archived_is_drawn_by_confidence_where_it_is_vouched_for(tmp_path: Path, client: Client) -> None:
