@@ -27,9 +27,9 @@ from benchmarks.bare import sqlite as bare_sqlite
 from benchmarks.bare.drawing import draw, half_known, split
 from benchmarks.baselines import Sizes
 from benchmarks.bench import Bench, settle
+from benchmarks.harness.served_registry import client_of_empty
 from benchmarks.limits import LIMITS
 from benchmarks.rows import Bar, Row
-from benchmarks.serving import served
 from firsthand import Client, Digested, lookups
 from firsthand.digests import SIZE, Digests, sort_unique, to_bytes, to_text
 from firsthand.media import ARROW, JSON
@@ -140,7 +140,7 @@ def measured(database: str, sizes: Sizes, seed: int = 0) -> list[Figure]:
     held = draw(sizes.held[0], generator)
     with ExitStack() as stack:
         where = stack.enter_context(bare_postgresql.database()) if database == "postgresql" else None
-        client, _ = stack.enter_context(served(where))
+        client = stack.enter_context(client_of_empty(where))
         _fill(client, held)
         if where is not None:
             settle(where)

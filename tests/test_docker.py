@@ -12,12 +12,13 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).parent.parent
 
@@ -137,17 +138,19 @@ def test_its_commands_serve_a_registry_in_a_clean_environment_without_torch(imag
             [*only("ENTRYPOINT").words, *only("CMD").words], cwd=image / "app", env=settings, stdout=log, stderr=log
         )
     try:
-        deadline, status = time.monotonic() + 60, 1
-        while status and time.monotonic() < deadline and server.poll() is None:
-            status = subprocess.run(json.loads(health), env=settings, capture_output=True, check=False).returncode
-        assert status == 0, (image / "log").read_text()
+
+        def is_healthy() -> bool:
+            return subprocess.run(json.loads(health), env=settings, capture_output=True, check=False).returncode == 0
+
+        wait_until(lambda: is_healthy() or server.poll() is not None, "the server is healthy")
+        assert server.poll() is None, (image / "log").read_text()
         listed = subprocess.run(
             ["firsthand", "organization", "list", "--json"], env=settings, capture_output=True, text=True, check=False
         )
         assert '"local"' in listed.stdout, listed.stderr
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(PATIENCE_SECONDS)
     ended = subprocess.run(json.loads(health), env=settings, capture_output=True, check=False)
     assert ended.returncode != 0, "the health check must fail when nobody answers"
     assert (image / "data" / "firsthand.sqlite").is_file()

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 
+from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
 from service.settings import Settings
 from tests.conftest import create_database, database_at, drop_database
 
@@ -66,7 +66,13 @@ def run(block: Block, folder: Path, warnings: str = "error", **instead: str) -> 
         return ""
     program = [sys.executable, "-W", warnings, "-c"] if block.language == "python" else ["sh", "-euc"]
     done = subprocess.run(
-        [*program, code], cwd=folder, env=environment(), capture_output=True, text=True, timeout=300, check=False
+        [*program, code],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
     )
     assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -84,16 +90,15 @@ def served(code: str, folder: Path) -> Iterator[tuple[str, Path]]:
         yield _address(server, said), said
     finally:
         os.killpg(server.pid, signal.SIGTERM)
-        server.wait(30)
+        server.wait(PATIENCE_SECONDS)
 
 
 def _address(server: "subprocess.Popen[bytes]", said: Path) -> str:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and server.poll() is None:
-        if found := re.search(r" at http://[\d.]+:(\d+)", said.read_text()):
-            return f"http://127.0.0.1:{found[1]}"
-        time.sleep(0.05)
-    raise AssertionError(said.read_text())
+    printed = re.compile(r" at http://[\d.]+:(\d+)")
+    wait_until(lambda: server.poll() is not None or printed.search(said.read_text()), "the server prints its address")
+    address = printed.search(said.read_text())
+    assert address, said.read_text()
+    return f"http://127.0.0.1:{address[1]}"
 
 
 def test_a_dataset_is_registered_checked_and_filtered_and_a_pipeline_asks_for_it(tmp_path: Path) -> None:

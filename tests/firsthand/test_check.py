@@ -1,6 +1,5 @@
 """`firsthand check`: verdicts, shares as intervals, and a gate that unknown items cannot pass."""
 
-import json
 import os
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Registry
+from tests.factories import write_lines
 from tests.firsthand.conftest import Firsthand
 
 
@@ -17,11 +17,6 @@ def write_files(folder: Path, numbers: range, what: str = "text") -> Path:
     for number in numbers:
         (folder / f"{what}-{number:04}.txt").write_text(f"{what} number {number}\n")
     return folder
-
-
-def write_lines(file: Path, texts: list[str], field: str = "text") -> Path:
-    file.write_text("".join(json.dumps({"id": n, field: text}) + "\n" for n, text in enumerate(texts)))
-    return file
 
 
 @pytest.fixture

@@ -21,13 +21,15 @@ from tests.conftest import Registry, on_both
 from tests.factories import digest, digests
 
 
-@pytest.fixture
-def client(registry: Registry) -> Client:
+def make_datasets_and_a_model(registry: Registry) -> None:
+    """Make a dataset of texts, one of files, and a model of generation 2."""
     client = registry.client()
     client.put_dataset("local/texts", profile="text-1")
     client.put_dataset("local/files")
     client.put_model("local/writer@1", generation=2)
-    return client
+
+
+pytestmark = pytest.mark.prepare(make_datasets_and_a_model)
 
 
 def words(lookup: firsthand.Lookup) -> list[str]:

@@ -8,14 +8,9 @@ import pytest
 from firsthand.digests import Digests, stack
 from firsthand.snapshots import fuse
 from firsthand.snapshots.fuse import Bits, Codes, Filter
-from tests.factories import crafted, digests
+from tests.factories import WORD, crafted, digests, finalizer, random_digests
 
-WORD = 2**64 - 1
 BITS: tuple[Bits, ...] = (12, 28)
-
-
-def random_digests(n: int, seed: int = 0) -> Digests:
-    return np.random.default_rng(seed).integers(0, 256, (n, 32), dtype=np.uint8)
 
 
 def random_codes(n: int, seed: int = 0) -> Codes:
@@ -29,12 +24,6 @@ def found(filter: Filter, asked: Digests) -> tuple[Codes, Codes]:
     slots, prints = fuse.places(mixed, width, length, filter.bits)
     value = np.bitwise_xor.reduce(filter.table[np.stack(slots)], axis=0)
     return (value >> 4) == prints, (value & 15).astype(np.uint8)
-
-
-def finalizer(x: int) -> int:
-    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & WORD
-    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & WORD
-    return x ^ (x >> 31)
 
 
 def reference(filter: Filter, digest: bytes) -> int | None:

@@ -5,22 +5,23 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
 from firsthand import workers
 from firsthand.errors import FirsthandError
 from tests.conftest import Registry
+from tests.factories import TEXTS, write_snapshot
 from tests.firsthand.conftest import Firsthand
-from tests.firsthand.test_annotating import TEXTS, write_snapshot
 
 MANY = [*TEXTS, *(f"nobody's {n}" for n in range(40))]
 
@@ -126,31 +127,32 @@ def test_a_mix_is_filtered_by_one_process(alone: Firsthand, shards: Path, tmp_pa
 
 
 @contextmanager
-def working(how: str) -> Iterator[Callable[[int], Iterator[Any]]]:
+def working(how: str, folder: Path) -> Iterator[Callable[[int], Iterator[Any]]]:
     def work(task: int) -> Iterator[Any]:
         if how == "die" and task == 3:
             os.kill(os.getpid(), signal.SIGKILL)
         if how == "fail" and task == 3:
             raise ZeroDivisionError("{braces} are kept")
-        if how == "slow first" and task == 0:
-            time.sleep(0.5)
+        if how == "first last" and task == 0:
+            wait_until(lambda: len(list(folder.iterdir())) == 2, "other processes are done with two tasks")
         yield task, 0
         yield task, 1
-        if how == "long":
-            time.sleep(60)
+        if how == "first last" and task in (1, 2):
+            (folder / f"{task} is done").touch()
+        if how == "for ever":
+            Event().wait()
 
     yield work
 
 
-def run(how: str, tasks: int, number: int = 3) -> Iterator[Any]:
-    return workers.run(partial(working, how), range(tasks), number, lambda task: f"file {task}")
+def run(how: str, folder: Path, tasks: int, number: int = 3) -> Iterator[Any]:
+    return workers.run(partial(working, how, folder), range(tasks), number, lambda task: f"file {task}")
 
 
-@pytest.mark.parametrize("how", ["well", "slow first"])
-@pytest.mark.parametrize("number", [1, 3])
-def test_results_come_in_the_order_of_tasks_whoever_is_first(how: str, number: int) -> None:
-    assert list(run(how, 40, number)) == [(task, part) for task in range(40) for part in range(2)]
-    assert list(run(how, 0, number)) == []
+@pytest.mark.parametrize(("how", "number"), [("well", 1), ("well", 3), ("first last", 3)])
+def test_results_come_in_the_order_of_tasks_whichever_is_done_first(how: str, number: int, tmp_path: Path) -> None:
+    assert list(run(how, tmp_path, 40, number)) == [(task, part) for task in range(40) for part in range(2)]
+    assert list(run(how, tmp_path, 0, number)) == []
 
 
 @pytest.mark.parametrize(
@@ -160,33 +162,46 @@ def test_results_come_in_the_order_of_tasks_whoever_is_first(how: str, number: i
         ("fail", r"^file 3: ZeroDivisionError: {braces} are"),
     ],
 )
-def test_a_process_that_dies_or_fails_names_what_it_was_at(how: str, says: str) -> None:
+def test_a_process_that_dies_or_fails_names_what_it_was_at(how: str, says: str, tmp_path: Path) -> None:
     with pytest.raises(FirsthandError, match=says):
-        list(run(how, 10))
+        list(run(how, tmp_path, 10))
 
 
 def children() -> list[str]:
     return Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
 
 
-def test_nobody_is_left_when_no_more_is_asked_for() -> None:
-    results = run("long", 10)
+def test_closing_the_results_ends_processes_that_would_work_for_ever(tmp_path: Path) -> None:
+    results = run("for ever", tmp_path, 10)
     before = set(children())
     assert next(results) == (0, 0)
-    begun = time.monotonic()
     results.close()  # type: ignore[attr-defined]
-    assert time.monotonic() - begun < 30
-    left = [
+    remaining = [
         child
         for child in set(children()) - before
         if b"resource_tracker" not in Path(f"/proc/{child}/cmdline").read_bytes()
     ]
-    assert left == []
+    assert remaining == []
 
 
-@pytest.mark.parametrize("wait", [0.0, 2.0])
-def test_an_interrupt_ends_all_processes_in_silence(shards: Path, tmp_path: Path, wait: float) -> None:
-    """Ctrl-C as a terminal gives it: to every process of the group."""
+def have_started(check: int) -> bool:
+    """Whether the command has two workers; multiprocessing has a process of its own beside them."""
+    return len(Path(f"/proc/{check}/task/{check}/children").read_text().split()) >= 3
+
+
+def have_a_file_open(check: int, folder: Path) -> bool:
+    """Whether a worker of the command reads a file of this folder."""
+    for child in Path(f"/proc/{check}/task/{check}/children").read_text().split():
+        with suppress(FileNotFoundError, PermissionError):  # a process or a file that is gone this moment
+            links = [os.readlink(link) for link in Path(f"/proc/{child}/fd").iterdir()]
+            if any(link.startswith(str(folder)) for link in links):
+                return True
+    return False
+
+
+@pytest.mark.parametrize("moment", ["when the workers have started", "when a worker reads a file"])
+def test_an_interrupt_ends_all_processes_in_silence(shards: Path, tmp_path: Path, moment: str) -> None:
+    """Ctrl-C as a terminal gives it: to every process of the group. The files are work for many seconds."""
     for number in range(10, 40):
         (shards / f"{number}.jsonl").write_text(
             "".join(json.dumps({"text": f"{n} " * 50}) + "\n" for n in range(20_000))
@@ -199,17 +214,15 @@ def test_an_interrupt_ends_all_processes_in_silence(shards: Path, tmp_path: Path
         start_new_session=True,
         text=True,
     ) as check:
-        started = Path(f"/proc/{check.pid}/task/{check.pid}/children")
-        deadline = time.monotonic() + 60
-        while len(started.read_text().split()) < 3 and time.monotonic() < deadline:  # two, and multiprocessing's own
-            time.sleep(0.01)
-        time.sleep(wait)
+        wait_until(lambda: have_started(check.pid), "two workers start")
+        if moment == "when a worker reads a file":
+            wait_until(lambda: have_a_file_open(check.pid, shards), "a worker opens a file")
         os.killpg(check.pid, signal.SIGINT)
-        out, err = check.communicate(timeout=60)
+        out, err = check.communicate(timeout=PATIENCE_SECONDS)
     assert check.returncode not in (0, 3)
     assert "Traceback" not in err
     assert out == ""
-    assert gone(check.pid)
+    wait_until(lambda: is_gone(check.pid), "no process of the group is left")
 
 
 def test_an_interrupted_filter_leaves_no_half_written_file(shards: Path, tmp_path: Path) -> None:
@@ -225,23 +238,17 @@ def test_an_interrupted_filter_leaves_no_half_written_file(shards: Path, tmp_pat
         start_new_session=True,
         text=True,
     ) as filtering:
-        deadline = time.monotonic() + 60
-        while not list(out.glob(".1*.part")) and time.monotonic() < deadline:
-            time.sleep(0.005)
-        assert list(out.glob(".1*.part"))
+        wait_until(lambda: list(out.glob(".1*.part")), "a file is half written")
         os.killpg(filtering.pid, signal.SIGINT)
-        filtering.communicate(timeout=60)
-    assert gone(filtering.pid)
+        filtering.communicate(timeout=PATIENCE_SECONDS)
+    wait_until(lambda: is_gone(filtering.pid), "no process of the group is left")
     assert list(out.glob(".*")) == []
 
 
-def gone(group: int) -> bool:
+def is_gone(group: int) -> bool:
     """Whether no process of a group is left; multiprocessing's own ends when it notices that the others have."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.05)
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
     return False

@@ -5,7 +5,6 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
 from firsthand import Client
 from firsthand.runs import MOST
 from tests.conftest import Registry, on_both
@@ -24,11 +24,13 @@ from tests.firsthand.conftest import Firsthand
 ROWS = 4 * MOST + 1_000
 
 
-@pytest.fixture
-def client(registry: Registry) -> Client:
+def make_a_dataset(registry: Registry) -> None:
+    """Make a dataset of texts."""
     client = registry.client()
     client.put_dataset("local/texts", profile="text-1")
-    return client
+
+
+pytestmark = pytest.mark.prepare(make_a_dataset)
 
 
 def registered(client: Client) -> list[int]:
@@ -53,12 +55,16 @@ def stopped(registry: Registry, words: list[str], when: Callable[[], bool], how:
     ) as process:  # fmt: skip
         os.close(end)
         os.set_blocking(terminal, False)
-        shown, until = b"", time.monotonic() + 60
-        while not when() and process.poll() is None and time.monotonic() < until:
+        shown = b""
+
+        def it_is_time() -> bool:
+            nonlocal shown
             shown += _read(terminal)
-            time.sleep(0.01)
+            return when() or process.poll() is not None
+
+        wait_until(it_is_time, "the moment comes")
         process.send_signal(how)
-        process.wait(60)
+        process.wait(PATIENCE_SECONDS)
         shown += _read(terminal)
         os.close(terminal)
     return Stopped(process.returncode, shown.decode(errors="replace"))

@@ -1,6 +1,5 @@
 """`firsthand snapshot`, and `firsthand check --snapshot`: a gate without network."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +11,8 @@ from firsthand.snapshots import Subject, Writer
 from firsthand.snapshots.asking import Local
 from firsthand.verdicts import IS_HUMAN, UNKNOWN, VERDICTS, Verdicts
 from tests.conftest import Registry
-from tests.factories import digests
+from tests.factories import NOBODY, digests, write_lines
 from tests.firsthand.conftest import Firsthand
-
-NOBODY = "http://127.0.0.1:9"
-
-
-def write_lines(file: Path, texts: list[str]) -> Path:
-    file.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-    return file
-
-
-@pytest.fixture
-def client(registry: Registry) -> Client:
-    return registry.client()
 
 
 def humans(n: int) -> Verdicts:

@@ -13,7 +13,7 @@ from firsthand.digests import Digests
 from firsthand.schemas.snapshots import Bits
 from firsthand.snapshots import Subject, Writer, manifest, pulling
 from firsthand.verdicts import CONTESTED, IS_HUMAN, IS_MODEL, NO_GENERATION, UNKNOWN, Verdicts
-from tests.factories import crafted, digests
+from tests.factories import crafted, digests, random_digests
 
 
 def verdicts(n: int) -> Verdicts:
@@ -23,10 +23,6 @@ def verdicts(n: int) -> Verdicts:
     generation = np.where(verdict == IS_MODEL, at % 6 + 1, NO_GENERATION)
     generation = np.where(verdict == IS_HUMAN, 0, generation).astype(np.int16)
     return Verdicts(verdict, generation, (verdict == IS_MODEL) & (at % 4 == 1))
-
-
-def random_digests(n: int, seed: int = 0) -> Digests:
-    return np.random.default_rng(seed).integers(0, 256, (n, 32), dtype=np.uint8)
 
 
 def written(folder: Path, items: Digests, bits: Bits = 12, position: int = 9) -> Path:

@@ -27,13 +27,15 @@ JSON, NDJSON = "application/json", "application/x-ndjson"
 PATH = "/v1/registrations:batch"
 
 
-@pytest.fixture
-def client(registry: Registry) -> Client:
+def make_datasets_and_a_model(registry: Registry) -> None:
+    """Make two datasets and a model of generation 1."""
     client = registry.client()
     for name in ("local/texts", "local/other"):
         client.put_dataset(name)
     model(client, "local/m@1")
-    return client
+
+
+pytestmark = pytest.mark.prepare(make_datasets_and_a_model)
 
 
 def said(numbers: Sequence[int], origin: str = "human", **more: Any) -> dict[str, Any]:

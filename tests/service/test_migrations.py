@@ -17,6 +17,8 @@ from alembic.migration import MigrationContext
 from fastapi.testclient import TestClient
 from sqlalchemy import Connection, inspect, text
 
+from benchmarks.harness.served_registry import FIRSTHAND
+from benchmarks.harness.waiting import PATIENCE_SECONDS
 from firsthand.digests import to_bytes
 from service import migrate, tables
 from service.app import WrongRevision, create_app
@@ -24,7 +26,7 @@ from service.database import Database, insert_claims, joined_rows, rows_by_diges
 from service.settings import Settings
 from tests.conftest import create_database, database_at, drop_database, on_both
 from tests.factories import crafted, digests
-from tests.service.processes import FIRSTHAND, ran
+from tests.service.processes import environment_of, ran
 
 
 @pytest.fixture
@@ -193,15 +195,15 @@ def test_migrate_prints_the_first_key_once_and_it_opens_the_registry(
 
 @from_nothing
 def test_of_two_that_migrate_at_once_both_succeed_and_one_prints_the_key(nothing: Settings) -> None:
-    place = {"FIRSTHAND_DATA_DIR": str(nothing.data_dir), "FIRSTHAND_DATABASE_URL": nothing.database_url or ""}
+    environment = os.environ | environment_of(nothing)
     command = [*FIRSTHAND, "migrate", "--json"]
     started = [
-        subprocess.Popen(command, env=os.environ | place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    ended = [process.communicate(timeout=60) for process in started]
+    ended = [process.communicate(timeout=PATIENCE_SECONDS) for process in started]
     assert [process.returncode for process in started] == [0, 0], ended
-    keys = [json.loads(said)["api_key"] for said, _ in ended]
+    keys = [json.loads(output)["api_key"] for output, _ in ended]
     assert sorted(key is None for key in keys) == [False, True]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.waiting import PATIENCE_SECONDS
 from firsthand.schemas.mixes import Part, Recipe
 from tests.conftest import Registry, on_both
 from tests.factories import digests, model, register
@@ -32,9 +33,12 @@ parameters = {{ id = "{mix}" }}
 def schemathesis(registry: Registry, config: Path, *options: str) -> str:
     """Run it against the registry; fails with what it found."""
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"]
-    fixed = [f"{registry.url}/openapi.json", "--checks", CHECKS, "--mode", "all", "--seed", "1", "--no-color"]
+    patient = ["--request-timeout", str(PATIENCE_SECONDS)]
+    fixed = [f"{registry.url}/openapi.json", *patient, "--checks", CHECKS, "--mode", "all", "--seed", "1", "--no-color"]
     quiet = ["--generation-database", "none", "--suppress-health-check", "all"]
-    ran = subprocess.run([*command, *fixed, *quiet, *options], capture_output=True, text=True, timeout=300, check=False)
+    ran = subprocess.run(
+        [*command, *fixed, *quiet, *options], capture_output=True, text=True, timeout=3 * PATIENCE_SECONDS, check=False
+    )
     assert ran.returncode == 0, ran.stdout[-8000:] + ran.stderr[-2000:]
     return ran.stdout
 

@@ -9,6 +9,7 @@ import httpx2
 import numpy as np
 import pytest
 
+from benchmarks.harness.waiting import PATIENCE_SECONDS
 from firsthand import Client, Snapshot, errors
 from firsthand.digests import Digests
 from firsthand.schemas.snapshots import NewSnapshot
@@ -26,9 +27,8 @@ from tests.factories import crafted, digests, model, register
 SHARDS = "616803478f0893d1627d97023a5fd3b4e7143bad5940275142fd7dd890ca2418"
 
 
-@pytest.fixture
-def client(registry: Registry) -> Client:
-    """A registry with a bit of everything on items 0 to 1,999."""
+def fill(registry: Registry) -> None:
+    """Register a bit of everything on items 0 to 1,999."""
     client, other = registry.client(), registry.join("other")
     for generation in (1, 2, 3, 7):
         model(client, f"local/writer@{generation}", generation)
@@ -46,7 +46,9 @@ def client(registry: Registry) -> Client:
     client.withdraw(first.id, digests(range(20, 30)))
     gone = register(client, digests(range(1_700, 1_800)), "human", dataset="local/gone")
     client.withdraw(gone.id)
-    return client
+
+
+pytestmark = pytest.mark.prepare(fill)
 
 
 def asked() -> Digests:
@@ -169,7 +171,7 @@ def test_what_a_killed_build_left_is_removed_by_the_next(empty_database: Setting
     (left / "00.fuse").write_bytes(b"half")
     assert store.all() == []
     builds = Builds(store, database)
-    assert builds.ready(view, subject, 60)
+    assert builds.ready(view, subject, PATIENCE_SECONDS)
     builds.close()
     database.close()
     assert not left.exists()
@@ -182,14 +184,14 @@ def test_one_that_was_damaged_is_not_there_for_the_next_process_and_built_anew(e
         view = Catalog().view(session)
         subject = subject_at(session, view, NewSnapshot())
     builds = Builds(store, database)
-    assert builds.ready(view, subject, 30)
+    assert builds.ready(view, subject, PATIENCE_SECONDS)
     (summary,) = store.all()
     known, _ = store.get(summary.id)
     (store.folder / summary.id / "41.fuse").write_bytes(b"")
     later = Store(empty_database.snapshots)
     assert later.all() == []
     again = Builds(later, database)
-    assert again.ready(view, subject, 30)
+    assert again.ready(view, subject, PATIENCE_SECONDS)
     assert later.get(summary.id)[0] == known
     for closed in (builds, again):
         closed.close()
@@ -203,7 +205,9 @@ def test_two_processes_that_are_asked_for_the_same_build_it_once(empty_database:
         subject = subject_at(session, view, NewSnapshot())
     both = [Builds(store, database), Builds(store, database)]
     ready: list[bool] = []
-    threads = [threading.Thread(target=lambda b=b: ready.append(b.ready(view, subject, 30))) for b in both]
+    threads = [
+        threading.Thread(target=lambda b=b: ready.append(b.ready(view, subject, PATIENCE_SECONDS))) for b in both
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -6,16 +6,16 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 import simulator
+from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
 from simulator import demo, options, results
 from simulator.cli import app
+from tests.conftest import Registry
 
 MINE = """
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ def experiment():
 
 
 @pytest.fixture
-def folder(tmp_path: Path, registry: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the user stands, with a registry and its key in the environment."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FIRSTHAND_API_KEY", registry.api_key)
@@ -106,7 +106,9 @@ def test_help_teaches_by_example(command: str) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 @pytest.mark.usefixtures("folder")
-def test_a_mistake_is_explained_in_a_line_and_the_status_is_1(arguments: list[str], words: str, registry: Any) -> None:
+def test_a_mistake_is_explained_in_a_line_and_the_status_is_1(
+    arguments: list[str], words: str, registry: Registry
+) -> None:
     result = simulate(*arguments, *(["--registry", registry.url] if arguments[0] == "run" else []))
     assert result.exit_code == 1
     assert words in result.stderr
@@ -143,7 +145,7 @@ def test_every_command_speaks_json(command: str) -> None:
     assert "--json" in simulate(command, "--help").stdout
 
 
-def test_options_play_every_regime_under_every_seed_and_print_a_table(folder: Path, registry: Any) -> None:
+def test_options_play_every_regime_under_every_seed_and_print_a_table(folder: Path, registry: Registry) -> None:
     options = ["--regime", "replace", "--regime", "human-only", "--seeds", "2", "--n", "20", "--generations", "2"]
     shared = ["--registry", registry.url, "--workers", "2"]
     first = simulate("run", *options, *shared, "--out", "out", "--json")
@@ -168,7 +170,7 @@ def test_options_play_every_regime_under_every_seed_and_print_a_table(folder: Pa
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_users_own_family_and_regime_run_from_the_users_own_file(registry: Any) -> None:
+def test_a_users_own_family_and_regime_run_from_the_users_own_file(registry: Registry) -> None:
     Path("mine.py").write_text(MINE)
     result = simulate("run", "mine.py:experiment", "--registry", registry.url, "--workers", "1", "--json")
     assert result.exit_code == 0, result.output
@@ -181,7 +183,7 @@ def test_a_users_own_family_and_regime_run_from_the_users_own_file(registry: Any
 
 
 @pytest.mark.usefixtures("folder")
-def test_one_run_that_fails_is_named_and_the_others_are_played(registry: Any) -> None:
+def test_one_run_that_fails_is_named_and_the_others_are_played(registry: Registry) -> None:
     text = MINE.replace("rng.integers(len(self.items)", "rng.integers(0 if self.noise < 0 else len(self.items)")
     more = "\n\n".join(f"{name} = experiment().runs[0]" for name in ("good",))
     Path("mine.py").write_text(f"{text}\n\n{more}\nimport dataclasses\n"
@@ -228,19 +230,12 @@ def test_ctrl_c_stops_everything_at_once_and_says_how_to_go_on(tmp_path: Path) -
         text=True,
         start_new_session=True,
     )
-    _wait_for(lambda: any(tmp_path.glob("out/*/state.json")))
+    wait_until(lambda: any(tmp_path.glob("out/*/state.json")), "a round is saved")
     os.killpg(running.pid, signal.SIGINT)
-    _, errors = running.communicate(timeout=30)
+    _, errors = running.communicate(timeout=PATIENCE_SECONDS)
     assert running.returncode == 130
     assert "firsthand simulate resume" in errors
     assert "Traceback" not in errors
-
-
-def _wait_for(condition: Any, seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
 
 
 @pytest.mark.usefixtures("folder")

@@ -17,6 +17,7 @@ from simulator.models.hf import HuggingFace, Opt125m
 from simulator.randomness import generator
 from simulator.recipes import Replace
 from simulator.texts import Text
+from tests.conftest import Registry
 
 transformers = pytest.importorskip("transformers")
 
@@ -147,7 +148,7 @@ def test_tokens_that_the_model_does_not_have_are_refused(folder: str) -> None:
         family(folder).fit(np.full((4, 1, BLOCK), 300, dtype=np.uint16), rng())
 
 
-def test_two_rounds_through_a_served_registry(folder: str, text: Text, tmp_path: Path, registry: Any) -> None:
+def test_two_rounds_through_a_served_registry(folder: str, text: Text, tmp_path: Path, registry: Registry) -> None:
     run = Run(family(folder), text, Replace(), n=12, generations=2)
     checkpoints.save_plan(tmp_path / "run", Plan(encode(run), "unused", "."))
     with Client(registry.url, registry.api_key) as client:

@@ -1,7 +1,6 @@
 """Images through a served registry: the loop, its first model, and what is written where."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,29 +9,16 @@ import pytest
 
 from firsthand.client import Client
 from simulator import checkpoints, report, results, rounds
-from simulator.checkpoints import Plan
-from simulator.config import Run, encode
+from simulator.config import Run
 from simulator.images import Idx, Pixels
 from simulator.models.gaussian import Gaussian
 from simulator.models.vae import VAE
 from simulator.recipes import Crawl, Preserve, Replace
-from simulator.results import Results
 from simulator.worlds import Commons
-from tests.simulator.test_images import write_folder
+from tests.simulator.idx_files import write_folder
+from tests.simulator.playing import play
 
 SMALL = VAE(steps=20)
-
-
-@pytest.fixture
-def client(registry: Any) -> Iterator[Client]:
-    with Client(registry.url, registry.api_key) as opened:
-        yield opened
-
-
-def play(folder: Path, run: Run, client: Client) -> Results:
-    checkpoints.save_plan(folder, Plan(encode(run), "unused", str(Path.cwd())))
-    rounds.play(folder, client)
-    return results.read(folder)
 
 
 def test_a_run_that_lost_its_last_round_goes_on_by_its_first_model_to_the_same_bytes(

@@ -5,14 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
+from benchmarks.harness.waiting import wait_until
 from firsthand.client import Client
 from simulator import rounds, sweeps
 from simulator.models.vae import VAE
@@ -21,6 +20,7 @@ from simulator.reproductions import make
 from simulator.reproductions.base import SIZES, Size
 from simulator.reproductions.catalog import REPRODUCTIONS, every, find
 from simulator.worlds import Truthful
+from tests.conftest import Registry
 
 FILES = {"table.csv", "table.md", "rows.jsonl", "figure.svg", "figure.png"}
 
@@ -35,8 +35,8 @@ def kill_in_the_middle(name: str, out: Path) -> None:
     with subprocess.Popen(
         command(name, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     ) as process:
-        while process.poll() is None and not any(out.glob("runs/*/contents/model*-0001.digests.npy")):
-            time.sleep(0.01)
+        registered = "runs/*/contents/model*-0001.digests.npy"
+        wait_until(lambda: process.poll() is not None or any(out.glob(registered)), "a first model is registered")
         assert process.poll() is None, "it ended before it could be killed"
         os.killpg(process.pid, signal.SIGKILL)
 
@@ -50,7 +50,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def undisturbed(name: str, out: Path, registry: Any) -> None:
+def undisturbed(name: str, out: Path, registry: Registry) -> None:
     """All runs in this process, in another registry."""
     chosen = find(name)
     folders = sweeps.plan(chosen.experiment("smoke"), out / "runs", registry.url, "typed")
@@ -63,7 +63,7 @@ def undisturbed(name: str, out: Path, registry: Any) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", REPRODUCTIONS)
 def test_a_named_result_killed_in_the_middle_is_the_same_byte_for_byte(
-    name: str, tmp_path: Path, registry: Any, one_thread: None
+    name: str, tmp_path: Path, registry: Registry, one_thread: None
 ) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     kill_in_the_middle(name, killed)

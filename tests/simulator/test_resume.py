@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.waiting import PATIENCE_SECONDS
 from simulator import checkpoints, results, sweeps
 from simulator.checkpoints import State
 from simulator.config import Experiment, Run
@@ -83,7 +84,7 @@ def simulate(folder: Path, *arguments: str, **environment: str) -> "subprocess.C
         env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
         start_new_session=True,
     )
 

@@ -36,6 +36,7 @@ from simulator.recipes import (
     Replace,
 )
 from simulator.worlds import Batch, Said, Truthful
+from tests.conftest import Registry
 from tests.simulator.playing import assert_jointly, play, small
 
 EMPTY = {"contested": 0, "unknown": 0}
@@ -228,7 +229,7 @@ def test_a_family_that_samples_nonsense_is_named(family: Crooked, words: str, tm
 
 
 def test_what_the_registry_does_not_hold_for_human_is_not_trained_on(
-    tmp_path: Path, registry: Any, client: Client
+    tmp_path: Path, registry: Registry, client: Client
 ) -> None:
     """Origins are known from the registry alone: where another contests the human items, human-only has none left."""
     checkpoints.save_plan(tmp_path, Plan(encode(small(HumanOnly())), "unused", "."))
@@ -271,7 +272,7 @@ def test_a_run_whose_own_file_has_changed_is_not_gone_on_with(
         rounds.play(tmp_path / "run", client)
 
 
-def test_gaussian_chains_through_the_registry_agree_with_the_exact_formulas(tmp_path: Path, registry: Any) -> None:
+def test_gaussian_chains_through_the_registry_agree_with_the_exact_formulas(tmp_path: Path, registry: Registry) -> None:
     """E[v_t] and E[μ_t²] of three regimes over 30,000 chains, all rounds jointly at 99 % (Bonferroni).
 
     Of a fourth too, whose models make three times n items: the first is fitted to n, all others to 3n.
@@ -323,7 +324,7 @@ def test_a_biased_gaussian_through_the_registry_agrees_with_the_exact_formulas(
     )
 
 
-def test_a_finished_run_is_not_played_again(tmp_path: Path, registry: Any, client: Client) -> None:
+def test_a_finished_run_is_not_played_again(tmp_path: Path, registry: Registry, client: Client) -> None:
     run = small(Replace())
     (folder,) = sweeps.plan(Experiment("one", (run,)), tmp_path, registry.url)
     play(folder, run, client)

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from benchmarks import transformer as bench
 from firsthand.client import Client
-from simulator import checkpoints, results, rounds
+from simulator import checkpoints, rounds
 from simulator.checkpoints import Plan, State
 from simulator.config import Run, encode
 from simulator.models.base import Items, Language, Restores, Storable
@@ -23,6 +22,7 @@ from simulator.models.transformer_network import Generation, Network, Shape
 from simulator.randomness import generator
 from simulator.recipes import Accumulate, Preserve, Replace
 from simulator.texts import Text
+from tests.simulator.playing import play
 
 TEXT = Text(vocabulary=300, block=16)
 TINY = Transformer(layers=1, heads=2, width=16, steps=4, batch=8, rate=1e-2, vocabulary=300)
@@ -218,19 +218,6 @@ def test_what_is_timed_without_cache_writes_what_is_written_with_it() -> None:
     made = network(window=bench.BLOCK)
     prompts = torch.from_numpy(rng().integers(0, 50, (3, bench.BLOCK)))
     assert torch.equal(bench.with_cache(made, prompts), bench.without(made, prompts))
-
-
-@pytest.fixture
-def client(registry: Any) -> Iterator[Client]:
-    with Client(registry.url, registry.api_key) as opened:
-        yield opened
-
-
-def play(folder: Path, run: Run, client: Client) -> results.Results:
-    if not (folder / "run.json").exists():
-        checkpoints.save_plan(folder, Plan(encode(run), "unused", str(Path.cwd())))
-    rounds.play(folder, client)
-    return results.read(folder)
 
 
 def cut_back(folder: Path, before: list[Any]) -> None:
