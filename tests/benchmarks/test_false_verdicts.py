@@ -11,9 +11,9 @@ def test_members_are_answered_as_was_said_and_strangers_as_rarely_as_is_stated(
     bits: Bits, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert false_verdicts.main(["--members", "100000", "--strangers", "1000000", "--bits", str(bits)]) == 0
-    said = capsys.readouterr().out
-    print(said)
-    assert "members answered wrongly: 0 of 100,000" in said
+    printed = capsys.readouterr().out
+    print(printed)
+    assert "members answered wrongly: 0 of 100,000" in printed
 
 
 def test_errors_that_are_not_as_stated_are_seen() -> None:

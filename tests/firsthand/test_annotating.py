@@ -30,7 +30,7 @@ def register_the_first_three(registry: Registry) -> None:
     client.register("local/texts", TEXTS[1:3], origin="human")
 
 
-pytestmark = pytest.mark.prepare(register_the_first_three)
+pytestmark = pytest.mark.prepare.with_args(register_the_first_three)
 
 
 BATCH = pa.RecordBatch.from_pydict({"id": [1, 2, 3, 4, 5], "text": [*TEXTS, None]})

@@ -29,7 +29,7 @@ def make_datasets_and_a_model(registry: Registry) -> None:
     client.put_model("local/writer@1", generation=2)
 
 
-pytestmark = pytest.mark.prepare(make_datasets_and_a_model)
+pytestmark = pytest.mark.prepare.with_args(make_datasets_and_a_model)
 
 
 def words(lookup: firsthand.Lookup) -> list[str]:
@@ -46,11 +46,11 @@ def test_contents_are_registered_under_the_profile_of_their_dataset(client: Clie
 
 
 def test_items_are_registered_in_batches_and_each_is_told_of(client: Client) -> None:
-    told: list[int] = []
+    progress: list[int] = []
     answers = client.register(
-        "local/files", Digested(digests(range(25))), origin="human", batch=10, progress=told.append
+        "local/files", Digested(digests(range(25))), origin="human", batch=10, progress=progress.append
     )
-    assert [answer.items for answer in answers] == told == [10, 10, 5]
+    assert [answer.items for answer in answers] == progress == [10, 10, 5]
     assert client.dataset("local/files").claims == 25
 
 
@@ -210,19 +210,19 @@ def test_a_registration_and_its_digests_are_read_back(client: Client) -> None:
 def test_a_look_up_keeps_the_order_asked_and_all_its_columns(client: Client) -> None:
     client.register("local/files", Digested(digests(range(10))), origin="human")
     client.register("local/files", Digested(digests(range(5, 15))), origin="model", model="local/writer@1")
-    found = client.lookup(digests([20, 12, 7, 1, 12]))
-    assert words(found) == ["unknown", "model", "contested", "human", "model"]
-    assert found.generation.tolist() == [-1, 2, -1, 0, 2]
-    assert [found.models[row] for row in (0, 1, 4)] == [None, "local/writer@1", "local/writer@1"]
-    assert found.counts() == {"unknown": 1, "human": 1, "model": 2, "contested": 1}
+    answers = client.lookup(digests([20, 12, 7, 1, 12]))
+    assert words(answers) == ["unknown", "model", "contested", "human", "model"]
+    assert answers.generation.tolist() == [-1, 2, -1, 0, 2]
+    assert [answers.models[row] for row in (0, 1, 4)] == [None, "local/writer@1", "local/writer@1"]
+    assert answers.counts() == {"unknown": 1, "human": 1, "model": 2, "contested": 1}
     assert client.lookup(digests([7]), policy="pessimistic").generation.tolist() == [2]
-    assert words(client.lookup(digests([7]), as_of=found.position - 1)) == ["human"]
+    assert words(client.lookup(digests([7]), as_of=answers.position - 1)) == ["human"]
 
 
 def test_a_long_look_up_is_asked_in_parts_at_one_position(client: Client, registry: Registry) -> None:
     """The registry grows between the parts, and no part sees it."""
-    known, asked = digests([1]), np.zeros((2 * MAX_LOOKUP + 1, 32), dtype=np.uint8)
-    asked[-1] = known[0]
+    known, many = digests([1]), np.zeros((2 * MAX_LOOKUP + 1, 32), dtype=np.uint8)
+    many[-1] = known[0]
 
     class Growing(httpx2.HTTPTransport):
         def handle_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -232,15 +232,15 @@ def test_a_long_look_up_is_asked_in_parts_at_one_position(client: Client, regist
             return answer
 
     with Client(registry.url, transport=Growing()) as watched:
-        found = watched.lookup(asked)
-    assert len(found.verdict) == len(asked)
-    assert words(found)[-1] == "unknown"
+        answers = watched.lookup(many)
+    assert len(answers.verdict) == len(many)
+    assert words(answers)[-1] == "unknown"
     assert words(client.lookup(known)) == ["human"]
 
 
 def test_asking_nothing_answers_nothing(client: Client) -> None:
-    found = client.lookup(digests([]))
-    assert (found.verdict.shape, found.models, sum(found.counts().values())) == ((0,), [], 0)
+    answers = client.lookup(digests([]))
+    assert (answers.verdict.shape, answers.models, sum(answers.counts().values())) == ((0,), [], 0)
     assert client.check([]).verdict.shape == (0,)
 
 

@@ -55,13 +55,13 @@ def test_three_processes_answer_as_one_does(
 ) -> None:
     monkeypatch.setenv("FIRSTHAND_URL", "http://127.0.0.1:9")  # a snapshot takes no network, in any process
     check = ("check", shards, "--snapshot", write_snapshot(tmp_path / "s", bits=12), "--json")
-    one, three = alone(*check).json, alone(*check, "--workers", 3).json
-    expected = [told["snapshot"].pop("expected_false_verdicts") for told in (one, three)]
+    by_one, by_three = alone(*check).json, alone(*check, "--workers", 3).json
+    expected = [checked["snapshot"].pop("expected_false_verdicts") for checked in (by_one, by_three)]
     assert expected[0] == pytest.approx(expected[1])
-    assert one == three
-    assert one["counts"]["model"] == 2
-    assert one["snapshot"]["unconfirmed"] == 3
-    assert len(three["items"]) == one["total"] == sum(len(MANY) - n + 1 for n in range(9)) + 30
+    assert by_one == by_three
+    assert by_one["counts"]["model"] == 2
+    assert by_one["snapshot"]["unconfirmed"] == 3
+    assert len(by_three["items"]) == by_one["total"] == sum(len(MANY) - n + 1 for n in range(9)) + 30
 
 
 def test_all_processes_ask_a_registry_at_the_position_before_they_started(
@@ -70,10 +70,10 @@ def test_all_processes_ask_a_registry_at_the_position_before_they_started(
     client = registry.client()
     client.put_dataset("local/texts", profile="text-1")
     client.register("local/texts", MANY[:3], origin="human")
-    told = firsthand("check", shards, "--json", "--summary", "--workers", 2).json
-    assert told["position"] == client.position()
-    assert told["counts"]["human"] == 3 + 2 + 1 + 3
-    past = firsthand("check", shards, "--json", "--summary", "--workers", 2, "--as-of", told["position"] - 1).json
+    checked = firsthand("check", shards, "--json", "--summary", "--workers", 2).json
+    assert checked["position"] == client.position()
+    assert checked["counts"]["human"] == 3 + 2 + 1 + 3
+    past = firsthand("check", shards, "--json", "--summary", "--workers", 2, "--as-of", checked["position"] - 1).json
     assert past["counts"]["human"] == 0
 
 
@@ -88,18 +88,22 @@ def test_filtering_by_three_processes_writes_the_same_bytes(alone: Firsthand, sh
         "--verdict",
         "human",
     )
-    one = alone(*question, "--out", tmp_path / "one", "--json").json
-    three = alone(*question, "--out", tmp_path / "three", "--json", "--workers", 3).json
-    assert (one["files"], one["items"], one["kept"]) == (three["files"], three["items"], three["kept"])
-    assert (one["kept"], one["position"]) == (5, 7)
+    by_one = alone(*question, "--out", tmp_path / "one", "--json").json
+    by_three = alone(*question, "--out", tmp_path / "three", "--json", "--workers", 3).json
+    assert (by_one["files"], by_one["items"], by_one["kept"]) == (
+        by_three["files"],
+        by_three["items"],
+        by_three["kept"],
+    )
+    assert (by_one["kept"], by_one["position"]) == (5, 7)
     assert everything(tmp_path / "one") == everything(tmp_path / "three")
     assert len(everything(tmp_path / "one")) == 9 + 2
 
 
 def test_a_null_is_unknown_and_kept_where_the_unknown_are(alone: Firsthand, shards: Path, tmp_path: Path) -> None:
     snapshot = write_snapshot(tmp_path / "s")
-    told = alone("check", shards / "8.parquet", "--snapshot", snapshot, "--json").json
-    assert told["counts"] == {"unknown": 37, "human": 0, "model": 0, "contested": 0}
+    checked = alone("check", shards / "8.parquet", "--snapshot", snapshot, "--json").json
+    assert checked["counts"] == {"unknown": 37, "human": 0, "model": 0, "contested": 0}
     words = ("filter", shards / "0.jsonl", "--snapshot", snapshot)
     assert alone(*words, "--verdict", "unknown", "--out", tmp_path / "u", "--json").json["kept"] == 42
     assert (tmp_path / "u" / "0.jsonl").read_text().endswith('{"text": null}\n')
@@ -110,9 +114,9 @@ def test_a_filter_by_a_12_bit_snapshot_says_whom_it_did_not_believe(
     alone: Firsthand, shards: Path, tmp_path: Path
 ) -> None:
     words = ("filter", shards, "--snapshot", write_snapshot(tmp_path / "s", bits=12), "--out", tmp_path / "out")
-    said = alone(*words, "--verdict", "human").out
-    assert "0 of" in said
-    assert "3 look-ups said human and are counted as unknown, for 12 bits are no proof: say --confirm" in said
+    printed = alone(*words, "--verdict", "human").out
+    assert "0 of" in printed
+    assert "3 look-ups said human and are counted as unknown, for 12 bits are no proof: say --confirm" in printed
 
 
 def test_an_error_in_a_process_names_the_file_and_the_row(alone: Firsthand, shards: Path, tmp_path: Path) -> None:

@@ -17,18 +17,18 @@ from tests.conftest import Registry
 from tests.factories import crafted, digests, register
 
 
-def answer(*said: tuple[Verdict, str | None, bool], policy: PolicyName = "strict") -> Lookup:
+def answer(*answers: tuple[Verdict, str | None, bool], policy: PolicyName = "strict") -> Lookup:
     """(verdict, model, contested) of each item."""
     generations = {"human": 0, "model": 1}
     return lookups.from_json(
         Lookups(
             position=7,
             policy=policy,
-            verdicts=[verdict for verdict, _, _ in said],
-            generations=[generations.get(verdict) for verdict, _, _ in said],
-            lower_bounds=[False for _ in said],
-            models=[model for _, model, _ in said],
-            contested=[contested for _, _, contested in said],
+            verdicts=[verdict for verdict, _, _ in answers],
+            generations=[generations.get(verdict) for verdict, _, _ in answers],
+            lower_bounds=[False for _ in answers],
+            models=[model for _, model, _ in answers],
+            contested=[contested for _, _, contested in answers],
         )
     )
 
@@ -78,8 +78,8 @@ def test_a_small_question_never_imports_what_reads_arrow(registry: Registry) -> 
 def test_places_are_found_among_digests_that_share_their_first_words() -> None:
     for pool in (crafted(2_000), digests(range(2_000))):
         ordered, _ = sort_unique(pool)
-        asked = ordered[np.random.default_rng(0).integers(0, len(ordered), 500)]
-        assert (as_strings(ordered)[places(ordered, asked)] == as_strings(asked)).all()
+        sample = ordered[np.random.default_rng(0).integers(0, len(ordered), 500)]
+        assert (as_strings(ordered)[places(ordered, sample)] == as_strings(sample)).all()
 
 
 def test_texts_of_every_shape_are_parsed_as_one_by_one_or_refused_by_row() -> None:

@@ -30,7 +30,7 @@ def make_a_dataset_and_a_model(registry: Registry) -> None:
     client.put_model("local/m@1", generation=1)
 
 
-pytestmark = pytest.mark.prepare(make_a_dataset_and_a_model)
+pytestmark = pytest.mark.prepare.with_args(make_a_dataset_and_a_model)
 
 
 @pytest.fixture
@@ -45,8 +45,8 @@ def nobody() -> Iterator[Client]:
 
 
 def recorder(client: Client, folder: Path, **more: Any) -> Recorder:
-    said: dict[str, Any] = {"model": "local/m@1", "dataset": "local/answers", "seconds": 60.0, **more}
-    return Recorder(client, spool=folder, **said)
+    settings: dict[str, Any] = {"model": "local/m@1", "dataset": "local/answers", "seconds": 60.0, **more}
+    return Recorder(client, spool=folder, **settings)
 
 
 def known(client: Client, numbers: range) -> int:
@@ -79,7 +79,7 @@ def test_each_day_is_a_registration(client: Client, folder: Path) -> None:
         records.add(answer(1))
         records.add(answer(2))
     made = [client.registration(s.position) for s in client.statements() if s.kind == "registration"]
-    assert [(one.items, one.collected_at) for one in made] == [
+    assert [(registration.items, registration.collected_at) for registration in made] == [
         (1, datetime.fromtimestamp(86_400 * day, UTC)) for day in (20_000, 20_001)
     ]
 
@@ -250,14 +250,14 @@ def test_items_stay_their_models_when_the_next_recorder_is_anothers(
 
 
 def test_recorders_that_share_a_folder_leave_each_other_alone(client: Client, nobody: Client, folder: Path) -> None:
-    with recorder(nobody, folder) as one:
-        one.add(answer(1))
+    with recorder(nobody, folder) as first:
+        first.add(answer(1))
         with recorder(client, folder) as other:
             other.add(answer(2))
             assert other.flush()
             assert other.counts.sent == 1
-            assert one.counts.waiting == 1
-        assert one.counts.waiting == 1
+            assert first.counts.waiting == 1
+        assert first.counts.waiting == 1
     with recorder(client, folder) as last:
         assert last.flush()
     assert known(client, range(1, 3)) == 2
@@ -369,9 +369,9 @@ def test_a_file_that_is_no_segment_is_named_and_kept(nobody: Client, client: Cli
 def test_no_text_is_on_the_disk(nobody: Client, folder: Path) -> None:
     with recorder(nobody, folder) as records:
         records.add(answer(1))
-        found = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
-    assert digest_text(answer(1)) in found
-    assert b"woven" not in found
+        spooled = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert digest_text(answer(1)) in spooled
+    assert b"woven" not in spooled
 
 
 def test_a_closed_recorder_takes_nothing(nobody: Client, folder: Path) -> None:

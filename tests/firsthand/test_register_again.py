@@ -30,7 +30,7 @@ def make_a_dataset(registry: Registry) -> None:
     client.put_dataset("local/texts", profile="text-1")
 
 
-pytestmark = pytest.mark.prepare(make_a_dataset)
+pytestmark = pytest.mark.prepare.with_args(make_a_dataset)
 
 
 def registered(client: Client) -> list[int]:
@@ -158,11 +158,11 @@ def test_a_time_that_an_archive_made_up_is_none(client: Client, firsthand: First
 def test_a_files_own_time_refuses_no_output_of_a_model(client: Client, firsthand: Firsthand, tmp_path: Path) -> None:
     client.put_model("local/m@1", generation=1, served_from=datetime(2022, 1, 1, tzinfo=UTC))
     (tmp_path / "a").write_text("a")
-    said = ("--model", "local/m@1")
-    assert collected(client, firsthand, changed(tmp_path / "a", 2020), *said) is None
-    assert collected(client, firsthand, changed(tmp_path / "a", 2023), *said) == "2023-05-06T07:08:09+00:00"
+    options = ("--model", "local/m@1")
+    assert collected(client, firsthand, changed(tmp_path / "a", 2020), *options) is None
+    assert collected(client, firsthand, changed(tmp_path / "a", 2023), *options) == "2023-05-06T07:08:09+00:00"
     refused = firsthand(
-        "register", tmp_path / "a", "--dataset", "local/texts", *said, "--collected-at", "2020-01-01", status=1
+        "register", tmp_path / "a", "--dataset", "local/texts", *options, "--collected-at", "2020-01-01", status=1
     )
     assert "first served at 2022-01-01" in refused.err
 
@@ -187,6 +187,6 @@ def test_what_is_new_is_told_where_the_list_of_registrations_is_long(
 ) -> None:
     for n in range(12):
         (tmp_path / f"{n}.csv").write_text(f"text\n{n}\n")
-    told = firsthand("register", *sorted(tmp_path.glob("*.csv")), "--dataset", "local/texts", "--human").out
+    printed = firsthand("register", *sorted(tmp_path.glob("*.csv")), "--dataset", "local/texts", "--human").out
     made = registered(client)
-    assert f"12 registrations, from {made[0]} to {made[-1]}" in told
+    assert f"12 registrations, from {made[0]} to {made[-1]}" in printed

@@ -130,8 +130,8 @@ def test_seeds_draw_independently_of_each_other() -> None:
 
 def test_neighbouring_seeds_give_unrelated_orders() -> None:
     pool = digests(range(5_000))
-    one, next_one = selection.keys(pool, 1), selection.keys(pool, 2)
-    assert abs(stats.spearmanr(one, next_one).statistic) < 0.05
+    first, next_one = selection.keys(pool, 1), selection.keys(pool, 2)
+    assert abs(stats.spearmanr(first, next_one).statistic) < 0.05
 
 
 def test_a_weighted_draw_takes_items_in_proportion_to_their_confidence() -> None:

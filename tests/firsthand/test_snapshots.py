@@ -41,12 +41,12 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("bits", [12, 28])
 @pytest.mark.parametrize("items", [digests(range(0)), digests(range(3)), random_digests(30_000), crafted(5_000)])
 def test_every_item_is_answered_as_it_was_judged(tmp_path: Path, items: Digests, bits: Bits) -> None:
-    said = verdicts(len(items))
+    judged = verdicts(len(items))
     snapshot = Snapshot.open(written(tmp_path / "snapshot", items, bits))
-    answer, known = snapshot.answer(items), said.verdict != UNKNOWN
-    assert (answer.verdict[known] == said.verdict[known]).all()
-    assert (answer.generation[known] == np.minimum(said.generation, 3)[known]).all()
-    bound = said.lower_bound | (said.generation >= 3)  # 3 stands for all above it
+    answer, known = snapshot.answer(items), judged.verdict != UNKNOWN
+    assert (answer.verdict[known] == judged.verdict[known]).all()
+    assert (answer.generation[known] == np.minimum(judged.generation, 3)[known]).all()
+    bound = judged.lower_bound | (judged.generation >= 3)  # 3 stands for all above it
     assert (answer.lower_bound[known] == bound[known]).all()
     origin, generation = snapshot.lookup(items)
     assert (origin == answer.verdict).all()
@@ -81,9 +81,9 @@ def test_ten_million_strangers_are_mistaken_as_often_as_stated_and_no_member_eve
         writer.finish()
     snapshot = Snapshot.open(folder)
     for seed in range(4):
-        said = verdicts(500_000).verdict
+        judged = verdicts(500_000).verdict
         origin, _ = snapshot.lookup(random_digests(500_000, seed))
-        assert (origin == said)[said != UNKNOWN].all()
+        assert (origin == judged)[judged != UNKNOWN].all()
     wrong = sum(int((snapshot.lookup(random_digests(10**6, seed))[0] != UNKNOWN).sum()) for seed in range(10, 20))
     expected = 10**7 * snapshot.false_verdicts
     print(f"{wrong} false verdicts among 10,000,000 strangers; {expected:.0f} expected")
@@ -92,10 +92,10 @@ def test_ten_million_strangers_are_mistaken_as_often_as_stated_and_no_member_eve
 
 def test_the_manifest_counts_each_item_once_by_what_it_is(tmp_path: Path) -> None:
     (folder := tmp_path / "snapshot").mkdir()
-    items, said = digests(range(60)), verdicts(60)
+    items, judged = digests(range(60)), verdicts(60)
     with Writer(folder, Subject(9, None, "pessimistic")) as writer:
-        writer.add(items[:40], Verdicts(said.verdict[:40], said.generation[:40], said.lower_bound[:40]))
-        writer.add(items, said)
+        writer.add(items[:40], Verdicts(judged.verdict[:40], judged.generation[:40], judged.lower_bound[:40]))
+        writer.add(items, judged)
         writer.finish()
     known = manifest.load(folder)
     assert (known.position, known.policy, known.bits, known.items) == (9, "pessimistic", 12, 48)
@@ -167,8 +167,8 @@ def test_a_file_that_was_damaged_is_refused_by_its_name(
 
 @pytest.mark.parametrize(("field", "value"), [("position", 10), ("policy", "pessimistic"), ("bits", 28)])
 def test_a_manifest_that_was_changed_is_refused(folder: Path, field: str, value: object) -> None:
-    said = json.loads((folder / "manifest.json").read_text())
-    (folder / "manifest.json").write_text(json.dumps(said | {field: value}))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {field: value}))
     with pytest.raises(SnapshotError, match=r"manifest\.json is not as it was written"):
         Snapshot.open(folder)
 
@@ -200,11 +200,11 @@ def test_a_pull_that_broke_off_leaves_nothing_and_goes_on_where_it_stood(folder:
         pulling.pull(Served(folder, most=100), out)
     assert not out.exists()
     _flip(tmp_path / "deep" / ".pulled.part" / "20.fuse")  # as a machine leaves it that lost its power
-    rest = Served(folder)
-    told: list[int] = []
-    known = pulling.pull(rest, out, told.append)
-    assert len(rest.asked) == 1 + 156 + 1
-    assert sum(told) == known.bytes
+    resumed = Served(folder)
+    progress: list[int] = []
+    known = pulling.pull(resumed, out, progress.append)
+    assert len(resumed.asked) == 1 + 156 + 1
+    assert sum(progress) == known.bytes
     assert Snapshot.open(out).manifest == known
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["pulled"]
 

@@ -218,18 +218,18 @@ def test_lines_parsed_in_blocks_are_those_that_python_parses_one_by_one(
     path.write_bytes(around % line)
     expected: list[tuple[int, Any]] = []
     refused = None
-    for number, one in enumerate(path.read_bytes().split(b"\n"), 1):
-        if one.strip() and refused is None:
+    for number, row in enumerate(path.read_bytes().split(b"\n"), 1):
+        if row.strip() and refused is None:
             try:
-                expected.append((number, json.loads(one.decode("utf-8-sig"))["text"]))
+                expected.append((number, json.loads(row.decode("utf-8-sig"))["text"]))
             except (ValueError, KeyError, TypeError, RecursionError):
                 refused = number
     if refused is not None:
         with pytest.raises(ContentError, match=rf"(line|row) {refused}:"):
             read(JsonLines(), path)
         return
-    found = [(n, i.decode("utf-8", "surrogatepass") if isinstance(i, bytes) else i) for n, i in read(JsonLines(), path)]
-    assert found == expected
+    rows = [(n, i.decode("utf-8", "surrogatepass") if isinstance(i, bytes) else i) for n, i in read(JsonLines(), path)]
+    assert rows == expected
 
 
 @pytest.mark.parametrize(

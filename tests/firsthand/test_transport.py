@@ -180,10 +180,10 @@ def test_lists_are_read_page_by_page_as_they_are_asked_for() -> None:
         return httpx2.Response(200, json={"items": entries, "next": str(start + 2) if start < 4 else None})
 
     wire = Wire(page)
-    found = wire.transport.pages(Organization, "/v1/organizations", limit=2)
-    assert next(found).position == 0
+    listed = wire.transport.pages(Organization, "/v1/organizations", limit=2)
+    assert next(listed).position == 0
     assert len(wire.requests) == 1
-    assert [entry.position for entry in found] == [1, 2, 3, 4, 5]
+    assert [entry.position for entry in listed] == [1, 2, 3, 4, 5]
     assert [request.url.params["limit"] for request in wire.requests] == ["2"] * 3
 
 

@@ -168,7 +168,7 @@ def make_a_dataset(registry: Registry) -> None:
     client.put_dataset("local/texts")
 
 
-pytestmark = pytest.mark.prepare(make_a_dataset)
+pytestmark = pytest.mark.prepare.with_args(make_a_dataset)
 
 
 @on_both
@@ -319,8 +319,8 @@ def test_few_rows_of_long_values_are_refused_before_they_are_unpacked(process: A
 
 
 def test_what_follows_the_end_of_an_arrow_stream_is_refused_with_it(process: Apart) -> None:
-    one = arrow(None, digest=zeros(3))
-    for body in (one + one, one + b"more" + one[-8:]):
+    stream = arrow(None, digest=zeros(3))
+    for body in (stream + stream, stream + b"more" + stream[-8:]):
         with nothing_stored(process.client):
             assert "something stands after its end" in check(process.post(BULK, body, ARROW), 400)
 
@@ -429,10 +429,10 @@ def _asked(process: Apart) -> float:
     return time.perf_counter() - begun
 
 
-def _finished(caller: socket.socket, rest: bytes, said: bool) -> int:
+def _finished(caller: socket.socket, remaining: bytes, has_length: bool) -> int:
     """Send the rest of an upload; the status of its answer."""
     with suppress(ConnectionError):  # refused already
-        caller.sendall(rest if said else chunk(rest) + chunk(b""))
+        caller.sendall(remaining if has_length else chunk(remaining) + chunk(b""))
     return _answer(caller)[0]
 
 

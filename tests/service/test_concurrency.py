@@ -107,15 +107,15 @@ def test_positions_are_gapless_in_commit_order_under_many_writers(registry: Regi
         mine = registry.client()
         made = []
         for number in range(10):
-            (one,) = mine.register("local/texts", Digested(digests([100 * worker + number])), origin="human")
-            made.append(one.id)
+            (registration,) = mine.register("local/texts", Digested(digests([100 * worker + number])), origin="human")
+            made.append(registration.id)
         return made
 
     with ThreadPoolExecutor(12) as pool:
-        places = [place for made in pool.map(write, range(12)) for place in made]
+        made_positions = [position for made in pool.map(write, range(12)) for position in made]
     positions = [statement.position for statement in client.statements()]
     assert positions == list(range(1, len(positions) + 1))
-    assert len(set(places)) == 120
+    assert len(set(made_positions)) == 120
     assert client.statistics().now.claims == 120
 
 

@@ -65,9 +65,9 @@ def test_requests_are_counted_by_the_template_of_their_route(registry: Registry,
 
 
 def test_items_are_counted_by_what_was_asked_of_them(http: httpx2.Client) -> None:
-    raw, told = {"Content-Type": "application/octet-stream"}, "/v1/datasets/local/texts/registrations?origin=human"
+    raw, template = {"Content-Type": "application/octet-stream"}, "/v1/datasets/local/texts/registrations?origin=human"
     http.put("/v1/datasets/local/texts", json={})
-    http.post(told, content=digests(range(3)).tobytes(), headers=raw)
+    http.post(template, content=digests(range(3)).tobytes(), headers=raw)
     http.post("/v1/lookups", content=digests(range(5)).tobytes(), headers=raw)
     assert samples(http, "firsthand_items_total") == {("lookups",): 5, ("registrations",): 3}
 

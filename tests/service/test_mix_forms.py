@@ -24,8 +24,8 @@ def rows(media: str, content: bytes) -> list[dict[str, Any]]:
         return [{**line, "digest": from_text(line["digest"])} for line in lines]
     reader = pa.BufferReader(content)
     table = parquet.read_table(reader) if media == PARQUET else pa.ipc.open_stream(reader).read_all()
-    found: list[dict[str, Any]] = table.to_pylist()
-    return found
+    rows_read: list[dict[str, Any]] = table.to_pylist()
+    return rows_read
 
 
 def file_of(client: Client, mix: Mix, media: str) -> bytes:
@@ -45,14 +45,14 @@ def test_every_form_holds_the_same_items_in_the_same_order(registry: Registry) -
     sizes = {digest: size for size, digest in enumerate(to_bytes(digests(range(70))))}
     kinds = [("human", 0)] * mix.parts[0].items + [("model", 2)] * 20 + [("unknown", None)] * 10
     numbers = np.repeat(range(3), [part.items for part in mix.parts]).tolist()
-    told = [
+    expected = [
         {"digest": digest, "part": number, "verdict": verdict, "generation": generation, "size": sizes[digest]}
         for digest, number, (verdict, generation) in zip(
             to_bytes(np.frombuffer(raw, dtype=np.uint8).reshape(-1, 32)), numbers, kinds, strict=True
         )
     ]
     for media in (ARROW, PARQUET, NDJSON):
-        assert rows(media, file_of(client, mix, media)) == told, media
+        assert rows(media, file_of(client, mix, media)) == expected, media
 
 
 def test_a_mix_that_repeats_repeats_in_every_form(registry: Registry) -> None:

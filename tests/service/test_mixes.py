@@ -33,8 +33,8 @@ def items_of(client: Client, mix: Mix) -> list[bytes]:
 def in_order(candidates: Digests, seed: int) -> list[bytes]:
     """The reference: all candidates, each once, by the key, then the whole digest."""
     unique = sorted(set(to_bytes(candidates)))
-    place = keys(stack(unique), seed).tolist()
-    return [d for _, d in sorted(zip(place, unique, strict=True))]
+    key = keys(stack(unique), seed).tolist()
+    return [d for _, d in sorted(zip(key, unique, strict=True))]
 
 
 @on_both
@@ -62,8 +62,8 @@ def test_a_pool_of_few_items_claimed_many_times_is_looked_at_whole(registry: Reg
     client = registry.client()
     for number in range(10):
         register(client, digests(range(2_000)), "human", dataset=f"local/d{number}")
-    first, rest = Part(datasets=["local/d0"], size=500), Part(verdict_in=["human"], size=700)
-    mix = client.create_mix(Recipe(seed=5, parts=[first, rest]))
+    first, others = Part(datasets=["local/d0"], size=500), Part(verdict_in=["human"], size=700)
+    mix = client.create_mix(Recipe(seed=5, parts=[first, others]))
     assert items_of(client, mix) == in_order(digests(range(2_000)), 5)[:1_200]
 
 
@@ -200,8 +200,8 @@ def test_repeating_takes_no_memory_and_more_than_a_mix_may_hold_is_refused(regis
     assert (counted.counts.human, counted.counts.model) == (human, 3_000_001 - human)
     assert counted.parts[0].counts == counted.counts
     assert counted.digest == to_text(sha256(b"".join(first) * 600_000 + first[0]).digest())
-    asked = {"shortfall": "repeat", "parts": [{"size": 2**53 - 1}], "dry_run": True}
-    refused = httpx2.post(f"{registry.url}/v1/mixes", json=asked)
+    recipe = {"shortfall": "repeat", "parts": [{"size": 2**53 - 1}], "dry_run": True}
+    refused = httpx2.post(f"{registry.url}/v1/mixes", json=recipe)
     assert refused.status_code == 422
     assert "with repeat a mix has at most 100,000,000 items" in refused.json()["detail"]
 
@@ -394,8 +394,8 @@ def _recipes(position: int) -> list[Recipe]:
         [Part()],
     ]
     return [
-        Recipe(seed=seed, as_of=as_of, policy=policy, parts=each)
-        for seed, each in enumerate(parts)
+        Recipe(seed=seed, as_of=as_of, policy=policy, parts=part)
+        for seed, part in enumerate(parts)
         for as_of in (position, position - 3, position - 9)
         for policy in ("strict", "pessimistic")
     ]

@@ -48,16 +48,16 @@ def fill(registry: Registry) -> None:
     client.withdraw(gone.id)
 
 
-pytestmark = pytest.mark.prepare(fill)
+pytestmark = pytest.mark.prepare.with_args(fill)
 
 
-def asked() -> Digests:
+def sought() -> Digests:
     return np.concatenate([digests(range(2_000)), crafted(400)])
 
 
 def same(client: Client, snapshot: Snapshot, policy: PolicyName, as_of: int) -> None:
     """The snapshot answers as the registry does: on all that is known exactly, on the rest but for the stated few."""
-    exact, answer = client.lookup(asked(), policy, as_of), snapshot.answer(asked())
+    exact, answer = client.lookup(sought(), policy, as_of), snapshot.answer(sought())
     known = exact.verdict != UNKNOWN
     assert (answer.verdict == exact.verdict)[known].all()
     assert (answer.generation == np.minimum(exact.generation, 3))[known].all()
@@ -94,9 +94,9 @@ def test_every_database_gives_the_same_bytes(client: Client) -> None:
 
 def test_another_registry_has_other_ids_for_the_same_positions() -> None:
     """So two that were given one folder, or one that was begun anew, never answer with each other's files."""
-    one = Subject(5, "sha256:" + "0" * 64)
-    assert one.id != Subject(5, "sha256:" + "1" * 64).id
-    assert one.id == Subject(5, "sha256:" + "0" * 64).id
+    subject = Subject(5, "sha256:" + "0" * 64)
+    assert subject.id != Subject(5, "sha256:" + "1" * 64).id
+    assert subject.id == Subject(5, "sha256:" + "0" * 64).id
 
 
 def test_one_that_is_there_is_answered_at_once_and_listed_by_position(client: Client) -> None:
@@ -166,15 +166,15 @@ def test_what_a_killed_build_left_is_removed_by_the_next(empty_database: Setting
     with database.reads() as session:
         view = Catalog().view(session)
         subject = subject_at(session, view, NewSnapshot())
-    left = store.folder / f".{subject.id}.part"
-    left.mkdir(parents=True)
-    (left / "00.fuse").write_bytes(b"half")
+    half_built = store.folder / f".{subject.id}.part"
+    half_built.mkdir(parents=True)
+    (half_built / "00.fuse").write_bytes(b"half")
     assert store.all() == []
     builds = Builds(store, database)
     assert builds.ready(view, subject, PATIENCE_SECONDS)
     builds.close()
     database.close()
-    assert not left.exists()
+    assert not half_built.exists()
     assert len(store.all()) == 1
 
 
@@ -228,8 +228,8 @@ def test_a_service_that_is_stopped_leaves_nothing_half_built(empty_database: Set
     assert not builds.ready(view, subject, 0.0)
     builds.close()
     database.close()
-    left = [path for path in store.folder.iterdir() if path.is_dir()] if store.folder.exists() else []
-    assert all((path / "manifest.json").exists() for path in left)
+    folders = [path for path in store.folder.iterdir() if path.is_dir()] if store.folder.exists() else []
+    assert all((path / "manifest.json").exists() for path in folders)
 
 
 def test_where_it_cannot_be_written_the_answer_says_so(client: Client, registry: Registry, http: httpx2.Client) -> None:

@@ -150,11 +150,11 @@ def test_options_play_every_regime_under_every_seed_and_print_a_table(folder: Pa
     shared = ["--registry", registry.url, "--workers", "2"]
     first = simulate("run", *options, *shared, "--out", "out", "--json")
     assert first.exit_code == 0, first.output
-    said = json.loads(first.stdout)
-    assert sorted((run["regime"], run["seed"]) for run in said["runs"]) == [
+    printed = json.loads(first.stdout)
+    assert sorted((run["regime"], run["seed"]) for run in printed["runs"]) == [
         (regime, seed) for regime in ("human-only", "replace") for seed in (0, 1)
     ]
-    variance = [cell for cell in said["table"] if cell["metric"] == "variance" and cell["round"] == 2]
+    variance = [cell for cell in printed["table"] if cell["metric"] == "variance" and cell["round"] == 2]
     assert all(cell["low"] < cell["mean"] < cell["high"] and cell["seeds"] == 2 for cell in variance)
 
     again = simulate("resume", "out", *shared[2:])
@@ -165,7 +165,7 @@ def test_options_play_every_regime_under_every_seed_and_print_a_table(folder: Pa
     assert not list(folder.glob("out/registry"))
 
     reported = json.loads(simulate("report", "out", "--out", "page.html", "--json").stdout)
-    assert reported == {"runs": sorted(run["folder"] for run in said["runs"]), "report": "page.html"}
+    assert reported == {"runs": sorted(run["folder"] for run in printed["runs"]), "report": "page.html"}
     assert (folder / "page.html").exists()
 
 
@@ -214,9 +214,9 @@ def test_the_smallest_demo_prints_a_table_and_writes_a_report() -> None:
     assert Path("demo/report.html").read_text().startswith("<!doctype html>")
     assert len(list(Path("demo").glob("*/results.jsonl"))) == 8
 
-    told = json.loads(simulate("demo", "--smallest", "--json").stdout)
-    assert told["report"] == "demo/report.html"
-    assert {cell["metric"] for cell in told["table"]} == set(demo.METRICS)
+    printed = json.loads(simulate("demo", "--smallest", "--json").stdout)
+    assert printed["report"] == "demo/report.html"
+    assert {cell["metric"] for cell in printed["table"]} == set(demo.METRICS)
 
 
 @pytest.mark.slow
@@ -253,13 +253,13 @@ def test_the_experiments_in_the_readme_are_what_they_say() -> None:
 @pytest.mark.usefixtures("folder")
 def test_the_demo_shows_the_collapse_and_that_human_data_prevents_it() -> None:
     """At generation 10, by 95 % intervals over its seeds: likelihood and recall are ordered, replace stands alone."""
-    told = json.loads(simulate("demo", "--json").stdout)
+    printed = json.loads(simulate("demo", "--json").stdout)
     last = {
         (cell["metric"], cell["regime"]): (cell["low"], cell["high"])
-        for cell in told["table"]
+        for cell in printed["table"]
         if cell["round"] == demo.FULL.generations
     }
-    for cell in told["table"]:
+    for cell in printed["table"]:
         if cell["round"] == demo.FULL.generations and cell["metric"] in ("held_out_nll", "recall"):
             print(f"{cell['metric']:14}{cell['regime']:14}{cell['low']:9.3f} … {cell['high']:.3f}")
     surprise = {regime: last["held_out_nll", regime] for regime in demo.REGIMES}

@@ -80,11 +80,11 @@ def test_each_prompt_is_followed_by_exactly_a_block_of_new_tokens(folder: str, t
 def test_the_same_randomness_gives_the_same_text_and_torchs_own_is_left_as_it_was(folder: str, text: Text) -> None:
     """Dropout and drawing take from torch's own generator."""
     before, items = torch.get_rng_state(), text.pool(1, 0)[:10]
-    one, again, other = (
+    first, again, other = (
         family(folder, beams=0).fit(items, rng(purpose)).sample(9, rng(purpose)) for purpose in ("a", "a", "b")
     )
-    assert np.array_equal(one, again)
-    assert not np.array_equal(one, other)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -93,9 +93,9 @@ def test_losses_are_those_that_the_model_says_itself(folder: str, text: Text) ->
     fitted = family(folder, rate=1e-9, last_rate=1e-9).fit(items, rng())
     tokens = torch.from_numpy(items[:, 0].astype(np.int64))
     with torch.no_grad():
-        said = transformers.OPTForCausalLM.from_pretrained(folder)(input_ids=tokens, labels=tokens).loss
+        loss = transformers.OPTForCausalLM.from_pretrained(folder)(input_ids=tokens, labels=tokens).loss
     assert fitted.losses(items).shape == (10, 1, BLOCK - 1)
-    assert fitted.losses(items).mean() == pytest.approx(float(said), rel=1e-4)
+    assert fitted.losses(items).mean() == pytest.approx(float(loss), rel=1e-4)
 
 
 def test_fine_tuning_learns_and_begins_each_time_from_the_same_weights(folder: str, text: Text) -> None:

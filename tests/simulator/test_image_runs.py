@@ -65,9 +65,9 @@ def test_a_commons_crawls_the_same_pictures_again(tmp_path: Path, client: Client
     world = Commons(human=0.5, registered=0.0)
     run = Run(SMALL, Pixels(recrawl=True), Crawl(), n=60, generations=2, world=world)
     rows = play(tmp_path / "run", run, client).rows
-    found = np.load(tmp_path / "run" / "contents" / "human-0002.items.npy")
+    items = np.load(tmp_path / "run" / "contents" / "human-0002.items.npy")
     pool = {item.tobytes() for item in Pixels().pool(1, seed=0)}
-    assert {item.tobytes() for item in found} <= pool
+    assert {item.tobytes() for item in items} <= pool
     assert 0 < rows[2]["metrics"]["true_human_share"]["mean"] < 1
 
 

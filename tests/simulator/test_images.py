@@ -42,9 +42,9 @@ def test_classes_go_by_the_labels_of_the_training_part(idx: Idx) -> None:
 def test_pictures_of_any_size_are_measured_and_drawn(tmp_path: Path) -> None:
     idx = Idx(str(write_folder(tmp_path / "scans", side=12)), aside=40, known=80)
     pool = idx.pool(2, seed=1)
-    found = measure(idx, None, pool)
-    assert set(found) == {"variance", "recall", "precision", "frechet", "classes"}
-    assert found["classes"].tolist() == [10, 10]
+    measured = measure(idx, None, pool)
+    assert set(measured) == {"variance", "recall", "precision", "frechet", "classes"}
+    assert measured["classes"].tolist() == [10, 10]
     assert sheet(idx.images(pool), 4, 4).shape == (4 * 13 - 1, 4 * 13 - 1)
 
 

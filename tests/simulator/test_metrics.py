@@ -48,17 +48,17 @@ def test_every_metric_that_applies_is_measured_of_each_chain_and_no_other(
     corpus: Corpus, family: Family, applies: str
 ) -> None:
     fitted = family.fit(corpus.pool(2, seed=1), generator(1, "fit"))
-    found = measure(corpus, fitted, fitted.sample(150, generator(1, "sample")))
-    assert set(found) == set(applies.split()) <= set(DEFINITIONS)
-    assert all(values.shape == (2,) and np.isfinite(values).all() for values in found.values())
+    measured = measure(corpus, fitted, fitted.sample(150, generator(1, "sample")))
+    assert set(measured) == set(applies.split()) <= set(DEFINITIONS)
+    assert all(values.shape == (2,) and np.isfinite(values).all() for values in measured.values())
 
 
 def test_human_data_are_measured_without_a_model() -> None:
     human = measure(Normal(), None, Normal(n=400).pool(3, seed=1))
     assert set(human) == {"mean", "mean_error", "variance", "w2_squared"}
     digits = Digits()
-    found = measure(digits, None, digits.pool(1, seed=1)[:500])
-    assert set(found) == {"variance", "recall", "precision", "frechet", "classes"} <= set(DEFINITIONS)
+    measured = measure(digits, None, digits.pool(1, seed=1)[:500])
+    assert set(measured) == {"variance", "recall", "precision", "frechet", "classes"} <= set(DEFINITIONS)
 
 
 def test_a_mix_is_measured_by_what_its_items_truly_are_as_often_as_they_were_trained_on(tmp_path: Path) -> None:
@@ -91,30 +91,30 @@ def test_a_family_without_a_density_is_measured_by_its_items() -> None:
     digits = Digits()
     fitted = Shuffle().fit(digits.pool(1, seed=1), generator(1, "fit"))
     items = fitted.sample(500, generator(1, "sample"))
-    found = measure(digits, fitted, items)
+    measured = measure(digits, fitted, items)
     assert not isinstance(fitted, Density)
-    assert "held_out_nll" not in found
-    assert found["variance"] == pytest.approx(items[:, 0].var(axis=0).sum())
+    assert "held_out_nll" not in measured
+    assert measured["variance"] == pytest.approx(items[:, 0].var(axis=0).sum())
 
 
 def test_the_moments_are_the_models_where_it_has_them_and_else_the_items() -> None:
     corpus, items = Normal(mean=1.0, std=2.0), normals(500, chains=2)
     fitted = Gaussian().fit(3 * items, generator(1, "fit"))
     of_model, of_items = measure(corpus, fitted, items), measure(corpus, None, items)
-    for found, values in ((of_model, 3 * items), (of_items, items)):
+    for measured, values in ((of_model, 3 * items), (of_items, items)):
         mean, std = values.mean(axis=0)[:, 0], values.std(axis=0)[:, 0]
-        assert np.allclose(found["mean"], mean)
-        assert np.allclose(found["variance"], std**2)
-        assert np.allclose(found["mean_error"], (mean - 1) ** 2)
-        assert np.allclose(found["w2_squared"], (mean - 1) ** 2 + (std - 2) ** 2)
+        assert np.allclose(measured["mean"], mean)
+        assert np.allclose(measured["variance"], std**2)
+        assert np.allclose(measured["mean_error"], (mean - 1) ** 2)
+        assert np.allclose(measured["w2_squared"], (mean - 1) ** 2 + (std - 2) ** 2)
 
 
 def test_held_out_likelihood_is_that_of_the_fitted_density() -> None:
     digits = Digits(components=3)
     fitted = Gaussian().fit(digits.pool(1, seed=1), generator(1, "fit"))
     law = stats.multivariate_normal(fitted.means[0, 0], fitted.covariances[0, 0])
-    found = measure(digits, fitted, fitted.sample(50, generator(1, "sample")))
-    assert found["held_out_nll"] == pytest.approx(-law.logpdf(digits.held_out).mean())
+    measured = measure(digits, fitted, fitted.sample(50, generator(1, "sample")))
+    assert measured["held_out_nll"] == pytest.approx(-law.logpdf(digits.held_out).mean())
 
 
 class Halves:
@@ -133,9 +133,9 @@ class Halves:
 
 def test_codes_are_measured_by_the_first_models_encoder_and_not_by_the_models_own() -> None:
     digits, items = Digits(components=3), normals(300, chains=2, d=3)
-    found = measure(digits, None, items, reference=Halves())
-    assert np.allclose(found["latent_std"], items.std(axis=0).mean(axis=1) / 2)
-    assert np.allclose(found["latent_mean"], items.mean(axis=(0, 2)) / 2)
+    measured = measure(digits, None, items, reference=Halves())
+    assert np.allclose(measured["latent_std"], items.std(axis=0).mean(axis=1) / 2)
+    assert np.allclose(measured["latent_mean"], items.mean(axis=(0, 2)) / 2)
     assert not {"latent_std", "latent_mean"} & set(measure(digits, Halves(), items))
 
 
@@ -227,5 +227,5 @@ def test_training_on_the_last_generation_alone_forgets_the_tails_of_the_digits()
     human = collapse(Digits(), GMM(), 1000, rounds=5, replace=False)
     assert replaced[-1]["held_out_nll"][0] > human[-1]["held_out_nll"][0] + 3
     assert replaced[-1]["recall"][0] < human[-1]["recall"][0] - 0.05
-    losses = [found["held_out_nll"][0] for found in replaced]
+    losses = [measured["held_out_nll"][0] for measured in replaced]
     assert losses == sorted(losses)

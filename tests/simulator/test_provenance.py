@@ -24,9 +24,9 @@ def runs(reproduction: Reproduction) -> dict[str, Run]:
 
 
 def drift(run: Run, generation: int) -> float:
-    found = expected(run)
-    assert found is not None
-    return float(found[generation - 1])
+    drifts = expected(run)
+    assert drifts is not None
+    return float(drifts[generation - 1])
 
 
 def trains_on_everything(run: Run) -> bool:
@@ -36,10 +36,13 @@ def trains_on_everything(run: Run) -> bool:
 
 def test_whether_to_drop_what_is_unknown_turns_with_what_is_known() -> None:
     """With 20 known human items the 1/20 of who drops is worse; with 100 it is 1/100, and better."""
-    found = runs(LABEL_NOISE)
+    conditions = runs(LABEL_NOISE)
     few, enough = ("half registered, a tenth archived, pool of " + items for items in ("2,000", "10,000"))
-    kept = [drift(found[f"{pool}, unknown as human"], 10) for pool in (few, enough)]
-    dropped = [found[f"{few}, unknown dropped: 20 items in place of 100"], found[f"{enough}, unknown dropped"]]
+    kept = [drift(conditions[f"{pool}, unknown as human"], 10) for pool in (few, enough)]
+    dropped = [
+        conditions[f"{few}, unknown dropped: 20 items in place of 100"],
+        conditions[f"{enough}, unknown dropped"],
+    ]
     assert [drift(run, 10) for run in dropped] == [pytest.approx(1 / 20), pytest.approx(1 / 100)]
     assert kept == [pytest.approx(0.0291, abs=2e-4)] * 2
     assert not trains_on_everything(dropped[1])
@@ -47,17 +50,17 @@ def test_whether_to_drop_what_is_unknown_turns_with_what_is_known() -> None:
 
 @pytest.mark.parametrize("share", ["0%", "10%", "50%"])
 def test_false_positives_at_a_fixed_n_and_a_fixed_pool_are_of_one_world(share: str) -> None:
-    found = runs(LABEL_NOISE)
-    n, pool = (found[f"false positives {share}, {fixed} fixed"] for fixed in ("n", "pool"))
+    conditions = runs(LABEL_NOISE)
+    n, pool = (conditions[f"false positives {share}, {fixed} fixed"] for fixed in ("n", "pool"))
     assert n.world == pool.world
     assert not trains_on_everything(n)
     assert trains_on_everything(pool)
 
 
 def test_growing_false_positives_cost_more_with_each_generation() -> None:
-    found = runs(LABEL_NOISE)
-    growing = found["false positives 10 %, 10 % more each generation, n fixed"]
-    steady = found["false positives 10%, n fixed"]
+    conditions = runs(LABEL_NOISE)
+    growing = conditions["false positives 10 %, 10 % more each generation, n fixed"]
+    steady = conditions["false positives 10%, n fixed"]
     assert drift(growing, 2) == drift(steady, 2)
     assert drift(growing, 10) > 2 * drift(steady, 10)
 

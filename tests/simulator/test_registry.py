@@ -61,9 +61,9 @@ def _kill_under_way(data_dir: Path) -> None:
 
 
 def _process(data_dir: Path) -> int:
-    found = re.search(r"server process \[(\d+)\]", (data_dir / "server.log").read_text())
-    assert found is not None
-    return int(found[1])
+    process = re.search(r"server process \[(\d+)\]", (data_dir / "server.log").read_text())
+    assert process is not None
+    return int(process[1])
 
 
 def test_an_address_is_taken_as_it_is(tmp_path: Path) -> None:

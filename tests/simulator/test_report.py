@@ -90,10 +90,10 @@ def test_many_chains_of_one_seed_are_compared_by_welchs_interval(tmp_path: Path)
                 tmp_path / regime / "results.jsonl", row(t, t, False, mix, counts(100, {}), [{NLL: chains}]), end
             )
     story = story_of([tmp_path / regime for regime in values])
-    found = story.difference(story.groups[0])
+    difference = story.difference(story.groups[0])
     expected = stats.ttest_ind(values["Replace"], values["HumanOnly"], equal_var=False).confidence_interval(0.95)
-    assert found is not None
-    assert found.interval[1:] == pytest.approx((expected.low, expected.high))
+    assert difference is not None
+    assert difference.interval[1:] == pytest.approx((expected.low, expected.high))
     assert story.headline().startswith("Models trained on the output of models forget")
 
 
@@ -104,10 +104,10 @@ def test_without_human_data_alone_each_regime_is_compared_with_its_own_first_rou
 
 
 def test_the_table_gives_the_mean_and_students_interval_of_the_rows(demo: list[Path]) -> None:
-    found = table(story_of(demo))
+    cells = table(story_of(demo))
     values = [read(folder).series(NLL)[10] for folder in demo if folder.name.startswith("Replace")]
     half = stats.t.ppf(0.975, 4) * stats.sem(values)
-    cell = next(line for line in found.rows if line.group.label == "replace").cells[found.rounds.index(10)]
+    cell = next(line for line in cells.rows if line.group.label == "replace").cells[cells.rounds.index(10)]
     printed = [float(number) for number in re.findall(r"[\d.]+", cell)]
     assert printed == pytest.approx([np.mean(values), np.mean(values) - half, np.mean(values) + half], abs=0.006)
 
@@ -117,9 +117,9 @@ def test_differences_are_paired_by_seed(demo: list[Path]) -> None:
     differences = [read(f).series(NLL)[10] - theirs[read(f).seed] for f in demo if f.name.startswith("Preserve")]
     mean, half = np.mean(differences), stats.t.ppf(0.975, 4) * stats.sem(differences)
     story = story_of(demo)
-    found = story.difference(next(members for members in story.groups if members.regime == "preserve"))
-    assert found is not None
-    assert found.interval == pytest.approx((mean, mean - half, mean + half))
+    difference = story.difference(next(members for members in story.groups if members.regime == "preserve"))
+    assert difference is not None
+    assert difference.interval == pytest.approx((mean, mean - half, mean + half))
 
 
 def test_runs_that_differ_in_more_than_their_seed_are_lines_of_their_own_that_say_so(tmp_path: Path) -> None:
@@ -166,9 +166,9 @@ def test_a_picture_shows_the_saved_items_pixel_by_pixel(demo: list[Path], tmp_pa
     opacity = decode(b64decode(image[1]))
     saved = np.load(tmp_path / "Replace-0" / "samples" / "round-005.npy")
     assert opacity.shape == (4 * 9 - 1, 4 * 9 - 1)
-    for place in range(16):
-        top, left = 9 * (place // 4), 9 * (place % 4)
-        assert (opacity[top : top + 8, left : left + 8] == saved[place]).all()
+    for number in range(16):
+        first_row, first_column = 9 * (number // 4), 9 * (number % 4)
+        assert (opacity[first_row : first_row + 8, first_column : first_column + 8] == saved[number]).all()
 
 
 def decode(png: bytes) -> np.ndarray:

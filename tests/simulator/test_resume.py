@@ -105,9 +105,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("place", ["fit:3", "images:4"])
-def test_killed_in_the_middle_of_round_3_and_resumed_it_writes_the_same_bytes(folder: Path, place: str) -> None:
-    out = folder / place.replace(":", "-")
-    killed = simulate(folder, "run", "mine.py:experiment", "--out", out.name, "--workers", "2", DIE_AT=place)
+def test_killed_in_the_middle_of_round_3_and_resumed_it_writes_the_same_bytes(folder: Path, moment: str) -> None:
+    out = folder / moment.replace(":", "-")
+    killed = simulate(folder, "run", "mine.py:experiment", "--out", out.name, "--workers", "2", DIE_AT=moment)
     assert killed.returncode == -signal.SIGKILL
     assert min(stopped_after(run) for run in out.glob("*/run.json")) <= 2
     assert written(out) != written(folder / "through")
@@ -148,11 +148,9 @@ def positions(folder: Path) -> list[int]:
 @pytest.fixture
 def ordered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a text, where a run of that text was ordered twice; a text of the same name lies elsewhere."""
-    for place, word in (("home", "egg"), ("elsewhere", "spam")):
-        (tmp_path / place).mkdir()
-        (tmp_path / place / "mine.txt").write_text(
-            "\n\n".join(f"{word} {'ham ' * (k % 7)}{k} " * 40 for k in range(99))
-        )
+    for home, word in (("home", "egg"), ("elsewhere", "spam")):
+        (tmp_path / home).mkdir()
+        (tmp_path / home / "mine.txt").write_text("\n\n".join(f"{word} {'ham ' * (k % 7)}{k} " * 40 for k in range(99)))
     text = Text("mine.txt", tokens="words", vocabulary=50, block=8)
     monkeypatch.chdir(tmp_path / "home")
     for out in ("here", "there"):
@@ -161,8 +159,8 @@ def ordered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_run_reads_a_users_file_where_it_was_ordered_from_wherever_it_is_gone_on_with(ordered: Path) -> None:
-    for place, out in ((ordered, "here"), (ordered.parent / "elsewhere", "../home/there")):
-        done = simulate(place, "resume", out)
+    for home, out in ((ordered, "here"), (ordered.parent / "elsewhere", "../home/there")):
+        done = simulate(home, "resume", out)
         assert done.returncode == 0, done.stderr
     assert written(ordered / "here") == written(ordered / "there")
     assert str(ordered.parent).encode() not in b"".join(written(ordered / "here").values())

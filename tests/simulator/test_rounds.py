@@ -113,8 +113,10 @@ def test_a_generation_of_many_times_n_is_registered_and_trained_on_whole_and_mea
 class Liar(Ledger):
     """Registers what its models make as the work of people."""
 
-    def tell(self, batch: Batch, digests: Digests, said: Sequence[Said]) -> int:
-        return super().tell(batch, digests, [one._replace(origin="human", provider=None) for one in said])
+    def tell(self, batch: Batch, digests: Digests, statements: Sequence[Said]) -> int:
+        return super().tell(
+            batch, digests, [statement._replace(origin="human", provider=None) for statement in statements]
+        )
 
 
 def test_where_the_registry_is_wrong_each_row_says_what_it_held_and_what_was_true(
@@ -295,10 +297,10 @@ def test_gaussian_chains_through_the_registry_agree_with_the_exact_formulas(tmp_
     with Client(registry.url, registry.api_key) as client:
         played = {name: play(tmp_path / name, run, client) for name, run in runs.items()}
     rows = [
-        (f"{name} {metric} {place + 1}", reference[place], row["metrics"][metric])
+        (f"{name} {metric} {index + 1}", reference[index], row["metrics"][metric])
         for name, (_, references) in expected.items()
         for metric, reference in (("variance", references.variance), ("mean_error", references.mean_squared))
-        for place, row in enumerate(played[name].rows[1:])
+        for index, row in enumerate(played[name].rows[1:])
     ]
     assert_jointly(rows, 0.02)
 
@@ -316,9 +318,9 @@ def test_a_biased_gaussian_through_the_registry_agrees_with_the_exact_formulas(
     rows = play(tmp_path, small(regime, n=n, generations=t, **settings), client).rows[1:]
     assert_jointly(
         [
-            (f"{metric} {place + 1}", dimensions * reference[place], row["metrics"][metric])
+            (f"{metric} {index + 1}", dimensions * reference[index], row["metrics"][metric])
             for metric, reference in (("variance", expected.variance), ("mean_error", expected.mean_squared))
-            for place, row in enumerate(rows)
+            for index, row in enumerate(rows)
         ],
         0.02,
     )
