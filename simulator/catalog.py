@@ -1,10 +1,12 @@
-"""Short names and references → classes, and back.
+"""The table of short names: name → class, and class → name.
 
-A reference is `package.module:Name`, or `path/mine.py:Name` for something of a user's own. Settings are written after
-a name: `preserve:0.1`, `gmm:components=5,restarts=2`, `mine.py:MyFamily:scale=2`.
+A run's configuration holds these names (`gmm`, `preserve`) and never an import path, so a class of ours may move to
+another module: the run's id, and what the run draws, stay the same. A class from a user's own file is written as
+`path/mine.py:Name`. Settings follow a name: `preserve:0.1`, `gmm:components=5,restarts=2`, `mine.py:MyFamily:scale=2`.
 """
 
 import dataclasses
+import hashlib
 import importlib
 import importlib.util
 import re
@@ -14,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from pydantic import TypeAdapter
@@ -62,18 +64,31 @@ WORLDS = {
     "commons": "simulator.worlds:Commons",
 }
 
+#: Every name that a configuration may hold. A name belongs to one class, and a class has one name.
+NAMES = FAMILIES | CORPORA | REGIMES | WORLDS
+
 _REFERENCE = re.compile(r"^(?P<name>[^:]+\.py:\w+|[\w.]+\.[\w.]+:\w+|[^:]+)(:(?P<settings>.*))?$", re.DOTALL)
 
-# Modules that were loaded from a user's file: module's name → the path as the reference wrote it.
-_files: dict[str, str] = {}
+
+class UserFile(NamedTuple):
+    """A user's own file that was loaded as a module."""
+
+    path: str
+    """the path as the reference wrote it"""
+    sha256: str
+    """of the bytes that were loaded, in hexadecimal digits"""
+
+
+# Module name → the file that it was loaded from.
+_files: dict[str, UserFile] = {}
 
 
 def resolve(reference: str, directory: Path | None = None) -> Any:
-    """What `package.module:Name` or `path/mine.py:Name` names; a path is relative to `directory`.
+    """Return what a short name, `package.module:Name` or `path/mine.py:Name` names; a path is relative to `directory`.
 
-    Raises ValueError saying what is missing.
+    Raises ValueError if the name, the module, the file or the attribute does not exist.
     """
-    where, _, name = reference.rpartition(":")
+    where, _, name = NAMES.get(reference, reference).rpartition(":")
     if not where:
         raise ValueError(f"{reference!r} is neither a known name nor package.module:Name nor path/mine.py:Name")
     module = load_file(where, directory) if where.endswith(".py") else _import(where)
@@ -94,7 +109,7 @@ def load_file(path: str, directory: Path | None = None) -> ModuleType:
         raise ValueError(f"there is no file {file}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up while it is being loaded
-    _files[name] = Path(path).as_posix()
+    _files[name] = UserFile(Path(path).as_posix(), hashlib.sha256(file.read_bytes()).hexdigest())
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))
     try:
@@ -124,18 +139,27 @@ def _import(module: str) -> ModuleType:
         raise ValueError(f"{module} cannot be imported: {error}") from None
 
 
+def user_file(kind: type) -> UserFile | None:
+    """Return the user's own file that a class was loaded from; None for any other class."""
+    return _files.get(kind.__module__)
+
+
 def reference(kind: type) -> str:
-    """The reference that `resolve` takes back to this class. Raises ValueError for one that nothing can find again."""
+    """Return the text that `resolve` takes back to this class: its short name if it has one.
+
+    Raises ValueError for a class that cannot be found again, and for a class of this package that has no short name:
+    a configuration with an import path would get another id when the module moves.
+    """
     if kind.__module__ == "__main__" or "." in kind.__qualname__:
         raise ValueError(f"{kind.__qualname__} must stand at the top of a module, or of a file given as mine.py:name")
-    return f"{_files.get(kind.__module__) or _outermost(kind)}:{kind.__name__}"
-
-
-def _outermost(kind: type) -> str:
-    """The package that hands a class out under its name, or its own module: a class may move within its package."""
-    package = kind.__module__.rpartition(".")[0]
-    handed_out = getattr(sys.modules.get(package), kind.__name__, None) is kind
-    return package if handed_out else kind.__module__
+    if file := user_file(kind):
+        return f"{file.path}:{kind.__name__}"
+    for name, target in NAMES.items():
+        if target.endswith(f":{kind.__name__}") and resolve(target) is kind:
+            return name
+    if kind.__module__.startswith("simulator."):
+        raise ValueError(f"{kind.__name__} has no short name; add one to the table in simulator/catalog.py")
+    return f"{kind.__module__}:{kind.__name__}"
 
 
 def parse(text: str, known: Mapping[str, str], directory: Path | None = None, **defaults: object) -> Any:
@@ -170,11 +194,7 @@ def build(kind: type, settings: Mapping[str, object]) -> Any:
 
 def label(value: Any) -> str:
     """The shortest text that `parse` reads back to this: `preserve:0.1`, `gmm:components=5`."""
-    found = reference(type(value))
-    name = next(
-        (short for known in (FAMILIES, CORPORA, REGIMES, WORLDS) for short, long in known.items() if long == found),
-        found,
-    )
+    name = reference(type(value))
     settings = []
     for place, field in enumerate(dataclasses.fields(value)):
         setting = getattr(value, field.name)

@@ -36,7 +36,7 @@ class Journal:
     def go_on(self) -> None:
         """Note a resumption. Raises ValueError if it would go on with something else than it began with."""
         begun, now = results.read(self._folder).header, self._header()
-        for name in ("config", "data", "sources"):
+        for name in ("config", "data"):
             if begun[name] != now[name]:
                 raise ValueError(
                     f"the {name} of the run in {self._folder} are not what it began with ({begun[name]}, now "
@@ -87,5 +87,5 @@ class Journal:
             "versions": environment.versions(),
             "device": environment.device(),
             "data": run.corpus.digest(),
-            "sources": sources(self._plan.config, Path.cwd()),
+            "sources": sources(self._plan.config),
         }

@@ -16,7 +16,7 @@ from simulator.images import Idx
 from simulator.models.gaussian import Gaussian
 from simulator.models.gmm import GMM
 from simulator.models.vae import VAE
-from simulator.recipes import Accumulate, HumanOnly, Preserve, Replace
+from simulator.recipes import Accumulate, History, HumanOnly, Preserve, Replace
 
 RUN = Run(Gaussian(), Normal(100), Preserve(0.1), n=100, generations=3)
 
@@ -64,7 +64,7 @@ def test_an_id_is_the_hash_of_the_configurations_canonical_bytes() -> None:
 
 def test_ids_do_not_change_between_versions_unless_settings_do() -> None:
     """A literal, so that a change of the encoding is noticed: it would orphan everybody's runs."""
-    assert Run(Gaussian(), Normal(100), Replace(), n=100, generations=3).id == "ba7217d2fbc176f0"
+    assert Run(Gaussian(), Normal(100), Replace(), n=100, generations=3).id == "483932f0df23bd26"
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,8 @@ def test_what_cannot_be_understood_is_explained(text: str, words: str) -> None:
 @pytest.mark.usefixtures("mine")
 def test_a_users_own_regime_is_named_by_its_file_and_found_again() -> None:
     (run, _) = options.read("mine.py:runs", {}).runs
-    assert encode(run)["regime"] == {"type": "mine.py:Half", "less": 0}
+    digest = hashlib.sha256(Path("mine.py").read_bytes()).hexdigest()
+    assert encode(run)["regime"] == {"type": "mine.py:Half", "file_sha256": digest, "less": 0}
     assert decode(encode(run)) == run
     half: Any = run.regime
     assert catalog.parse("mine.py:Half:2", catalog.REGIMES) == dataclasses.replace(half, less=2)
@@ -168,6 +169,39 @@ def test_the_files_that_a_run_depends_on_are_recorded_with_their_digests(mine: P
     run = options.read("mine.py:run", {}).runs[0]
     assert sources(encode(run)) == {"mine.py": hashlib.sha256(mine.read_bytes()).hexdigest()}
     assert sources(encode(RUN)) == {}
+
+
+def test_a_run_whose_file_was_edited_is_refused_and_names_the_file(mine: Path, tmp_path: Path) -> None:
+    config = encode(options.read("mine.py:run", {}).runs[0])
+    edited = tmp_path / "edited"
+    edited.mkdir()
+    (edited / "mine.py").write_text(mine.read_text() + "# edited\n")
+    with pytest.raises(ValueError, match=r"mine\.py has changed since this run was started.*in a new folder"):
+        decode(config, edited)
+    assert options.read("edited/mine.py:run", {}).runs[0].id != decode(config).id
+
+
+def test_each_class_of_ours_has_one_name_and_each_name_one_class() -> None:
+    tables = (catalog.FAMILIES, catalog.CORPORA, catalog.REGIMES, catalog.WORLDS)
+    assert len(catalog.NAMES) == sum(map(len, tables))
+    for name in catalog.NAMES:
+        assert catalog.reference(catalog.resolve(name)) == name
+
+
+def test_a_class_of_ours_without_a_name_is_refused() -> None:
+    with pytest.raises(ValueError, match="History has no short name"):
+        catalog.reference(History)
+
+
+def test_a_configuration_holds_no_import_path() -> None:
+    assert encode(RUN)["family"]["type"] == "gaussian"
+    assert "simulator" not in json.dumps(encode(RUN))
+
+
+def test_a_configuration_of_an_earlier_version_is_refused_by_name() -> None:
+    earlier = encode(RUN) | {"family": {"type": "simulator.models.gaussian:Gaussian", "estimator": "mle"}}
+    with pytest.raises(ValueError, match=r"simulator\.models\.gaussian:Gaussian by its import path.*new folder"):
+        decode(earlier)
 
 
 @pytest.mark.usefixtures("mine")

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from firsthand.client import Client
-from simulator import catalog, checkpoints, passages, results, rounds
+from simulator import catalog, checkpoints, results, rounds
 from simulator.checkpoints import Plan
 from simulator.config import Run, encode
 from simulator.models.hf import HuggingFace, Opt125m
@@ -18,6 +17,7 @@ from simulator.randomness import generator
 from simulator.recipes import Replace
 from simulator.texts import Text
 from tests.conftest import Registry
+from tests.simulator import tiny_opt
 
 transformers = pytest.importorskip("transformers")
 
@@ -31,24 +31,7 @@ def rng(purpose: str = "hf") -> np.random.Generator:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """An OPT of two layers with a tokenizer of 300 tokens, saved as any model is."""
-    folder = tmp_path_factory.mktemp("tiny-opt")
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer, made.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(
-        vocab_size=300, initial_alphabet=alphabet, special_tokens=["<pad>", "</s>"], show_progress=False
-    )
-    made.train_from_iterator(passages.read("", 0.1).pool[:20], trainer)
-    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=made, pad_token="<pad>", eos_token="</s>")
-    tokenizer.save_pretrained(folder)
-    config = transformers.OPTConfig(
-        vocab_size=300, hidden_size=16, word_embed_proj_dim=16, num_hidden_layers=2, ffn_dim=32, num_attention_heads=2,
-        max_position_embeddings=2 * BLOCK, pad_token_id=0, bos_token_id=1, eos_token_id=1,
-    )  # fmt: skip
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
-        transformers.OPTForCausalLM(config).save_pretrained(folder)
-    return str(folder)
+    return tiny_opt.save(tmp_path_factory.mktemp("tiny-opt"), BLOCK)
 
 
 @pytest.fixture
