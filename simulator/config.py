@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import rfc8785
 
-from simulator import catalog
-from simulator.models.base import ADDED
-from simulator.recipes import Regime
-from simulator.worlds import TRUTHFUL, World
+from simulator import names
+from simulator.families.base import ADDED
+from simulator.regimes import Regime
+from simulator.worlds.commons import TRUTHFUL, World
 
 if TYPE_CHECKING:  # corpora and families bring scikit-learn and torch, which a look at a configuration can do without
-    from simulator.corpora import Corpus
-    from simulator.models.base import Family
+    from simulator.data.corpora import Corpus
+    from simulator.families.base import Family
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Run:
     @property
     def name(self) -> str:
         """The name of the run's folder: its regime, its seed, and enough of its id to tell it from any other."""
-        told = [catalog.label(self.regime), *([] if self.world == TRUTHFUL else [catalog.label(self.world)])]
+        told = [names.label(self.regime), *([] if self.world == TRUTHFUL else [names.label(self.world)])]
         plain = "".join(c if c.isalnum() or c in ".-" else "-" for c in "-".join(told))
         return f"{plain[:80]}-seed-{self.seed}-{self.id[:8]}"
 
@@ -103,8 +103,8 @@ def encode(value: Any) -> Any:
 
 def _type(kind: type) -> dict[str, str]:
     """Return the keys that name a class in a configuration."""
-    file = catalog.user_file(kind)
-    return {"type": catalog.reference(kind)} | ({"file_sha256": file.sha256} if file else {})
+    file = names.user_file(kind)
+    return {"type": names.reference(kind)} | ({"file_sha256": file.sha256} if file else {})
 
 
 def _fields(value: Any) -> list[dataclasses.Field[Any]]:
@@ -131,7 +131,7 @@ def _decode(value: Any, directory: Path | None) -> Any:
     if not isinstance(value, dict):
         return value
     settings = {name: _decode(entry, directory) for name, entry in value.items() if name not in ("type", "file_sha256")}
-    return catalog.build(_class(value["type"], value.get("file_sha256"), directory), settings)
+    return names.build(_class(value["type"], value.get("file_sha256"), directory), settings)
 
 
 def _class(name: str, sha256: str | None, directory: Path | None) -> type:
@@ -141,8 +141,8 @@ def _class(name: str, sha256: str | None, directory: Path | None) -> type:
             f"the run names the class {name} by its import path, as earlier versions of Firsthand did. It cannot be "
             "resumed: start it again in a new folder"
         )
-    kind: type = catalog.resolve(name, directory)
-    file = catalog.user_file(kind)
+    kind: type = names.resolve(name, directory)
+    file = names.user_file(kind)
     if file and file.sha256 != sha256:
         raise ValueError(
             f"{file.path} has changed since this run was started (SHA-256 {str(sha256)[:12]} then, "

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from firsthand import Client
-from firsthand.digests import Digests, digest_text, stack
-from firsthand.items import Digested
+from firsthand.core.digests import Digests, digest_text, stack
+from firsthand.core.verdicts import CONTESTED, IS_HUMAN, IS_MODEL, Origin, Verdicts
+from firsthand.files.inputs import Digested
 from firsthand.schemas.models import Model
 from firsthand.schemas.registrations import Registered
 from firsthand.schemas.snapshots import Bits
 from firsthand.snapshots import Subject, Writer
-from firsthand.verdicts import CONTESTED, IS_HUMAN, IS_MODEL, Origin, Verdicts
 
 #: An address at which no registry answers: the port is that of the protocol Discard.
 NOBODY = "http://127.0.0.1:9"

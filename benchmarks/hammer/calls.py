@@ -10,7 +10,7 @@ from benchmarks.hammer.ledger import Ledger
 from benchmarks.hammer.server import Server
 from benchmarks.harness.waiting import PATIENCE_SECONDS
 from firsthand import Client, errors
-from firsthand.transport import Backoff, Transport
+from firsthand.http.transport import Backoff, Transport
 
 Answer = TypeVar("Answer")
 

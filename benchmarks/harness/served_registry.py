@@ -1,7 +1,7 @@
 """A registry that `firsthand serve` answers from a process of its own.
 
-The one place where tests and benchmarks start a server. (`simulator.registry` starts the registry of a run: product
-code, with its own rules for a server that dies.)
+The one place where tests and benchmarks start a server. (`simulator.runs.registry_process` starts the registry of a
+run: product code, with its own rules for a server that dies.)
 """
 
 import json
@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
-from firsthand import Client, credentials
+from firsthand import Client
+from firsthand.http import credentials
 
 #: The command line of this environment, whatever PATH says.
 FIRSTHAND = (sys.executable, "-m", "firsthand")

@@ -40,11 +40,11 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from benchmarks.harness.memory import Watch
 from benchmarks.harness.served_registry import ServedRegistry, serve
 from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
-from benchmarks.memory import Watch
 from firsthand import Client, Digested, errors
-from firsthand.digests import to_bytes, to_text
+from firsthand.core.digests import to_bytes, to_text
 from service.settings import Settings
 from tests.conftest import Registry, on_both
 from tests.factories import digest, digests, small_disk

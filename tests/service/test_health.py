@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from sqlalchemy import text
 
 from benchmarks.harness.served_registry import serve
-from firsthand import credentials
+from firsthand.http import credentials
 from service.app import create_app
-from service.database import Database
 from service.settings import Settings
+from service.storage.engine import Database
 from tests.conftest import Registry, on_both
 from tests.factories import digests
 from tests.service.wire import samples

@@ -16,9 +16,11 @@ import pytest
 
 from benchmarks.harness.served_registry import FIRSTHAND, STOPPED, serve
 from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
-from firsthand import Client, credentials
-from service import cli, migrate
+from firsthand import Client
+from firsthand.http import credentials
+from service import cli
 from service.settings import Settings
+from service.storage import migrate
 from tests.conftest import create_database, database_at, drop_database
 from tests.service.processes import is_running, ran, wait_for_end
 from tests.service.wire import BULK, connected, head

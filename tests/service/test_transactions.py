@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 import service
-from firsthand.verdicts import VERDICTS
-from service import tables
-from service.database import Database
+from firsthand.core.verdicts import VERDICTS
 from service.settings import Settings
+from service.storage import tables
+from service.storage.engine import Database
 from tests.conftest import Registry, on_both
 from tests.factories import digests
 
@@ -23,7 +23,7 @@ MODULES = {str(file.relative_to(ROOT)): ast.parse(file.read_text(encoding="utf-8
 OF_TRANSACTIONS = {"begin", "begin_nested", "commit", "rollback"}
 
 #: What imports FastAPI beside `routes.py` of each noun and the folder `http/`; each must import it.
-IMPORT_FASTAPI = {"app.py", "dependencies.py", "forms.py"}
+IMPORT_FASTAPI = {"app.py", "http/dependencies.py", "http/content_negotiation.py"}
 
 
 def calls(tree: ast.Module) -> Iterator[str]:
@@ -44,8 +44,8 @@ def imports(tree: ast.Module) -> Iterator[str]:
 
 def test_transactions_begin_and_end_in_one_module() -> None:
     modules = {name for name, tree in MODULES.items() if OF_TRANSACTIONS & set(calls(tree))}
-    assert modules == {"database.py"}
-    assert "commit" not in calls(MODULES["database.py"])  # leaving `begin()` commits
+    assert modules == {"storage/engine.py"}
+    assert "commit" not in calls(MODULES["storage/engine.py"])  # leaving `begin()` commits
 
 
 def test_only_routes_the_application_and_the_folder_http_import_fastapi() -> None:

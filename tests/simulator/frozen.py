@@ -12,19 +12,20 @@ from typing import Any
 import numpy as np
 
 from simulator.config import Run
-from simulator.corpora import Blobs, Digits, Normal
-from simulator.discrete import Zipf
-from simulator.images import Idx, Pixels
-from simulator.linear import Linear
-from simulator.models.gaussian import Gaussian
-from simulator.models.gmm import GMM
-from simulator.models.hf import HuggingFace, Opt125m
-from simulator.models.ngram import NGram
-from simulator.models.regression import Regression
-from simulator.models.transformer import Transformer
-from simulator.models.vae import VAE
-from simulator.models.verified import Verified
-from simulator.recipes import (
+from simulator.data.corpora import Blobs, Digits, Normal
+from simulator.data.images import Idx, Pixels
+from simulator.data.linear import Linear
+from simulator.data.texts import Text
+from simulator.data.zipf import Zipf
+from simulator.families.gaussian import Gaussian
+from simulator.families.gmm import GMM
+from simulator.families.hf import HuggingFace, Opt125m
+from simulator.families.ngram import NGram
+from simulator.families.regression import Regression
+from simulator.families.transformer import Transformer
+from simulator.families.vae import VAE
+from simulator.families.verified import Verified
+from simulator.regimes import (
     Accumulate,
     AccumulateSubsample,
     Archive,
@@ -40,9 +41,8 @@ from simulator.recipes import (
     Preserve,
     Replace,
 )
-from simulator.results import Results
-from simulator.texts import Text
-from simulator.worlds import Commons, Truthful
+from simulator.runs.results import Results
+from simulator.worlds.commons import Commons, Truthful
 
 FILE = Path(__file__).parent / "frozen.json"
 

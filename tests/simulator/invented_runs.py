@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from firsthand.schemas.models import OriginCounts
-from simulator.results import FORMAT, append, row
+from simulator.runs.results import FORMAT, append, row
 
 NLL = "held_out_nll"
 
@@ -23,9 +23,9 @@ COURSES: dict[str, tuple[Callable[[int], float], float]] = {
 def header(regime: str, seed: int, **settings: Any) -> dict[str, Any]:
     """The first line of such a run's results."""
     config = {
-        "family": {"type": "simulator.models.gmm:GMM", "components": 10},
-        "corpus": {"type": "simulator.corpora:Digits", "components": 16},
-        "regime": {"type": f"simulator.recipes:{regime}", **({"share": 0.1} if regime == "Preserve" else {})},
+        "family": {"type": "simulator.families.gmm:GMM", "components": 10},
+        "corpus": {"type": "simulator.data.corpora:Digits", "components": 16},
+        "regime": {"type": f"simulator.regimes:{regime}", **({"share": 0.1} if regime == "Preserve" else {})},
         "n": 1000,
         "generations": 10,
         "chains": 1,

@@ -13,8 +13,9 @@ from typer.testing import CliRunner, Result
 
 import simulator
 from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
-from simulator import demo, options, results
+from simulator import demo, options
 from simulator.cli import app
+from simulator.runs import results
 from tests.conftest import Registry
 
 MINE = """
@@ -23,8 +24,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.config import grid
-from simulator.corpora import Normal
-from simulator.recipes import Regime, human, last_generation
+from simulator.data.corpora import Normal
+from simulator.regimes import Regime, human, last_generation
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from firsthand.client import Client
-from simulator import catalog
+from simulator import names
 from tests.simulator import frozen, tiny_opt
 from tests.simulator.playing import play
 
@@ -38,7 +38,7 @@ def with_opt(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_name_has_a_frozen_run() -> None:
     classes = {type(part) for run in (*frozen.RUNS.values(), *frozen.UNPLAYED.values())
                for part in (run.family, run.corpus, run.regime, run.world)}  # fmt: skip
-    assert {catalog.reference(kind) for kind in classes} == set(catalog.NAMES)
+    assert {names.reference(kind) for kind in classes} == set(names.NAMES)
 
 
 def test_the_ids_of_runs_are_as_they_were() -> None:

@@ -6,7 +6,7 @@ import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from simulator import passages
+from simulator.data import passages
 
 
 def save(folder: Path, block: int) -> str:
