@@ -28,18 +28,18 @@ REGISTRY, DATABASE = "http://127.0.0.1:8734", "postgresql://firsthand:secret@loc
 BY_OTHERS = ("make ", "docker ", ". .venv/bin/activate")
 
 
-class Block(NamedTuple):
+class Fence(NamedTuple):
     """A fenced block of the README."""
 
     language: str
     code: str
 
 
-def blocks(section: str) -> list[Block]:
+def blocks(section: str) -> list[Fence]:
     """The blocks under a heading that are run here, in order."""
     text = README.split(f"\n## {section}\n", 1)[1].split("\n## ", 1)[0]
-    found = [Block(*pair) for pair in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)]
-    return [block for block in found if not block.code.startswith(BY_OTHERS)]
+    fences = [Fence(*pair) for pair in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)]
+    return [block for block in fences if not block.code.startswith(BY_OTHERS)]
 
 
 def environment() -> dict[str, str]:
@@ -52,7 +52,7 @@ def environment() -> dict[str, str]:
     return os.environ | {"PATH": path, "FIRSTHAND_PORT": "0", "OMP_NUM_THREADS": "1"} | alone
 
 
-def run(block: Block, folder: Path, warnings: str = "error", **instead: str) -> str:
+def run(block: Fence, folder: Path, warnings: str = "error", **instead: str) -> str:
     """Run a block as a reader would, with `instead` of the addresses that it names; answers what it printed.
 
     A Python block that begins with a file's name is that file. `warnings` are errors, but for engines that have some
@@ -81,23 +81,23 @@ def run(block: Block, folder: Path, warnings: str = "error", **instead: str) -> 
 @contextmanager
 def served(code: str, folder: Path) -> Iterator[tuple[str, Path]]:
     """A block that ends in `firsthand serve`, left running as in another terminal: where it answers, and its output."""
-    said = folder / "serve.log"
-    with said.open("w") as out:
+    log = folder / "serve.log"
+    with log.open("w") as out:
         server = subprocess.Popen(
             ["sh", "-euc", code], cwd=folder, env=environment(), stdout=out, stderr=out, start_new_session=True
         )
     try:
-        yield _address(server, said), said
+        yield _address(server, log), log
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(PATIENCE_SECONDS)
 
 
-def _address(server: "subprocess.Popen[bytes]", said: Path) -> str:
+def _address(server: "subprocess.Popen[bytes]", log: Path) -> str:
     printed = re.compile(r" at http://[\d.]+:(\d+)")
-    wait_until(lambda: server.poll() is not None or printed.search(said.read_text()), "the server prints its address")
-    address = printed.search(said.read_text())
-    assert address, said.read_text()
+    wait_until(lambda: server.poll() is not None or printed.search(log.read_text()), "the server prints its address")
+    address = printed.search(log.read_text())
+    assert address, log.read_text()
     return f"http://127.0.0.1:{address[1]}"
 
 
@@ -110,7 +110,7 @@ def test_a_dataset_is_registered_checked_and_filtered_and_a_pipeline_asks_for_it
         assert "the gate said no: exit status 3" in checked
         assert sorted(path.name for path in (tmp_path / "human").rglob("*.txt")) == ["1.txt", "2.txt"]
 
-        python, rest = blocks("From a data pipeline")
+        python, with_curl = blocks("From a data pipeline")
         printed = run(python, tmp_path)
         assert "'unknown': 1" in printed
         assert "'human': 1" in printed
@@ -118,21 +118,21 @@ def test_a_dataset_is_registered_checked_and_filtered_and_a_pipeline_asks_for_it
         assert "generations={'1': 1}" in printed
         (serving,) = blocks("From a model's serving path")
         assert "True Counts(spooled=1, short=1, dropped=0, sent=1, waiting=0" in run(serving, tmp_path)
-        answers = run(rest, tmp_path, registry=url)
+        answers = run(with_curl, tmp_path, registry=url)
         assert '"verdict":"human"' in answers
         assert '"verdicts":["human"]' in answers
         assert '"origin":"human"' in answers
 
-        local, asked = blocks("Asking without network")
-        told = run(local, tmp_path)
-        assert "2 look-ups said human and are counted as unknown" in told
-        assert "made by models: 25.0–50.0 %" in told
-        assert run(asked, tmp_path) == "[2] [1]\n"
+        local, ask_snapshot = blocks("Asking without network")
+        printed = run(local, tmp_path)
+        assert "2 look-ups said human and are counted as unknown" in printed
+        assert "made by models: 25.0–50.0 %" in printed
+        assert run(ask_snapshot, tmp_path) == "[2] [1]\n"
 
         gated, on_ray, on_datasets, on_datatrove = blocks("Gating a pipeline's own data")
-        told = run(gated, tmp_path)
-        assert "made by models: 25.0–100.0 %" in told
-        assert "3 of 4 items kept, in unknown/" in told
+        printed = run(gated, tmp_path)
+        assert "made by models: 25.0–100.0 %" in printed
+        assert "3 of 4 items kept, in unknown/" in printed
         for engine in (on_ray, on_datasets):
             assert "'verdict': 'model', 'generation': 1, 'lower_bound': False" in run(engine, tmp_path, "default")
         run(on_datatrove, tmp_path, "default")
@@ -156,9 +156,9 @@ def test_a_registry_moves_to_postgresql(tmp_path: Path, postgresql: str) -> None
     create_database(postgresql, name)
     try:
         assert DATABASE in deploy.code
-        with served(deploy.code.replace(DATABASE, database_at(postgresql, name)), tmp_path) as (_, said):
-            assert "administrator's key, shown this once" in said.read_text()
-            assert "serves postgresql" in said.read_text()
+        with served(deploy.code.replace(DATABASE, database_at(postgresql, name)), tmp_path) as (_, log):
+            assert "administrator's key, shown this once" in log.read_text()
+            assert "serves postgresql" in log.read_text()
     finally:
         drop_database(postgresql, name)
 

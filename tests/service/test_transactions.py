@@ -22,8 +22,8 @@ MODULES = {str(file.relative_to(ROOT)): ast.parse(file.read_text(encoding="utf-8
 #: What begins or ends a transaction, called as a method.
 OF_TRANSACTIONS = {"begin", "begin_nested", "commit", "rollback"}
 
-#: What imports FastAPI beside `routes.py` of each noun and the folder `http/`; each must import it.
-IMPORT_FASTAPI = {"app.py", "http/dependencies.py", "http/content_negotiation.py"}
+#: What may import FastAPI beside the `routes.py` of each noun and the folder `http/`; each entry must import it.
+IMPORT_FASTAPI = {"app.py"}
 
 
 def calls(tree: ast.Module) -> Iterator[str]:

@@ -147,9 +147,9 @@ def test_every_command_speaks_json(command: str) -> None:
 
 
 def test_options_play_every_regime_under_every_seed_and_print_a_table(folder: Path, registry: Registry) -> None:
-    options = ["--regime", "replace", "--regime", "human-only", "--seeds", "2", "--n", "20", "--generations", "2"]
+    arguments = ["--regime", "replace", "--regime", "human-only", "--seeds", "2", "--n", "20", "--generations", "2"]
     shared = ["--registry", registry.url, "--workers", "2"]
-    first = simulate("run", *options, *shared, "--out", "out", "--json")
+    first = simulate("run", *arguments, *shared, "--out", "out", "--json")
     assert first.exit_code == 0, first.output
     printed = json.loads(first.stdout)
     assert sorted((run["regime"], run["seed"]) for run in printed["runs"]) == [

@@ -200,7 +200,7 @@ def test_a_configuration_holds_no_import_path() -> None:
 
 def test_a_configuration_of_an_earlier_version_is_refused_by_name() -> None:
     earlier = encode(RUN) | {"family": {"type": "simulator.families.gaussian:Gaussian", "estimator": "mle"}}
-    with pytest.raises(ValueError, match=r"simulator\.models\.gaussian:Gaussian by its import path.*new folder"):
+    with pytest.raises(ValueError, match=r"simulator\.families\.gaussian:Gaussian by its import path.*new folder"):
         decode(earlier)
 
 

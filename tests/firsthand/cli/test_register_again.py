@@ -39,13 +39,13 @@ def registered(client: Client) -> list[int]:
 
 
 @dataclass
-class Stopped:
+class StoppedCommand:
     status: int
     #: What the terminal showed.
     shown: str
 
 
-def stopped(registry: Registry, words: list[str], when: Callable[[], bool], how: signal.Signals) -> Stopped:
+def stopped(registry: Registry, words: list[str], when: Callable[[], bool], how: signal.Signals) -> StoppedCommand:
     """`firsthand` in a terminal of its own, sent a signal as soon as `when` is so."""
     terminal, end = pty.openpty()
     environment = os.environ | {"FIRSTHAND_URL": registry.url, "FIRSTHAND_API_KEY": registry.api_key, "COLUMNS": "200"}
@@ -67,7 +67,7 @@ def stopped(registry: Registry, words: list[str], when: Callable[[], bool], how:
         process.wait(PATIENCE_SECONDS)
         shown += _read(terminal)
         os.close(terminal)
-    return Stopped(process.returncode, shown.decode(errors="replace"))
+    return StoppedCommand(process.returncode, shown.decode(errors="replace"))
 
 
 def _read(terminal: int) -> bytes:

@@ -167,8 +167,8 @@ def test_a_file_that_was_damaged_is_refused_by_its_name(
 
 @pytest.mark.parametrize(("field", "value"), [("position", 10), ("policy", "pessimistic"), ("bits", 28)])
 def test_a_manifest_that_was_changed_is_refused(folder: Path, field: str, value: object) -> None:
-    manifest = json.loads((folder / "manifest.json").read_text())
-    (folder / "manifest.json").write_text(json.dumps(manifest | {field: value}))
+    stored = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(stored | {field: value}))
     with pytest.raises(SnapshotError, match=r"manifest\.json is not as it was written"):
         Snapshot.open(folder)
 

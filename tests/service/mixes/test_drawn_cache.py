@@ -8,7 +8,7 @@ from service.mixes.drawn_cache import Recent
 from service.mixes.store import Drawn
 
 
-class Held:
+class CountedMix:
     """A drawn mix, as far as this asks: how many items it holds. Counts how often it was asked."""
 
     calls = 0
@@ -18,7 +18,7 @@ class Held:
 
     @property
     def held(self) -> int:
-        Held.calls += 1
+        CountedMix.calls += 1
         return self._items
 
 
@@ -27,7 +27,7 @@ def kept(recent: Recent) -> list[str]:
 
 
 def keep(recent: Recent, id_: str, items: int) -> None:
-    recent.keep(id_, cast(Drawn, Held(items)))
+    recent.keep(id_, cast(Drawn, CountedMix(items)))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_the_oldest_go_by_the_items_of_all(mixes: list[tuple[str, int]], remaini
 def test_keeping_a_mix_looks_at_no_other() -> None:
     """A run keeps tens of thousands of small mixes: looking at all of them was a third of the server's work."""
     recent = Recent(most_items=10_000)
-    Held.calls = 0
+    CountedMix.calls = 0
     for number in range(1_000):
         keep(recent, str(number), 1)
-    assert Held.calls == 1_000
+    assert CountedMix.calls == 1_000

@@ -196,9 +196,9 @@ def test_migrate_prints_the_first_key_once_and_it_opens_the_registry(
 @from_nothing
 def test_of_two_that_migrate_at_once_both_succeed_and_one_prints_the_key(nothing: Settings) -> None:
     environment = os.environ | environment_of(nothing)
-    command = [*FIRSTHAND, "migrate", "--json"]
+    migrating = [*FIRSTHAND, "migrate", "--json"]
     started = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(migrating, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
     ended = [process.communicate(timeout=PATIENCE_SECONDS) for process in started]

@@ -29,7 +29,7 @@ def test_the_text_that_cpython_carries_is_there_without_any_file() -> None:
     topics = importlib.import_module("pydoc_data.topics").topics
     split = passages.read("", 0.1)
     words = sum(len(passage.split()) for passage in split.pool + split.aside)
-    assert 0.6 < words / sum(len(text.split()) for text in topics.values()) < 1  # what is said twice is left out
+    assert 0.6 < words / sum(len(content.split()) for content in topics.values()) < 1  # what is said twice is left out
     assert sum(map(len, split.aside)) / sum(map(len, split.pool + split.aside)) == pytest.approx(0.1, abs=0.05)
 
 
@@ -47,8 +47,8 @@ def test_no_block_kept_aside_is_in_the_pool() -> None:
 
 
 def test_headings_lose_their_rulers_and_roles_their_names_and_nothing_else_changes() -> None:
-    text = "A heading\n=========\n\nCall :func:`str.join` or\n   :ref:`this <that>`; 2 ** 3.\n\n\n***\n"
-    assert passages.paragraphs(text) == ["A heading", "Call str.join or this; 2 ** 3."]
+    content = "A heading\n=========\n\nCall :func:`str.join` or\n   :ref:`this <that>`; 2 ** 3.\n\n\n***\n"
+    assert passages.paragraphs(content) == ["A heading", "Call str.join or this; 2 ** 3."]
 
 
 def test_a_passage_is_of_paragraphs_in_a_row() -> None:
@@ -67,8 +67,8 @@ def test_a_file_and_a_folder_of_files_are_read(tmp_path: Path) -> None:
     whole = passages.read(str(tmp_path), 0.3)
     paragraphs = sorted("".join(whole.pool + whole.aside).splitlines())
     assert paragraphs == sorted(lines(0, 60).split("\n\n"))  # what both files have once
-    text = Text(str(tmp_path / "a.txt"), "characters", block=16, aside=0.3)
-    assert text.texts(text.pool(1, 0)[:1]) == ["".join(passages.read(text.path, 0.3).pool)[:16]]
+    corpus = Text(str(tmp_path / "a.txt"), "characters", block=16, aside=0.3)
+    assert corpus.texts(corpus.pool(1, 0)[:1]) == ["".join(passages.read(corpus.path, 0.3).pool)[:16]]
 
 
 def test_the_digest_is_of_the_text_and_not_of_its_place(tmp_path: Path) -> None:
@@ -103,10 +103,10 @@ def test_impossible_settings_are_refused(settings: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("kind", ["bpe", "characters"])
 def test_decoding_gives_the_text_back(kind: str) -> None:
-    text = 'He said: "two  spaces",\nthen left.\n'
-    made = codec(kind, (text * 3,), 300)
-    assert made.decode(made.encode(text)) == text
-    assert made.encode(text).dtype == np.uint16
+    content = 'He said: "two  spaces",\nthen left.\n'
+    made = codec(kind, (content * 3,), 300)
+    assert made.decode(made.encode(content)) == content
+    assert made.encode(content).dtype == np.uint16
 
 
 def test_byte_pairs_join_what_is_often_together_and_can_write_anything() -> None:

@@ -127,8 +127,8 @@ class Halves:
         codes: Floats = items / 2
         return codes
 
-    def negative_elbo(self, points: Points) -> Floats:
-        return np.stack([points.sum(axis=1), 2 * points.sum(axis=1)], axis=1)
+    def negative_elbo(self, values: Points) -> Floats:
+        return np.stack([values.sum(axis=1), 2 * values.sum(axis=1)], axis=1)
 
 
 def test_codes_are_measured_by_the_first_models_encoder_and_not_by_the_models_own() -> None:
@@ -156,10 +156,10 @@ def test_only_so_many_items_are_compared_with_each_other(monkeypatch: pytest.Mon
 
 
 def test_the_manifold_is_that_of_the_papers_definition() -> None:
-    support, points = normals(120, d=4)[:, 0], 1.5 * normals(80, d=4, purpose="points")[:, 0]
+    support, others = normals(120, d=4)[:, 0], 1.5 * normals(80, d=4, purpose="points")[:, 0]
     reach = NearestNeighbors(n_neighbors=4, algorithm="brute").fit(support).kneighbors(support)[0][:, 3]
-    distances = np.linalg.norm(points[:, np.newaxis] - support, axis=2)
-    assert share_within(points, support, 3) == (distances <= reach).any(axis=1).mean()
+    distances = np.linalg.norm(others[:, np.newaxis] - support, axis=2)
+    assert share_within(others, support, 3) == (distances <= reach).any(axis=1).mean()
 
 
 def test_items_of_one_cluster_of_two_have_precision_and_half_the_recall() -> None:
@@ -201,9 +201,9 @@ def test_the_sampled_wasserstein_distance_notices_a_lost_blob() -> None:
 
 
 def test_the_nearest_human_digit_says_which_digit_it_is() -> None:
-    points, labels = Digits().labelled
-    half = len(points) // 2
-    right = labels[:half][nearest(points[half:], points[:half])] == labels[half:]
+    handwritten, labels = Digits().labelled
+    half = len(handwritten) // 2
+    right = labels[:half][nearest(handwritten[half:], digits_[:half])] == labels[half:]
     assert right.mean() > 0.95
 
 
@@ -214,7 +214,7 @@ def test_a_class_with_less_than_half_its_share_is_not_covered() -> None:
     assert classes_covered(np.repeat([[0.0], [10.0], [20.0]], [415, 415, 170], axis=0), human) == 3
 
 
-def test_digits_without_their_threes_cover_nine_classes() -> None:
+def test_handwrittenwithout_their_threes_cover_nine_classes() -> None:
     digits = Digits()
     labels = digits.labelled.labels
     pool = digits.pool(1, seed=1)

@@ -82,10 +82,10 @@ def test_a_named_result_killed_in_the_middle_is_the_same_byte_for_byte(
 def test_the_list_says_of_each_result_what_it_answers_and_how_long_it_takes() -> None:
     reproductions = every()
     assert [reproduction.name for reproduction in reproductions] == list(REPRODUCTIONS)
-    for each in reproductions:
-        assert each.question.endswith("?")
-        assert set(each.minutes) == {"smoke", "standard", "full"}
-        assert len(each.experiment("full").runs) >= 1
+    for reproduction in reproductions:
+        assert reproduction.question.endswith("?")
+        assert set(reproduction.minutes) == {"smoke", "standard", "full"}
+        assert len(reproduction.experiment("full").runs) >= 1
 
 
 @pytest.mark.parametrize("size", SIZES)
