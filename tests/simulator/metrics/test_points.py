@@ -203,7 +203,7 @@ def test_the_sampled_wasserstein_distance_notices_a_lost_blob() -> None:
 def test_the_nearest_human_digit_says_which_digit_it_is() -> None:
     handwritten, labels = Digits().labelled
     half = len(handwritten) // 2
-    right = labels[:half][nearest(handwritten[half:], digits_[:half])] == labels[half:]
+    right = labels[:half][nearest(handwritten[half:], handwritten[:half])] == labels[half:]
     assert right.mean() > 0.95
 
 
@@ -214,7 +214,7 @@ def test_a_class_with_less_than_half_its_share_is_not_covered() -> None:
     assert classes_covered(np.repeat([[0.0], [10.0], [20.0]], [415, 415, 170], axis=0), human) == 3
 
 
-def test_handwrittenwithout_their_threes_cover_nine_classes() -> None:
+def test_digits_without_their_threes_cover_nine_classes() -> None:
     digits = Digits()
     labels = digits.labelled.labels
     pool = digits.pool(1, seed=1)
