@@ -12,7 +12,7 @@ from time import perf_counter
 
 import numpy as np
 
-_POLL_SECONDS = 0.01
+_POLL_SECONDS = 0.01  # short: how often it looks, and no limit
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TypeVar
 #: How long anything is waited for. Only what hangs takes so long: a busy machine must not end a wait.
 PATIENCE_SECONDS = 300.0
 
-_POLL_SECONDS = 0.01
+_POLL_SECONDS = 0.01  # short: how often it looks, and no limit
 
 Answer = TypeVar("Answer")
 

@@ -157,7 +157,7 @@ def withdrawn(known: Model) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "found"),
+    ("wrong", "fault"),
     [
         (lost, "acknowledged and missing"),
         (written_twice, "positions with gaps or unknown statements"),
@@ -181,7 +181,7 @@ def test_what_the_registry_has_otherwise_than_the_model_is_a_fault(
 
 
 @pytest.mark.parametrize(
-    ("wrong", "found"),
+    ("wrong", "faults"),
     [
         (lost, {"acknowledged and missing", "answer older than what was acknowledged"}),
         (otherwise, {"verdict that differs from the model", "mix that differs from its recomputation"}),

@@ -95,7 +95,7 @@ def test_a_mix_that_asks_too_much_is_refused_with_what_there_is(texts: Firsthand
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--part", "verdict=humane"], "Input should be 'unknown', 'human', 'model' or 'contested'"),
         (["--part", "colour=red"], "Extra inputs are not permitted"),

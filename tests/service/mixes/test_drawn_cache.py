@@ -31,7 +31,7 @@ def keep(recent: Recent, id_: str, items: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mixes", "left"),
+    ("mixes", "remaining"),
     [
         ([("a", 4), ("b", 4)], ["a", "b"]),
         ([("a", 4), ("b", 4), ("c", 4)], ["b", "c"]),

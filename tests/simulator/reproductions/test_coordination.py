@@ -80,7 +80,7 @@ def test_whoever_drifts_more_loses() -> None:
     )
 
 
-@pytest.mark.parametrize("told", ["Zipf", "of unequal quality"])
+@pytest.mark.parametrize("name", ["Zipf", "of unequal quality"])
 def test_unequal_providers_have_their_floor_beside_them(name: str) -> None:
     """Where all register, each is fitted to new human items alone: the k-th to 100, or to 100/k."""
     assert COORDINATION.condition is not None

@@ -89,7 +89,7 @@ def row(measured: float, reference: float, kind: str) -> Row:
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         (
             [row(1.2, 1.0, "exact"), row(0.9, 1.0, "exact")],

@@ -104,7 +104,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("place", ["fit:3", "images:4"])
+@pytest.mark.parametrize("moment", ["fit:3", "images:4"])
 def test_killed_in_the_middle_of_round_3_and_resumed_it_writes_the_same_bytes(folder: Path, moment: str) -> None:
     out = folder / moment.replace(":", "-")
     killed = simulate(folder, "run", "mine.py:experiment", "--out", out.name, "--workers", "2", DIE_AT=moment)

@@ -77,7 +77,7 @@ REGISTERING = {
 }
 
 
-@pytest.mark.parametrize(("world", "told"), REGISTERING.values(), ids=REGISTERING)
+@pytest.mark.parametrize(("world", "known"), REGISTERING.values(), ids=REGISTERING)
 def test_each_provider_registers_what_the_world_says_as_its_own_models(
     world: Commons, known: list[int], tmp_path: Path, client: Client
 ) -> None:
