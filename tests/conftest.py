@@ -32,6 +32,19 @@ hypothesis.settings.register_profile("suite", deadline=None, suppress_health_che
 hypothesis.settings.load_profile("suite")
 
 
+#: Fixtures that make a test slow: `pytest -m "not slow"` leaves out every test that uses one of them.
+SLOW_FIXTURES = {"postgresql", "registry"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what uses a slow fixture, also by a parameter such as `empty_database` on PostgreSQL."""
+    for item in items:
+        parameters = getattr(item, "callspec", None)
+        on_postgresql = parameters is not None and "postgresql" in map(str, parameters.params.values())
+        if on_postgresql or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True)
 def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the credentials and spools of whoever runs it."""

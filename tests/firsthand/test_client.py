@@ -47,7 +47,7 @@ def test_contents_are_registered_under_the_profile_of_their_dataset(client: Clie
     assert words(client.check([Digest(firsthand.core.digests.digest_text("a text"))])) == ["human"]
 
 
-def test_items_are_registered_in_batches_and_each_is_told_of(client: Client) -> None:
+def test_items_are_registered_in_batches_and_progress_is_reported_after_each(client: Client) -> None:
     progress: list[int] = []
     answers = client.register(
         "local/files", Digested(digests(range(25))), origin="human", batch=10, progress=progress.append
@@ -77,7 +77,7 @@ def test_what_is_registered_again_is_all_known(client: Client) -> None:
     assert (again.id, again.new, again.known) == (first.id, 0, 25)
 
 
-def test_items_that_were_withdrawn_by_name_are_not_said_to_be_registered_again(client: Client) -> None:
+def test_registering_items_that_were_withdrawn_by_name_again_is_refused(client: Client) -> None:
     items = digests(range(25))
     (first,) = client.register("local/files", Digested(items), origin="human")
     client.withdraw(first.id, items[:2])
@@ -87,7 +87,7 @@ def test_items_that_were_withdrawn_by_name_are_not_said_to_be_registered_again(c
         client.register("local/files", Digested(items), origin="human")
 
 
-def test_what_was_withdrawn_is_not_said_to_be_registered_again(client: Client) -> None:
+def test_registering_a_withdrawn_batch_again_is_refused_without_a_new_occasion(client: Client) -> None:
     items = Digested(digests(range(25)))
     first, second, _ = client.register("local/files", items, origin="human", batch=10)
     withdrawal = client.withdraw(second.id)
@@ -246,7 +246,7 @@ def test_asking_nothing_answers_nothing(client: Client) -> None:
     assert client.check([]).verdict.shape == (0,)
 
 
-def test_all_that_is_known_of_an_item_is_told(client: Client) -> None:
+def test_an_item_is_returned_with_all_its_claims(client: Client) -> None:
     client.register("local/files", Digested(digests([1])), origin="human", evidence="capture")
     (made,) = client.register("local/files", Digested(digests([1])), origin="model", model="local/writer@1")
     item = client.item(digest(1))
@@ -319,7 +319,7 @@ def test_claims_are_withdrawn_and_contested_whole_or_by_item(client: Client, reg
         other.withdraw(mine.id)
 
 
-def test_who_speaks_is_known_and_who_was_revoked_is_not(client: Client, registry: Registry) -> None:
+def test_whoami_names_the_organization_of_a_key_until_the_key_is_revoked(client: Client, registry: Registry) -> None:
     assert client.whoami().organization == "local"
     client.create_organization("acme", "Acme Ltd")
     assert [o.name for o in client.organizations()] == ["acme", "local"]

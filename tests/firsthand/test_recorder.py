@@ -94,7 +94,7 @@ def test_the_day_on_which_a_model_is_first_served_begins_when_it_is(client: Clie
     assert made.collected_at == served_from
 
 
-def test_what_was_withdrawn_before_its_answer_was_heard_is_not_sent_for_ever(
+def test_items_withdrawn_before_their_answer_arrived_are_not_sent_again_and_again(
     registry: Registry, client: Client, folder: Path
 ) -> None:
     deaf = Client(registry.url, registry.api_key, retries=0, transport=LosesAnswers(1, "/registrations"))
@@ -263,7 +263,7 @@ def test_recorders_that_share_a_folder_leave_each_other_alone(client: Client, no
     assert known(client, range(1, 3)) == 2
 
 
-def test_what_the_registry_refuses_is_kept_and_told_and_holds_nothing_else_up(client: Client, folder: Path) -> None:
+def test_refused_items_are_kept_and_reported_and_delay_no_others(client: Client, folder: Path) -> None:
     refused = recorder(client, folder, dataset="local/later")
     refused.add(answer(1))
     assert not refused.flush()

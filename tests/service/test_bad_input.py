@@ -441,7 +441,7 @@ def grow_no_further(process: Apart, most: int) -> None:
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
 
 
-def test_a_full_disk_is_503_in_words_and_all_is_well_once_there_is_room(tmp_path: Path) -> None:
+def test_a_full_disk_is_503_and_writes_succeed_again_once_there_is_room(tmp_path: Path) -> None:
     """On a tmpfs of 12 MB; where none can be mounted, on files that may not grow over 6 MB."""
     with small_disk(tmp_path / "disk", 12 * 1024) as mounted, apart(tmp_path / "disk" / "apart") as process:
         ballast = tmp_path / "disk" / "ballast"
@@ -529,7 +529,7 @@ class StartingAfterARefusal(httpx2.HTTPTransport):
         return response
 
 
-def test_while_the_database_is_gone_all_is_503_and_who_waits_is_served_when_it_is_back(tmp_path: Path) -> None:
+def test_while_the_database_is_gone_calls_are_503_and_a_retry_succeeds_when_it_is_back(tmp_path: Path) -> None:
     with own_postgresql() as server, apart(tmp_path / "apart", FIRSTHAND_DATABASE_URL=server.get_uri()) as process:
         before = process.client.statistics().now
         server.stop()

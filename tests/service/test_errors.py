@@ -68,7 +68,7 @@ def test_every_error_of_the_tree_is_answered_in_the_one_shape(raising: TestClien
             assert detail == "Something is wrong; do something else."
 
 
-def test_what_nobody_foresaw_is_answered_in_that_shape_too_and_tells_nothing(
+def test_an_unexpected_error_has_the_one_shape_and_reveals_nothing(
     raising: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = raising.get("/raise/nothing", headers={"X-Request-ID": "the-one"})
@@ -123,7 +123,7 @@ def test_a_method_that_is_not_there_is_405_and_says_which_are(http: httpx2.Clien
         assert method not in answer.headers["allow"]
 
 
-def test_a_content_type_that_nobody_reads_is_415_and_says_what_is_read(http: httpx2.Client) -> None:
+def test_an_unknown_content_type_is_415_and_lists_the_known_ones(http: httpx2.Client) -> None:
     http.put("/v1/datasets/local/texts", json={})
     for path in (BULK, "/v1/lookups"):
         for headers in ({"Content-Type": "text/csv"}, {"Content-Type": ""}, {}):
@@ -206,7 +206,7 @@ class TestLimits:
             caller.sendall(head(registry.api_key, path, "application/json") + chunk(b" " * 1_000) * 7)
             assert caller.recv(65_536).startswith(b"HTTP/1.1 413 ")  # and the body has not ended
 
-    def test_a_bulk_body_that_finds_no_place_is_503_and_told_when_to_come_back(
+    def test_a_bulk_body_over_the_limit_of_slots_is_503_with_retry_after(
         self, registry: Registry, http: httpx2.Client
     ) -> None:
         body = digests(range(100)).tobytes()
@@ -220,7 +220,7 @@ class TestLimits:
             assert slow.recv(65_536).startswith(b"HTTP/1.1 201 ")
         assert http.post(BULK, content=iter([bytes(32)]), headers=RAW).status_code == 201
 
-    def test_who_goes_away_in_the_middle_leaves_nothing_and_gives_the_place_back(
+    def test_a_caller_that_disconnects_stores_nothing_and_frees_its_slot(
         self, registry: Registry, http: httpx2.Client, caplog: pytest.LogCaptureFixture
     ) -> None:
         with in_the_middle(registry) as slow:

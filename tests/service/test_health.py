@@ -64,7 +64,7 @@ def test_requests_are_counted_by_the_template_of_their_route(registry: Registry,
     assert seconds["PUT", dataset] == 3
 
 
-def test_items_are_counted_by_what_was_asked_of_them(http: httpx2.Client) -> None:
+def test_items_are_counted_by_kind_of_call(http: httpx2.Client) -> None:
     raw, template = {"Content-Type": "application/octet-stream"}, "/v1/datasets/local/texts/registrations?origin=human"
     http.put("/v1/datasets/local/texts", json={})
     http.post(template, content=digests(range(3)).tobytes(), headers=raw)

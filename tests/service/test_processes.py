@@ -57,7 +57,7 @@ def client_of_each_worker(served: ServedRegistry) -> Iterator[list[Client]]:
 
 
 @on_both
-def test_what_one_worker_acknowledged_every_other_knows_at_once(empty_database: Settings, tmp_path: Path) -> None:
+def test_what_one_worker_acknowledged_is_seen_by_every_other_at_once(empty_database: Settings, tmp_path: Path) -> None:
     mixed = Recipe(parts=[Part(verdict_in=["human"])])
     with four(empty_database, tmp_path / "work") as served, client_of_each_worker(served) as clients:
         items = digests(range(40))
@@ -85,7 +85,7 @@ def test_what_one_worker_acknowledged_every_other_knows_at_once(empty_database: 
         assert len(drawn.pop()) == 40 * 32
 
 
-def test_metrics_are_those_of_all_workers_whichever_is_asked(empty_database: Settings, tmp_path: Path) -> None:
+def test_every_worker_answers_with_the_metrics_of_all_workers(empty_database: Settings, tmp_path: Path) -> None:
     with four(empty_database, tmp_path / "work") as served, client_of_each_worker(served) as clients:
         register(clients[0], digests(range(3)), "human")
         for client in clients:
@@ -143,7 +143,7 @@ def test_a_worker_killed_under_load_loses_nothing_and_is_replaced_while_the_addr
         assert served.log.read_text().count("worker died and is replaced") == 2
 
 
-def test_told_to_stop_every_worker_finishes_what_is_under_way(tmp_path: Path) -> None:
+def test_on_sigterm_every_worker_finishes_the_requests_under_way(tmp_path: Path) -> None:
     with serve(tmp_path, "--workers", "2") as served:
         running = served.wait_for_workers(2)
         with Client() as client:
@@ -166,7 +166,7 @@ def test_no_worker_outlives_its_parent(tmp_path: Path, how: signal.Signals) -> N
             wait_for_end(pid)
 
 
-def test_ctrl_c_of_a_terminal_which_reaches_every_process_ends_them_in_peace(tmp_path: Path) -> None:
+def test_ctrl_c_of_a_terminal_reaches_every_process_and_ends_all_without_a_traceback(tmp_path: Path) -> None:
     with serve(tmp_path, "--workers", "2") as served:
         running = served.wait_for_workers(2)
         served.signal_all(signal.SIGINT)

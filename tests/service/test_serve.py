@@ -216,7 +216,7 @@ def test_an_empty_postgresql_is_refused_unless_it_shall_be_migrated(
             assert client.whoami().organization == "local"
 
 
-def test_a_database_that_is_away_is_told_in_words_and_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_database_is_reported_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIRSTHAND_DATABASE_URL", "postgresql://me:secret@127.0.0.1:1/there")
     for command in (["serve", "--port", "0"], ["migrate"]):
         refused = ran(*command)
@@ -225,7 +225,7 @@ def test_a_database_that_is_away_is_told_in_words_and_without_its_password(monke
         assert "secret" not in refused.output
 
 
-def test_what_is_no_database_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_or_address_that_is_no_database_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "firsthand.sqlite").write_bytes(b"a letter to Ada" * 1000)
     for command in (["serve", "--port", "0"], ["migrate"]):
         refused = ran(*command, "--data-dir", str(tmp_path))

@@ -125,7 +125,7 @@ def test_a_mistake_is_explained_in_a_line_and_the_status_is_1(
     ],
 )
 @pytest.mark.usefixtures("folder")
-def test_a_mistake_in_a_users_own_file_is_told_with_its_line(content: str, words: str) -> None:
+def test_a_mistake_in_a_users_own_file_is_reported_with_its_line(content: str, words: str) -> None:
     Path("wrong.py").write_text(content)
     result = simulate("run", "wrong.py:experiment")
     assert result.exit_code == 1
@@ -199,7 +199,7 @@ def test_one_run_that_fails_is_named_and_the_others_are_played(registry: Registr
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_registry_that_cannot_be_reached_is_said_so() -> None:
+def test_an_unreachable_registry_is_reported() -> None:
     result = simulate("run", "--n", "5", "--registry", "http://127.0.0.1:9", "--workers", "1")
     assert result.exit_code == 1
     assert "No registry answers at http://127.0.0.1:9" in result.stderr

@@ -10,7 +10,7 @@ def bits(seed: int, purpose: str, round_: int = 0) -> npt.NDArray[np.uint64]:
     return words
 
 
-def test_a_stream_is_the_same_for_ever() -> None:
+def test_a_stream_gives_the_numbers_that_were_written_down() -> None:
     vector = [int(word) for word in bits(7, "fit", 3)]
     assert vector == [6082262377551167104, 15840284779261439959, 2474144501057540590, 16622270322912459786]
 

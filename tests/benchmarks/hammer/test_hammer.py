@@ -73,7 +73,7 @@ def test_the_model_judges_at_every_position_as_design_says(known: Model) -> None
     assert verdicts(known, 10) == [nobody, human, nobody, nobody]
 
 
-def test_the_frontier_waits_for_what_nobody_has_been_told_of(known: Model) -> None:
+def test_the_frontier_stops_before_a_position_that_is_not_acknowledged(known: Model) -> None:
     assert known.frontier == 5
     known.registered(Said(7, "local", "local/a", "human", -1, items(9)))
     assert (known.frontier, known.newest) == (5, 7)

@@ -46,7 +46,7 @@ def test_a_batch_keeps_its_rows_and_columns_and_gains_three(snapshot: Snapshot) 
     assert out["lower_bound"].to_pylist() == [True, False, False, False, False]
 
 
-def test_a_registry_answers_the_same_and_the_past_when_asked(client: Client) -> None:
+def test_a_registry_answers_as_a_snapshot_does_and_at_an_earlier_position(client: Client) -> None:
     now = client.position()
     out = firsthand.annotate(BATCH, client)
     assert out["verdict"].to_pylist() == ["model", "human", "contested", "unknown", "unknown"]

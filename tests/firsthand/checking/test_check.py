@@ -5,11 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +20,7 @@ from firsthand.checking import process_pool
 from firsthand.errors import FirsthandError
 from tests.conftest import Registry
 from tests.factories import TEXTS, write_snapshot
+from tests.firsthand.checking.pool_work import working
 from tests.firsthand.conftest import Firsthand
 
 MANY = [*TEXTS, *(f"nobody's {n}" for n in range(40))]
@@ -110,7 +110,7 @@ def test_a_null_is_unknown_and_kept_where_the_unknown_are(alone: Firsthand, shar
     assert alone(*words, "--verdict", "human", "--out", tmp_path / "h", "--json").json["kept"] == 1
 
 
-def test_a_filter_by_a_12_bit_snapshot_says_whom_it_did_not_believe(
+def test_a_filter_by_a_12_bit_snapshot_says_how_many_human_verdicts_it_did_not_use(
     alone: Firsthand, shards: Path, tmp_path: Path
 ) -> None:
     words = ("filter", shards, "--snapshot", write_snapshot(tmp_path / "s", bits=12), "--out", tmp_path / "out")
@@ -128,25 +128,6 @@ def test_an_error_in_a_process_names_the_file_and_the_row(alone: Firsthand, shar
 def test_a_mix_is_filtered_by_one_process(alone: Firsthand, shards: Path, tmp_path: Path) -> None:
     words = ("filter", shards, "--mix", "0" * 32, "--out", tmp_path / "out", "--workers", 2)
     assert "one process alone" in " ".join(alone(*words, status=2).err.replace("│", " ").split())
-
-
-@contextmanager
-def working(how: str, folder: Path) -> Iterator[Callable[[int], Iterator[Any]]]:
-    def work(task: int) -> Iterator[Any]:
-        if how == "die" and task == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if how == "fail" and task == 3:
-            raise ZeroDivisionError("{braces} are kept")
-        if how == "first last" and task == 0:
-            wait_until(lambda: len(list(folder.iterdir())) == 2, "other processes are done with two tasks")
-        yield task, 0
-        yield task, 1
-        if how == "first last" and task in (1, 2):
-            (folder / f"{task} is done").touch()
-        if how == "for ever":
-            Event().wait()
-
-    yield work
 
 
 def run(how: str, folder: Path, tasks: int, number: int = 3) -> Iterator[Any]:
@@ -175,7 +156,7 @@ def children() -> list[str]:
     return Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
 
 
-def test_closing_the_results_ends_processes_that_would_work_for_ever(tmp_path: Path) -> None:
+def test_closing_the_results_ends_processes_that_are_still_at_work(tmp_path: Path) -> None:
     results = run("for ever", tmp_path, 10)
     before = set(children())
     assert next(results) == (0, 0)

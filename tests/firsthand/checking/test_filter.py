@@ -106,7 +106,7 @@ def test_a_file_that_breaks_in_the_middle_leaves_what_stood_there_before(known: 
 
 
 @pytest.mark.parametrize("words", [[], ["--mix", "0" * 32, "--verdict", "human"], ["--verdict", "humane"]])
-def test_what_to_keep_must_be_said_and_said_once(alone: Firsthand, tmp_path: Path, words: list[str]) -> None:
+def test_filter_needs_exactly_one_kind_of_what_to_keep(alone: Firsthand, tmp_path: Path, words: list[str]) -> None:
     alone("filter", lines(tmp_path / "a.jsonl", HUMAN), "--out", tmp_path / "out", *words, status=2)
 
 

@@ -32,7 +32,7 @@ def thousand(tmp_path: Path, firsthand: Firsthand) -> Path:
     return folder
 
 
-def test_a_thousand_files_are_told_apart_and_the_gate_looks_at_the_high_end(
+def test_a_thousand_files_get_their_verdicts_and_the_gate_uses_the_upper_end_of_the_share(
     firsthand: Firsthand, thousand: Path
 ) -> None:
     refused = firsthand("check", thousand, "--max-synthetic", 0.35, status=3)
@@ -120,7 +120,7 @@ def test_names_that_no_line_can_hold_are_escaped(firsthand: Firsthand, tmp_path:
     assert [Path(item["item"]).name for item in checked["items"]] == ["bad\\xff.txt", "two\\nlines.txt"]
 
 
-def test_the_past_can_be_asked(firsthand: Firsthand, thousand: Path) -> None:
+def test_check_answers_at_an_earlier_position(firsthand: Firsthand, thousand: Path) -> None:
     now = firsthand("check", thousand, "--json", "--summary").json
     before = firsthand("check", thousand, "--json", "--summary", "--as-of", now["position"] - 1).json
     assert (before["counts"]["human"], before["counts"]["model"]) == (0, 300)

@@ -104,7 +104,7 @@ def test_a_command_that_the_wheel_does_not_hold_says_where_it_is(
     assert "there is no module not_in_the_wheel" in ran.err
 
 
-def test_a_command_that_nobody_registered_says_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_no_package_provides_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "entry_points", lambda **_: [])
     with pytest.raises(FirsthandError, match="this installation does not know it"):
         commands.load("serve")

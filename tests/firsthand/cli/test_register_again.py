@@ -133,7 +133,7 @@ def changed(path: Path, year: int) -> Path:
     return path
 
 
-def test_where_no_time_is_said_it_is_that_of_the_newest_file(
+def test_the_default_time_of_collection_is_that_of_the_newest_file(
     client: Client, firsthand: Firsthand, tmp_path: Path
 ) -> None:
     for name, year in (("a", 2019), ("b", 2021), ("c", 2020)):
@@ -182,7 +182,7 @@ def test_rows_that_hold_digests_are_registered_as_they_are(
     firsthand(*words, "--sizes", status=2)
 
 
-def test_what_is_new_is_told_where_the_list_of_registrations_is_long(
+def test_new_items_are_reported_also_if_the_list_of_registrations_is_long(
     client: Client, firsthand: Firsthand, tmp_path: Path
 ) -> None:
     for n in range(12):

@@ -113,12 +113,12 @@ def test_an_answer_joined_with_itself_stays_as_it_is(claim_list: list[Claim], po
     assert as_rows(join([answer, answer], policy)) == as_rows(answer)
 
 
-def test_what_nobody_claims_is_unknown_and_never_human() -> None:
+def test_an_item_without_claims_is_unknown_and_never_human() -> None:
     assert judged([]) == [("unknown", NO_GENERATION, False)] * ITEMS
     assert judged([(0, UNSTATED, -1, False, False)])[0] == ("unknown", NO_GENERATION, False)
 
 
-def test_a_dispute_contests_and_the_pessimistic_policy_believes_the_model_all_the_same() -> None:
+def test_a_dispute_contests_an_item_but_under_the_pessimistic_policy_a_model_claim_still_decides() -> None:
     claim_list: list[Claim] = [(0, MODEL, 2, True, True), (1, HUMAN, 0, False, True)]
     assert judged(claim_list)[:2] == [("contested", NO_GENERATION, False)] * 2
     assert judged(claim_list, "pessimistic")[:2] == [("model", 2, True), ("contested", NO_GENERATION, False)]
@@ -142,7 +142,7 @@ def test_contested_items_may_be_a_models_whatever_is_said_of_unknown_ones() -> N
 
 
 @pytest.mark.parametrize("counts", [{}, {"unknown": 1_000}])
-def test_who_knows_nothing_is_told_the_whole_range(counts: dict[str, int]) -> None:
+def test_without_any_known_item_the_share_is_the_whole_range(counts: dict[str, int]) -> None:
     assert str(synthetic_share(counts)) == "0–100 %"  # type: ignore[arg-type]
 
 

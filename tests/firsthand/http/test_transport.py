@@ -57,7 +57,7 @@ def test_trouble_on_the_way_is_tried_again_with_the_same_idempotency_key(trouble
     assert [request.headers["Idempotency-Key"] for request in wire.requests] == ["once"] * 3
 
 
-def test_who_was_heard_and_is_only_slow_is_not_asked_to_read_the_same_again() -> None:
+def test_a_request_that_arrived_and_got_no_answer_in_time_is_not_sent_again() -> None:
     wire = Wire(httpx2.ReadTimeout("slow"))
     with pytest.raises(
         errors.Unreachable, match=r"did not answer POST /v1/mixes within 60 s.\nGive it longer with FIRST"
@@ -67,7 +67,7 @@ def test_who_was_heard_and_is_only_slow_is_not_asked_to_read_the_same_again() ->
 
 
 @pytest.mark.parametrize("url", ["registry.test", "ftp://registry.test", "http://[::1", "http://"])
-def test_what_is_no_address_of_a_registry_is_said_so(url: str) -> None:
+def test_a_wrong_address_is_refused_with_the_form_that_is_right(url: str) -> None:
     with pytest.raises(errors.Unreachable, match="is not a registry's address: it begins with http"):
         Transport(url, None, timeout=60, retries=0)
 
@@ -125,14 +125,14 @@ def test_a_refusal_is_raised_at_once_and_carries_the_problem(status: int, kind: 
     assert len(wire.requests) == 1
 
 
-def test_a_registry_that_stays_busy_is_told_as_busy() -> None:
+def test_a_registry_that_stays_busy_raises_busy() -> None:
     wire = Wire(problem(503, "all places are taken"))
     with pytest.raises(errors.Busy, match="all places are taken"):
         wire.transport.send("GET", "/")
     assert len(wire.requests) == 4
 
 
-def test_a_gateway_before_a_registry_that_is_down_is_told_as_busy() -> None:
+def test_a_gateway_in_front_of_a_registry_that_is_down_raises_busy() -> None:
     wire = Wire(httpx2.Response(502, text="<html>Bad Gateway</html>"))
     with pytest.raises(errors.Busy, match="answers 502"):
         wire.transport.send("GET", "/")
@@ -157,7 +157,7 @@ def test_of_many_errors_ten_are_shown_and_the_rest_counted() -> None:
         httpx2.Response(302, headers={"Location": "/"}),
     ],
 )
-def test_an_address_that_is_no_registry_is_said_to_be_none(answer: httpx2.Response) -> None:
+def test_a_server_that_is_no_registry_is_recognised(answer: httpx2.Response) -> None:
     with pytest.raises(errors.NotUnderstood, match="Is it the address of"):
         Wire(answer).transport.ask(Organization, "GET", "/v1/organizations/acme")
 

@@ -131,7 +131,7 @@ VECTORS = [
 
 
 @pytest.mark.parametrize(("n", "bits", "seed", "segments", "length", "table"), VECTORS)
-def test_the_same_members_give_the_same_table_for_ever(
+def test_the_same_members_give_the_table_that_was_written_down(
     n: int, bits: Bits, seed: int, segments: int, length: int, table: str
 ) -> None:
     filter = binary_fuse.build(digests(range(n)), (np.arange(n) % 16).astype(np.uint8), bits)

@@ -53,7 +53,7 @@ def test_every_item_is_answered_as_it_was_judged(tmp_path: Path, items: Digests,
     assert (generation == answer.generation).all()
 
 
-def test_what_was_never_added_is_unknown_but_for_as_many_as_are_stated(tmp_path: Path) -> None:
+def test_items_that_were_never_added_are_unknown_except_for_the_stated_share(tmp_path: Path) -> None:
     snapshot = Snapshot.open(written(tmp_path / "snapshot", random_digests(50_000)))
     assert snapshot.false_verdicts == 2**-13
     n = 2_000_000
@@ -113,7 +113,7 @@ def test_an_item_with_two_verdicts_is_refused(tmp_path: Path) -> None:
             writer.finish()
 
 
-def test_the_same_items_give_the_same_bytes_for_ever(folder: Path, tmp_path: Path) -> None:
+def test_the_same_items_give_the_bytes_that_were_written_down(folder: Path, tmp_path: Path) -> None:
     """The vectors of docs/snapshots.md: items 0 to 1,999 of the factories, judged as `verdicts` says."""
     known = manifest.load(folder)
     assert known.id == "8c47420e66bf80151d1f6f5361ef1293"

@@ -177,6 +177,6 @@ def test_the_log_is_read_from_any_position_on(registry: Registry, http: httpx2.C
     assert [entry["position"] for entry in page["items"]] == [6, 7]
 
 
-def test_there_is_no_statement_where_nobody_spoke(http: httpx2.Client) -> None:
+def test_a_position_without_a_statement_is_404(http: httpx2.Client) -> None:
     assert http.get("/v1/statements/2").status_code == 404
     assert [http.get(f"/v1/statements/{number}").status_code for number in ("0", "-1", "x", 2**53)] == [422] * 4

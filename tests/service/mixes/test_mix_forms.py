@@ -95,7 +95,7 @@ def by_item(changes: list[Change], known: int) -> dict[int, tuple[Any, ...]]:
 
 
 @on_both
-def test_a_diff_lists_what_is_judged_otherwise_and_what_its_part_admits_no_more(registry: Registry) -> None:
+def test_a_diff_lists_items_with_another_verdict_and_items_that_their_part_no_longer_admits(registry: Registry) -> None:
     client, others = registry.client(), registry.join("others")
     model(client, "local/m@1", 2)
     made = register(client, digests(range(0, 10)), "human")

@@ -130,7 +130,7 @@ def test_under_the_pessimistic_policy_a_contested_item_is_the_models(registry: R
 
 
 @on_both
-def test_an_unstated_registration_makes_nobodys_verdict_worse(registry: Registry) -> None:
+def test_an_unstated_registration_changes_no_verdict(registry: Registry) -> None:
     """A crawl says only that an item is in it; the item is a candidate there, under the verdict of all claims."""
     client = registry.client()
     register(client, digests(range(100)), "human", dataset="local/archive")

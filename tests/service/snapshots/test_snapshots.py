@@ -152,7 +152,7 @@ def test_what_is_not_there_is_404_and_what_is_no_name_422(client: Client, http: 
     assert http.post("/v1/snapshots", json={"as_of": known.position + 1}).status_code == 422
 
 
-def test_one_whose_folder_was_deleted_is_gone_and_can_be_built_again(client: Client, registry: Registry) -> None:
+def test_a_snapshot_whose_folder_was_deleted_can_be_built_again(client: Client, registry: Registry) -> None:
     known = client.create_snapshot()
     shutil.rmtree(registry.settings.snapshots / known.id)
     assert [*client.snapshots()] == []

@@ -43,7 +43,7 @@ def test_an_empty_registry_has_none(registry: Registry) -> None:
 
 
 @on_both
-def test_claims_are_counted_by_all_that_is_said_of_them(registry: Registry) -> None:
+def test_claims_are_counted_by_origin_evidence_and_generation(registry: Registry) -> None:
     local, _, positions = community(registry)
     now = local.statistics().now
     assert (now.position, now.claims, now.registrations) == (positions[-1], 140, 5)
@@ -90,7 +90,7 @@ def test_items_that_were_withdrawn_by_name_count_up_to_their_withdrawal_and_once
     assert {dataset.name: dataset.claims for dataset in local.datasets()} == now.by_dataset
 
 
-def test_the_past_can_be_asked_and_stays_as_it_was(registry: Registry) -> None:
+def test_statistics_of_an_earlier_position_stay_as_they_were(registry: Registry) -> None:
     local, _, positions = community(registry)
     then = local.statistics(as_of=positions[1]).now
     assert (then.position, then.claims) == (positions[1], 110)

@@ -83,14 +83,14 @@ def test_the_digest_is_of_the_text_and_not_of_its_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"), [(None, "cannot be read"), (b"\xff\xfe", "cannot be read"), (b"One.", "too few")]
 )
-def test_what_is_no_text_is_said_so(tmp_path: Path, content: bytes | None, words: str) -> None:
+def test_a_file_without_readable_text_is_refused(tmp_path: Path, content: bytes | None, words: str) -> None:
     if content is not None:
         (tmp_path / "a.txt").write_bytes(content)
     with pytest.raises(ValueError, match=words):
         Text(str(tmp_path / "a.txt")).pool(1, 0)
 
 
-def test_an_empty_folder_is_said_to_be_empty(tmp_path: Path) -> None:
+def test_a_folder_without_texts_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds no text"):
         Text(str(tmp_path)).pool(1, 0)
 

@@ -162,7 +162,7 @@ DEGENERATE = {
 
 @pytest.mark.parametrize("regularization", [1e-6, 0.0])
 @pytest.mark.parametrize("items", DEGENERATE.values(), ids=DEGENERATE.keys())
-def test_degenerate_items_are_fitted_all_the_same(items: Items, regularization: float) -> None:
+def test_degenerate_items_can_be_fitted(items: Items, regularization: float) -> None:
     fitted = GMM(components=5, regularization=regularization).fit(items, generator(1, "fit"))
     sampled = fitted.sample(20, generator(1, "sample"))
     assert np.isfinite(sampled).all()

@@ -101,7 +101,7 @@ def test_a_batch_in_parts_is_the_same_batch(folder: str, text: Text) -> None:
     assert np.allclose(whole, parts, atol=1e-4)
 
 
-def test_a_model_had_again_from_its_arrays_judges_alike(folder: str, text: Text) -> None:
+def test_a_restored_model_has_the_same_losses(folder: str, text: Text) -> None:
     items = text.pool(1, 0)[:8]
     fitted = family(folder, rate=1e-2).fit(items, rng())
     again = family(folder).restore(fitted.arrays())

@@ -54,7 +54,7 @@ def test_a_mixture_is_at_no_distance_from_itself() -> None:
     assert np.allclose(w2_squared(mixture(), mixture()), 0, atol=1e-9)
 
 
-def test_one_truth_stands_for_all_chains() -> None:
+def test_one_truth_is_compared_with_every_chain() -> None:
     truth = mixture(6, chains=1)
     for distance in (l2_squared, w2_squared):
         alone = [distance(Mixture(*(part[[c]] for part in vars(mixture()).values())), truth)[0] for c in range(3)]
@@ -80,6 +80,6 @@ def test_a_component_of_no_weight_adds_nothing() -> None:
     assert with_it.sample(1000, generator(8, "sample")).max() < 5
 
 
-def test_no_items_are_drawn_where_none_are_asked_for() -> None:
+def test_a_sample_of_zero_items_is_empty() -> None:
     point = Mixture(np.ones((3, 1)), np.zeros((3, 1, 2)), np.eye(2)[np.newaxis, np.newaxis].repeat(3, axis=0))
     assert point.sample(0, np.random.default_rng(0)).shape == (0, 3, 2)

@@ -81,7 +81,7 @@ def test_without_smoothing_what_was_never_seen_is_impossible() -> None:
 
 
 @pytest.mark.parametrize("order", [1, 2])
-def test_a_model_had_again_from_its_arrays_judges_alike(order: Literal[1, 2]) -> None:
+def test_a_restored_model_has_the_same_losses(order: Literal[1, 2]) -> None:
     items = rng().integers(0, 9, (20, 3, 5)).astype(np.uint16)
     family = NGram(order, alpha=0.1, vocabulary=9)
     fitted = family.fit(items, rng())
@@ -121,7 +121,7 @@ def test_every_chain_seed_and_round_has_words_of_its_own() -> None:
     assert np.array_equal(pool, corpus.pool(2, seed=1))
 
 
-def test_a_law_of_words_is_told_by_its_settings_and_not_by_how_much_was_drawn() -> None:
+def test_the_digest_of_a_law_of_words_depends_on_its_settings_and_not_on_n() -> None:
     assert Zipf(n=5).digest() == Zipf(n=6).digest() != Zipf(words=999).digest()
     with pytest.raises(ValueError, match="is impossible"):
         Zipf(words=0)

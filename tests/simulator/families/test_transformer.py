@@ -154,7 +154,7 @@ def test_beams_write_likelier_text_than_drawing() -> None:
     assert searched < drawn
 
 
-def test_a_model_had_again_from_its_arrays_judges_alike_and_writes_nothing() -> None:
+def test_a_restored_model_has_the_same_losses_and_samples_nothing() -> None:
     items = TEXT.pool(1, 0)[:20]
     fitted = TINY.fit(items, rng())
     assert isinstance(TINY, Restores)
@@ -166,7 +166,7 @@ def test_a_model_had_again_from_its_arrays_judges_alike_and_writes_nothing() -> 
         again.sample(1, rng())
 
 
-def test_steps_are_as_many_as_said_or_as_the_epochs_make() -> None:
+def test_the_number_of_steps_is_the_setting_or_follows_from_the_epochs() -> None:
     def schedule(**settings: Any) -> Tensor:
         return dataclasses.replace(TINY, **settings).schedule(20, rng())
 

@@ -169,7 +169,7 @@ def test_the_bound_of_noise_is_higher_than_that_of_digits(trained: Autoencoder) 
     assert trained.negative_elbo(noise(100)[:, 0].astype(np.float64)).min() > surprise(trained)[0]
 
 
-def test_a_kept_model_is_had_again_as_it_was() -> None:
+def test_a_restored_model_is_equal_to_the_saved_one() -> None:
     items = digits(chains=2)
     fitted = fit(SHORT, items)
     again = SHORT.restore(fitted.arrays())
@@ -211,7 +211,7 @@ def test_each_pass_goes_through_every_item_once_in_another_order() -> None:
     ],
     ids=["size", "type", "rate"],
 )
-def test_what_cannot_be_fitted_is_said(family: VAE, items: Items, words: str) -> None:
+def test_items_that_cannot_be_fitted_are_refused_with_the_reason(family: VAE, items: Items, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         fit(family, items)
 

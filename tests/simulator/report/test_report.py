@@ -194,7 +194,7 @@ def test_items_that_are_no_pictures_leave_the_gallery_out(tmp_path: Path) -> Non
     assert "What the models make" not in page_of([folder], tmp_path / "report.html")
 
 
-def test_what_the_registry_knew_is_told_by_round_and_generation(tmp_path: Path) -> None:
+def test_the_page_shows_what_the_registry_knew_by_round_and_generation(tmp_path: Path) -> None:
     folder = write_invented_run(tmp_path / "run", "Replace", 0, rounds=3)
     end = (folder / "results.jsonl").stat().st_size
     known = counts(1000, {"1": 1000, "2": 1000, "3": 1000, "5": 700}, unknown=42)

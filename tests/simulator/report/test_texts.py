@@ -36,7 +36,7 @@ def test_each_regime_has_a_histogram_of_perplexities_with_a_curve_a_round(page: 
     assert len({points for points, _ in curves}) == 4  # the same perplexities in both regimes, and no two rounds alike
 
 
-def test_runs_without_text_have_neither(tmp_path: Path) -> None:
+def test_the_page_of_runs_without_text_has_no_texts_and_no_histograms(tmp_path: Path) -> None:
     page = write([write_invented_run(tmp_path / "a", "Replace", 0)], tmp_path / "report.html", command="x").read_text()
     assert "perplexities under" not in page
     assert "What the models write" not in page

@@ -37,7 +37,7 @@ def wrote(registered: float, seed: int, *errors: float) -> Results:
     return Results(Path("unused"), {"config": encode(run), "names": {"regime": "crawl"}}, rows)
 
 
-def test_gains_are_each_providers_own_and_paired_by_seed() -> None:
+def test_gains_are_measured_for_each_provider_and_paired_by_seed() -> None:
     played = [
         result
         for seed, shift in enumerate((0.0, 5.0))
@@ -64,7 +64,7 @@ def test_gains_are_each_providers_own_and_paired_by_seed() -> None:
     )
 
 
-def test_whoever_drifts_more_loses() -> None:
+def test_a_provider_whose_drift_grows_is_reported_as_losing() -> None:
     """Where few are human, partial registering harms those who register and those who do not."""
     played = [
         result for seed in range(2) for result in (wrote(0.0, seed, 4.0, 4.0), wrote(0.5, seed, 5.0 + seed, 7.0 + seed))

@@ -65,7 +65,7 @@ def test_growing_false_positives_cost_more_with_each_generation() -> None:
     assert drift(growing, 10) > 2 * drift(steady, 10)
 
 
-def test_of_an_entrant_nothing_is_told_before_its_own_first_model() -> None:
+def test_theory_predicts_nothing_of_an_entrant_before_its_first_model() -> None:
     """In the generation g of a run, mean_error is 1/(10·g + 10): in generation 5 that is worth 60 items."""
     name = "comes in at generation 3 with what the pool then holds"
     run = runs(FIRST_MOVER)[name]

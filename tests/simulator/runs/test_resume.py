@@ -166,7 +166,7 @@ def test_a_run_reads_a_users_file_where_it_was_ordered_from_wherever_it_is_gone_
     assert str(ordered.parent).encode() not in b"".join(written(ordered / "here").values())
 
 
-def test_a_run_whose_directory_is_gone_takes_the_file_that_is_here_and_no_other_than_it_began_with(
+def test_a_run_whose_directory_is_gone_resumes_with_the_same_file_from_here_only(
     ordered: Path,
 ) -> None:
     assert simulate(ordered, "resume", "here").returncode == 0
@@ -200,7 +200,7 @@ experiment = grid("own", Gaussian(), Normal(20), [Mine()], [0], n=20, generation
 """
 
 
-def test_a_run_of_ones_own_regime_goes_on_where_its_folder_was_moved_to(tmp_path: Path) -> None:
+def test_a_run_with_a_users_own_regime_resumes_after_its_folder_was_moved(tmp_path: Path) -> None:
     ordered = tmp_path / "home"
     ordered.mkdir()
     (ordered / "mine.py").write_text(OWN)

@@ -89,7 +89,7 @@ def test_a_regime_that_draws_from_all_generations_takes_as_many_as_it_says(
 
 
 @pytest.mark.parametrize("regime", [Preserve(0.1), Fresh(0.3), AccumulateSubsample()], ids=names.label)
-def test_a_registry_that_is_told_the_truth_holds_for_human_what_truly_is(
+def test_if_all_items_are_registered_truthfully_exactly_human_items_count_as_human(
     regime: Regime, tmp_path: Path, client: Client
 ) -> None:
     rows = play(tmp_path, small(regime, chains=3), client).rows
@@ -200,12 +200,12 @@ def test_a_finite_corpus_starts_each_seed_from_its_own_choice_of_items(tmp_path:
     assert not np.array_equal(*firsts)
 
 
-def test_a_corpus_too_small_for_the_run_is_said_so(tmp_path: Path, client: Client) -> None:
+def test_a_corpus_that_is_too_small_for_the_run_is_refused(tmp_path: Path, client: Client) -> None:
     with pytest.raises(ValueError, match="20 human items, and the run wants 21"):
         play(tmp_path, small(Replace(), human=21), client)
 
 
-def test_new_human_data_from_a_finite_corpus_is_said_to_be_impossible(tmp_path: Path, client: Client) -> None:
+def test_new_human_data_from_a_finite_corpus_is_refused(tmp_path: Path, client: Client) -> None:
     with pytest.raises(ValueError, match="no more"):
         play(tmp_path, Run(Gaussian(), Digits(4), Fresh(0.1), n=80, generations=2), client)
 
@@ -262,7 +262,7 @@ class Own(Replace):
 """
 
 
-def test_a_run_whose_own_file_has_changed_is_not_gone_on_with(
+def test_a_run_is_not_resumed_if_its_own_file_has_changed(
     tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half of its rounds would be one experiment's and half another's."""

@@ -143,7 +143,7 @@ def test_a_late_truth_says_which_rounds_were_tainted_and_mends_those_after(tmp_p
     assert made[3:] == [0, 0]
 
 
-def test_what_is_told_late_is_told_of_all_pools_so_far_at_the_end_of_that_round(tmp_path: Path, client: Client) -> None:
+def test_late_registrations_cover_all_pools_so_far_at_the_end_of_their_round(tmp_path: Path, client: Client) -> None:
     played = through(client, tmp_path, Commons(0.25, registered=0.5, late=3), generations=4)
     before, after = held(0, 30, 0, 50), held(0, 60, 0, 20)
     assert [played.count(round, 2) for round in (2, 3)] == [before, before]
@@ -161,7 +161,7 @@ def test_an_archive_is_as_good_as_the_dates_of_collection_are(backdated: bool, t
     assert max(shares[1:]) < 0.8 if backdated else shares == [1, 1, 1]
 
 
-def test_a_strong_detector_is_worth_much_to_who_weighs_by_it(tmp_path: Path, client: Client) -> None:
+def test_weighing_by_a_strong_detector_raises_the_human_share(tmp_path: Path, client: Client) -> None:
     world = Commons(0.1, registered=0.0, detector=4, pool=20)
     regimes = {"weighed": Crawl(weigh=True), "drawn": Crawl()}
     played = {name: through(client, tmp_path / name, world, regime) for name, regime in regimes.items()}
@@ -257,7 +257,7 @@ def _values(played: Played, role: str, round: int) -> Floats:
     return items
 
 
-def test_a_private_log_that_leaves_too_few_items_is_said_so(tmp_path: Path, client: Client) -> None:
+def test_a_private_log_that_leaves_too_few_items_is_refused(tmp_path: Path, client: Client) -> None:
     with pytest.raises(ValueError, match="provider 0 finds 10 items that it has not made itself, and trains on 20"):
         through(client, tmp_path, Commons(0.5, pool=1), Crawl(log=True))
 

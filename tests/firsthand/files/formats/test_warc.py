@@ -109,7 +109,7 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
         list(Warc().read(tmp_path / "a.warc", "text"))
 
 
-def test_without_warcio_it_is_said_how_to_get_it(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_warcio_the_error_says_how_to_install_it(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "warcio.archiveiterator", None)
     with pytest.raises(ContentError, match=r"pip install 'firsthand\[warc\]'"):
         list(Warc().read(archive, "text"))
