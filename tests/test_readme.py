@@ -101,6 +101,7 @@ def _address(server: "subprocess.Popen[bytes]", log: Path) -> str:
     return f"http://127.0.0.1:{address[1]}"
 
 
+@pytest.mark.slow
 def test_a_dataset_is_registered_checked_and_filtered_and_a_pipeline_asks_for_it(tmp_path: Path) -> None:
     serve, register, check = blocks("Registering a dataset")
     with served(serve.code, tmp_path) as (url, _):
@@ -150,6 +151,7 @@ def test_experiments_run_and_so_does_a_regime_of_ones_own(tmp_path: Path) -> Non
         assert len(results.read_text().splitlines()) == 1 + 5
 
 
+@pytest.mark.slow
 def test_a_registry_moves_to_postgresql(tmp_path: Path, postgresql: str) -> None:
     (deploy,) = blocks("Running a registry for others")
     name = f"readme_{uuid4().hex[:12]}"

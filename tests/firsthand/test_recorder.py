@@ -147,6 +147,7 @@ def test_nothing_is_lost_while_no_registry_answers(nobody: Client, client: Clien
     assert os.listdir(folder) == ["lock"]
 
 
+@pytest.mark.slow
 def test_a_registry_that_goes_and_comes_back_has_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with serve(tmp_path / "registry") as first:
         port = first.port

@@ -168,7 +168,7 @@ def make_a_dataset(registry: Registry) -> None:
     client.put_dataset("local/texts")
 
 
-pytestmark = pytest.mark.prepare.with_args(make_a_dataset)
+pytestmark = [pytest.mark.slow, pytest.mark.prepare.with_args(make_a_dataset)]
 
 
 @on_both

@@ -19,6 +19,8 @@ from tests.conftest import on_both
 from tests.factories import digests
 from tests.service.processes import environment_of, wait_for_size
 
+pytestmark = pytest.mark.slow
+
 CLIENTS, ITEMS = 20, 400
 #: So many, and the server is killed with all clients in the middle of their next.
 ACKNOWLEDGED = 40
@@ -52,7 +54,6 @@ def register_until_cut(url: str, key: str, worker: int, acknowledged: dict[int, 
             acknowledged[made.id] = (worker, number)
 
 
-@pytest.mark.slow
 @on_both
 def test_after_a_kill_every_acknowledged_registration_is_whole_and_none_is_half(
     empty_database: Settings, tmp_path: Path

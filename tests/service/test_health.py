@@ -91,6 +91,7 @@ def test_the_id_that_a_caller_gives_comes_back_and_else_a_new_one(stranger: http
     assert len(fresh) == 5
 
 
+@pytest.mark.slow
 def test_the_log_is_lines_of_json_each_with_the_id_of_its_request(tmp_path: Path) -> None:
     with serve(tmp_path, FIRSTHAND_LOG_FORMAT="json") as served:
         key = credentials.load().registries[served.url].api_key

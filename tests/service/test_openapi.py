@@ -11,6 +11,8 @@ from firsthand.schemas.mixes import Part, Recipe
 from tests.conftest import Registry, on_both
 from tests.factories import digests, model, register
 
+pytestmark = pytest.mark.slow
+
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 
 #: Values that are there, so that the generated requests reach further than a 404.
@@ -43,7 +45,6 @@ def schemathesis(registry: Registry, config: Path, *options: str) -> str:
     return ran.stdout
 
 
-@pytest.mark.slow
 @on_both
 def test_schemathesis_finds_no_server_error_and_no_undocumented_answer(registry: Registry, tmp_path: Path) -> None:
     client = registry.client()

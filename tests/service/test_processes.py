@@ -24,6 +24,8 @@ from tests.factories import digests, model, register
 from tests.service.processes import environment_of, is_running, wait_for_end, wait_for_size
 from tests.service.wire import samples
 
+pytestmark = pytest.mark.slow
+
 WORKERS = 4
 
 
@@ -101,7 +103,6 @@ def test_every_worker_answers_with_the_metrics_of_all_workers(empty_database: Se
             assert all(after[labels] >= count for labels, count in before.items())
 
 
-@pytest.mark.slow
 @on_both
 def test_a_worker_killed_under_load_loses_nothing_and_is_replaced_while_the_address_answers(
     empty_database: Settings, tmp_path: Path

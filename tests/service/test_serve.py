@@ -25,6 +25,8 @@ from tests.conftest import create_database, database_at, drop_database
 from tests.service.processes import is_running, ran, wait_for_end
 from tests.service.wire import BULK, connected, head
 
+pytestmark = pytest.mark.slow
+
 
 def test_an_empty_folder_becomes_a_registry_with_a_key_for_the_command_line(tmp_path: Path) -> None:
     with serve(tmp_path / "work") as served:

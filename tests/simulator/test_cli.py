@@ -18,6 +18,8 @@ from simulator.cli import app
 from simulator.runs import results
 from tests.conftest import Registry
 
+pytestmark = pytest.mark.slow
+
 MINE = """
 from dataclasses import dataclass
 
@@ -205,7 +207,6 @@ def test_an_unreachable_registry_is_reported() -> None:
     assert "No registry answers at http://127.0.0.1:9" in result.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("folder")
 def test_the_smallest_demo_prints_a_table_and_writes_a_report() -> None:
     result = simulate("demo", "--smallest")
@@ -220,7 +221,6 @@ def test_the_smallest_demo_prints_a_table_and_writes_a_report() -> None:
     assert {cell["metric"] for cell in printed["table"]} == set(demo.METRICS)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX")
 def test_ctrl_c_stops_everything_at_once_and_says_how_to_go_on(tmp_path: Path) -> None:
     command = ["run", "--family", "gmm", "--data", "digits", "--generations", "500", "--out", "out"]
@@ -250,7 +250,6 @@ def test_the_experiments_in_the_readme_are_what_they_say() -> None:
     assert len(options.read("mine.py:experiment", {}).runs) == 5
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("folder")
 def test_the_demo_shows_the_collapse_and_that_human_data_prevents_it() -> None:
     """At generation 10, by 95 % intervals over its seeds: likelihood and recall are ordered, replace stands alone."""

@@ -95,6 +95,7 @@ def test_a_look_up_finds_every_held_digest_and_no_other(bare: Bare, generator: n
     assert module.look_up(connection, batches) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["def", "async"])
 def test_both_routes_answer_with_the_registrations_of_an_item(
     bare: Bare, generator: np.random.Generator, kind: str

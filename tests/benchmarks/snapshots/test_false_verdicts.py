@@ -6,6 +6,7 @@ from benchmarks.snapshots import false_verdicts
 from firsthand.schemas.snapshots import Bits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [12, 28])
 def test_members_get_their_verdict_and_strangers_a_false_one_as_rarely_as_stated(
     bits: Bits, capsys: pytest.CaptureFixture[str]

@@ -98,6 +98,7 @@ def test_a_client_that_travelled_has_its_key_still(registry: Registry) -> None:
         copy.whoami()
 
 
+@pytest.mark.slow
 def test_importing_firsthand_does_not_import_pyarrow() -> None:
     code = "import sys, firsthand, firsthand.cli; assert 'pyarrow' not in sys.modules; firsthand.annotate; firsthand.x"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -23,6 +23,8 @@ from tests.factories import TEXTS, write_snapshot
 from tests.firsthand.checking.pool_work import working
 from tests.firsthand.conftest import Firsthand
 
+pytestmark = pytest.mark.slow
+
 MANY = [*TEXTS, *(f"nobody's {n}" for n in range(40))]
 
 

@@ -13,6 +13,8 @@ import pytest
 
 from tests.factories import TEXTS, write_snapshot
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 RAY = """
@@ -65,7 +67,6 @@ def run(code: str, folder: Path) -> Any:
     return json.loads(ran.stdout.splitlines()[-1])
 
 
-@pytest.mark.slow
 def test_two_workers_of_ray_share_a_snapshot(tmp_path: Path) -> None:
     counts, processes = run(RAY, tmp_path)
     assert counts == EACH

@@ -38,6 +38,7 @@ def folder(tmp_path: Path) -> Path:
     return written(tmp_path / "snapshot", digests(range(2_000)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [12, 28])
 @pytest.mark.parametrize("items", [digests(range(0)), digests(range(3)), random_digests(30_000), crafted(5_000)])
 def test_every_item_is_answered_as_it_was_judged(tmp_path: Path, items: Digests, bits: Bits) -> None:
@@ -66,6 +67,7 @@ def test_items_that_were_never_added_are_unknown_except_for_the_stated_share(tmp
     assert (generation[origin == UNKNOWN] == NO_GENERATION).all()
 
 
+@pytest.mark.slow
 def test_with_28_bits_two_million_strangers_are_all_unknown(tmp_path: Path) -> None:
     snapshot = Snapshot.open(written(tmp_path / "snapshot", random_digests(50_000), bits=28))
     origin, _ = snapshot.lookup(random_digests(2_000_000, seed=1))
@@ -154,6 +156,7 @@ def _exchange(path: Path) -> None:
 DAMAGE: list[Callable[[Path], None]] = [_cut, _flip, _empty, _exchange, Path.unlink]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("name", ["07.fuse", "ff.fuse", "manifest.json"])
 def test_a_file_that_was_damaged_is_refused_by_its_name(

@@ -193,6 +193,7 @@ def test_migrate_prints_the_first_key_once_and_it_opens_the_registry(
         assert (answer.json()["organization"], answer.json()["scopes"]) == ("local", ["admin", "read", "write"])
 
 
+@pytest.mark.slow
 @from_nothing
 def test_of_two_that_migrate_at_once_both_succeed_and_one_prints_the_key(nothing: Settings) -> None:
     environment = os.environ | environment_of(nothing)

@@ -68,6 +68,7 @@ def test_from_the_same_start_it_climbs_step_by_step_as_scikit_learn_does(
     assert score(fitted, points.numpy().transpose(1, 0, 2))[0] == pytest.approx(sklearn.score(points[0]), abs=1e-8)
 
 
+@pytest.mark.slow
 def test_from_its_own_starts_it_is_as_likely_as_scikit_learn_on_average() -> None:
     items = digits()
     ours = [score(GMM().fit(items, generator(seed, "fit")), items)[0] for seed in range(20)]

@@ -44,6 +44,7 @@ def family(folder: str, **settings: Any) -> HuggingFace:
     return HuggingFace(folder, **{"steps": 3, "batch": 8, "beams": 3, **settings})
 
 
+@pytest.mark.slow
 def test_text_is_cut_by_the_models_own_tokenizer(text: Text) -> None:
     pool = text.pool(1, 0)
     assert pool.shape[1:] == (1, BLOCK)

@@ -108,6 +108,7 @@ def pattern(n: int = 64) -> Items:
     return blocks
 
 
+@pytest.mark.slow
 def test_it_learns_what_is_regular_and_writes_on_behind_the_block() -> None:
     family = Transformer(layers=1, heads=2, width=32, steps=150, batch=32, rate=1e-2, vocabulary=20, top_k=1)
     fitted = family.fit(pattern(), rng())

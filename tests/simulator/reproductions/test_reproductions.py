@@ -22,6 +22,8 @@ from simulator.runs import rounds, sweeps
 from simulator.worlds.commons import Truthful
 from tests.conftest import Registry
 
+pytestmark = pytest.mark.slow
+
 FILES = {"table.csv", "table.md", "rows.jsonl", "figure.svg", "figure.png"}
 
 
@@ -60,7 +62,6 @@ def undisturbed(name: str, out: Path, registry: Registry) -> None:
     make.write(chosen, "smoke", folders, out, "typed")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", REPRODUCTIONS)
 def test_a_named_result_killed_in_the_middle_is_the_same_byte_for_byte(
     name: str, tmp_path: Path, registry: Registry, one_thread: None

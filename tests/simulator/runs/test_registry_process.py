@@ -12,6 +12,8 @@ from firsthand.errors import Unreachable
 from simulator.runs import registry_process
 from simulator.runs.registry_process import Address, RegistryDiedError
 
+pytestmark = pytest.mark.slow
+
 
 def test_it_answers_with_its_own_key_and_is_gone_after_the_block_but_keeps_what_it_knows(tmp_path: Path) -> None:
     with registry_process.serve(tmp_path) as address, Client(address.url, address.api_key) as client:
