@@ -16,16 +16,17 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx2
 import numpy as np
+from pydantic import BaseModel, ValidationError
 
 from firsthand.core.digests import SIZE, Digests, Profile, to_bytes, to_text
 from firsthand.core.media_types import ARROW, RAW
 from firsthand.core.names import parse_dataset, parse_model
 from firsthand.core.verdicts import Origin, PolicyName
-from firsthand.errors import CredentialsError, Forbidden, NotUnderstood, SnapshotError, Withdrawn
+from firsthand.errors import CredentialsError, Forbidden, InvalidArgument, NotUnderstood, SnapshotError, Withdrawn
 from firsthand.files.inputs import Digest, Digested, Item, Items, hash_both
 from firsthand.http import credentials, lookup_result, request_bodies
 from firsthand.http.lookup_result import Lookup
@@ -33,6 +34,7 @@ from firsthand.http.request_bodies import Column, Sizes
 from firsthand.http.transport import Transport
 from firsthand.schemas.corrections import Dispute, NewDispute, NewWithdrawal, Withdrawal
 from firsthand.schemas.datasets import Dataset, NewDataset
+from firsthand.schemas.explain import explain
 from firsthand.schemas.items import MAX_LOOKUP, Lookups
 from firsthand.schemas.items import Item as KnownItem
 from firsthand.schemas.mixes import Change, Mix, NewMix, Recipe
@@ -60,6 +62,8 @@ from firsthand.schemas.snapshots import Bits, NewSnapshot, Requested, Snapshot, 
 from firsthand.schemas.statements import Statement
 from firsthand.schemas.statistics import History
 from firsthand.snapshots import download
+
+Message = TypeVar("Message", bound=BaseModel)
 
 #: From so many verdicts on, Arrow is read more quickly than JSON.
 _MANY = 500
@@ -145,7 +149,7 @@ class Client:
 
     def create_organization(self, name: str, title: str = "") -> Organization:
         """Scope admin."""
-        body = NewOrganization(name=name, title=title)
+        body = _checked(NewOrganization, name=name, title=title)
         return self._wire.ask(Organization, "POST", "/v1/organizations", body=body, idempotency_key=_once())
 
     def organizations(self) -> Iterator[Organization]:
@@ -157,7 +161,7 @@ class Client:
         No registry keeps a secret to answer it again: should the answer be lost and the call be retried, the first
         key stays behind in `keys`, known to nobody.
         """
-        body = NewKey(organization=organization, name=name, scopes=list(scopes))
+        body = _checked(NewKey, organization=organization, name=name, scopes=list(scopes))
         return self._wire.ask(IssuedKey, "POST", "/v1/keys", body=body)
 
     def keys(self) -> Iterator[Key]:
@@ -171,7 +175,7 @@ class Client:
 
     def put_dataset(self, name: str, profile: Profile = "bytes-1", title: str = "") -> Dataset:
         """Create the dataset `org/name`; the same again changes nothing, anything else raises Conflict."""
-        body = NewDataset(profile=profile, title=title)
+        body = _checked(NewDataset, profile=profile, title=title)
         return self._wire.ask(Dataset, "PUT", _dataset_path(name), body=body)
 
     def dataset(self, name: str) -> Dataset:
@@ -192,7 +196,9 @@ class Client:
 
         The same again changes nothing, anything else raises Conflict; Refused where `generation` contradicts.
         """
-        body = NewModel(trained_on=list(trained_on), generation=generation, served_from=served_from, title=title)
+        body = _checked(
+            NewModel, trained_on=list(trained_on), generation=generation, served_from=served_from, title=title
+        )
         return self._wire.ask(Model, "PUT", _model_path(name), body=body)
 
     def model(self, name: str) -> Model:
@@ -228,8 +234,13 @@ class Client:
         first time, or items of it, were withdrawn since, that raises Withdrawn; an `occasion` registers anew. `sizes`
         (tokens, say; "bytes" measures contents as they are read) and `confidences` (0 to 255) have one entry an item.
         """
-        statement = NewRegistration(
-            origin=origin, model=model, evidence=evidence, collected_at=collected_at, generation=generation
+        statement = _checked(
+            NewRegistration,
+            origin=origin,
+            model=model,
+            evidence=evidence,
+            collected_at=collected_at,
+            generation=generation,
         )
         hashed = profile or ("bytes-1" if isinstance(items, Digested) else self.dataset(dataset).profile)
         answers: list[Registered] = []
@@ -306,12 +317,12 @@ class Client:
 
     def withdraw(self, statement: int, digests: Digests | None = None, reason: str = "") -> Withdrawal:
         """Take back a registration of one's own, whole or of some items, or a dispute."""
-        body = NewWithdrawal(statement=statement, digests=_named(digests), reason=reason)
+        body = _checked(NewWithdrawal, statement=statement, digests=_named(digests), reason=reason)
         return self._wire.ask(Withdrawal, "POST", "/v1/withdrawals", body=body, idempotency_key=_once())
 
     def dispute(self, registration: int, digests: Digests | None = None, reason: str = "") -> Dispute:
         """Contest a registration, whole or of some items."""
-        body = NewDispute(registration=registration, digests=_named(digests), reason=reason)
+        body = _checked(NewDispute, registration=registration, digests=_named(digests), reason=reason)
         return self._wire.ask(Dispute, "POST", "/v1/disputes", body=body, idempotency_key=_once())
 
     # Verdicts
@@ -357,7 +368,7 @@ class Client:
 
     def create_mix(self, recipe: Recipe, dry_run: bool = False) -> Mix:
         """Draw a mix, or only count it. Raises Refused, naming the part, where the recipe asks more than there is."""
-        body = NewMix(**recipe.model_dump(exclude_unset=True), dry_run=dry_run)
+        body = _checked(NewMix, **recipe.model_dump(exclude_unset=True), dry_run=dry_run)
         return self._wire.ask(Mix, "POST", "/v1/mixes", body=body)
 
     def mix(self, id: str) -> Mix:
@@ -397,7 +408,7 @@ class Client:
         One that is there already is answered at once; a call that was broken off goes on where the registry is.
         """
         while True:
-            body = NewSnapshot(as_of=as_of, policy=policy, bits=bits)
+            body = _checked(NewSnapshot, as_of=as_of, policy=policy, bits=bits)
             asked = self._wire.ask(Requested, "POST", "/v1/snapshots", body=body)
             if asked.ready:
                 return self.snapshot(asked.id)
@@ -439,6 +450,14 @@ def _timeout() -> float:
 
 def _client(url: str, key: str | None, timeout: float, retries: int, transport: httpx2.BaseTransport | None) -> Client:
     return Client(url, key, timeout=timeout, retries=retries, transport=transport)
+
+
+def _checked(kind: type[Message], **fields: Any) -> Message:
+    """Return a message of the wire with these fields. Raises InvalidArgument, which names the wrong fields in words."""
+    try:
+        return kind(**fields)
+    except ValidationError as error:
+        raise InvalidArgument(explain(error)) from None
 
 
 def _once() -> str:

@@ -3,6 +3,7 @@
 FirsthandError
 ├── Unreachable          nobody answered at the address
 ├── NotUnderstood        somebody answered who does not speak as a registry
+├── InvalidArgument      an argument of a call has a value that no registry takes
 ├── ContentError         an item of the caller's own cannot be read or hashed
 ├── CredentialsError     what is stored or set to reach a registry with cannot be used
 ├── Withdrawn            these items were registered by the same words before, and taken back since
@@ -19,6 +20,7 @@ FirsthandError
     └── ServerFault      other 5xx
 """
 
+from firsthand.schemas.explain import located
 from firsthand.schemas.problems import Problem
 
 _MOST_ERRORS_SHOWN = 10
@@ -34,6 +36,10 @@ class Unreachable(FirsthandError):
 
 class NotUnderstood(FirsthandError):
     """An answer that no registry of this version gives."""
+
+
+class InvalidArgument(FirsthandError, ValueError):
+    """An argument of a call has a value that no registry accepts; the message names it and says what to use."""
 
 
 class ContentError(FirsthandError, ValueError):
@@ -76,7 +82,7 @@ class ProblemError(FirsthandError):
 
     def __str__(self) -> str:
         said = self.problem.detail or self.problem.title
-        each = [f"{error.where}: {error.message}" for error in self.problem.errors]
+        each = [located(error.where, error.message) for error in self.problem.errors]
         lines = [said, *(f"  {line}" for line in each[:_MOST_ERRORS_SHOWN] if line != said)]
         if len(each) > _MOST_ERRORS_SHOWN:
             lines.append(f"  and {len(each) - _MOST_ERRORS_SHOWN} more")

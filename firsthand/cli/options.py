@@ -10,8 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from firsthand.core.names import parse_dataset, parse_model
 from firsthand.core.verdicts import PolicyName
-from firsthand.mixes.recipe_text import explain
 from firsthand.schemas.base import Moment
+from firsthand.schemas.explain import explain
 
 Given = TypeVar("Given")
 Parsed = TypeVar("Parsed")

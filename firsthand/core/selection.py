@@ -18,32 +18,24 @@ import numpy as np
 import numpy.typing as npt
 
 from firsthand.core.digests import Digests, as_strings
+from firsthand.core.largest_remainder import round_to_sum
+from firsthand.core.splitmix64 import finalize
 
 Keys: TypeAlias = npt.NDArray[np.uint64]
 
 _TAG = b"firsthand mix v1"
 
 
-def _finalize(x: Keys) -> Keys:
-    """The finalizer of splitmix64 (Steele, Lea, Flood 2014; Stafford's variant 13), in place."""
-    x ^= x >> np.uint64(30)
-    x *= np.uint64(0xBF58476D1CE4E5B9)
-    x ^= x >> np.uint64(27)
-    x *= np.uint64(0x94D049BB133111EB)
-    x ^= x >> np.uint64(31)
-    return x
-
-
 def keys(digests: Digests, seed: int) -> Keys:
-    """The place of each digest in the order that a seed gives: `uint8[n, 32] → uint64[n]`."""
+    """Return the sort key of each digest under a seed: `uint8[n, 32] → uint64[n]`."""
     words = np.ascontiguousarray(digests).view(">u8")
     key = np.frombuffer(hashlib.sha256(_TAG + seed.to_bytes(8, "big")).digest(), dtype=">u8").astype(np.uint64)
-    place = words[:, 0].astype(np.uint64)
-    place ^= key[0]
-    place = _finalize(place)
-    place ^= words[:, 1].astype(np.uint64)
-    place ^= key[1]
-    return _finalize(place)
+    mixed = words[:, 0].astype(np.uint64)
+    mixed ^= key[0]
+    mixed = finalize(mixed)
+    mixed ^= words[:, 1].astype(np.uint64)
+    mixed ^= key[1]
+    return finalize(mixed)
 
 
 def weighted(order: Keys, confidence: npt.NDArray[np.uint8]) -> Keys:
@@ -84,14 +76,9 @@ def exact_share(share: float) -> Fraction:
 
 
 def quotas(total: int, shares: list[Fraction]) -> list[int]:
-    """Divide `total` by shares that sum to at most 1, by largest remainder, ties in list order.
+    """Divide `total` by shares that sum to at most 1, by the largest remainder; of equal remainders the first wins.
 
-    The quotas sum to the shares' part of `total`, rounded half up: to `total` itself where they sum to 1.
+    The quotas sum to `total` times the sum of the shares, rounded half up. If the shares sum to 1, they sum to `total`.
     """
     exact = [total * share for share in shares]
-    floors = [int(q) for q in exact]
-    left = floor(sum(exact) + Fraction(1, 2)) - sum(floors)
-    by_remainder = sorted(range(len(shares)), key=lambda i: (floors[i] - exact[i], i))
-    for i in by_remainder[:left]:
-        floors[i] += 1
-    return floors
+    return round_to_sum(exact, floor(sum(exact) + Fraction(1, 2)))

@@ -3,7 +3,6 @@
 A local file is a `pathlib.Path`. A `Remote` has what of a path is needed here, under the same names.
 """
 
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any, TypeAlias
 
 from firsthand.errors import ContentError
+from firsthand.files import atomic
 
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)(?:://|::)")
 
@@ -99,12 +99,8 @@ def appearing(target: Place) -> Iterator[Path]:
             yield temporary
             return target.put(temporary)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
+    with atomic.replacing(target) as temporary:
         yield temporary
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def copy(source: Place, to: Path) -> None:

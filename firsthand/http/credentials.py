@@ -8,7 +8,6 @@ FIRSTHAND_URL and FIRSTHAND_API_KEY in the environment come before what is store
 """
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import platformdirs
 from pydantic import ValidationError
 
 from firsthand.errors import CredentialsError
+from firsthand.files import atomic
 from firsthand.schemas.base import Response
 
 DEFAULT_URL = "http://127.0.0.1:8734"
@@ -68,15 +68,7 @@ def store(url: str, organization: str, api_key: str, *, default: bool = True, di
     )
     file = path(directory)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # mkstemp gives a file of mode 0600 from its first moment.
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=FILE_NAME, suffix=".new")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write(changed.model_dump_json(indent=2) + "\n")
-        os.replace(temporary, file)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    atomic.write_bytes(file, f"{changed.model_dump_json(indent=2)}\n".encode(), private=True)
     return file
 
 

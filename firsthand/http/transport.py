@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from firsthand.core.media_types import NDJSON
 from firsthand.errors import CredentialsError, NotUnderstood, Unreachable, from_problem
 from firsthand.schemas.base import Page
+from firsthand.schemas.explain import explain
 from firsthand.schemas.problems import MEDIA_TYPE, Problem
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -193,7 +194,7 @@ class Transport:
         except ValidationError as error:
             raise NotUnderstood(
                 f"{self.url} gave an answer that this version does not understand. "
-                f"Is it the address of a registry, and are both up to date? {error}"
+                f"Is it the address of a registry, and are both up to date?\n{explain(error)}"
             ) from None
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -13,6 +12,7 @@ from firsthand.client import Client
 from firsthand.core.digests import SIZE, Digests, from_texts, to_bytes, to_text
 from firsthand.core.media_types import ARROW, NDJSON, PARQUET, RAW
 from firsthand.errors import NotUnderstood
+from firsthand.files import atomic
 from firsthand.schemas.mixes import Mix
 
 #: By a file's ending: the form in which it holds columns. Any other name holds a line of text for each item.
@@ -27,8 +27,7 @@ def download(client: Client, known: Mix, out: Path, progress: Callable[[int], No
     It is read back from the file, so a Parquet or Arrow file that stands is whole and can be read. `progress` is told
     of items that were read back.
     """
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
+    with atomic.replacing(out) as temporary:
         with temporary.open("wb") as file:
             for piece in _pieces(client, str(known.id), out.suffix):
                 file.write(piece)
@@ -38,9 +37,6 @@ def download(client: Client, known: Mix, out: Path, progress: Callable[[int], No
             progress(len(digests))
         if to_text(digest.digest()) != known.digest:
             raise NotUnderstood(f"what arrived is not the mix {known.id}: its digest is another; download it again")
-        os.replace(temporary, out)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _pieces(client: Client, id: str, suffix: str) -> Iterator[bytes]:

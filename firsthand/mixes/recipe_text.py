@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from firsthand.schemas.explain import explain
 from firsthand.schemas.mixes import Part, Recipe
 
 #: Short words of a part → its fields. What is not here is called as in the recipe.
@@ -49,14 +50,6 @@ def load(path: Path) -> Recipe:
         return Recipe.model_validate(recipe)
     except ValidationError as error:
         raise ValueError(f"{path} is not a recipe:\n{explain(error)}") from None
-
-
-def explain(error: ValidationError) -> str:
-    """A validation error in a line for each thing that is wrong: where, and what."""
-    return "\n".join(
-        f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}".removeprefix(": ")
-        for e in error.errors()
-    )
 
 
 def _moments(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from firsthand.core.digests import Digests, as_strings, sort_unique, to_text
+from firsthand.core.splitmix64 import Words, finalize
 
 Bits = Literal[12, 28]
 Codes: TypeAlias = npt.NDArray[np.uint8]
-Words: TypeAlias = npt.NDArray[np.uint64]
 #: `uint16` slots of a fingerprint of 12 bits and four of payload, or `uint32` of 28 and four.
 Table: TypeAlias = npt.NDArray[Any]
 
@@ -70,17 +70,17 @@ def slot_type(bits: Bits) -> np.dtype[Any]:
 
 def keys_of(seed: int) -> list[int]:
     """The four keys of a seed, one for each word of a digest: the stream of splitmix64."""
-    return [int(_finalize(np.array([(seed + i * _GOLDEN) & _WORD], np.uint64))[0]) for i in range(1, 5)]
+    return [int(finalize(np.array([(seed + i * _GOLDEN) & _WORD], np.uint64))[0]) for i in range(1, 5)]
 
 
 def hashes(digests: Digests, keys: Any) -> Words:
     """64 bits of all 32 bytes: `uint8[n, 32] → uint64[n]`. `keys` are four words, or four arrays `[n]`."""
     words = np.ascontiguousarray(digests).view("<u8")
-    mixed = _finalize(words[:, 0] ^ keys[0])
+    mixed = finalize(words[:, 0] ^ keys[0])
     for place in range(1, 4):
         mixed ^= words[:, place]
         mixed ^= keys[place]
-        mixed = _finalize(mixed)
+        mixed = finalize(mixed)
     return mixed
 
 
@@ -146,7 +146,7 @@ def _solve(digests: Digests, payloads: Codes, bits: Bits, seed: int, shape: Shap
     type_ = slot_type(bits)
     values = ((prints << np.uint64(PAYLOAD_BITS)) | payloads).astype(type_)
     # slots that nobody needs are filled too: over zeros, a stranger would find the members' payloads too often
-    table = _finalize(np.uint64(seed) + np.arange(shape.slots, dtype=np.uint64) * np.uint64(_GOLDEN)).astype(type_)
+    table = finalize(np.uint64(seed) + np.arange(shape.slots, dtype=np.uint64) * np.uint64(_GOLDEN)).astype(type_)
     for items, own in reversed(rounds):
         table[own] ^= values[items] ^ np.bitwise_xor.reduce(table[at[:, items]], axis=0)
     return table
@@ -173,13 +173,3 @@ def _peel(at: npt.NDArray[np.intp], slots: int) -> list[tuple[npt.NDArray[np.int
         np.bitwise_xor.at(sums, touched, np.tile(items, _ARITY))
         alone = touched[users[touched] == 1]
     return None if left else rounds
-
-
-def _finalize(x: Words) -> Words:
-    """The finalizer of splitmix64 (Steele, Lea, Flood 2014; Stafford's variant 13)."""
-    x = x ^ (x >> np.uint64(30))
-    x *= np.uint64(0xBF58476D1CE4E5B9)
-    x ^= x >> np.uint64(27)
-    x *= np.uint64(0x94D049BB133111EB)
-    x ^= x >> np.uint64(31)
-    return x

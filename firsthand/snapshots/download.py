@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from firsthand.errors import SnapshotError
+from firsthand.files import atomic
 from firsthand.schemas.snapshots import Snapshot
 from firsthand.snapshots import manifest, shards
 
@@ -28,7 +29,7 @@ def pull(fetch: Fetch, folder: Path, progress: Callable[[int], None] = lambda _:
     for shard in range(shards.SHARDS):
         _get(fetch, shard, known, beside, folder)
         progress(known.shards[shard].bytes)
-    _write(beside / manifest.FILE, content)
+    atomic.write_bytes(beside / manifest.FILE, content)
     _replace(folder, beside)
     return known
 
@@ -49,7 +50,7 @@ def _get(fetch: Fetch, shard: int, known: Snapshot, beside: Path, folder: Path) 
     if content is None:
         content = fetch(f"/shards/{shard:02x}")
         manifest.check(content, shard, known, name)
-    _write(beside / name, content)
+    atomic.write_bytes(beside / name, content)
 
 
 def _whole(path: Path, shard: int, known: Snapshot) -> bytes | None:
@@ -60,15 +61,6 @@ def _whole(path: Path, shard: int, known: Snapshot) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError, SnapshotError):
         return None
     return content
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _replace(folder: Path, by: Path) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import httpx2
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 import firsthand
 from firsthand import Client, Digest, Digested, Part, Recipe, TrainedOn, errors
@@ -193,7 +192,7 @@ def test_columns_that_do_not_fit_their_items_are_refused(
 
 
 def test_a_statement_that_contradicts_itself_is_refused_before_anything_is_sent(client: Client) -> None:
-    with pytest.raises(ValidationError, match="origin model goes with a model's name"):
+    with pytest.raises(errors.InvalidArgument, match="origin model goes with a model's name"):
         client.register("local/files", Digested(digests(range(3))), origin="model")
 
 
