@@ -11,11 +11,11 @@ import pytest
 
 import firsthand
 from firsthand import Client, Snapshot
+from firsthand.checking.lookup_source import SnapshotSource
 from firsthand.core.digests import digest_text, stack
 from firsthand.core.verdicts import CONTESTED, IS_HUMAN, IS_MODEL, Verdicts
 from firsthand.errors import Unauthorized
-from firsthand.snapshots import Subject, Writer
-from firsthand.snapshots.source import Local
+from firsthand.snapshots import SnapshotWriter, Subject
 from tests.conftest import Registry
 
 TEXTS = ["a model's", "a  person's", "both say", "nobody's"]
@@ -24,7 +24,7 @@ TEXTS = ["a model's", "a  person's", "both say", "nobody's"]
 def write_snapshot(folder: Path, bits: int = 28) -> Path:
     """A snapshot that knows the first three: generation 2 from below, human, contested."""
     folder.mkdir()
-    with Writer(folder, Subject(7, None, bits=bits)) as writer:  # type: ignore[arg-type]
+    with SnapshotWriter(folder, Subject(7, None, bits=bits)) as writer:  # type: ignore[arg-type]
         known = stack([digest_text(text) for text in TEXTS[:3]])
         codes = np.array([IS_MODEL, IS_HUMAN, CONTESTED], dtype=np.uint8)
         writer.add(known, Verdicts(codes, np.array([2, 0, -1], dtype=np.int16), np.array([True, False, False])))
@@ -77,7 +77,7 @@ def test_a_human_out_of_12_bits_is_unknown_unless_the_registry_confirms(client: 
     client.pull_snapshot(tmp_path / "pulled")
     narrow = Snapshot.open(tmp_path / "pulled")
     assert firsthand.annotate(BATCH, narrow)["verdict"].to_pylist()[:2] == ["model", "unknown"]
-    assert firsthand.annotate(BATCH, Local(narrow, client))["verdict"].to_pylist()[:2] == ["model", "human"]
+    assert firsthand.annotate(BATCH, SnapshotSource(narrow, client))["verdict"].to_pylist()[:2] == ["model", "human"]
 
 
 def test_tables_of_many_chunks_and_of_none_are_taken_too(snapshot: Snapshot) -> None:
