@@ -20,7 +20,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from firsthand.schemas.problems import MEDIA_TYPE, Problem, ProblemError
+from firsthand.schemas import explain
+from firsthand.schemas.problems import MEDIA_TYPE, Problem
 from service import errors
 from service.claims.catalog import Catalog
 from service.corrections.routes import router as corrections
@@ -168,11 +169,11 @@ def _is_full(error: BaseException) -> bool:
 
 
 def _invalid(error: RequestValidationError) -> Refusal:
-    found = [ProblemError(where=".".join(map(str, e["loc"])), message=e["msg"]) for e in error.errors()]
+    problems = explain.problems(error.errors())
     for e in error.errors():
         if e["type"] == "json_invalid":
             return errors.Malformed(f"The body is not JSON: {e['ctx']['error']} at character {e['loc'][-1]}.")
-    return errors.Unprocessable("; ".join(f"{e.where}: {e.message}" for e in found[:5]), found)
+    return errors.Unprocessable("; ".join(explain.located(p.where, p.message) for p in problems[:5]), problems)
 
 
 def _of_framework(error: HTTPException) -> Refusal:

@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 
 from pydantic import ValidationError
 
+from firsthand.schemas import explain
 from firsthand.schemas.problems import MEDIA_TYPE, Problem, ProblemError
 
 TYPE = "urn:firsthand:problem:"
@@ -100,8 +101,8 @@ class Unprocessable(Refusal):
     @classmethod
     def of(cls, error: ValidationError) -> "Unprocessable":
         """What a message's own rules refuse."""
-        found = [ProblemError(where=".".join(map(str, e["loc"])), message=e["msg"]) for e in error.errors()]
-        return cls("; ".join(f"{e.where}: {e.message}" if e.where else e.message for e in found), found)
+        problems = explain.problems(error.errors())
+        return cls("; ".join(explain.located(problem.where, problem.message) for problem in problems), problems)
 
 
 class Busy(Refusal):

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from firsthand.schemas.explain import explain as in_words
 from simulator import names
 from simulator.config import Experiment, Run, grid
 
@@ -115,7 +116,4 @@ def as_experiment(found: Any, name: str) -> Experiment:
 
 def explain(error: ValueError) -> str:
     """A ValueError in words for the terminal; pydantic's name the field and say what is wrong with it."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    each = [(".".join(map(str, found["loc"])), found["msg"].removeprefix("Value error, ")) for found in error.errors()]
-    return "; ".join(f"{where}: {what}" if where else what for where, what in each)
+    return in_words(error) if isinstance(error, ValidationError) else str(error)

@@ -17,7 +17,7 @@ from firsthand.files.inputs import Digested
 from firsthand.schemas.models import Model
 from firsthand.schemas.registrations import Registered
 from firsthand.schemas.snapshots import Bits
-from firsthand.snapshots import Subject, Writer
+from firsthand.snapshots import SnapshotWriter, Subject
 
 #: An address at which no registry answers: the port is that of the protocol Discard.
 NOBODY = "http://127.0.0.1:9"
@@ -93,7 +93,7 @@ def write_lines(file: Path, texts: list[str], field: str = "text") -> Path:
 def write_snapshot(folder: Path, bits: Bits = 28) -> Path:
     """A snapshot at position 7 of the first three TEXTS: of generation 2 or more, human, contested."""
     folder.mkdir()
-    with Writer(folder, Subject(7, None, bits=bits)) as writer:
+    with SnapshotWriter(folder, Subject(7, None, bits=bits)) as writer:
         known = stack([digest_text(text) for text in TEXTS[:3]])
         codes = np.array([IS_MODEL, IS_HUMAN, CONTESTED], dtype=np.uint8)
         writer.add(known, Verdicts(codes, np.array([2, 0, -1], dtype=np.int16), np.array([True, False, False])))

@@ -33,7 +33,7 @@ from benchmarks.harness.served_registry import client_of_empty
 from firsthand import Client, Digested
 from firsthand.core.digests import SIZE, Digests, sort_unique, to_bytes, to_text
 from firsthand.core.media_types import ARROW, JSON
-from firsthand.http import lookup_result
+from firsthand.http import arrow_streams, lookup_result
 
 #: Of figure over baseline, both in items a second, that each way is to reach.
 BARS = {"raw": 0.75, "arrow": 0.75, "json": 0.5}
@@ -120,7 +120,7 @@ def _by_arrow(http: httpx2.Client, batch: Digests) -> int:
     with pa.ipc.new_stream(sink, asked.schema) as stream:
         stream.write_batch(asked)
     answer = _post(http, sink.getvalue().to_pybytes(), ARROW)
-    return _known(lookup_result.from_arrow(answer))
+    return _known(arrow_streams.read_lookup(answer))
 
 
 def _by_json(http: httpx2.Client, batch: Digests) -> int:

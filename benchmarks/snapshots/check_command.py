@@ -26,7 +26,7 @@ from benchmarks.harness.bench import Bench
 from benchmarks.harness.rows import Bar, Row
 from firsthand.core.digests import Digests, stack
 from firsthand.core.verdicts import IS_MODEL, Verdicts
-from firsthand.snapshots import Subject, Writer
+from firsthand.snapshots import SnapshotWriter, Subject
 
 #: The command takes at most so many times as long as reading and hashing alone.
 BAR = 1.5
@@ -87,7 +87,7 @@ def _snapshot(folder: Path, known: Digests, held: int, generator: np.random.Gene
     """A snapshot of these digests and of others, so that there are `held`."""
     folder.mkdir()
     others = generator.integers(0, 256, (max(0, held - len(known)), 32), dtype=np.uint8)
-    with Writer(folder, Subject(1, None, bits=12)) as writer:
+    with SnapshotWriter(folder, Subject(1, None, bits=12)) as writer:
         for part in (known, others):
             n = len(part)
             made = Verdicts(np.full(n, IS_MODEL, np.uint8), np.ones(n, np.int16), np.zeros(n, np.bool_))

@@ -2,7 +2,7 @@
 
     python -m benchmarks.snapshots.false_verdicts [--members 10000000] [--strangers 10000000] [--bits 12|28]
 
-Written by the real Writer, read by the real Snapshot; items come and go in pieces of a million. A stranger is given a
+Written by the real SnapshotWriter, read by the real Snapshot; items come and go in pieces of a million. A stranger is given a
 verdict with the probability that the snapshot states, each by itself: so their number is binomial. Exits with status 1
 where a member is answered wrongly, or where the number of strangers with a verdict is 3 standard errors off.
 """
@@ -21,7 +21,7 @@ from firsthand import Snapshot
 from firsthand.core.digests import Digests
 from firsthand.core.verdicts import CONTESTED, IS_HUMAN, IS_MODEL, NO_GENERATION, UNKNOWN, Verdicts
 from firsthand.schemas.snapshots import Bits
-from firsthand.snapshots import Subject, Writer
+from firsthand.snapshots import SnapshotWriter, Subject
 
 _PIECE = 1_000_000
 _MEMBERS, _STRANGERS = 0, 1
@@ -67,7 +67,7 @@ def said(n: int) -> Verdicts:
 
 
 def write(folder: Path, members: int, bits: Bits) -> None:
-    with Writer(folder, Subject(1, None, "strict", bits)) as writer:
+    with SnapshotWriter(folder, Subject(1, None, "strict", bits)) as writer:
         for piece in pieces(members, _MEMBERS):
             writer.add(piece, said(len(piece)))
         writer.finish()

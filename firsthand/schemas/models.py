@@ -1,5 +1,6 @@
 """Models: what each was trained on, and the generation that follows from it."""
 
+from collections import Counter
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -53,6 +54,18 @@ class OriginCounts(Response):
     @property
     def total(self) -> int:
         return self.human + self.model + self.contested + self.unknown
+
+    def __add__(self, other: "OriginCounts") -> "OriginCounts":
+        """Return the counts of two sets of items together, with the generations in ascending order."""
+        generations = Counter(self.generations) + Counter(other.generations)
+        return OriginCounts(
+            human=self.human + other.human,
+            model=self.model + other.model,
+            contested=self.contested + other.contested,
+            unknown=self.unknown + other.unknown,
+            generations={generation: generations[generation] for generation in sorted(generations, key=int)},
+            lower_bounds=self.lower_bounds + other.lower_bounds,
+        )
 
 
 class Model(Response):

@@ -6,7 +6,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from firsthand.core import verdicts
-from firsthand.core.digests import Digests, places, sort_unique
+from firsthand.core.digests import Digests, positions_of, sort_unique
 from firsthand.core.verdicts import PolicyName, Tally, Verdicts
 from service.claims.catalog import Claims, Flags, Ids, View
 from service.storage import tables
@@ -46,7 +46,7 @@ def evidence(session: Session, view: View, digests: Digests) -> Evidence:
     claims = view.claims(registration)
     disputed = claims.disputed | _disputed(session, view, ordered, row, registration)
     found = Evidence(len(ordered), item, registration, claims, disputed)
-    return found if len(rows) == len(digests) else _repeated(found, places(ordered, digests))
+    return found if len(rows) == len(digests) else _repeated(found, positions_of(ordered, digests))
 
 
 def _repeated(found: Evidence, asked: Ids) -> Evidence:

@@ -87,7 +87,7 @@ def _read(media: str, body: bytes, question: Question) -> tuple[Question, Digest
         # the envelope is for pydantic; a hundred thousand digests are for numpy
         asked = Question.model_validate({**question.model_dump(exclude_unset=True), **said})
     except ValidationError as error:
-        raise Unprocessable.at("body", error.errors()[0]["msg"]) from None
+        raise Unprocessable.of(error) from None
     return asked, bodies.digests_from_texts(texts)
 
 

@@ -1,6 +1,5 @@
 """How a part of a mix chooses: what it admits, how much it takes, the smallest keys in bounded memory. Pure."""
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
@@ -114,7 +113,7 @@ class Candidates:
         Each of n items then counts ⌊items/n⌋ times, and the first ones once more.
         """
         rounds, rest = divmod(len(self) if items is None else items, max(len(self), 1))
-        return added(self._counts(rounds), self.at(np.arange(rest))._counts(1)) if rest else self._counts(rounds)
+        return self._counts(rounds) + self.at(np.arange(rest))._counts(1) if rest else self._counts(rounds)
 
     def _counts(self, times: int) -> OriginCounts:
         by_verdict = np.bincount(self.verdict, minlength=len(VERDICTS))
@@ -214,10 +213,3 @@ def membership(taken: Candidates) -> Callable[[Candidates], Flags]:
         return found
 
     return among
-
-
-def added(a: OriginCounts, b: OriginCounts) -> OriginCounts:
-    """The counts of two sets of items together."""
-    generations = Counter(a.generations) + Counter(b.generations)
-    counted = {name: getattr(a, name) + getattr(b, name) for name in (*VERDICTS, "lower_bounds")}
-    return OriginCounts(**counted, generations=dict(sorted(generations.items(), key=lambda pair: int(pair[0]))))

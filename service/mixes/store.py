@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import reduce
 from hashlib import sha256
 from itertools import pairwise
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from firsthand.schemas.models import OriginCounts
 from service.claims.catalog import Flags, View
 from service.errors import NotFound, Unprocessable
 from service.log.rules import moment
-from service.mixes.rules import Candidates, Selector, added, admits, amounts, eligible, enough, membership
+from service.mixes.rules import Candidates, Selector, admits, amounts, eligible, enough, membership
 from service.mixes.scan import Scan
 from service.storage import tables
 from service.storage.engine import Database, is_postgresql, now
@@ -71,7 +72,7 @@ class Drawn:
             recipe=self.recipe,
             items=sum(part.items for part in self.taken),
             digest=to_text(digest.digest()),
-            counts=reduce(added, (part.counts for part in self.taken)),
+            counts=reduce(add, (part.counts for part in self.taken)),
             parts=self.taken,
             created_at=None,
         )
@@ -176,7 +177,7 @@ def census(database: Database, view: View, part: Part) -> OriginCounts:
         selector = Selector(None, "items", np.uint64(high - 1))
         for chunk in scan.candidates(part, lambda selector=selector: selector.bound):  # type: ignore[misc]
             selector.offer(chunk.where(chunk.order >= np.uint64(low)))
-        total = added(total, selector.take().counts())
+        total += selector.take().counts()
     return total
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from firsthand.core.names import Model as ModelName
+from firsthand.core.names import ParsedModelName as ModelName
 from firsthand.schemas.mixes import Part
 from firsthand.schemas.models import Model, NewModel, OriginCounts, TrainedOn
 from service.claims.catalog import Catalog
@@ -15,7 +15,6 @@ from service.errors import Conflict, Forbidden, NotFound, Unprocessable
 from service.log import store as log
 from service.log.rules import Speaker, canonical_time, optional_moment
 from service.mixes import store as mixes
-from service.mixes.rules import added
 from service.models.rules import Derivation, derive
 from service.registrations.rules import check_generation
 from service.storage import tables
@@ -29,7 +28,7 @@ def derivation(database: Database, catalog: Catalog, name: str, new: NewModel) -
     """
     counts = OriginCounts()
     for number, source in enumerate(new.trained_on):
-        counts = added(counts, _counts(database, catalog, source, f"trained_on[{number}]"))
+        counts += _counts(database, catalog, source, f"trained_on[{number}]")
     found = derive(bool(new.trained_on), counts, new.generation)
     if new.trained_on:
         check_generation(new.generation, found.generation, found.lower_bound, name)

@@ -1,9 +1,9 @@
 """The first organization of a new registry, its key, and how the command line comes to have it."""
 
-import os
 from pathlib import Path
 from typing import NamedTuple
 
+from firsthand.files import atomic
 from firsthand.http import credentials
 from service.log import store as log
 from service.organizations import store
@@ -34,7 +34,8 @@ def first_key(database: Database, folder: Path | None) -> FirstKey | None:
         store.create(session, FIRST, "The first organization of this registry")
         _, key = store.issue_key(session, FIRST, "first key", ["read", "write", "admin"])
         if folder is not None:
-            _write(folder / FILE, key)
+            folder.mkdir(parents=True, exist_ok=True)
+            atomic.write_bytes(folder / FILE, f"{key}\n".encode(), private=True)
     return FirstKey(FIRST, key)
 
 
@@ -51,10 +52,3 @@ def hand_over(database: Database, folder: Path, url: str) -> bool:
     if known is None and opens is not None:
         credentials.store(url, opens.name, key)
     return known is None or opens is not None
-
-
-def _write(file: Path, key: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.unlink(missing_ok=True)  # of a start that was killed before it committed
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        out.write(key + "\n")

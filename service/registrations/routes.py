@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
 
-from firsthand.core.names import Dataset as DatasetName
+from firsthand.core.names import ParsedDatasetName as DatasetName
 from firsthand.core.names import Word
 from firsthand.schemas.registrations import (
     MAX_BATCH,

@@ -13,7 +13,7 @@ import numpy as np
 
 from firsthand.core.verdicts import Verdicts
 from firsthand.schemas.mixes import Part, Recipe
-from firsthand.snapshots import Subject, Writer
+from firsthand.snapshots import SnapshotWriter, Subject
 from service.claims.catalog import View
 from service.errors import Busy
 from service.mixes.scan import Scan
@@ -96,7 +96,7 @@ class Builds:
 
     def _write(self, folder: Path, view: View, subject: Subject) -> None:
         scan = Scan(self._database, view, Recipe(policy=subject.policy, as_of=view.position, parts=[_KNOWN]))
-        with Writer(folder, subject) as writer:
+        with SnapshotWriter(folder, subject) as writer:
             for chunk in scan.candidates(_KNOWN, lambda: _EVERY_KEY):
                 self._going()
                 writer.add(chunk.digests, Verdicts(chunk.verdict, chunk.generation, chunk.lower_bound))

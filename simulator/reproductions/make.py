@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from firsthand.files.atomic import write_bytes
 from simulator.config import Experiment
 from simulator.reproductions.base import Reproduction, Size
 from simulator.reproductions.table import Table, as_csv, as_markdown, tabulate, verdicts
 from simulator.runs import results
-from simulator.runs.atomic_files import write_bytes
 
 
 def experiment(reproduction: Reproduction, size: Size, data: str | None) -> Experiment:
@@ -24,9 +24,10 @@ def write(reproduction: Reproduction, size: Size, folders: Sequence[Path], out: 
     from simulator.reproductions import figure  # matplotlib takes a second, which a look at the list need not wait for
 
     table = tabulate(reproduction, [results.read(folder) for folder in folders], reproduction.rounds.get(size, ()))
-    write_bytes(out / "table.csv", as_csv(table.rows).encode())
-    write_bytes(out / "table.md", _page(table, size, command).encode())
-    write_bytes(out / "rows.jsonl", b"".join((folder / results.FILE).read_bytes() for folder in folders))
+    write_bytes(out / "table.csv", as_csv(table.rows).encode(), sync=True)
+    write_bytes(out / "table.md", _page(table, size, command).encode(), sync=True)
+    rows = b"".join((folder / results.FILE).read_bytes() for folder in folders)
+    write_bytes(out / "rows.jsonl", rows, sync=True)
     with figure.styled():
         drawn = (reproduction.draw or figure.usual(table))(table)
         for name in ("figure.svg", "figure.png"):

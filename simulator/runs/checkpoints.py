@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from simulator.runs.atomic_files import write_bytes
+from firsthand.files.atomic import write_bytes
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Plan:
 
 def save(folder: Path, state: State) -> None:
     """Replace the run's state in one step."""
-    write_bytes(folder / "state.json", json.dumps(asdict(state)).encode())
+    write_bytes(folder / "state.json", json.dumps(asdict(state)).encode(), sync=True)
 
 
 def load(folder: Path) -> State | None:
@@ -57,7 +57,7 @@ def load(folder: Path) -> State | None:
 def save_plan(folder: Path, plan: Plan) -> None:
     """Write down what was ordered, before anything is done."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_bytes(folder / "run.json", json.dumps(asdict(plan), indent=1).encode())
+    write_bytes(folder / "run.json", json.dumps(asdict(plan), indent=1).encode(), sync=True)
 
 
 def load_plan(folder: Path) -> Plan:

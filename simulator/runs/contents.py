@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from firsthand.core.digests import Digests, as_strings, digest_bytes, stack
+from firsthand.files import atomic
 from simulator.families.base import Arrays, Items
-from simulator.runs.atomic_files import write_array, write_arrays
 
 #: Who made a batch of items: `human`, `model`, or one of several models of a round, `model-3`.
 Role: TypeAlias = str
@@ -60,8 +60,9 @@ class Contents:
     def put(self, role: Role, round: int, items: Items) -> Digests:
         """Keep a batch and return its digests, `uint8[n, 32]`. Putting it again, after a crash, changes nothing."""
         digests = digests_of(items, self._run, round, role)
-        write_array(self._path(role, round, "items"), items)
-        write_array(self._path(role, round, "digests"), digests)  # last: a batch with digests is whole
+        for name, array in (("items", items), ("digests", digests)):  # digests last: a batch with digests is complete
+            with atomic.writing(self._path(role, round, name), sync=True) as file:
+                np.save(file, array, allow_pickle=False)
         self.load(role, round)
         return digests
 
@@ -111,7 +112,8 @@ class Contents:
 
     def put_reference(self, arrays: Arrays) -> None:
         """Keep the run's first model."""
-        write_arrays(self._folder / _REFERENCE, arrays)
+        with atomic.writing(self._folder / _REFERENCE, sync=True) as file:
+            np.savez(file, allow_pickle=False, **arrays)
 
     def reference(self) -> Arrays:
         """The run's first model. Raises FileNotFoundError."""

@@ -7,12 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from firsthand.files import atomic
 from simulator.config import Run, encode, sources
 from simulator.data.corpora import Written
 from simulator.families.base import Fitted, Items, Language
 from simulator.names import label
 from simulator.runs import checkpoints, environment, results
-from simulator.runs.atomic_files import write_array, write_json
 from simulator.runs.checkpoints import Plan, State
 
 PICTURES = 60
@@ -48,7 +51,7 @@ class Journal:
         """Keep a round's pictures and row, then its state; what comes before the state is done again after a crash."""
         pictures = self._run.corpus.images(items[:PICTURES])
         if pictures is not None:
-            write_array(self._folder / "samples" / f"round-{state.round:03d}.npy", pictures)
+            _save_array(self._folder / "samples" / f"round-{state.round:03d}.npy", pictures)
         end = results.append(self._folder / results.FILE, row, after=state.results_bytes)
         saved = replace(state, results_bytes=end)
         checkpoints.save(self._folder, saved)
@@ -62,9 +65,10 @@ class Journal:
         corpus, place = self._run.corpus, self._folder / "samples" / f"round-{round:03d}"
         if not isinstance(corpus, Written):
             return
-        write_json(place.with_suffix(".json"), corpus.texts(items[:TEXTS]))
+        texts = json.dumps(corpus.texts(items[:TEXTS]), ensure_ascii=False, indent=1) + "\n"
+        atomic.write_bytes(place.with_suffix(".json"), texts.encode(), sync=True)
         if isinstance(reference, Language):
-            write_array(place.with_suffix(".perplexity.npy"), corpus.perplexities(items, reference))
+            _save_array(place.with_suffix(".perplexity.npy"), corpus.perplexities(items, reference))
 
     def event(self, event: str, **details: Any) -> None:
         """Note what happened and when, with what would make two equal runs differ: times, positions, ids."""
@@ -89,3 +93,9 @@ class Journal:
             "data": run.corpus.digest(),
             "sources": sources(self._plan.config),
         }
+
+
+def _save_array(path: Path, array: npt.NDArray[np.generic]) -> None:
+    """Write an array as `.npy`, atomically."""
+    with atomic.writing(path, sync=True) as file:
+        np.save(file, array, allow_pickle=False)

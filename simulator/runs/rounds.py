@@ -6,8 +6,7 @@ repeated statement as it did the first time. Where a world has several providers
 """
 
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,7 +90,7 @@ class Line:
             for one in trained
         ]
         bound = any(one.model.lower_bound for one in trained)
-        counts = together([one.mix.counts for one in trained])
+        counts = sum((one.mix.counts for one in trained), OriginCounts())
         row = results.row(t, after.generations[-1], bound, counts, self.ledger.known(after), measured)
         if corrected and t == run.world.turns:
             row |= self._tainted(t, position)
@@ -226,12 +225,3 @@ class Line:
 def _judging(first: Fitted) -> Fitted:
     """What later output is measured under: the first model; of text, judging each batch once."""
     return Judge(first) if isinstance(first, Language) else first
-
-
-def together(counts: Sequence[OriginCounts]) -> OriginCounts:
-    """Several mixes' counts in one."""
-    generations = Counter[Any]()
-    for one in counts:
-        generations.update(one.generations)
-    names = [name for name in OriginCounts.model_fields if name != "generations"]
-    return OriginCounts(**{name: sum(getattr(one, name) for one in counts) for name in names}, generations=generations)

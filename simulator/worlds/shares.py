@@ -2,6 +2,8 @@
 
 from math import floor
 
+from firsthand.core.largest_remainder import round_to_sum
+
 
 def whole(exact: float) -> int:
     """The nearest whole number, halves up, whatever floating point made of a half: 0.35 · 10 is 3.5, and gives 4."""
@@ -9,13 +11,8 @@ def whole(exact: float) -> int:
 
 
 def apportion(total: int, weights: tuple[float, ...]) -> tuple[int, ...]:
-    """Whole numbers that sum to `total`, by largest remainder, ties to the first; `weights` sum to 1."""
-    exact = [total * weight for weight in weights]
-    parts = [int(one) for one in exact]
-    by_remainder = sorted(range(len(exact)), key=lambda k: (parts[k] - exact[k], k))
-    for k in by_remainder[: total - sum(parts)]:
-        parts[k] += 1
-    return tuple(parts)
+    """Divide `total` into whole numbers by `weights` that sum to 1: the largest remainder, of equal ones the first."""
+    return tuple(round_to_sum([total * weight for weight in weights], total))
 
 
 def check(share: float) -> None:

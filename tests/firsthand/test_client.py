@@ -9,7 +9,6 @@ from typing import Any
 import httpx2
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 import firsthand
 from firsthand import Client, Digest, Digested, Part, Recipe, TrainedOn, errors
@@ -157,7 +156,7 @@ def test_columns_go_with_their_items(client: Client) -> None:
 def test_the_same_columns_are_the_same_bytes_and_so_have_the_same_key() -> None:
     items, sizes, confidences = Digested(digests(range(7))), np.arange(7), np.arange(7, dtype=np.uint8)
     bodies = [
-        [batch.body() for batch in request_bodies.batches(items, "bytes-1", 3, given, confidences)]
+        [batch.body() for batch in request_bodies.bulk_bodies(items, "bytes-1", 3, given, confidences)]
         for given in (sizes, sizes.astype(np.uint32), list(range(7)))
     ]
     assert bodies[0] == bodies[1] == bodies[2]
@@ -194,7 +193,7 @@ def test_columns_that_do_not_fit_their_items_are_refused(client: Client, columns
 
 
 def test_a_statement_that_contradicts_itself_is_refused_before_anything_is_sent(client: Client) -> None:
-    with pytest.raises(ValidationError, match="origin model goes with a model's name"):
+    with pytest.raises(errors.InvalidArgument, match="origin model goes with a model's name"):
         client.register("local/files", Digested(digests(range(3))), origin="model")
 
 

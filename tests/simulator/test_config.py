@@ -139,7 +139,7 @@ def test_a_label_is_what_one_types_to_get_it_again(value: object) -> None:
     ("text", "words"),
     [
         ("nonsense", "known are replace"),
-        ("preserve:much", "valid number"),
+        ("preserve:much", "use a number"),
         ("preserve:2", "between 0 and 1"),
         ("preserve:part=0.1", "no setting 'part'; it has share"),
         ("preserve:0.1,0.2", "more settings"),
@@ -235,8 +235,8 @@ def test_yaml_and_options_give_the_same_experiment_and_options_come_first(tmp_pa
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("generation: 3", "generation: Extra inputs"),
-        ("n: none", "n: Input should be"),
+        ("generation: 3", "generation: there is no such field"),
+        ("n: none", "n 'none': use a whole number"),
         ("- 1", "no options"),
         ("a: [", "not YAML"),
     ],

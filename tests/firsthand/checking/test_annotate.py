@@ -10,8 +10,8 @@ import pytest
 
 import firsthand
 from firsthand import Client, Snapshot
+from firsthand.checking.lookup_source import SnapshotSource
 from firsthand.errors import Unauthorized
-from firsthand.snapshots.source import Local
 from tests.conftest import Registry
 from tests.factories import TEXTS, write_snapshot
 
@@ -62,7 +62,7 @@ def test_a_human_out_of_12_bits_is_unknown_unless_the_registry_confirms(client: 
     client.pull_snapshot(tmp_path / "pulled")
     narrow = Snapshot.open(tmp_path / "pulled")
     assert firsthand.annotate(BATCH, narrow)["verdict"].to_pylist()[:2] == ["model", "unknown"]
-    assert firsthand.annotate(BATCH, Local(narrow, client))["verdict"].to_pylist()[:2] == ["model", "human"]
+    assert firsthand.annotate(BATCH, SnapshotSource(narrow, client))["verdict"].to_pylist()[:2] == ["model", "human"]
 
 
 def test_tables_of_many_chunks_and_of_none_are_taken_too(snapshot: Snapshot) -> None:

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from firsthand.checking import filter as filtering
-from firsthand.checking.filter import ByMix
+from firsthand.checking.filter import SelectByMix
 from firsthand.core.digests import stack
 from firsthand.files.discover import find
 from firsthand.files.inputs import digest, hash_both
@@ -112,7 +112,7 @@ def test_filter_needs_exactly_one_kind_of_what_to_keep(alone: Firsthand, tmp_pat
 
 def test_a_mix_admits_an_item_under_either_profile_and_only_once() -> None:
     exact, canonical = digest("two  words", "bytes-1"), digest("one  more", "text-1")
-    admits = ByMix(stack([exact, canonical]))
+    admits = SelectByMix(stack([exact, canonical]))
     assert admits(hash_both(["one more", "two words", "two  words", "one\tmore"])).tolist() == [
         True,
         False,
@@ -124,6 +124,6 @@ def test_a_mix_admits_an_item_under_either_profile_and_only_once() -> None:
 
 
 def test_an_empty_mix_admits_nothing(tmp_path: Path) -> None:
-    admits = ByMix(stack([]))
+    admits = SelectByMix(stack([]))
     (written,) = filtering.write(find([lines(tmp_path / "a.jsonl", HUMAN)]), "text", tmp_path / "out", admits)
     assert (written.items, written.kept) == (30, 0)

@@ -97,7 +97,7 @@ def test_a_mix_that_asks_too_much_is_refused_with_what_there_is(texts: Firsthand
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--part", "verdict=humane"], "Input should be 'unknown', 'human', 'model' or 'contested'"),
+        (["--part", "verdict=humane"], "'humane': use 'unknown', 'human', 'model' or 'contested'"),
         (["--part", "colour=red"], "Extra inputs are not permitted"),
         (["--part", "human"], "is not one field=value"),
         (["--part", "share=0.5"], "need the recipe's size"),

@@ -16,12 +16,12 @@ from pyarrow import parquet
 
 from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
 from firsthand import Client
-from firsthand.files.register_batches import MOST
+from firsthand.files.inputs import REGISTER_BATCH
 from tests.conftest import Registry, on_both
 from tests.factories import digest, digests
 from tests.firsthand.conftest import Firsthand
 
-ROWS = 4 * MOST + 1_000
+ROWS = 4 * REGISTER_BATCH + 1_000
 
 
 def make_a_dataset(registry: Registry) -> None:

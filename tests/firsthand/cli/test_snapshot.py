@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from firsthand import Client, Snapshot
+from firsthand.checking.lookup_source import SnapshotSource
 from firsthand.core.digests import digest_text, stack
 from firsthand.core.verdicts import IS_HUMAN, UNKNOWN, VERDICTS, Verdicts
-from firsthand.snapshots import Subject, Writer
-from firsthand.snapshots.source import Local
+from firsthand.snapshots import SnapshotWriter, Subject
 from tests.conftest import Registry
 from tests.factories import NOBODY, digests, write_lines
 from tests.firsthand.conftest import Firsthand
@@ -97,33 +97,33 @@ def test_a_false_human_does_not_survive_confirming(registry: Registry, tmp_path:
     """A snapshot that calls human what its registry has never heard of, as any does with one item in 65,536."""
     client, strangers = registry.client(), digests(range(200))
     (folder := tmp_path / "snapshot").mkdir()
-    with Writer(folder, Subject(client.statistics().now.position, None, bits=12)) as writer:
+    with SnapshotWriter(folder, Subject(client.statistics().now.position, None, bits=12)) as writer:
         writer.add(strangers, humans(200))
         writer.finish()
     snapshot = Snapshot.open(folder)
     assert (snapshot.answer(strangers).verdict == IS_HUMAN).all()
-    assert (Local(snapshot).lookup(strangers).verdict == UNKNOWN).all()
-    assert (Local(snapshot, client).lookup(strangers).verdict == UNKNOWN).all()
+    assert (SnapshotSource(snapshot).lookup(strangers).verdict == UNKNOWN).all()
+    assert (SnapshotSource(snapshot, client).lookup(strangers).verdict == UNKNOWN).all()
 
 
 def test_the_expected_false_verdicts_follow_the_unknown(client: Client, tmp_path: Path) -> None:
     (folder := tmp_path / "snapshot").mkdir()
-    with Writer(folder, Subject(client.statistics().now.position, None, bits=12)) as writer:
+    with SnapshotWriter(folder, Subject(client.statistics().now.position, None, bits=12)) as writer:
         writer.add(digests(range(100)), humans(100))
         writer.finish()
-    local = Local(Snapshot.open(folder), client)
+    local = SnapshotSource(Snapshot.open(folder), client)
     unknown = int((local.lookup(digests(range(100, 8_292))).verdict == UNKNOWN).sum())
-    assert local.expected == pytest.approx(unknown * 7 * 2**-16)  # a false human is found out
+    assert local.take_confidence().expected == pytest.approx(unknown * 7 * 2**-16)  # a false human is found out
     assert local.check(["never heard of"]).verdict.tolist() == [VERDICTS.index("unknown")]
 
 
 def test_texts_are_asked_under_both_profiles(client: Client, tmp_path: Path) -> None:
     (folder := tmp_path / "snapshot").mkdir()
     known = stack([digest_text("a text", "text-1"), digest_text("b  text", "bytes-1")])
-    with Writer(folder, Subject(1, None, bits=28)) as writer:
+    with SnapshotWriter(folder, Subject(1, None, bits=28)) as writer:
         writer.add(known, humans(2))
         writer.finish()
-    answer = Local(Snapshot.open(folder)).check(["a   text", "b  text", "b text"])
+    answer = SnapshotSource(Snapshot.open(folder)).check(["a   text", "b  text", "b text"])
     assert [VERDICTS[code] for code in answer.verdict] == ["human", "human", "unknown"]
 
 

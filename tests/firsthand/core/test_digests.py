@@ -91,7 +91,7 @@ def test_a_file_of_text_has_the_digest_of_its_text(tmp_path: Path) -> None:
 def test_bytes_that_are_no_text_are_refused_by_name_under_text(tmp_path: Path) -> None:
     file = tmp_path / "image.png"
     file.write_bytes(b"ok \xff\xfe")
-    with pytest.raises(ValueError, match=r"image.png is not UTF-8 text \(byte 3\)"):
+    with pytest.raises(ValueError, match=r"image.png is not UTF-8 \(at byte 3\)"):
         digests.digest_file(file, "text-1")
 
 

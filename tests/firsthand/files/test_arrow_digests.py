@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from firsthand.core.digests import canonical_text
 from firsthand.files import arrow_digests
-from firsthand.files.arrow_digests import PLAIN, hashed
+from firsthand.files.arrow_digests import PLAIN, hash_column
 from firsthand.files.inputs import Item, hash_both
 
 TEXTS = [
@@ -41,7 +41,7 @@ def column(texts: list[Any], kind: Any) -> Any:
     return made.dictionary_encode().cast(kind) if pa.types.is_dictionary(kind) else made
 
 
-def agree(hashed_column: arrow_digests.Hashed, items: list[Item]) -> None:
+def agree(hashed_column: arrow_digests.HashedColumn, items: list[Item]) -> None:
     exact, text = hash_both(items)
     np.testing.assert_array_equal(hashed_column.exact, exact)
     np.testing.assert_array_equal(hashed_column.text, text)
@@ -49,7 +49,7 @@ def agree(hashed_column: arrow_digests.Hashed, items: list[Item]) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_every_form_of_a_column_is_hashed_as_its_texts_are(kind: Any) -> None:
-    hashed_column = hashed(column(TEXTS, kind))
+    hashed_column = hash_column(column(TEXTS, kind))
     agree(hashed_column, list(TEXTS))
     assert hashed_column.rows.tolist() == list(range(len(TEXTS)))
 
@@ -57,35 +57,35 @@ def test_every_form_of_a_column_is_hashed_as_its_texts_are(kind: Any) -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_nulls_are_no_items_and_slices_and_chunks_keep_their_rows(kind: Any) -> None:
     made = column(["a", None, "b", "b", None, "c  d"], kind)
-    agree(hashed(made), ["a", "b", "b", "c  d"])
-    assert hashed(made).rows.tolist() == [0, 2, 3, 5]
-    agree(hashed(made[2:]), ["b", "b", "c  d"])
-    assert hashed(made[1:3]).rows.tolist() == [1]
+    agree(hash_column(made), ["a", "b", "b", "c  d"])
+    assert hash_column(made).rows.tolist() == [0, 2, 3, 5]
+    agree(hash_column(made[2:]), ["b", "b", "c  d"])
+    assert hash_column(made[1:3]).rows.tolist() == [1]
     chunked = pa.chunked_array([made[4:], made[:0], made[1:3]])
-    agree(hashed(chunked), ["c  d", "b"])
-    assert hashed(chunked).rows.tolist() == [1, 3]
+    agree(hash_column(chunked), ["c  d", "b"])
+    assert hash_column(chunked).rows.tolist() == [1, 3]
     for empty in (made[:0], made[1:2], pa.chunked_array([], kind)):
-        assert len(hashed(empty).rows) == len(hashed(empty).exact) == 0
+        assert len(hash_column(empty).rows) == len(hash_column(empty).exact) == 0
 
 
 def test_bytes_that_are_no_text_have_their_own_digest_alone() -> None:
     items: list[Item] = [b"\xff\x00", b"a  text", b"", b"\x00" * 32]
-    agree(hashed(pa.array(items, pa.binary())), items)
+    agree(hash_column(pa.array(items, pa.binary())), items)
     fixed: list[Item] = [b"ab", b"\xff\xff"]
-    agree(hashed(pa.array(fixed, pa.binary(2))), fixed)
+    agree(hash_column(pa.array(fixed, pa.binary(2))), fixed)
     unchecked = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"\xffa")])
-    agree(hashed(unchecked), [b"\xffa"])  # Parquet's readers take it on trust that texts are UTF-8
+    agree(hash_column(unchecked), [b"\xffa"])  # Parquet's readers take it on trust that texts are UTF-8
 
 
 def test_a_dictionary_may_hold_a_null_of_its_own() -> None:
     made = pa.DictionaryArray.from_arrays(pa.array([0, 1, None, 2]), pa.array(["a", None, "b"]))
-    assert hashed(made).rows.tolist() == [0, 3]
-    agree(hashed(made), ["a", "b"])
+    assert hash_column(made).rows.tolist() == [0, 3]
+    agree(hash_column(made), ["a", "b"])
 
 
 def test_a_column_of_numbers_is_refused() -> None:
-    with pytest.raises(TypeError, match="a column of int64 holds neither text nor bytes"):
-        hashed(pa.array([1]))
+    with pytest.raises(TypeError, match="must hold texts or bytes, and this column holds int64"):
+        hash_column(pa.array([1]))
 
 
 @given(
@@ -94,7 +94,7 @@ def test_a_column_of_numbers_is_refused() -> None:
     )
 )
 def test_no_text_is_taken_for_canonical_that_is_not(texts: list[str]) -> None:
-    agree(hashed(pa.array(texts, pa.string())), list(texts))
+    agree(hash_column(pa.array(texts, pa.string())), list(texts))
 
 
 def test_plain_characters_are_left_as_they_are_beside_any_others() -> None:
@@ -114,5 +114,5 @@ def test_plain_characters_are_left_as_they_are_beside_any_others() -> None:
 
 def test_a_column_of_nothing_but_nulls_has_no_items() -> None:
     """So Arrow types a part of a file in which the field is null in every row."""
-    hashed_column = hashed(pa.nulls(3))
+    hashed_column = hash_column(pa.nulls(3))
     assert (hashed_column.exact.shape, hashed_column.text.shape, hashed_column.rows.tolist()) == ((0, 32), (0, 32), [])

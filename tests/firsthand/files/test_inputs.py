@@ -66,29 +66,29 @@ def test_nothing_is_no_batch() -> None:
 
 @pytest.mark.parametrize("item", [b"bytes", "text", Path("file"), Digest(digest(1))])
 def test_one_item_is_not_taken_for_the_sequence_of_its_parts(item: Items) -> None:
-    with pytest.raises(TypeError, match=r"put it into a list: \[item\]"):
+    with pytest.raises(TypeError, match=r"pass a list: \[item\]"):
         hashed(item)
 
 
 def test_an_array_that_looks_like_digests_must_say_so() -> None:
-    with pytest.raises(TypeError, match=r"say Digested\(array\)"):
+    with pytest.raises(TypeError, match=r"pass Digested\(array\)"):
         hashed(digests(range(3)))
 
 
 def test_what_is_no_item_is_named_by_its_number() -> None:
-    with pytest.raises(TypeError, match=r"item 1: an item is bytes, str, Path or firsthand\.Digest, not int"):
+    with pytest.raises(TypeError, match=r"item 1: an item must be bytes, str, Path or firsthand\.Digest, not int"):
         hashed(["text", 7])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="Python objects"):
         hashed(np.array([["a"]], dtype=object))
 
 
 def test_rows_of_an_array_are_no_texts() -> None:
-    with pytest.raises(TypeError, match="profile is text-1"):
+    with pytest.raises(TypeError, match="profile of this dataset is text-1"):
         hashed(np.zeros((2, 3)), "text-1")
 
 
 def test_what_cannot_be_hashed_is_named_by_its_number(tmp_path: Path) -> None:
-    with pytest.raises(ContentError, match=r"item 2: not UTF-8 text \(byte 1\)"):
+    with pytest.raises(ContentError, match=r"item 2: byte 1 is not UTF-8"):
         hashed(["a", "b", b"a\xff"], "text-1")
     with pytest.raises(ContentError, match=r"item 0: .*nowhere"):
         hashed([tmp_path / "nowhere"])
@@ -102,7 +102,7 @@ def test_a_digest_has_32_bytes(content: bytes) -> None:
 
 @pytest.mark.parametrize("array", [np.zeros(32, np.uint8), np.zeros((2, 31), np.uint8), np.zeros((2, 32))])
 def test_an_array_of_digests_has_32_bytes_a_row(array: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=r"digests are uint8\[n, 32\]"):
+    with pytest.raises(ValueError, match=r"digests must be uint8\[n, 32\]"):
         Digested(array)
 
 

@@ -50,7 +50,7 @@ def test_a_folder_in_a_store_is_walked_in_the_order_of_names(bucket: str) -> Non
     files = discover.find([bucket])
     assert [str(source.relative) for source in files] == ["a.jsonl.zst", "c.parquet", "deep/b.jsonl", "page.txt"]
     assert str(files[2].path) == f"{bucket}/deep/b.jsonl"
-    assert [type(source.table).__name__ for source in files] == ["JsonLines", "Parquet", "JsonLines", "NoneType"]
+    assert [type(source.row_format).__name__ for source in files] == ["JsonLines", "Parquet", "JsonLines", "NoneType"]
 
 
 def test_shards_in_a_store_are_checked(known: Firsthand, bucket: str) -> None:
@@ -88,7 +88,7 @@ def test_file_urls_are_paths_and_drives_are_no_urls() -> None:
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("memory://bucket/nothing", "memory://bucket/nothing is not there"),
+        ("memory://bucket/nothing", "memory://bucket/nothing does not exist"),
         ("nosuch://bucket/x", "nosuch://bucket/x: Protocol not known: nosuch"),
         ("gs://bucket/x", "gs://bucket/x: .*nstall gcsfs"),
     ],

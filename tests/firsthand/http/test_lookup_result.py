@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from benchmarks.harness.waiting import PATIENCE_SECONDS
-from firsthand.core.digests import as_strings, from_texts, places, sort_unique, to_bytes, to_text
+from firsthand.core.digests import as_strings, from_texts, positions_of, sort_unique, to_bytes, to_text
 from firsthand.core.verdicts import PolicyName, Verdict
 from firsthand.errors import NotUnderstood
-from firsthand.http import lookup_result
+from firsthand.http import arrow_streams, lookup_result
 from firsthand.http.lookup_result import Lookup
 from firsthand.schemas.items import Lookups
 from tests.conftest import Registry
@@ -55,8 +55,8 @@ def test_profiles_that_contradict_each_other_are_contested_under_either_policy()
 
 
 def test_columns_that_are_not_of_a_look_up_are_not_understood() -> None:
-    with pytest.raises(NotUnderstood, match="both up to date"):
-        lookup_result.from_arrow(b"not Arrow at all")
+    with pytest.raises(NotUnderstood, match="have the same version"):
+        arrow_streams.read_lookup(b"not Arrow at all")
 
 
 def test_a_small_question_never_imports_what_reads_arrow(registry: Registry) -> None:
@@ -79,7 +79,7 @@ def test_places_are_found_among_digests_that_share_their_first_words() -> None:
     for pool in (crafted(2_000), digests(range(2_000))):
         ordered, _ = sort_unique(pool)
         sample = ordered[np.random.default_rng(0).integers(0, len(ordered), 500)]
-        assert (as_strings(ordered)[places(ordered, sample)] == as_strings(sample)).all()
+        assert (as_strings(ordered)[positions_of(ordered, sample)] == as_strings(sample)).all()
 
 
 def test_texts_of_every_shape_are_parsed_as_one_by_one_or_refused_by_row() -> None:

@@ -21,7 +21,7 @@ def slots_of(filter: Filter, items: Digests) -> tuple[Codes, Codes]:
     """Whether each digest's fingerprint fits, and the payload that its slots amount to."""
     mixed = binary_fuse.hashes(items, [np.uint64(key) for key in binary_fuse.keys_of(filter.seed)])
     width, length = np.uint64(filter.shape.width), np.uint64(filter.shape.length)
-    slots, prints = binary_fuse.places(mixed, width, length, filter.bits)
+    slots, prints = binary_fuse.slots_of(mixed, width, length, filter.bits)
     value = np.bitwise_xor.reduce(filter.table[np.stack(slots)], axis=0)
     return (value >> 4) == prints, (value & 15).astype(np.uint8)
 
@@ -102,7 +102,7 @@ def test_where_a_seed_fails_the_next_is_taken_and_all_are_found() -> None:
     """At 40 items about one seed in three leaves a rest that cannot be peeled off."""
     retried = 0
     for n in range(60):
-        members, codes = binary_fuse.once(random_digests(40, seed=n), random_codes(40, seed=n))
+        members, codes = binary_fuse.without_duplicates(random_digests(40, seed=n), random_codes(40, seed=n))
         contents = sha256(members.tobytes() + codes.tobytes()).digest()
         first = int.from_bytes(sha256(b"firsthand snapshot 1" + contents + bytes(4)).digest()[:8], "little")
         filter = binary_fuse.build(members, codes, 12)

@@ -12,7 +12,7 @@ from firsthand import Snapshot, SnapshotError
 from firsthand.core.digests import Digests
 from firsthand.core.verdicts import CONTESTED, IS_HUMAN, IS_MODEL, NO_GENERATION, UNKNOWN, Verdicts
 from firsthand.schemas.snapshots import Bits
-from firsthand.snapshots import Subject, Writer, download, manifest
+from firsthand.snapshots import SnapshotWriter, Subject, download, manifest
 from tests.factories import crafted, digests, random_digests
 
 
@@ -27,7 +27,7 @@ def verdicts(n: int) -> Verdicts:
 
 def written(folder: Path, items: Digests, bits: Bits = 12, position: int = 9) -> Path:
     folder.mkdir()
-    with Writer(folder, Subject(position, None, "strict", bits)) as writer:
+    with SnapshotWriter(folder, Subject(position, None, "strict", bits)) as writer:
         writer.add(items, verdicts(len(items)))
         writer.finish()
     return folder
@@ -77,7 +77,7 @@ def test_with_28_bits_two_million_strangers_are_all_unknown(tmp_path: Path) -> N
 @pytest.mark.slow
 def test_ten_million_strangers_are_mistaken_as_often_as_stated_and_no_member_ever_is(tmp_path: Path) -> None:
     (folder := tmp_path / "snapshot").mkdir()
-    with Writer(folder, Subject(9, None)) as writer:
+    with SnapshotWriter(folder, Subject(9, None)) as writer:
         for seed in range(4):
             writer.add(random_digests(500_000, seed), verdicts(500_000))
         writer.finish()
@@ -95,7 +95,7 @@ def test_ten_million_strangers_are_mistaken_as_often_as_stated_and_no_member_eve
 def test_the_manifest_counts_each_item_once_by_what_it_is(tmp_path: Path) -> None:
     (folder := tmp_path / "snapshot").mkdir()
     items, judged = digests(range(60)), verdicts(60)
-    with Writer(folder, Subject(9, None, "pessimistic")) as writer:
+    with SnapshotWriter(folder, Subject(9, None, "pessimistic")) as writer:
         writer.add(items[:40], Verdicts(judged.verdict[:40], judged.generation[:40], judged.lower_bound[:40]))
         writer.add(items, judged)
         writer.finish()
@@ -108,7 +108,7 @@ def test_the_manifest_counts_each_item_once_by_what_it_is(tmp_path: Path) -> Non
 
 
 def test_an_item_with_two_verdicts_is_refused(tmp_path: Path) -> None:
-    with Writer(tmp_path, Subject(9, None)) as writer:
+    with SnapshotWriter(tmp_path, Subject(9, None)) as writer:
         writer.add(digests(range(2)), verdicts(2))
         writer.add(digests([1, 0]), verdicts(2))
         with pytest.raises(ValueError, match="has the payloads"):
@@ -130,7 +130,7 @@ def test_the_same_items_give_the_bytes_that_were_written_down(folder: Path, tmp_
 
 @pytest.mark.parametrize("shape", [(32,), (1, 31), (1, 33)])
 def test_what_are_no_digests_is_refused(folder: Path, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"digests are uint8\[n, 32\]"):
+    with pytest.raises(ValueError, match=r"digests must be uint8\[n, 32\]"):
         Snapshot.open(folder).lookup(np.zeros(shape, dtype=np.uint8))
 
 
@@ -172,7 +172,7 @@ def test_a_file_that_was_damaged_is_refused_by_its_name(
 def test_a_manifest_that_was_changed_is_refused(folder: Path, field: str, value: object) -> None:
     stored = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps(stored | {field: value}))
-    with pytest.raises(SnapshotError, match=r"manifest\.json is not as it was written"):
+    with pytest.raises(SnapshotError, match=r"manifest\.json has changed since it was written"):
         Snapshot.open(folder)
 
 
@@ -243,6 +243,6 @@ def test_a_pull_mends_a_damaged_folder_with_the_one_file_that_it_needs(folder: P
 def test_a_folder_of_something_else_is_left_alone(folder: Path, tmp_path: Path) -> None:
     (mine := tmp_path / "mine").mkdir()
     (mine / "thesis.tex").write_text("years of work")
-    with pytest.raises(SnapshotError, match="is no snapshot"):
+    with pytest.raises(SnapshotError, match="are not a snapshot"):
         download.pull(Served(folder), mine)
     assert (mine / "thesis.tex").read_text() == "years of work"

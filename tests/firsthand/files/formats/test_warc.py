@@ -99,13 +99,13 @@ def test_an_archive_that_was_cut_off_is_an_error_that_names_it(archive: Path) ->
     tail = 12 if archive.suffix == ".gz" else 5  # what comes after the content: a check sum, or two ends of line
     for cut in range(rows.numbers[0] + 1, rows.numbers[1] - tail):
         archive.write_bytes(content[:cut])
-        with pytest.raises(ContentError, match=rf"{archive.name} is not WARC that can be read"):
+        with pytest.raises(ContentError, match=rf"{archive.name} cannot be read as WARC"):
             list(Warc().read(archive, "text"))
 
 
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.warc").write_bytes(b"nothing of the sort\n" * 20)
-    with pytest.raises(ContentError, match=r"a\.warc is not WARC"):
+    with pytest.raises(ContentError, match=r"a\.warc cannot be read as WARC"):
         list(Warc().read(tmp_path / "a.warc", "text"))
 
 

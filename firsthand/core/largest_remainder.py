@@ -1,0 +1,17 @@
+"""Division of a whole number by the method of the largest remainder."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+
+def round_to_sum(exact: Sequence[Fraction] | Sequence[float], total: int) -> list[int]:
+    """Round exact numbers to whole numbers that sum to `total`.
+
+    Each number is rounded down. Those with the largest remainders are then raised by 1 until the sum is reached; of
+    equal remainders the first comes first. `exact` sums to `total`, up to rounding.
+    """
+    parts = [int(number) for number in exact]
+    by_remainder = sorted(range(len(parts)), key=lambda index: (parts[index] - exact[index], index))
+    for index in by_remainder[: total - sum(parts)]:
+        parts[index] += 1
+    return parts

@@ -1,0 +1,50 @@
+"""Write files so that a reader sees the old content or the complete new content, never a part of it.
+
+All writers work in the same way: write a temporary file in the folder of the target, then rename it over the target.
+After an error the temporary file is removed and the target is unchanged. A process that is killed can leave a hidden
+file `.NAME.XXXXXXXX.part` beside the target; it is safe to delete.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `target`, and rename it to `target` when the block ends without an error.
+
+    The caller creates the file. The folder must exist. The disk is not waited for: after a power failure the file can
+    be empty.
+    """
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(target: Path, *, sync: bool = False, private: bool = False) -> Iterator[IO[bytes]]:
+    """Yield a new binary file that takes the place of `target` when the block ends without an error.
+
+    `sync` waits until the disk has the content before the rename, so that the file is complete after a power failure.
+    `private` gives the file the mode 0600 from the moment it exists: for keys.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    mode = 0o600 if private else 0o666
+    with replacing(target) as temporary, os.fdopen(os.open(temporary, flags, mode), "wb") as file:
+        yield file
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def write_bytes(target: Path, content: bytes, *, sync: bool = False, private: bool = False) -> None:
+    """Write a complete file. `sync` and `private` are those of `writing`."""
+    with writing(target, sync=sync, private=private) as file:
+        file.write(content)
