@@ -15,11 +15,12 @@ demo: .venv/.installed ## the main job: registry, digits, ten generations under 
 test: check ## everything: format, lint, types, contracts, and the whole suite on SQLite and PostgreSQL
 	$(BIN)/python -m pytest -n 2 $(TESTS)
 
-check: .venv/.developer ## format, lint, types, import contracts
+check: .venv/.developer ## format, lint, types, import contracts, names
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.check_names
 
 serve: .venv/.installed ## a registry in ./firsthand-data, on 127.0.0.1:8734
 	$(BIN)/firsthand serve
