@@ -108,23 +108,27 @@ def _post(http: httpx2.Client, body: bytes, media_type: str) -> bytes:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the rate of each form."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.registry.batch_lookups",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--database", choices=DATABASES, default="sqlite", help="database to measure; default: sqlite")
     parser.add_argument("--held", type=int, default=1_000_000, help="items in the registry; default: 1000000")
     parser.add_argument("--quick", action="store_true", help="use a tenth of the items and a quarter of the look-ups")
     options = parser.parse_args(arguments)
     sizes = Sizes(held=(options.held // 10,), look_ups=5) if options.quick else Sizes(held=(options.held,))
+    least = sizes.lookup_batch // 2 * (10 if options.quick else 1)
+    if options.held < least:
+        parser.error(f"--held {options.held} is too small: half of a batch must be registered; use {least} or more")
     print(
         f"{options.database}, {sizes.held[0]:,} items, batches of {sizes.lookup_batch:,} digests, half of them known."
         " Values in items per second."
     )
     with Bench(options.database, sizes, np.random.default_rng(0)) as bench:
         for rates in measure_forms(bench):
-            target, value, baseline = (
-                TARGETS[rates.form],
-                statistics.median(rates.values),
-                statistics.median(rates.baselines),
-            )
+            target = TARGETS[rates.form]
+            value, baseline = statistics.median(rates.values), statistics.median(rates.baselines)
             verdict = "pass" if rates.ratio >= target else "MISS"
             print(
                 f"{rates.form:6} {value:10,.0f}  bare driver {baseline:10,.0f}"

@@ -162,7 +162,11 @@ def table(counts: dict[Profile, dict[str, int]]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.registry.digest_recall",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--texts", type=int, default=1_000, help="number of texts; default: 1000")
     texts = corpus(parser.parse_args(arguments).texts)
     counts: dict[Profile, dict[str, int]] = {}

@@ -155,7 +155,11 @@ def print_cost(name: str, cost: StorageCost) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.registry.storage_per_item",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--items", type=int, default=4_000_000, help="items to write; default: 4000000")
     parser.add_argument(
         "--partitions",

@@ -93,7 +93,11 @@ def count_errors(snapshot: Snapshot, members: int, unregistered: int) -> Verdict
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the counts; return 1 if they are not as the snapshot states."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.snapshots.false_verdicts",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--members", type=int, default=10_000_000, help="items in the snapshot; default: 10000000")
     parser.add_argument(
         "--unregistered", type=int, default=10_000_000, help="unregistered digests to look up; default: 10000000"
