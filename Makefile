@@ -25,7 +25,7 @@ check: .venv/.developer ## format, lint, types, import contracts, names
 serve: .venv/.installed ## a registry in ./firsthand-data, on 127.0.0.1:8734
 	$(BIN)/firsthand serve
 
-bench: .venv/.developer ## speed beside bare drivers and peers, of the registry and the simulator; QUICK=1 takes minutes
+bench: .venv/.developer ## measure the speed of the registry and the simulator; QUICK=1 takes minutes
 	$(BIN)/python -m benchmarks.registry $(if $(QUICK),--quick) $(BENCH); missed=$$?; \
 	$(BIN)/python -m benchmarks.simulator $(if $(QUICK),--quick) && exit $$missed
 
