@@ -29,16 +29,17 @@ docs: .venv/.developer ## write the generated pages, build the site into site/, 
 	$(BIN)/python -m docs.tooling.generate
 	$(BIN)/python -m docs.tooling.build
 
-check: .venv/.developer ## format, lint, types, import contracts
+check: .venv/.developer ## format, lint, types, import contracts, names
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.check_names
 
 serve: .venv/.installed ## run a registry in ./firsthand-data, on 127.0.0.1:8734
 	$(BIN)/firsthand serve
 
-bench: .venv/.developer ## measure the registry and the simulator beside bare drivers and peers; QUICK=1 takes minutes
+bench: .venv/.developer ## measure the speed of the registry and the simulator; QUICK=1 takes minutes
 	$(BIN)/python -m benchmarks.registry $(if $(QUICK),--quick) $(BENCH); missed=$$?; \
 	$(BIN)/python -m benchmarks.simulator $(if $(QUICK),--quick) && exit $$missed
 

@@ -8,6 +8,7 @@ import pytest
 
 from docs.tooling import generate
 from firsthand.files import formats
+from service.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 FORMATS_PAGE = (ROOT / "docs" / "reference" / "file-formats.md").read_text(encoding="utf-8")
@@ -25,7 +26,7 @@ def test_every_variable_that_the_code_reads_is_on_the_page_of_settings() -> None
     sources = [path for package in ("firsthand", "service", "simulator") for path in (ROOT / package).rglob("*.py")]
     read = set(re.findall(r"""["'](FIRSTHAND_[A-Z_]+)["']""", "".join(path.read_text() for path in sources)))
     assert read <= page
-    assert page - read <= {f"FIRSTHAND_{name.upper()}" for name in generate.Settings.model_fields} | {
+    assert page - read <= {f"FIRSTHAND_{name.upper()}" for name in Settings.model_fields} | {
         "FIRSTHAND_TEST_POSTGRES_URL"
     }
 

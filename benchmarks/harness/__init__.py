@@ -1,1 +1,4 @@
-"""What benchmarks and tests share: a registry served by a process of its own, and how they wait for it."""
+"""Code that all benchmarks share: sizes, served registries, load, memory, limits, tables of results.
+
+`served_registry` and `waiting` serve the tests too.
+"""

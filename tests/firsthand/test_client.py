@@ -156,7 +156,7 @@ def test_columns_go_with_their_items(client: Client) -> None:
 def test_the_same_columns_are_the_same_bytes_and_so_have_the_same_key() -> None:
     items, sizes, confidences = Digested(digests(range(7))), np.arange(7), np.arange(7, dtype=np.uint8)
     bodies = [
-        [batch.body() for batch in request_bodies.bulk_bodies(items, "bytes-1", 3, given, confidences)]
+        [batch.encode() for batch in request_bodies.bulk_bodies(items, "bytes-1", 3, given, confidences)]
         for given in (sizes, sizes.astype(np.uint32), list(range(7)))
     ]
     assert bodies[0] == bodies[1] == bodies[2]

@@ -40,7 +40,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from benchmarks.harness.memory import Watch
+from benchmarks.harness.memory import MemoryWatch
 from benchmarks.harness.served_registry import ServedRegistry, serve
 from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
 from firsthand import Client, Digested, errors
@@ -271,7 +271,7 @@ def process(empty_database: Settings, tmp_path: Path) -> Iterator[Apart]:
 @contextmanager
 def flat(process: Apart, what: str) -> Iterator[None]:
     """Nothing stored, and less memory than one body would take."""
-    with nothing_stored(process.client), Watch(process.pid) as watch:
+    with nothing_stored(process.client), MemoryWatch(process.pid) as watch:
         yield
     print(f"\n{what}: {watch.over_idle / 2**20:.0f} MiB over idle")
     assert watch.over_idle < FLAT
@@ -408,7 +408,7 @@ def test_fifty_slow_uploads_at_once_keep_no_reader_waiting(process: Apart) -> No
             caller.sendall(process.head(BULK, RAW, 640 if n % 2 else None))
             first = items[n, :320].tobytes()
             caller.sendall(first if n % 2 else chunk(first))
-        with Watch(process.pid) as watch:
+        with MemoryWatch(process.pid) as watch:
             took = sorted(_asked(process) for _ in range(100))
         assert process.client.statistics().now.position == known
         print(f"\n50 uploads under way: readers wait {took[50]:.4f} s, the slowest {took[-1]:.4f} s")

@@ -116,7 +116,7 @@ def test_an_item_with_two_verdicts_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_same_items_give_the_bytes_that_were_written_down(folder: Path, tmp_path: Path) -> None:
-    """The vectors of docs/reference/snapshot-format.md: items 0 to 1,999 of the factories, judged as `verdicts` says."""
+    """The vectors of docs/reference/snapshot-format.md: items 0 to 1,999, with the verdicts of `verdicts`."""
     known = manifest.load(folder)
     assert known.id == "8c47420e66bf80151d1f6f5361ef1293"
     assert known.digest == "sha256:92928ab715da6a6be8323bbb0dc5548f340f23632e119206f8dca229f6b49ac0"

@@ -205,7 +205,7 @@ def test_several_chains_and_strange_tokens_are_refused() -> None:
 def test_the_bare_loop_that_training_is_measured_beside_does_the_same_arithmetic() -> None:
     """Same weights, same logits, though written by other means."""
     shape = Shape(vocabulary=30, layers=2, heads=2, width=16, window=8)
-    ours, plain = network(**shape._asdict()), bench.Plain(shape)
+    ours, plain = network(**shape._asdict()), bench.PlainTransformer(shape)
     names = ("first.weight", "joined.weight", "out.weight", "second.weight", "up.weight", "down.weight")
     weights = [ours.embedding, *(parameter for layer in ours.layers for parameter in layer.parameters()), ours.norm]
     keys = ["tokens.weight", *(f"layers.{layer}.{name}" for layer in range(2) for name in names), "norm.weight"]
@@ -218,7 +218,7 @@ def test_the_bare_loop_that_training_is_measured_beside_does_the_same_arithmetic
 def test_what_is_timed_without_cache_writes_what_is_written_with_it() -> None:
     made = network(window=bench.BLOCK)
     prompts = torch.from_numpy(rng().integers(0, 50, (3, bench.BLOCK)))
-    assert torch.equal(bench.with_cache(made, prompts), bench.without(made, prompts))
+    assert torch.equal(bench.with_cache(made, prompts), bench.without_cache(made, prompts))
 
 
 def cut_back(folder: Path, before: list[Any]) -> None:

@@ -1,4 +1,4 @@
-"""The registry under the hammer: killed and started again at the same address."""
+"""The registry under load: killed at random, and started again at the same address."""
 
 import os
 import signal
@@ -11,42 +11,42 @@ from pathlib import Path
 import httpx2
 import numpy as np
 
-from benchmarks.hammer.ledger import Ledger
+from benchmarks.hammer.check_log import CheckLog
 from benchmarks.harness import served_registry
 from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
 
 
-class Server:
+class RestartingServer:
     """`firsthand serve --workers` on a fixed port; `url` is the same after every start."""
 
-    def __init__(self, folder: Path, workers: int, ledger: Ledger, environment: Mapping[str, str]) -> None:
-        self._folder, self._workers, self._ledger = folder, workers, ledger
+    def __init__(self, folder: Path, workers: int, log: CheckLog, environment: Mapping[str, str]) -> None:
+        self._folder, self._workers, self._log = folder, workers, log
         self._environment = {**environment, "FIRSTHAND_CONFIG_DIR": str(folder)}
         self.port = _free_port()
         self._lock = threading.Lock()
-        #: When it was last seen down, as `time.monotonic` tells; answers to what was sent before may be 503.
+        #: When the server was last down, in seconds of `time.monotonic`. Requests sent before may be answered by 503.
         self.down_until = 0.0
         self._start()
         self.url, self.key = self._served.url, self._served.api_key
 
     def kill(self) -> None:
-        """SIGKILL to every process of the server at once, then a start."""
+        """Send SIGKILL to all processes of the server at once, then start it again."""
         with self._lock:
             self.down_until = float("inf")
             self._served.kill()
-            self._ledger.killed("servers")
+            self._log.add_kill("servers")
             self._start()
 
     def kill_worker(self, random: np.random.Generator) -> None:
-        """SIGKILL to one worker; the parent starts another."""
+        """Send SIGKILL to one worker; the parent process starts another."""
         with self._lock:
             running = self._served.workers()
             if running:
                 os.kill(int(random.choice(running)), signal.SIGKILL)
-                self._ledger.killed("workers")
+                self._log.add_kill("workers")
 
     def stop(self) -> None:
-        """End it as a service manager would; kill what has not ended after a while."""
+        """Stop the server as a service manager does; kill it if it does not end."""
         try:
             self._served.stop()
         finally:
@@ -54,9 +54,7 @@ class Server:
 
     def _start(self) -> None:
         self._served = served_registry.start(
-            self._folder,
-            *("--port", str(self.port), "--workers", str(self._workers)),
-            **self._environment,
+            self._folder, "--port", str(self.port), "--workers", str(self._workers), **self._environment
         )
         wait_until(self._is_ready, "the server is ready")
         self.down_until = time.monotonic()
@@ -69,7 +67,10 @@ class Server:
 
 
 def _free_port() -> int:
-    """Below those that the kernel gives to clients: one of ours could otherwise take it while the server is down."""
+    """Return a free port below those that the kernel gives to clients.
+
+    A connection of a client could otherwise take the port while the server is down.
+    """
     for port in np.random.default_rng().permutation(np.arange(20_000, 30_000))[:100]:
         with socket.socket() as probe:
             try:
@@ -80,15 +81,17 @@ def _free_port() -> int:
     raise RuntimeError("no port between 20000 and 30000 is free")
 
 
-def harass(server: Server, seconds: float, random: np.random.Generator, stop: threading.Event) -> None:
-    """Kill the server about every 15 s, at least once, and a worker about every 6 s, at random moments."""
-    begun = time.monotonic()
+def kill_at_random(
+    server: RestartingServer, seconds: float, random: np.random.Generator, stop: threading.Event
+) -> None:
+    """Kill the server about every 15 s, and a worker about every 6 s, each at least once, at random times."""
+    started = time.monotonic()
     servers, workers = (random.uniform(0.2, 0.85, max(round(seconds / every), 1)) for every in (15, 6))
-    plan = sorted([(at, True) for at in servers] + [(at, False) for at in workers])
-    for at, whole in plan:
-        if stop.wait(max(begun + at * seconds - time.monotonic(), 0)):
+    plan = sorted([(share, True) for share in servers] + [(share, False) for share in workers])
+    for share, whole_server in plan:
+        if stop.wait(max(started + share * seconds - time.monotonic(), 0)):
             return
-        if whole:
+        if whole_server:
             server.kill()
         else:
             server.kill_worker(random)
