@@ -18,12 +18,13 @@ answers. Before the next block of that terminal, and at the end of the page, the
 
 **Outputs** hold standard output and standard error. In an `output` block the character `…` stands for any text within
 a line, and a line with `…` alone for any number of lines; use it for ids, times, sizes and speeds. Trailing spaces are
-not compared. A mismatch does not stop the page: all of them are reported together at its end.
+not compared. A mismatch does not stop the page: all of them are reported together at its end. After a message has been
+rewritten, `UPDATE_DOCS=1 python -m pytest tests/test_docs.py` writes what is printed into the pages.
 
 **Surroundings.** Each page runs in a folder of its own, with its own home folder, without the FIRSTHAND variables of
-the person who runs the tests. The pages name the default address and an example database; the tests put a free port and
-a real PostgreSQL database in their place, and put the names of the page back into what is printed. `.venv` in the folder
-is the environment that runs the tests. README.md alone runs in a copy of the repository and installs it.
+the person who runs the tests. The pages name the default address and an example database; the tests put a free port
+and a real PostgreSQL database in their place, and put the names of the page back into what is printed. `.venv` in the
+folder is the environment that runs the tests. README.md alone runs in a copy of the repository and installs it.
 """
 
 import contextlib
@@ -89,7 +90,7 @@ class Block:
 
     @property
     def file(self) -> str | None:
-        """Name of the file that the block is."""
+        """Name of the file that the block is, in the shell's working directory."""
         if name := self.attributes.get("file"):
             return name
         match = _FILE_NAME.match(self.code) if self.language in ("python", "yaml") else None
@@ -135,7 +136,29 @@ def differences(expected: str, printed: str, *, whole: bool = True) -> str:
     end = r"\Z" if whole else r"(?:\n|\Z)"
     if re.match(pattern + end, "\n".join(lines)):
         return ""
-    return "\n".join(difflib.unified_diff(expected.rstrip("\n").split("\n"), lines, "page", "printed", lineterm="", n=99))
+    # Lines that fit with their `…` are shown as the page has them, so that only real differences stand out.
+    page = expected.rstrip("\n").split("\n")
+    return "\n".join(difflib.unified_diff(page, _fitting(page, lines), "page", "printed", lineterm="", n=99))
+
+
+def _fitting(page: list[str], printed: list[str]) -> list[str]:
+    """Return the printed lines, each replaced by the line of the page that it fits, if there is one."""
+    patterns = [(line, _line_pattern(line.rstrip())) for line in page if line != "…"]
+    return [next((line for line, pattern in patterns if re.fullmatch(pattern, text)), text) for text in printed]
+
+
+def with_output(text: str, block: Block, printed: str) -> str:
+    """Return the page with what was printed in an `output` block; lines that fit with their `…` stay as they are.
+
+    A block with a line `…` stays whole, because nobody knows which lines it stands for.
+    """
+    expected = block.code.rstrip("\n").split("\n")
+    if "…" in expected:
+        return text
+    page = text.split("\n")
+    lines = [line.rstrip() for line in printed.rstrip("\n").split("\n")]
+    page[block.line : block.line + len(expected)] = _fitting(expected, lines)
+    return "\n".join(page)
 
 
 _ANY_LINES = "(?#any number of lines)"
@@ -244,6 +267,8 @@ class Page:
     database: str | None = None
     port: int = field(default_factory=free_port)
     differing: list[str] = field(default_factory=list)
+    #: The `output` blocks that differ, with what was printed instead.
+    outdated: list[tuple[Block, str]] = field(default_factory=list)
     _terminals: dict[int, Terminal] = field(default_factory=dict)
     _last: Terminal | None = None
 
@@ -253,7 +278,9 @@ class Page:
         self._logs.mkdir()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for terminal in self._terminals.values():
             terminal.close()
 
@@ -261,15 +288,15 @@ class Page:
         """Run a block, save it as a file, or compare it as an output; return what it printed."""
         if block.language == "output":
             self._compare(block)
-        elif block.file is not None:
-            (self.folder / block.file).write_text(self._with_real_addresses(block.code), encoding="utf-8")
-        elif block.runs:
+        elif block.file is not None or block.runs:
             return self._run(block)
         return ""
 
     def _run(self, block: Block) -> str:
         code = self._with_real_addresses(block.code)
-        if block.language == "python":
+        if block.file is not None:
+            code = f"cat > '{block.file}' <<'END_OF_FILE'\n{code}END_OF_FILE\n"
+        elif block.language == "python":
             warnings = "default" if _ENGINES.search(code) else "error"
             code = f"python -W {warnings} - <<'END_OF_PYTHON'\n{code}END_OF_PYTHON\n"
         terminal = self._terminal(block.terminal)
@@ -313,6 +340,7 @@ class Page:
         printed = self._with_names_of_the_page(self._last.printed)
         if difference := differences(block.code, printed, whole=not self._last.busy):
             self.differing.append(f"{self.path}, line {block.line}:\n{difference}")
+            self.outdated.append((block, printed))
 
     def _with_real_addresses(self, code: str) -> str:
         code = code.replace(DEFAULT_ADDRESS, f"127.0.0.1:{self.port}")
@@ -336,7 +364,8 @@ def environment(home: Path, *, python: Path | None = None) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("FIRSTHAND_", "XDG_", "VIRTUAL_ENV", "PYTEST_")) and (python is None or name != "PYTHONPATH")
+        if not name.startswith(("FIRSTHAND_", "XDG_", "VIRTUAL_ENV", "PYTEST_"))
+        and (python is None or name != "PYTHONPATH")
     }
     own = Path(sys.executable).parent
     inherited = [folder for folder in os.environ["PATH"].split(os.pathsep) if Path(folder) != own]

@@ -4,7 +4,7 @@ A page that does not run is a page that nobody can follow, so every page with a 
 the tutorial hold no block that is skipped.
 """
 
-
+import os
 import re
 import shutil
 import sys
@@ -16,7 +16,17 @@ import pytest
 
 from service.settings import Settings
 from tests.conftest import create_database, database_at, drop_database
-from tests.pages import EXAMPLE_DATABASE, MISSPELT, Block, BlockFailed, Page, blocks, differences, environment
+from tests.pages import (
+    EXAMPLE_DATABASE,
+    MISSPELT,
+    Block,
+    BlockFailed,
+    Page,
+    blocks,
+    differences,
+    environment,
+    with_output,
+)
 
 ROOT = Path(__file__).parent.parent
 
@@ -61,14 +71,89 @@ def page_database(request: pytest.FixtureRequest) -> Iterator[str | None]:
     drop_database(server, name)
 
 
+def a_page(tmp_path: Path) -> Page:
+    """A page without a file, in a folder of its own."""
+    return Page("page.md", tmp_path / "page", environment(tmp_path))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", RUNNABLE)
 def test_a_page_runs_in_order_in_one_shell(path: str, folder: Path, page_database: str | None, tmp_path: Path) -> None:
     surroundings = environment(tmp_path / "home", python=tmp_path / "bin" if path == README else None)
     with Page(path, folder, surroundings, page_database) as page:
         for block in PAGES[path]:
-            page.run(block)
-    assert not page.differing, "\n\n".join(page.differing)
+            try:
+                page.run(block)
+            except BlockFailed as failure:
+                pytest.fail(str(failure), pytrace=False)
+    if "UPDATE_DOCS" in os.environ:
+        text = (ROOT / path).read_text(encoding="utf-8")
+        for block, printed in reversed(page.outdated):  # from the end: the lines above keep their numbers
+            text = with_output(text, block, printed)
+        (ROOT / path).write_text(text, encoding="utf-8")
+    if page.differing:
+        pytest.fail("\n\n".join(page.differing), pytrace=False)
+
+
+def test_exports_variables_and_the_folder_stay_from_block_to_block(tmp_path: Path) -> None:
+    with a_page(tmp_path) as page:
+        page.run(Block("sh", "export exported=1; local=2; mkdir inner; cd inner\n", 1))
+        page.run(Block("python", "# saved.py\nprint('saved')\n", 2))
+        assert (
+            page.run(Block("sh", 'echo "$exported $local $(basename "$PWD")"; python saved.py\n', 3))
+            == "1 2 inner\nsaved\n"
+        )
+        assert page.run(Block("sh", "true\n", 4, {"terminal": "2"})) == ""
+        assert page.run(Block("sh", 'echo "${exported-unset}"\n', 5, {"terminal": "2"})) == "unset\n"
+
+
+@pytest.mark.parametrize("terminal", ["1", "2"])
+@pytest.mark.parametrize(
+    "code", ["false; echo on", "false | true\n", "true && false\n", "exit 3\n", "echo ${unset?}\n"]
+)
+def test_a_command_that_fails_fails_its_block(code: str, terminal: str, tmp_path: Path) -> None:
+    with a_page(tmp_path) as page, pytest.raises(BlockFailed, match="exit status"):
+        page.run(Block("sh", code, 1, {"terminal": terminal}))
+
+
+def test_a_warning_in_a_block_of_python_fails_it(tmp_path: Path) -> None:
+    with a_page(tmp_path) as page, pytest.raises(BlockFailed, match="DeprecationWarning: old"):
+        page.run(Block("python", "import warnings\nwarnings.warn('old', DeprecationWarning)\n", 1))
+
+
+def test_outputs_are_compared_and_written_anew(tmp_path: Path) -> None:
+    text = "```sh\necho a 1\necho b\n```\n\n```output\na …\nc\n```\n"
+    command, output = blocks(text)
+    with a_page(tmp_path) as page:
+        page.run(command)
+        page.run(output)
+    assert " a …\n-c\n+b" in page.differing[0]
+    assert with_output(text, *page.outdated[0]) == text.replace("\nc\n", "\nb\n")
+
+
+@pytest.mark.parametrize(
+    ("expected", "printed", "fits"),
+    [
+        ("a\n", "a  \n", True),
+        ("a\n", "b\n", False),
+        ("a\n", "a\nb\n", False),
+        ("id …, of a\n", "id 12, of a\n", True),
+        ("id …, of a\n", "id 12\n, of a\n", False),
+        ("…\nb\n", "b\n", True),
+        ("…\nb\n", "a\na\nb\n", True),
+        ("a\n…\n", "a\n", True),
+        ("a\n…\nb\n", "a\nx\ny\nb\n", True),
+        ("a\n…\nb\n", "a\nb\n", True),
+        ("a\n…\nb\n", "a\nx\n", False),
+    ],
+)
+def test_an_ellipsis_stands_for_text_in_a_line_or_for_lines(expected: str, printed: str, fits: bool) -> None:
+    assert (differences(expected, printed) == "") is fits
+
+
+def test_an_attribute_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown attribute"):
+        blocks('```sh skipped="needs Docker"\ntrue\n```\n')
 
 
 def test_skipped_blocks_have_a_reason_and_none_is_in_readme_or_tutorial() -> None:
