@@ -4,6 +4,7 @@ A page that does not run is a page that nobody can follow, so every page with a 
 the tutorial hold no block that is skipped.
 """
 
+import json
 import os
 import re
 import shutil
@@ -13,7 +14,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.testclient import TestClient
 
+from service.middleware import Metrics, Observe
 from service.settings import Settings
 from tests.conftest import create_database, database_at, drop_database
 from tests.pages import (
@@ -168,6 +174,29 @@ def test_skipped_blocks_have_a_reason_and_none_is_in_readme_or_tutorial() -> Non
 
 def test_no_fence_is_misspelt_so_that_it_does_not_run() -> None:
     assert [(path, block.line) for path, page in PAGES.items() for block in page if block.language in MISSPELT] == []
+
+
+def test_the_grafana_dashboard_asks_for_metrics_and_labels_that_the_service_has() -> None:
+    async def answer(request: Request, error: Exception) -> Response:
+        return Response(status_code=500)
+
+    metrics = Metrics()
+    client = TestClient(Observe(Starlette(), metrics, answer))
+    client.get("/v1/items/0")
+    metrics.items.labels("registrations").inc()
+    exposed = metrics.exposition().decode()
+    dashboard = json.loads((ROOT / "docs" / "how-to" / "grafana-dashboard.json").read_text(encoding="utf-8"))
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    assert len(queries) >= 8
+    for query in queries:
+        for name in re.findall(r"firsthand_\w+", query):
+            samples = re.findall(rf"^{name}\{{(.*)\}}", exposed, re.MULTILINE)
+            assert samples, name
+            labels = set(re.findall(r"(\w+)=\"", samples[0]))
+            asked = set(re.findall(r"(\w+)[!=]~?\"", query)) | set(
+                re.findall(r"\w+", "".join(re.findall(r"by \((.*?)\)", query)))
+            )
+            assert asked <= labels, query
 
 
 def test_every_setting_is_in_the_reference() -> None:
