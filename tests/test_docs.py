@@ -145,6 +145,7 @@ def test_outputs_are_compared_and_written_anew(tmp_path: Path) -> None:
         ("a\n", "a\nb\n", False),
         ("id …, of a\n", "id 12, of a\n", True),
         ("id …, of a\n", "id 12\n, of a\n", False),
+        ("…            a\n", "0f3a  a\n", True),
         ("…\nb\n", "b\n", True),
         ("…\nb\n", "a\na\nb\n", True),
         ("a\n…\n", "a\n", True),
