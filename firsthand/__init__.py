@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from firsthand.client import Client
+from firsthand.core.verdicts import Share, synthetic_share
 from firsthand.errors import (
     BadRequest,
     Busy,
@@ -28,19 +29,18 @@ from firsthand.errors import (
     Unreachable,
     Withdrawn,
 )
-from firsthand.items import Digest, Digested
-from firsthand.lookups import Lookup
+from firsthand.files.inputs import Digest, Digested
+from firsthand.http.lookup_result import Lookup
 from firsthand.schemas.mixes import Part, Recipe
 from firsthand.schemas.models import TrainedOn
 from firsthand.schemas.registrations import NewStatement
 from firsthand.snapshots import Snapshot
-from firsthand.verdicts import Share, synthetic_share
 
 if sys.platform != "win32":  # a spool is locked as POSIX systems lock: let go of whenever a process ends
     from firsthand.recorder import Counts, Recorder, SpoolFull
 
 if TYPE_CHECKING:
-    from firsthand.annotating import annotate
+    from firsthand.checking.annotate import annotate
 
 __all__ = [
     "BadRequest",
@@ -82,6 +82,6 @@ def __getattr__(name: str) -> Any:
     """`annotate` when it is asked for: pyarrow takes as long to import as all else."""
     if name != "annotate":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from firsthand.annotating import annotate
+    from firsthand.checking.annotate import annotate
 
     return annotate

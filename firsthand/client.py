@@ -21,14 +21,16 @@ from typing import Any, Self
 import httpx2
 import numpy as np
 
-from firsthand import credentials, lookups, registering
-from firsthand.digests import SIZE, Digests, Profile, to_bytes, to_text
+from firsthand.core.digests import SIZE, Digests, Profile, to_bytes, to_text
+from firsthand.core.media_types import ARROW, RAW
+from firsthand.core.names import parse_dataset, parse_model
+from firsthand.core.verdicts import Origin, PolicyName
 from firsthand.errors import CredentialsError, Forbidden, NotUnderstood, SnapshotError, Withdrawn
-from firsthand.items import Digest, Digested, Item, Items, hash_both
-from firsthand.lookups import Lookup
-from firsthand.media import ARROW, RAW
-from firsthand.names import parse_dataset, parse_model
-from firsthand.registering import Column, Sizes
+from firsthand.files.inputs import Digest, Digested, Item, Items, hash_both
+from firsthand.http import credentials, lookup_result, request_bodies
+from firsthand.http.lookup_result import Lookup
+from firsthand.http.request_bodies import Column, Sizes
+from firsthand.http.transport import Transport
 from firsthand.schemas.corrections import Dispute, NewDispute, NewWithdrawal, Withdrawal
 from firsthand.schemas.datasets import Dataset, NewDataset
 from firsthand.schemas.items import MAX_LOOKUP, Lookups
@@ -57,9 +59,7 @@ from firsthand.schemas.registrations import (
 from firsthand.schemas.snapshots import Bits, NewSnapshot, Requested, Snapshot, Summary
 from firsthand.schemas.statements import Statement
 from firsthand.schemas.statistics import History
-from firsthand.snapshots import pulling
-from firsthand.transport import Transport
-from firsthand.verdicts import Origin, PolicyName
+from firsthand.snapshots import download
 
 #: From so many verdicts on, Arrow is read more quickly than JSON.
 _MANY = 500
@@ -220,7 +220,7 @@ class Client:
         occasion: str = "",
         progress: Callable[[int], None] | None = None,
     ) -> list[Registered]:
-        """Say where items come from; `firsthand.items` says what an item may be.
+        """Say where items come from; `firsthand.files.inputs` says what an item may be.
 
         Contents are hashed here under the dataset's profile (asked of the registry unless given) and never leave the
         machine. Each `batch` of items is one registration, and `progress` is told its length when it stands. Running
@@ -234,14 +234,16 @@ class Client:
         hashed = profile or ("bytes-1" if isinstance(items, Digested) else self.dataset(dataset).profile)
         answers: list[Registered] = []
         head: int | None = None
-        for part in registering.batches(items, hashed, batch, sizes, confidences):
+        for part in request_bodies.batches(items, hashed, batch, sizes, confidences):
             head = self._head() if head is None else head
             answers.append(self._standing(self._register(dataset, statement, part, occasion), head))
             if progress is not None:
                 progress(len(part.digests))
         return answers
 
-    def _register(self, dataset: str, statement: NewRegistration, part: registering.Batch, occasion: str) -> Registered:
+    def _register(
+        self, dataset: str, statement: NewRegistration, part: request_bodies.Batch, occasion: str
+    ) -> Registered:
         content, content_type = part.body()
         return self._wire.ask(
             Registered,
@@ -250,7 +252,7 @@ class Client:
             params=statement.model_dump(mode="json"),
             content=content,
             content_type=content_type,
-            idempotency_key=registering.idempotency_key(dataset, statement, content, occasion),
+            idempotency_key=request_bodies.idempotency_key(dataset, statement, content, occasion),
         )
 
     def _head(self) -> int:
@@ -284,14 +286,14 @@ class Client:
         """
         answers: list[Outcome] = []
         for start in range(0, len(statements), MAX_BATCH):
-            content = registering.lines(statements[start : start + MAX_BATCH])
+            content = request_bodies.lines(statements[start : start + MAX_BATCH])
             answers += self._wire.ask(
                 Outcomes,
                 "POST",
                 "/v1/registrations:batch",
                 content=content,
-                content_type=registering.NDJSON,
-                idempotency_key=registering.batch_key(content, occasion),
+                content_type=request_bodies.NDJSON,
+                idempotency_key=request_bodies.batch_key(content, occasion),
             ).outcomes
         return answers
 
@@ -323,10 +325,10 @@ class Client:
             params = {"policy": policy, "as_of": answers[0].position if answers else as_of}
             asked: dict[str, Any] = {"params": params, "content": part, "content_type": RAW}
             if columns:
-                answers.append(lookups.from_arrow(self._wire.send("POST", "/v1/lookups", accept=ARROW, **asked)))
+                answers.append(lookup_result.from_arrow(self._wire.send("POST", "/v1/lookups", accept=ARROW, **asked)))
             else:
-                answers.append(lookups.from_json(self._wire.ask(Lookups, "POST", "/v1/lookups", **asked)))
-        return lookups.concatenate(answers) if answers else lookups.nothing(policy, as_of or 0)
+                answers.append(lookup_result.from_json(self._wire.ask(Lookups, "POST", "/v1/lookups", **asked)))
+        return lookup_result.concatenate(answers) if answers else lookup_result.nothing(policy, as_of or 0)
 
     def _as_columns(self, asked: int) -> bool:
         """Whether so many verdicts are better read as Arrow: where it is imported, or so much is asked that it pays."""
@@ -337,9 +339,9 @@ class Client:
         self, profiles: Sequence[Digests], policy: PolicyName = "strict", as_of: int | None = None
     ) -> Lookup:
         """The verdicts on n items whose digests are given under several profiles, `uint8[n, 32]` each."""
-        once, found = lookups.distinct(profiles)
+        once, found = lookup_result.distinct(profiles)
         answer = self.lookup(once, policy, as_of)
-        return lookups.join([answer.take(rows) for rows in found])
+        return lookup_result.join([answer.take(rows) for rows in found])
 
     def check(self, items: Sequence[Item], policy: PolicyName = "strict", as_of: int | None = None) -> Lookup:
         """The verdicts on contents: a text is asked under both digest profiles, and the answers joined."""
@@ -372,7 +374,7 @@ class Client:
         _as_digests(rest)
 
     def mix_file(self, id: str, media: str) -> Iterator[bytes]:
-        """A mix's items in its order, in a form of `firsthand.media` but JSON: the bytes of a file, piece by piece.
+        """A mix's items in its order, in a form of `media_types` but JSON: the bytes of a file, piece by piece.
 
         But for raw digests they are columns: digest, part (from 0), verdict, generation; and size, where that is what
         the recipe counts.
@@ -421,7 +423,7 @@ class Client:
         newest = id or next((known.id for known in self.snapshots()), None)
         if newest is None:
             raise SnapshotError(f"{self.url} has no snapshot yet; its administrator: firsthand snapshot create")
-        return pulling.pull(
+        return download.pull(
             lambda path: self._wire.send("GET", f"/v1/snapshots/{newest}{path}"), Path(folder), progress
         )
 

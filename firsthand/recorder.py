@@ -22,11 +22,11 @@ from urllib.parse import urlsplit
 import platformdirs
 
 from firsthand.client import Client
-from firsthand.digests import Profile, text_bytes
+from firsthand.core.digests import Profile, text_bytes
 from firsthand.errors import Busy, FirsthandError, NotUnderstood, ServerFault, Unauthorized, Unreachable
 from firsthand.schemas.registrations import Evidence
-from firsthand.sending import Sender, Sent
-from firsthand.spool import HEADER_BYTES, RECORD_BYTES, Header, Sealed, Spool, Writer, sync
+from firsthand.spool.segment import HEADER_BYTES, RECORD_BYTES, Header, Sealed, Spool, Writer, sync
+from firsthand.spool.sender import Sender, Sent
 
 _log = logging.getLogger(__name__)
 

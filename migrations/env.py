@@ -3,8 +3,8 @@
 from alembic import context
 from sqlalchemy import create_engine, event
 
-from service import tables
 from service.settings import Settings
+from service.storage import tables
 
 _WAIT_SECONDS = 60
 _LOCK = int.from_bytes(b"firsthnd", "big", signed=True)

@@ -20,17 +20,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from firsthand.schemas.problems import MEDIA_TYPE, Problem, ProblemError
-from service import errors, migrate
-from service.catalog import Catalog
+from service import errors
+from service.claims.catalog import Catalog
 from service.corrections.routes import router as corrections
-from service.database import Database, revision, shown
 from service.datasets.routes import router as datasets
-from service.dependencies import DatabaseOf
 from service.errors import Refusal
+from service.http.dependencies import DatabaseOf
+from service.http.middleware import LimitBody, Metrics, Observe
 from service.items.routes import router as items
 from service.log.routes import router as log
-from service.middleware import LimitBody, Metrics, Observe
-from service.mixes.recent import Recent
+from service.mixes.drawn_cache import Recent
 from service.mixes.routes import router as mixes
 from service.models.routes import router as models
 from service.organizations.routes import router as organizations
@@ -40,6 +39,8 @@ from service.snapshots.builds import Builds
 from service.snapshots.routes import router as snapshots
 from service.snapshots.store import Store
 from service.statistics.routes import router as statistics
+from service.storage import migrate
+from service.storage.engine import Database, revision, shown
 
 logger = structlog.get_logger("firsthand")
 

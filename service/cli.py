@@ -14,15 +14,15 @@ from rich.console import Console
 from rich.markup import escape
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from firsthand import credentials
-from service import logs
-from service import migrate as migrations
+from firsthand.http import credentials
 from service.app import WrongRevision, check_revision
-from service.database import Database, shown
+from service.http import logging_setup
 from service.organizations import bootstrap
+from service.processes import end_with, standard_input_closed
+from service.processes import serve as serve_until_told
 from service.settings import Settings
-from service.workers import end_with, standard_input_closed
-from service.workers import serve as serve_until_told
+from service.storage import migrate as migrations
+from service.storage.engine import Database, shown
 
 serve = typer.Typer(add_completion=False)
 migrate = typer.Typer(add_completion=False)
@@ -58,7 +58,7 @@ def run(
         FIRSTHAND_DATABASE_URL=postgresql://user:password@host/firsthand firsthand serve --host 0.0.0.0 --workers 4
     """
     settings = _settings(data_dir)
-    logs.set_up(settings.log_format)
+    logging_setup.set_up(settings.log_format)
     with _listen(host, port) as listener:
         url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
         first, handed_over = _prepared(settings, url)

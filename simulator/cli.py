@@ -18,13 +18,15 @@ from rich.table import Table
 
 from firsthand.cli.options import usage
 from firsthand.errors import FirsthandError
-from simulator import catalog, checkpoints, demo, options, report, results, sweeps, tables
+from simulator import demo, names, options, report
 from simulator.config import Experiment
-from simulator.registry import RegistryDiedError
+from simulator.report import tables
 from simulator.reproductions import catalog as reproductions
 from simulator.reproductions import make
 from simulator.reproductions.base import SIZES, Size
 from simulator.reproductions.table import verdicts
+from simulator.runs import checkpoints, results, sweeps
+from simulator.runs.registry_process import RegistryDiedError
 
 app = typer.Typer(
     name="simulate",
@@ -183,10 +185,10 @@ def list_(as_json: AsJson = False) -> None:
     A setting is written after the name: preserve:0.1, gmm:components=5,restarts=2.
     """
     kinds = {
-        "family": catalog.FAMILIES,
-        "data": catalog.CORPORA,
-        "regime": catalog.REGIMES,
-        "world": catalog.WORLDS,
+        "family": names.FAMILIES,
+        "data": names.CORPORA,
+        "regime": names.REGIMES,
+        "world": names.WORLDS,
     }
     entries = [_entry(kind, name, known[name]) for kind, known in kinds.items() for name in known]
     results_ = [
@@ -294,13 +296,13 @@ def _show(
 def _on(experiment: Experiment, device: str | None) -> Experiment:
     if device is None:
         return experiment
-    from simulator import devices  # torch, which nobody else here needs
+    from simulator.families import devices  # torch, which nobody else here needs
 
     return devices.on(experiment, device)
 
 
 def _entry(kind: str, name: str, reference: str) -> dict[str, Any]:
-    found = catalog.resolve(reference)
+    found = names.resolve(reference)
     settings = [
         field.name if field.default is dataclasses.MISSING else f"{field.name}={field.default}"
         for field in dataclasses.fields(found)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import rfc8785
 
-from simulator import catalog
-from simulator.models.base import ADDED
-from simulator.recipes import Regime
-from simulator.worlds import TRUTHFUL, World
+from simulator import names
+from simulator.families.base import ADDED
+from simulator.regimes import Regime
+from simulator.worlds.commons import TRUTHFUL, World
 
 if TYPE_CHECKING:  # corpora and families bring scikit-learn and torch, which a look at a configuration can do without
-    from simulator.corpora import Corpus
-    from simulator.models.base import Family
+    from simulator.data.corpora import Corpus
+    from simulator.families.base import Family
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Run:
     @property
     def name(self) -> str:
         """The name of the run's folder: its regime, its seed, and enough of its id to tell it from any other."""
-        told = [catalog.label(self.regime), *([] if self.world == TRUTHFUL else [catalog.label(self.world)])]
+        told = [names.label(self.regime), *([] if self.world == TRUTHFUL else [names.label(self.world)])]
         plain = "".join(c if c.isalnum() or c in ".-" else "-" for c in "-".join(told))
         return f"{plain[:80]}-seed-{self.seed}-{self.id[:8]}"
 
@@ -86,10 +86,14 @@ def grid(
 
 
 def encode(value: Any) -> Any:
-    """A run, or what it holds, as plain JSON; a dataclass says its `type` as a reference. Raises ValueError."""
+    """Return a run, or a part of it, as plain JSON.
+
+    A dataclass writes its `type`, the short name of its class; a class from a user's own file writes
+    `path/mine.py:Name`, and as `file_sha256` the digest of that file. Raises ValueError for a value that is not plain.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        settings = {field.name: encode(getattr(value, field.name)) for field in _said(value)}
-        return settings if isinstance(value, Run) else {"type": catalog.reference(type(value)), **settings}
+        settings = {field.name: encode(getattr(value, field.name)) for field in _fields(value)}
+        return settings if isinstance(value, Run) else _type(type(value)) | settings
     if isinstance(value, tuple | list):
         return [encode(entry) for entry in value]
     if value is None or isinstance(value, bool | int | float | str):
@@ -97,14 +101,24 @@ def encode(value: Any) -> Any:
     raise ValueError(f"a setting is a number, a text, a list of them or a frozen dataclass; not {value!r}")
 
 
-def _said(value: Any) -> list[dataclasses.Field[Any]]:
-    """Every field, but those that came later where they are as everything was before: so ids stay what they were."""
+def _type(kind: type) -> dict[str, str]:
+    """Return the keys that name a class in a configuration."""
+    file = names.user_file(kind)
+    return {"type": names.reference(kind)} | ({"file_sha256": file.sha256} if file else {})
+
+
+def _fields(value: Any) -> list[dataclasses.Field[Any]]:
+    """Return all fields, without the fields that were added later and hold their default: so ids do not change."""
     fields = dataclasses.fields(value)
     return [f for f in fields if f.metadata != ADDED or getattr(value, f.name) != f.default]
 
 
 def decode(config: dict[str, Any], directory: Path | None = None) -> Run:
-    """The run that `encode` wrote; references to files are relative to `directory`. Raises ValueError."""
+    """Return the run that `encode` wrote; paths of a user's own files are relative to `directory`.
+
+    Raises ValueError if this is not the configuration of a run, if it names classes by import path, as earlier
+    versions did, or if a user's file has changed since the configuration was written.
+    """
     try:
         return Run(**{name: _decode(value, directory) for name, value in config.items()})
     except (TypeError, KeyError) as error:
@@ -116,18 +130,34 @@ def _decode(value: Any, directory: Path | None) -> Any:
         return tuple(_decode(entry, directory) for entry in value)
     if not isinstance(value, dict):
         return value
-    settings = {name: _decode(entry, directory) for name, entry in value.items() if name != "type"}
-    return catalog.build(catalog.resolve(value["type"], directory), settings)
+    settings = {name: _decode(entry, directory) for name, entry in value.items() if name not in ("type", "file_sha256")}
+    return names.build(_class(value["type"], value.get("file_sha256"), directory), settings)
 
 
-def sources(config: Any, directory: Path | None = None) -> dict[str, str]:
-    """The user's own files that a configuration refers to, each with the SHA-256 of what it holds."""
+def _class(name: str, sha256: str | None, directory: Path | None) -> type:
+    """Return the class that a configuration names. Raises ValueError."""
+    if name.startswith("simulator."):
+        raise ValueError(
+            f"the run names the class {name} by its import path, as earlier versions of Firsthand did. It cannot be "
+            "resumed: start it again in a new folder"
+        )
+    kind: type = names.resolve(name, directory)
+    file = names.user_file(kind)
+    if file and file.sha256 != sha256:
+        raise ValueError(
+            f"{file.path} has changed since this run was started (SHA-256 {str(sha256)[:12]} then, "
+            f"{file.sha256[:12]} now). Restore the file, or start the run again in a new folder"
+        )
+    return kind
+
+
+def sources(config: Any) -> dict[str, str]:
+    """Return the user's own files that a configuration names: path → SHA-256 in hexadecimal digits."""
     if isinstance(config, list):
         config = dict(enumerate(config))
     if not isinstance(config, dict):
         return {}
-    found = {name: digest for entry in config.values() for name, digest in sources(entry, directory).items()}
-    path = str(config.get("type", "")).rpartition(":")[0]
-    if path.endswith(".py"):
-        found[path] = hashlib.sha256(((directory or Path.cwd()) / path).read_bytes()).hexdigest()
-    return found
+    files = {path: sha256 for entry in config.values() for path, sha256 in sources(entry).items()}
+    if "file_sha256" in config:
+        files[config["type"].rpartition(":")[0]] = config["file_sha256"]
+    return files

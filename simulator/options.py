@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from simulator import catalog
+from simulator import names
 from simulator.config import Experiment, Run, grid
 
 
@@ -41,19 +41,19 @@ class Options(BaseModel):
     def experiment(self, name: str, directory: Path | None = None) -> Experiment:
         """Every regime under every seed. Raises ValueError saying what can be written instead."""
         human = self.human or self.n
-        corpus = catalog.parse(self.data, catalog.CORPORA, directory, n=human)
+        corpus = names.parse(self.data, names.CORPORA, directory, n=human)
         told = {"vocabulary": corpus.vocabulary} if hasattr(corpus, "vocabulary") else {}
         return grid(
             name,
-            catalog.parse(self.family, catalog.FAMILIES, directory, **told),
+            names.parse(self.family, names.FAMILIES, directory, **told),
             corpus,
-            [catalog.parse(regime, catalog.REGIMES, directory) for regime in self.regimes],
+            [names.parse(regime, names.REGIMES, directory) for regime in self.regimes],
             range(self.seeds) if isinstance(self.seeds, int) else self.seeds,
             generations=self.generations,
             n=self.n,
             chains=self.chains,
             human=self.human,
-            world=catalog.parse(self.world, catalog.WORLDS, directory),
+            world=names.parse(self.world, names.WORLDS, directory),
         )
 
 
@@ -71,9 +71,9 @@ def read(text: str | None, given: Mapping[str, Any]) -> Experiment:
         raise ValueError(f"{text!r} is neither a YAML file nor mine.py:experiment")
     if given:
         raise ValueError(f"{text} says everything itself: leave out --{next(iter(given))}, or change the file")
-    found = catalog.resolve(text)
+    found = names.resolve(text)
     file, _, name = text.rpartition(":")
-    with catalog.told_of(Path(file)):
+    with names.told_of(Path(file)):
         made = found() if callable(found) else found
     return as_experiment(made, name)
 

@@ -16,11 +16,12 @@ import pytest
 import uvicorn
 
 from firsthand import Client
-from service import logs, migrate
 from service.app import create_app
-from service.database import Database
+from service.http import logging_setup
 from service.organizations import store as organizations
 from service.settings import Settings
+from service.storage import migrate
+from service.storage.engine import Database
 
 DATABASES = ("sqlite", "postgresql")
 
@@ -148,7 +149,7 @@ def settings(request: pytest.FixtureRequest, empty_database: Settings) -> Settin
 @pytest.fixture
 def registry(settings: Settings) -> Iterator[Registry]:
     """The real application behind a real server, in a thread of this process."""
-    logs.set_up("json", level=logging.WARNING)
+    logging_setup.set_up("json", level=logging.WARNING)
     database = Database(settings)
     with database.writes() as session:
         organizations.create(session, "local", "")

@@ -6,11 +6,11 @@ from hashlib import sha256
 import numpy as np
 
 from firsthand import Client
-from firsthand.digests import Digests, stack
-from firsthand.items import Digested
+from firsthand.core.digests import Digests, stack
+from firsthand.core.verdicts import Origin
+from firsthand.files.inputs import Digested
 from firsthand.schemas.models import Model
 from firsthand.schemas.registrations import Registered
-from firsthand.verdicts import Origin
 
 
 def digest(number: int, name: str = "item") -> bytes:

@@ -18,9 +18,9 @@ answers. Before the next block of that terminal, and at the end of the page, the
 
 **Outputs** hold standard output and standard error. In an `output` block the character `…` stands for any text within
 a line, with the spaces next to it, so that columns stay aligned. A line with `…` alone stands for any number of lines.
-Use it for ids, times, sizes and speeds. Trailing spaces are not compared. A mismatch does not stop the page: all of them
-are reported together at its end. After a message has been rewritten, `UPDATE_DOCS=1 python -m pytest tests/test_docs.py`
-writes what is printed into the pages.
+Use it for ids, times, sizes and speeds. Trailing spaces are not compared. A mismatch does not stop the page: all of
+them are reported together at its end. After a message has been rewritten,
+`UPDATE_DOCS=1 python -m pytest tests/test_docs.py` writes what is printed into the pages.
 
 **Surroundings.** Each page runs in a folder of its own, with its own home folder, without the FIRSTHAND variables of
 the person who runs the tests. The pages name the default address and an example database; the tests put a free port

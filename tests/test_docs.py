@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.testclient import TestClient
 
-from service.middleware import Metrics, Observe
+from service.http.middleware import Metrics, Observe
 from service.settings import Settings
 from tests.conftest import create_database, database_at, drop_database
 from tests.pages import (

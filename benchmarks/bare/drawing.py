@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from firsthand.digests import SIZE, Digests
+from firsthand.core.digests import SIZE, Digests
 
 #: Digests a block holds at most.
 BLOCK = 65_536

@@ -7,7 +7,7 @@ from time import perf_counter
 
 import numpy as np
 
-from firsthand.digests import Profile, digest_text
+from firsthand.core.digests import Profile, digest_text
 
 _SYLLABLES = ["ba", "der", "ing", "lo", "men", "né", "or", "pre", "sti", "ta", "um", "ver", "xi", "ß", "qua", "y"]
 

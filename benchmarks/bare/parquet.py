@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from firsthand.digests import SIZE, Digests
+from firsthand.core.digests import SIZE, Digests
 
 #: `hash(digest, seed)` is not contracted to stay the same between versions of DuckDB; a mix's order is.
 QUERY = """

@@ -18,7 +18,7 @@ import psycopg
 from psycopg import sql
 
 from benchmarks.bare.drawing import blocks, split, statement
-from firsthand.digests import Digests, as_strings, sort_unique, to_bytes
+from firsthand.core.digests import Digests, as_strings, sort_unique, to_bytes
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -9,7 +9,7 @@ from time import perf_counter
 import numpy as np
 
 from benchmarks.bare.drawing import blocks, split, statement
-from firsthand.digests import Digests, sort_unique, to_bytes
+from firsthand.core.digests import Digests, sort_unique, to_bytes
 
 # Pages of 8 KiB register a sixth more than those of 4 KiB. The cache is of the size that registering 1 M items fills;
 # look-ups in more than it holds go through the memory map, which costs no anonymous memory.

@@ -9,7 +9,7 @@ import httpx2
 from benchmarks.hammer.ledger import Ledger
 from benchmarks.hammer.server import Server
 from firsthand import Client, errors
-from firsthand.transport import Backoff, Transport
+from firsthand.http.transport import Backoff, Transport
 
 Answer = TypeVar("Answer")
 

@@ -7,7 +7,7 @@ from benchmarks.hammer.ledger import Ledger
 from benchmarks.hammer.model import Model, draw
 from benchmarks.hammer.readers import Mixes, check_verdicts, downloaded
 from firsthand import Part, Recipe, errors
-from firsthand.digests import to_bytes
+from firsthand.core.digests import to_bytes
 
 _LOOK_UP = 50_000
 _DOWNLOADS = 50

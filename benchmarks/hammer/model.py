@@ -1,6 +1,6 @@
 """What the registry must say, computed by other means: from what was acknowledged, in plain Python and numpy.
 
-It shares nothing with the service but the frozen keyed order of mixes (`firsthand.selection`).
+It shares nothing with the service but the frozen keyed order of mixes (`firsthand.core.selection`).
 """
 
 import threading
@@ -12,7 +12,7 @@ from hashlib import sha256
 import numpy as np
 import numpy.typing as npt
 
-from firsthand import selection
+from firsthand.core import selection
 from firsthand.schemas.mixes import Part, Recipe
 
 NEVER = 2**62

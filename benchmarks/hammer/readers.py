@@ -9,7 +9,7 @@ from benchmarks.hammer.calls import Caller
 from benchmarks.hammer.ledger import Ledger
 from benchmarks.hammer.model import Model, Said
 from firsthand import Client, Part, Recipe, errors
-from firsthand.digests import stack
+from firsthand.core.digests import stack
 from firsthand.schemas.mixes import Mix
 
 _MOSTLY_HUMAN = [Part(verdict_in=["human"], share=0.9), Part(generation_in=[1], share=0.1)]

@@ -15,7 +15,7 @@ import httpx2
 import numpy as np
 
 from benchmarks.hammer.ledger import Ledger
-from firsthand import credentials
+from firsthand.http import credentials
 
 _START_SECONDS = 60
 

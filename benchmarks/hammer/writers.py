@@ -11,7 +11,7 @@ from benchmarks.hammer.calls import Caller
 from benchmarks.hammer.ledger import Ledger
 from benchmarks.hammer.model import Model, Said
 from firsthand import Client, Digested, errors
-from firsthand.digests import Digests, stack, to_bytes, to_text
+from firsthand.core.digests import Digests, stack, to_bytes, to_text
 from firsthand.schemas.registrations import NewStatement, Outcome, Registered
 
 ARROW = "application/vnd.apache.arrow.stream"

@@ -9,13 +9,14 @@ import typer
 from pydantic import BaseModel
 from rich.table import Table
 
-from firsthand import gating, sources
-from firsthand.asking import Doubts, Question
+from firsthand.checking import check as checking
+from firsthand.checking.check import Answered
+from firsthand.checking.lookup_source import Doubts, Question
 from firsthand.cli import options, output, session
-from firsthand.gating import Answered
-from firsthand.places import shown
+from firsthand.core.verdicts import IS_MODEL, NO_GENERATION, VERDICTS, PolicyName, Verdict, synthetic_share
+from firsthand.files import discover
+from firsthand.files.locations import shown
 from firsthand.snapshots import manifest
-from firsthand.verdicts import IS_MODEL, NO_GENERATION, VERDICTS, PolicyName, Verdict, synthetic_share
 
 Unknown = Literal["model", "human", "ignore"]
 
@@ -122,11 +123,11 @@ def check(
     firsthand check s3://bucket/crawl/ --snapshot snapshot/ --workers 8 --summary
     ```
     """
-    found = sources.find(paths, whole=whole)
+    found = discover.find(paths, whole=whole)
     question = session.question(policy, as_of, snapshot, confirm)
     totals, items = Totals(), []
     with output.progress("checking") as advance:
-        for part in gating.check(found, field, question, names=not summary, processes=workers):
+        for part in checking.check(found, field, question, names=not summary, processes=workers):
             totals.add(part)
             items += [] if summary else [part]
             advance(len(part.answer.verdict))

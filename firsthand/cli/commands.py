@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from firsthand.cli import output
 from firsthand.errors import FirsthandError
-from firsthand.recipes import explain
+from firsthand.mixes.recipe_text import explain
 
 GROUP = "firsthand.commands"
 

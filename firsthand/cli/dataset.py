@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from firsthand.cli import options, output, session
-from firsthand.digests import Profile
+from firsthand.core.digests import Profile
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 

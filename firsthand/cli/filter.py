@@ -7,12 +7,13 @@ import numpy as np
 import typer
 from pydantic import BaseModel
 
-from firsthand import filtering, places, sources
-from firsthand.asking import Doubts
+from firsthand.checking import filter as filtering
+from firsthand.checking.filter import ByMix, Written
+from firsthand.checking.lookup_source import Doubts
 from firsthand.cli import options, output, session
-from firsthand.digests import SIZE
-from firsthand.filtering import ByMix, Written
-from firsthand.verdicts import VERDICTS
+from firsthand.core.digests import SIZE
+from firsthand.core.verdicts import VERDICTS
+from firsthand.files import discover, locations
 
 
 class Report(BaseModel):
@@ -81,7 +82,7 @@ def filter(
             "--mix goes without --snapshot and --workers: a mix is the registry's, and writes each item where it is"
             " met first, which one process alone can tell"
         )
-    found, into = sources.find(paths, whole=whole), places.parse(out)
+    found, into = discover.find(paths, whole=whole), locations.parse(out)
     report = Report(files=len(found), items=0, kept=0, missing=None, position=None, out=out)
     with output.progress("filtering", total=len(found)) as advance:
         if mix is not None:

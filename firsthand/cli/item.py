@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from firsthand.cli import options, output, session
-from firsthand.digests import from_text
-from firsthand.items import both_profiles
+from firsthand.core.digests import from_text
+from firsthand.files.inputs import both_profiles
 from firsthand.schemas.items import Claim, Item
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")

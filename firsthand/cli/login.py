@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel
 
-from firsthand import credentials
 from firsthand.cli import options, output
 from firsthand.client import Client
+from firsthand.http import credentials
 
 
 class Login(BaseModel):

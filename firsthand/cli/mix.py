@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from firsthand import downloading, recipes
 from firsthand.cli import options, output, session
+from firsthand.core.verdicts import Verdict
+from firsthand.mixes import download as mix_download
+from firsthand.mixes import recipe_text
 from firsthand.schemas.mixes import Change, Mix, Part, PartTaken, Recipe, Shortfall, Unit
 from firsthand.schemas.models import OriginCounts
-from firsthand.verdicts import Verdict
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
@@ -58,7 +59,7 @@ def create(
     firsthand mix create recipe.yaml --seed 7 --as-of 1200
     ```
     """
-    parts = [options.usage(recipes.part, "--part")(text) for text in part or []]
+    parts = [options.usage(recipe_text.part, "--part")(text) for text in part or []]
     settings = {"seed": seed, "size": size, "unit": unit, "shortfall": shortfall, "policy": policy, "as_of": as_of}
     asked = _recipe(recipe, parts, {name: value for name, value in settings.items() if _typed(context, name)})
     with session.ask() as client:
@@ -97,7 +98,7 @@ def download(
     with session.work() as client:
         known = client.mix(mix)
         with output.progress("downloading", total=known.items) as advance:
-            downloading.download(client, known, out, advance)
+            mix_download.download(client, known, out, advance)
     if json:
         output.record(known, json)
     else:
@@ -161,7 +162,7 @@ def _recipe(file: Path | None, parts: list[Part], given: Mapping[str, Any]) -> R
         raise typer.BadParameter("name a YAML file with the recipe, or give its parts with --part")
     if file is None:
         return options.usage(lambda parts: Recipe(parts=parts, **given), "--part")(parts)
-    said = options.usage(recipes.load)(file).model_dump(exclude_unset=True)
+    said = options.usage(recipe_text.load)(file).model_dump(exclude_unset=True)
     return options.usage(Recipe.model_validate)({**said, **given})
 
 

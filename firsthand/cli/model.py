@@ -7,7 +7,7 @@ import typer
 
 from firsthand.cli import options, output, session
 from firsthand.client import Client
-from firsthand.names import parse_dataset
+from firsthand.core.names import parse_dataset
 from firsthand.schemas.models import Model, TrainedOn
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")

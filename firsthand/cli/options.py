@@ -8,10 +8,10 @@ from typing import Annotated, TypeAlias, TypeVar
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from firsthand.names import parse_dataset, parse_model
-from firsthand.recipes import explain
+from firsthand.core.names import parse_dataset, parse_model
+from firsthand.core.verdicts import PolicyName
+from firsthand.mixes.recipe_text import explain
 from firsthand.schemas.base import Moment
-from firsthand.verdicts import PolicyName
 
 Given = TypeVar("Given")
 Parsed = TypeVar("Parsed")

@@ -11,15 +11,15 @@ from uuid import uuid4
 import typer
 from pydantic import BaseModel
 
-from firsthand import runs, sources
 from firsthand.cli import options, output, session
 from firsthand.client import Client
-from firsthand.digests import Profile
+from firsthand.core.digests import Profile
+from firsthand.core.verdicts import Origin
 from firsthand.errors import ContentError, NotFound
-from firsthand.runs import Run
+from firsthand.files import discover, register_batches
+from firsthand.files.discover import Source
+from firsthand.files.register_batches import Run
 from firsthand.schemas.registrations import Evidence, Registered
-from firsthand.sources import Source
-from firsthand.verdicts import Origin
 
 
 class Report(BaseModel):
@@ -99,12 +99,12 @@ def register(
     origin = _origin(human, model, unstated)
     if digests and (sizes or whole):
         raise typer.BadParameter("--digests says that rows hold digests, which do not tell how large their items are")
-    found = sources.find(paths, whole=whole)
+    found = discover.find(paths, whole=whole)
     registered: list[Registered] = []
     with (
         _stopped_in_words() as stand,
         session.work() as client,
-        output.progress("registering", runs.expected(found)) as advance,
+        output.progress("registering", register_batches.expected(found)) as advance,
     ):
 
         def note(items: int) -> None:
@@ -119,12 +119,12 @@ def register(
             evidence=evidence,
             profile=_profile(client, dataset, found),
             sizes="bytes" if sizes else None,
-            batch=runs.MOST,
+            batch=register_batches.MOST,
             occasion=uuid4().hex if again else "",
             progress=note,
         )
         time_of = (lambda _: collected_at.at) if collected_at else OwnTime(client, model)
-        for run in runs.of(found):
+        for run in register_batches.of(found):
             items = run.digests(field) if digests else run.items(field)
             registered += say(items, collected_at=time_of(run))
     _tell(_report(dataset, origin, model, registered), json)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from firsthand.cli import options, output, session
-from firsthand.digests import Digests, from_texts
+from firsthand.core.digests import Digests, from_texts
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import typer
 
-from firsthand.asking import Doubts, Question
+from firsthand.checking.lookup_source import Doubts, Question
 from firsthand.cli import output
 from firsthand.client import Client
+from firsthand.core.verdicts import PolicyName
 from firsthand.snapshots import manifest
-from firsthand.verdicts import PolicyName
 
 #: Retries of a command with a question or two: that no registry is there is said within a second or so.
 _FEW = 2

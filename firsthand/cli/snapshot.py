@@ -7,11 +7,11 @@ import typer
 from pydantic import BaseModel
 
 from firsthand.cli import options, output, session
+from firsthand.core.verdicts import PolicyName
 from firsthand.schemas.models import OriginCounts
 from firsthand.schemas.snapshots import Bits, Snapshot
 from firsthand.snapshots import Snapshot as Opened
-from firsthand.snapshots import payloads
-from firsthand.verdicts import PolicyName
+from firsthand.snapshots import verdict_codes
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
@@ -122,8 +122,8 @@ def _tell(known: Snapshot, as_json: bool) -> None:
     said = Known(
         **known.model_dump(exclude={"shards", "form", "digest", "statement"}),
         bytes=known.bytes,
-        false_verdicts=payloads.false_verdicts(known.bits),
-        false_humans=payloads.false_humans(known.bits),
+        false_verdicts=verdict_codes.false_verdicts(known.bits),
+        false_humans=verdict_codes.false_humans(known.bits),
     )
     if as_json:
         return output.record(said, as_json)

@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow as pa
 from datatrove.pipeline.filters.base_filter import BaseFilter
 
-from firsthand.annotating import ADDED, Asked, annotate
+from firsthand.checking.annotate import ADDED, Asked, annotate
+from firsthand.core.verdicts import VERDICTS, Verdict
 from firsthand.snapshots.snapshot import Snapshot
-from firsthand.verdicts import VERDICTS, Verdict
 
 _HUMAN: tuple[Verdict, ...] = ("human",)
 

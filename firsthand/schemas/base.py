@@ -5,7 +5,7 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from firsthand.digests import from_text, to_text
+from firsthand.core.digests import from_text, to_text
 
 
 class Request(BaseModel):

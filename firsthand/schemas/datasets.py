@@ -1,11 +1,11 @@
 """Datasets: named, growing collections of items."""
 
-from firsthand.digests import Profile
+from firsthand.core.digests import Profile
 from firsthand.schemas.base import Position, Request, Response, Text
 
 
 class NewDataset(Request):
-    #: What exactly a digest in this dataset hashes (`firsthand.digests`); it never changes.
+    #: What exactly a digest in this dataset hashes (`firsthand.core.digests`); it never changes.
     profile: Profile = "bytes-1"
     title: Text = ""
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from firsthand.core.verdicts import Origin, PolicyName, Verdict
 from firsthand.schemas.base import Digest, Moment, Position, Request, Response
 from firsthand.schemas.registrations import Evidence
-from firsthand.verdicts import Origin, PolicyName, Verdict
 
 MAX_LOOKUP = 100_000
 

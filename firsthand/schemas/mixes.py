@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from firsthand.names import DatasetName, ModelName
+from firsthand.core.names import DatasetName, ModelName
+from firsthand.core.selection import exact_share
+from firsthand.core.verdicts import PolicyName, Verdict
 from firsthand.schemas.base import Digest, Moment, Position, Request, Response
 from firsthand.schemas.models import OriginCounts
-from firsthand.selection import exact_share
-from firsthand.verdicts import PolicyName, Verdict
 
 Unit = Literal["items", "size"]
 Shortfall = Literal["refuse", "shrink", "repeat"]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from firsthand.names import DatasetName
+from firsthand.core.names import DatasetName
 from firsthand.schemas.base import Generation, Moment, Position, Request, Response, Text
 
 

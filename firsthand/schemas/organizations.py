@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from firsthand.names import OrganizationName
+from firsthand.core.names import OrganizationName
 from firsthand.schemas.base import Position, Request, Response, Text
 
 Scope = Literal["read", "write", "admin"]

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from firsthand.names import DatasetName, ModelName
+from firsthand.core.names import DatasetName, ModelName
+from firsthand.core.verdicts import Origin
 from firsthand.schemas.base import Digest, Generation, Moment, Position, Request, Response
 from firsthand.schemas.problems import Problem
-from firsthand.verdicts import Origin
 
 Evidence = Literal["generator", "c2pa", "capture", "declared", "detector"]
 

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from firsthand.core.verdicts import PolicyName
 from firsthand.schemas.base import Digest, Position, Request, Response
 from firsthand.schemas.models import OriginCounts
-from firsthand.verdicts import PolicyName
 
 #: The form of the files; docs/snapshots.md describes it.
 Form = Literal["firsthand snapshot 1"]

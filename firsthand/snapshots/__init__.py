@@ -3,8 +3,8 @@
 docs/snapshots.md describes the files. `Snapshot.open(folder)` reads them, `Writer` writes them.
 """
 
+from firsthand.snapshots.build import Writer
 from firsthand.snapshots.manifest import Subject
 from firsthand.snapshots.snapshot import Snapshot
-from firsthand.snapshots.writing import Writer
 
 __all__ = ["Snapshot", "Subject", "Writer"]

@@ -8,13 +8,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from firsthand import canonical
-from firsthand.digests import to_text
+from firsthand.core import canonical
+from firsthand.core.digests import to_text
+from firsthand.core.verdicts import PolicyName
 from firsthand.errors import SnapshotError
 from firsthand.schemas.models import OriginCounts
 from firsthand.schemas.snapshots import FORM, Shard, Snapshot
-from firsthand.snapshots.fuse import Bits
-from firsthand.verdicts import PolicyName
+from firsthand.snapshots.binary_fuse import Bits
 
 FILE = "manifest.json"
 

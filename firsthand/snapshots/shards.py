@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from firsthand.errors import SnapshotError
-from firsthand.snapshots.fuse import Bits, Filter, Shape, slot_type
+from firsthand.snapshots.binary_fuse import Bits, Filter, Shape, slot_type
 
 SHARDS = 256
 _MAGIC = b"fhsnap1\n"

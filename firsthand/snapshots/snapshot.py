@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from firsthand import lookups
-from firsthand.digests import SIZE, Digests
+from firsthand.core.digests import SIZE, Digests
+from firsthand.core.verdicts import Generations, Verdicts
 from firsthand.errors import SnapshotError
-from firsthand.lookups import Lookup
+from firsthand.http import lookup_result
+from firsthand.http.lookup_result import Lookup
 from firsthand.schemas.snapshots import Snapshot as Manifest
-from firsthand.snapshots import fuse, manifest, payloads, shards
-from firsthand.snapshots.fuse import Codes, Table
-from firsthand.verdicts import Generations, Verdicts
+from firsthand.snapshots import binary_fuse, manifest, shards, verdict_codes
+from firsthand.snapshots.binary_fuse import Codes, Table
 
 #: Digests that are looked up together: few enough for their intermediate arrays to stay in a processor's cache.
 _PIECE = 2**13
@@ -41,7 +41,7 @@ class Snapshot:
         filters = [_read(folder, shard, known) for shard in range(shards.SHARDS)]
         starts = np.cumsum([0, *(len(filter.table) for filter in filters)])
         rows = [
-            [*fuse.keys_of(filter.seed), filter.shape.width, filter.shape.length, int(start)]
+            [*binary_fuse.keys_of(filter.seed), filter.shape.width, filter.shape.length, int(start)]
             for filter, start in zip(filters, starts[:-1], strict=True)
         ]
         return cls(known, np.array(rows, dtype=np.uint64).T.copy(), np.concatenate([f.table for f in filters]))
@@ -49,19 +49,19 @@ class Snapshot:
     @property
     def false_verdicts(self) -> float:
         """The probability that an item which nobody registered is given a verdict."""
-        return payloads.false_verdicts(self.manifest.bits)
+        return verdict_codes.false_verdicts(self.manifest.bits)
 
     @property
     def false_humans(self) -> float:
         """The probability that it is given the verdict human."""
-        return payloads.false_humans(self.manifest.bits)
+        return verdict_codes.false_humans(self.manifest.bits)
 
     def lookup(self, digests: Digests) -> tuple[Codes, Generations]:
         """`uint8[n, 32]` → (origin, generation).
 
-        The origin is `uint8[n]`, a place in `firsthand.verdicts.VERDICTS`: 0 unknown, 1 human, 2 model, 3 contested.
-        The generation is `int16[n]`: 0 human, 1 and 2 model, 3 any above, −1 where there is none to tell. `human`
-        out of 12 bits is no proof: ask the registry, as `firsthand check --confirm` does.
+        The origin is `uint8[n]`, a place in `firsthand.core.verdicts.VERDICTS`: 0 unknown, 1 human, 2 model, 3
+        contested. The generation is `int16[n]`: 0 human, 1 and 2 model, 3 any above, −1 where there is none to tell.
+        `human` out of 12 bits is no proof: ask the registry, as `firsthand check --confirm` does.
         """
         found = self.judge(digests)
         return found.verdict, found.generation
@@ -73,27 +73,27 @@ class Snapshot:
         found = np.empty(len(digests), dtype=np.uint8)
         for start in range(0, len(digests), _PIECE):
             found[start : start + _PIECE] = self._payloads(digests[start : start + _PIECE])
-        return payloads.decode(found)
+        return verdict_codes.decode(found)
 
     def answer(self, digests: Digests) -> Lookup:
         """The same as the answer of a registry; it names no models."""
-        return lookups.nameless(self.judge(digests), self.manifest.policy, self.manifest.position)
+        return lookup_result.nameless(self.judge(digests), self.manifest.policy, self.manifest.position)
 
     def _payloads(self, digests: Digests) -> Any:
         """What the slots of each digest amount to where its fingerprint fits, else 0."""
         shard, rows = digests[:, 0], self._rows
-        mixed = fuse.hashes(digests, [rows[place].take(shard) for place in range(_WIDTH)])
+        mixed = binary_fuse.hashes(digests, [rows[place].take(shard) for place in range(_WIDTH)])
         width, length, start = (rows[place].take(shard) for place in (_WIDTH, _LENGTH, _START))
-        slots, prints = fuse.places(mixed, width, length, self.manifest.bits)
+        slots, prints = binary_fuse.places(mixed, width, length, self.manifest.bits)
         value = np.zeros(len(digests), dtype=self._table.dtype)
         for slot in slots:
             slot += start
             value ^= self._table.take(slot.view(np.int64))
-        fits = (value >> fuse.PAYLOAD_BITS) == prints
-        return np.where(fits, value & (2**fuse.PAYLOAD_BITS - 1), 0)
+        fits = (value >> binary_fuse.PAYLOAD_BITS) == prints
+        return np.where(fits, value & (2**binary_fuse.PAYLOAD_BITS - 1), 0)
 
 
-def _read(folder: Path, shard: int, known: Manifest) -> fuse.Filter:
+def _read(folder: Path, shard: int, known: Manifest) -> binary_fuse.Filter:
     name = shards.name(shard)
     try:
         content = (folder / name).read_bytes()

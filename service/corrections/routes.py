@@ -4,8 +4,8 @@ from fastapi import APIRouter
 
 from firsthand.schemas.corrections import Dispute, NewDispute, NewWithdrawal, Withdrawal
 from service.corrections import store
-from service.dependencies import CatalogOf, OnceOf, Writer, Writes
 from service.errors import documented
+from service.http.dependencies import CatalogOf, OnceOf, Writer, Writes
 
 router = APIRouter(prefix="/v1", tags=["corrections"])
 

@@ -6,18 +6,18 @@ import numpy as np
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from firsthand import merkle
-from firsthand.digests import Digests, sort_unique, stack, to_bytes, to_text
+from firsthand.core import merkle
+from firsthand.core.digests import Digests, sort_unique, stack, to_bytes, to_text
 from firsthand.schemas.corrections import Dispute, NewDispute, NewWithdrawal, Withdrawal
-from service import tables
-from service.catalog import Catalog
-from service.database import insert_new, rows_by_digest
+from service.claims.catalog import Catalog
 from service.errors import Conflict, Forbidden, NotFound, Unprocessable
 from service.log import store as log
 from service.log.rules import Speaker
 from service.registrations import store as registrations
 from service.registrations.bodies import digests_from_texts
 from service.registrations.store import Neighbours, digests_of
+from service.storage import tables
+from service.storage.engine import insert_new, rows_by_digest
 
 
 def withdraw(session: Session, speaker: Speaker, new: NewWithdrawal) -> Withdrawal:

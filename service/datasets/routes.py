@@ -2,13 +2,13 @@
 
 from fastapi import APIRouter, Response
 
-from firsthand.names import Dataset as DatasetName
-from firsthand.names import Word
+from firsthand.core.names import Dataset as DatasetName
+from firsthand.core.names import Word
 from firsthand.schemas.base import Page
 from firsthand.schemas.datasets import Dataset, NewDataset
 from service.datasets import store
-from service.dependencies import Pages, Reader, Reads, Writer, Writes
 from service.errors import documented
+from service.http.dependencies import Pages, Reader, Reads, Writer, Writes
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 

@@ -6,12 +6,12 @@ from typing import Any
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from firsthand.names import Dataset as DatasetName
+from firsthand.core.names import Dataset as DatasetName
 from firsthand.schemas.datasets import Dataset, NewDataset
-from service import tables
 from service.errors import Conflict, Forbidden, NotFound
 from service.log import store as log
 from service.log.rules import Speaker
+from service.storage import tables
 
 
 def put(session: Session, speaker: Speaker, name: DatasetName, new: NewDataset) -> tuple[Dataset, bool]:

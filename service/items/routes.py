@@ -7,13 +7,13 @@ import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import ValidationError
 
-from firsthand.digests import Digests, from_text
-from firsthand.media import ARROW, JSON, NDJSON, PARQUET
+from firsthand.core.digests import Digests, from_text
+from firsthand.core.media_types import ARROW, JSON, NDJSON, PARQUET
 from firsthand.schemas.items import MAX_LOOKUP, Item, Lookup, Lookups, Question
-from service import forms
-from service.dependencies import CatalogOf, DatabaseOf, MetricsOf, Reader, Reads, media_type
 from service.errors import Malformed, Unprocessable, documented
-from service.items import answers
+from service.http import content_negotiation
+from service.http.dependencies import CatalogOf, DatabaseOf, MetricsOf, Reader, Reads, media_type
+from service.items import responses
 from service.registrations import bodies
 
 router = APIRouter(prefix="/v1", tags=["items"])
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1", tags=["items"])
 DigestInPath = Annotated[str, Path(pattern=r"^(sha256:)?[0-9a-fA-F]{64}$")]
 
 _FORMS = (JSON, ARROW, PARQUET, NDJSON)
-_ANSWERS = forms.documented(*_FORMS, json={"$ref": "#/components/schemas/Lookups"})
+_ANSWERS = content_negotiation.documented(*_FORMS, json={"$ref": "#/components/schemas/Lookups"})
 
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -48,7 +48,7 @@ RawBody = Annotated[bytes, Depends(_body)]
 def look_up(
     request: Request,
     question: Annotated[Question, Query()],
-    form: Annotated[str, forms.accepted(*_FORMS)],
+    form: Annotated[str, content_negotiation.accepted(*_FORMS)],
     body: RawBody,
     _: Reader,
     session: Reads,
@@ -63,8 +63,8 @@ def look_up(
     if len(digests) > MAX_LOOKUP:
         raise Unprocessable.at("digests", f"{len(digests):,} are more than the {MAX_LOOKUP:,} of one call")
     metrics.items.labels("lookups").inc(len(digests))
-    answered = answers.lookups(session, catalog.view(session, question.as_of), digests, question.policy)
-    headers = {forms.POSITION: str(answered.view.position)}
+    answered = responses.lookups(session, catalog.view(session, question.as_of), digests, question.policy)
+    headers = {content_negotiation.POSITION: str(answered.view.position)}
     return Response(answered.written(form), headers=headers, media_type=form)
 
 
@@ -96,6 +96,6 @@ def get_item(
     digest: DigestInPath, question: Annotated[Question, Query()], _: Reader, database: DatabaseOf, catalog: CatalogOf
 ) -> Response:
     """All that is known of one item: verdict, claims, who, why, when. What nobody claims is `unknown`, not 404."""
-    found = answers.item(database, catalog, from_text(digest), question)
+    found = responses.item(database, catalog, from_text(digest), question)
     # rendered here: FastAPI would check it once more, in another turn of a worker thread
     return Response(found.model_dump_json(), media_type="application/json")

@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
-from firsthand.digests import to_text
+from firsthand.core.digests import to_text
 from firsthand.schemas.base import Page, Position
 from firsthand.schemas.statements import Statement
-from service.dependencies import Pages, Reader, Reads
 from service.errors import NotFound, documented
+from service.http.dependencies import Pages, Reader, Reads
 from service.log import store
 from service.log.rules import moment
 

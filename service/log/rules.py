@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from firsthand.canonical import timestamp
+from firsthand.core.canonical import timestamp
 
 #: A statement's canonical bytes at most: with room to spare under the 65,535 of a tlog-tiles entry.
 MAX_BYTES = 16 * 1024

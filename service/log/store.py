@@ -11,12 +11,12 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from firsthand import canonical
+from firsthand.core import canonical
 from firsthand.schemas.statements import Kind
-from service import tables
-from service.database import insert_rows, now
 from service.errors import Unprocessable
 from service.log.rules import MAX_BYTES, Speaker, canonical_time
+from service.storage import tables
+from service.storage.engine import insert_rows, now
 
 
 def position(session: Session) -> int:

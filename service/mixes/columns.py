@@ -6,17 +6,22 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from firsthand.digests import SIZE
+from firsthand.core.digests import SIZE
 from firsthand.schemas.mixes import Unit
-from service import forms
-from service.catalog import View
-from service.database import Database
-from service.items.store import evidence
+from service.claims.catalog import View
+from service.claims.standing import evidence
+from service.http import content_negotiation
 from service.mixes.rules import Candidates
 from service.mixes.scan import Scan
 from service.mixes.store import Drawn
+from service.storage.engine import Database
 
-_ITEMS = [("digest", pa.binary(SIZE)), ("part", pa.int16()), ("verdict", forms.VERDICT), ("generation", pa.int16())]
+_ITEMS = [
+    ("digest", pa.binary(SIZE)),
+    ("part", pa.int16()),
+    ("verdict", content_negotiation.VERDICT),
+    ("generation", pa.int16()),
+]
 
 #: Items that are judged together.
 _JUDGED = 20_000
@@ -36,7 +41,11 @@ def items(drawn: Drawn) -> Iterator[Any]:
 
 def changes_schema(drawn: Drawn, now: View) -> Any:
     """The columns of `changes`: those of items as they were, and what is said of them now."""
-    now_columns = [("verdict_now", forms.VERDICT), ("generation_now", pa.int16()), ("admitted", pa.bool_())]
+    now_columns = [
+        ("verdict_now", content_negotiation.VERDICT),
+        ("generation_now", pa.int16()),
+        ("admitted", pa.bool_()),
+    ]
     return _schema(drawn, [*_ITEMS, *now_columns], now)
 
 
@@ -57,8 +66,8 @@ def changes(database: Database, drawn: Drawn, now: View) -> Iterator[Any]:
             differs = (judged.verdict != chunk.verdict) | (judged.generation != chunk.generation) | ~admitted
             rows = np.flatnonzero(differs)
             said = [
-                forms.verdicts(judged.verdict[rows]),
-                forms.generations(judged.generation[rows]),
+                content_negotiation.verdicts(judged.verdict[rows]),
+                content_negotiation.generations(judged.generation[rows]),
                 pa.array(admitted[rows]),
             ]
             yield pa.record_batch([*_columns(number, chunk.at(rows), "items"), *said], schema=kind)
@@ -71,9 +80,9 @@ def _schema(drawn: Drawn, columns: list[Any], now: View | None = None) -> Any:
 
 def _columns(number: int, chunk: Candidates, unit: Unit) -> list[Any]:
     columns = [
-        forms.digests(chunk.digests),
+        content_negotiation.digests(chunk.digests),
         pa.array(np.full(len(chunk), number, dtype=np.int16)),
-        forms.verdicts(chunk.verdict),
-        forms.generations(chunk.generation),
+        content_negotiation.verdicts(chunk.verdict),
+        content_negotiation.generations(chunk.generation),
     ]
     return [*columns, pa.array(chunk.size)] if unit == "size" else columns

@@ -5,15 +5,15 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from firsthand.media import ARROW, NDJSON, PARQUET, RAW
+from firsthand.core.media_types import ARROW, NDJSON, PARQUET, RAW
 from firsthand.schemas.mixes import Mix, NewMix, Recipe
-from service import forms
-from service.catalog import Catalog, View
-from service.database import Database
-from service.dependencies import CatalogOf, DatabaseOf, Reader, Reads
+from service.claims.catalog import Catalog, View
 from service.errors import Unauthorized, Unprocessable, documented
+from service.http import content_negotiation
+from service.http.dependencies import CatalogOf, DatabaseOf, Reader, Reads
 from service.mixes import columns, store
-from service.mixes.recent import Recent
+from service.mixes.drawn_cache import Recent
+from service.storage.engine import Database
 
 router = APIRouter(prefix="/v1/mixes", tags=["mixes"])
 
@@ -64,12 +64,12 @@ def get_mix(id: MixId, _: Reader, session: Reads) -> Mix:
 
 @router.get(
     "/{id}/digests",
-    responses={**forms.documented(*_FORMS), **documented(404, 406)},
+    responses={**content_negotiation.documented(*_FORMS), **documented(404, 406)},
     response_class=StreamingResponse,
 )
 def get_mix_digests(
     id: MixId,
-    form: Annotated[str, forms.accepted(*_FORMS)],
+    form: Annotated[str, content_negotiation.accepted(*_FORMS)],
     _: Reader,
     database: DatabaseOf,
     catalog: CatalogOf,
@@ -80,18 +80,22 @@ def get_mix_digests(
     By `Accept` as columns: digest, part (from 0), verdict, generation; and size, where that is what the recipe counts.
     """
     drawn, _now = _drawn(database, catalog, recent, id)
-    pieces = drawn.digests() if form == RAW else forms.written(form, columns.schema(drawn), columns.items(drawn))
-    return StreamingResponse(pieces, headers={forms.POSITION: str(drawn.recipe.as_of)}, media_type=form)
+    pieces = (
+        drawn.digests()
+        if form == RAW
+        else content_negotiation.written(form, columns.schema(drawn), columns.items(drawn))
+    )
+    return StreamingResponse(pieces, headers={content_negotiation.POSITION: str(drawn.recipe.as_of)}, media_type=form)
 
 
 @router.get(
     "/{id}/diff",
-    responses={**forms.documented(*_CHANGES), **documented(404, 406)},
+    responses={**content_negotiation.documented(*_CHANGES), **documented(404, 406)},
     response_class=StreamingResponse,
 )
 def get_mix_diff(
     id: MixId,
-    form: Annotated[str, forms.accepted(*_CHANGES)],
+    form: Annotated[str, content_negotiation.accepted(*_CHANGES)],
     _: Reader,
     database: DatabaseOf,
     catalog: CatalogOf,
@@ -104,8 +108,10 @@ def get_mix_diff(
     The recipe holds as long as every item is admitted: no row has `admitted` false.
     """
     drawn, now = _drawn(database, catalog, recent, id, as_of)
-    pieces = forms.written(form, columns.changes_schema(drawn, now), columns.changes(database, drawn, now))
-    return StreamingResponse(pieces, headers={forms.POSITION: str(now.position)}, media_type=form)
+    pieces = content_negotiation.written(
+        form, columns.changes_schema(drawn, now), columns.changes(database, drawn, now)
+    )
+    return StreamingResponse(pieces, headers={content_negotiation.POSITION: str(now.position)}, media_type=form)
 
 
 def _drawn(

@@ -7,13 +7,13 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from firsthand import digests
-from firsthand.digests import Digests, as_strings
+from firsthand.core import digests
+from firsthand.core.digests import Digests, as_strings
+from firsthand.core.selection import Keys, exact_share, order, quotas
+from firsthand.core.verdicts import NO_GENERATION, VERDICTS, Codes, Generations, Verdicts
 from firsthand.schemas.mixes import Part, Recipe, Unit
 from firsthand.schemas.models import OriginCounts
-from firsthand.selection import Keys, exact_share, order, quotas
-from firsthand.verdicts import NO_GENERATION, VERDICTS, Codes, Generations, Verdicts
-from service.catalog import NO_TIME, Flags, Ids, View
+from service.claims.catalog import NO_TIME, Flags, Ids, View
 from service.errors import Unprocessable
 
 #: Candidates that are held beyond what is asked for, before the largest keys are dropped.

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from firsthand import selection
-from firsthand.digests import Digests, as_strings, sort_unique, stack, to_bytes
-from firsthand.digests import at as digest_rows
+from firsthand.core import selection
+from firsthand.core.digests import Digests, as_strings, sort_unique, stack, to_bytes
+from firsthand.core.digests import at as digest_rows
+from firsthand.core.selection import Keys
+from firsthand.core.verdicts import Verdicts
 from firsthand.schemas.mixes import Part, Recipe
-from firsthand.selection import Keys
-from firsthand.verdicts import Verdicts
-from service.catalog import Flags, Ids, View
-from service.database import Database, blocks_of
-from service.items.store import Evidence, evidence
-from service.mixes.layout import Layout, Rows
-from service.mixes.overlaps import AllOverlaps, Overlaps, OwnOverlaps, more_than, overlapping
+from service.claims.catalog import Flags, Ids, View
+from service.claims.overlaps import AllOverlaps, Overlaps, OwnOverlaps, more_than, overlapping
+from service.claims.standing import Evidence, evidence
 from service.mixes.rules import Candidates, admits, eligible
+from service.storage.block_layout import Layout, Rows
+from service.storage.engine import Database, blocks_of
 
 #: Items that are looked at together: few enough for a processor's cache.
 _PIECE = 2**16

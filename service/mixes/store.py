@@ -14,17 +14,17 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from firsthand import canonical, selection
-from firsthand.digests import from_text, stack, to_text
+from firsthand.core import canonical, selection
+from firsthand.core.digests import from_text, stack, to_text
 from firsthand.schemas.mixes import Mix, Part, PartTaken, Recipe
 from firsthand.schemas.models import OriginCounts
-from service import tables
-from service.catalog import Flags, View
-from service.database import Database, is_postgresql, now
+from service.claims.catalog import Flags, View
 from service.errors import NotFound, Unprocessable
 from service.log.rules import moment
 from service.mixes.rules import Candidates, Selector, added, admits, amounts, eligible, enough, membership
 from service.mixes.scan import Scan
+from service.storage import tables
+from service.storage.engine import Database, is_postgresql, now
 
 _ITEMS_A_CHUNK = 2**15
 _ITEMS_A_WINDOW = 2**22

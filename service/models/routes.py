@@ -2,12 +2,12 @@
 
 from fastapi import APIRouter, Response
 
-from firsthand.names import Model as ModelName
-from firsthand.names import Word
+from firsthand.core.names import Model as ModelName
+from firsthand.core.names import Word
 from firsthand.schemas.base import Page
 from firsthand.schemas.models import Model, NewModel
-from service.dependencies import CatalogOf, DatabaseOf, Pages, Reader, Reads, Writer, Writes
 from service.errors import documented
+from service.http.dependencies import CatalogOf, DatabaseOf, Pages, Reader, Reads, Writer, Writes
 from service.models import store
 
 router = APIRouter(prefix="/v1/models", tags=["models"])

@@ -7,12 +7,10 @@ from typing import Any
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from firsthand.names import Model as ModelName
+from firsthand.core.names import Model as ModelName
 from firsthand.schemas.mixes import Part
 from firsthand.schemas.models import Model, NewModel, OriginCounts, TrainedOn
-from service import tables
-from service.catalog import Catalog
-from service.database import Database
+from service.claims.catalog import Catalog
 from service.errors import Conflict, Forbidden, NotFound, Unprocessable
 from service.log import store as log
 from service.log.rules import Speaker, canonical_time, optional_moment
@@ -20,6 +18,8 @@ from service.mixes import store as mixes
 from service.mixes.rules import added
 from service.models.rules import Derivation, derive
 from service.registrations.rules import check_generation
+from service.storage import tables
+from service.storage.engine import Database
 
 
 def derivation(database: Database, catalog: Catalog, name: str, new: NewModel) -> Derivation:

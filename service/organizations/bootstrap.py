@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from firsthand import credentials
-from service.database import Database
+from firsthand.http import credentials
 from service.log import store as log
 from service.organizations import store
+from service.storage.engine import Database
 
 FIRST = "local"
 

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Path
 
 from firsthand.schemas.base import Page
 from firsthand.schemas.organizations import IssuedKey, Key, NewKey, NewOrganization, Organization, Revocation
-from service.dependencies import Admin, Known, OnceOf, Pages, Reader, Reads, Writes
 from service.errors import documented
+from service.http.dependencies import Admin, Known, OnceOf, Pages, Reader, Reads, Writes
 from service.log.rules import moment, optional_moment
 from service.organizations import store
 

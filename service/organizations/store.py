@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from service import tables
-from service.database import Database, now
 from service.errors import Conflict, NotFound
 from service.log import store as log
 from service.log.rules import Speaker
+from service.storage import tables
+from service.storage.engine import Database, now
 
 #: A key is `fh_<id>_<secret>`: looked up by its id, compared by the hash of its secret of 256 random bits.
 KEY_PREFIX = "fh_"

@@ -7,7 +7,7 @@ from typing import IO, Any, NamedTuple, TypeAlias
 import msgspec
 from pydantic import ValidationError
 
-from firsthand.names import parse_dataset
+from firsthand.core.names import parse_dataset
 from firsthand.schemas.registrations import MAX_BATCH, NewRegistration
 from service.errors import Malformed, Refusal, Unprocessable, UnsupportedMedia
 from service.registrations.bodies import JSON, NDJSON, Confidence, Size, columns

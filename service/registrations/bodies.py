@@ -8,13 +8,19 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import compute, parquet
 
-from firsthand import media
-from firsthand.digests import SIZE, Digests, from_texts
+from firsthand.core import media_types
+from firsthand.core.digests import SIZE, Digests, from_texts
 from service.errors import Malformed, Unprocessable, UnsupportedMedia
 from service.registrations import arrow
 from service.registrations.rules import Columns
 
-JSON, RAW, ARROW, PARQUET, NDJSON = media.JSON, media.RAW, media.ARROW, media.PARQUET, media.NDJSON
+JSON, RAW, ARROW, PARQUET, NDJSON = (
+    media_types.JSON,
+    media_types.RAW,
+    media_types.ARROW,
+    media_types.PARQUET,
+    media_types.NDJSON,
+)
 
 #: The forms of many items but JSON, as OpenAPI tells of them.
 BULK: dict[str, Any] = {

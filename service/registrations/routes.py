@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
 
-from firsthand.names import Dataset as DatasetName
-from firsthand.names import Word
+from firsthand.core.names import Dataset as DatasetName
+from firsthand.core.names import Word
 from firsthand.schemas.registrations import (
     MAX_BATCH,
     Columns,
@@ -16,9 +16,9 @@ from firsthand.schemas.registrations import (
     Registered,
     Registration,
 )
-from service.dependencies import Body, CatalogOf, DatabaseOf, MetricsOf, OnceBulk, Reader, Reads, Writer, Writes
 from service.errors import documented
-from service.registrations import answers, batches, bodies, many, store
+from service.http.dependencies import Body, CatalogOf, DatabaseOf, MetricsOf, OnceBulk, Reader, Reads, Writer, Writes
+from service.registrations import batch_register, batches, bodies, responses, store
 
 router = APIRouter(tags=["registrations"])
 
@@ -92,7 +92,7 @@ def register(
     metrics.items.labels("registrations").inc(len(items.digests))
 
     def work() -> Registered:
-        return answers.registered(session, store.register(session, catalog, caller.speaker, dataset, said, items))
+        return responses.registered(session, store.register(session, catalog, caller.speaker, dataset, said, items))
 
     return once.answer(201, work)  # type: ignore[return-value]
 
@@ -106,7 +106,7 @@ def register_batch(
     metrics.items.labels("registrations").inc(batches.items(drafts))
 
     def work() -> Outcomes:
-        return answers.outcomes(many.register(session, catalog, caller.speaker, drafts))
+        return responses.outcomes(batch_register.register(session, catalog, caller.speaker, drafts))
 
     return once.answer(200, work)  # type: ignore[return-value]
 
@@ -114,7 +114,7 @@ def register_batch(
 @router.get("/v1/registrations/{id}", responses=documented(404))
 def get_registration(id: Place, _: Reader, session: Reads, catalog: CatalogOf) -> Registration:
     """What a registration says, and what was said of it since."""
-    return answers.registration(session, catalog.view(session), id)
+    return responses.registration(session, catalog.view(session), id)
 
 
 @router.get(

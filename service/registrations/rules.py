@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from firsthand import merkle
-from firsthand.digests import Digests, sort_unique, to_text
+from firsthand.core import merkle
+from firsthand.core.digests import Digests, sort_unique, to_text
 from firsthand.schemas.registrations import NewRegistration
 from service.errors import Unprocessable
 from service.log.rules import canonical_time

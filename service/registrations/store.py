@@ -7,16 +7,16 @@ import numpy as np
 from sqlalchemy import LargeBinary, func, insert, select
 from sqlalchemy.orm import Session
 
-from firsthand.digests import Digests, as_strings, to_bytes
+from firsthand.core.digests import Digests, as_strings, to_bytes
+from firsthand.core.verdicts import ORIGINS
 from firsthand.schemas.registrations import NewRegistration
-from firsthand.verdicts import ORIGINS
-from service import tables
-from service.catalog import Catalog, Ids, View
-from service.database import Database, columns_by_digest, insert_claims, insert_new, next_registration, now
+from service.claims.catalog import Catalog, Ids, View
 from service.errors import Forbidden, NotFound, Unprocessable
 from service.log import store as log
 from service.log.rules import Speaker, canonical_time
 from service.registrations.rules import Items, check_generation, statement
+from service.storage import tables
+from service.storage.engine import Database, columns_by_digest, insert_claims, insert_new, next_registration, now
 
 
 class Added(NamedTuple):

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
+from firsthand.core.verdicts import Verdicts
 from firsthand.schemas.mixes import Part, Recipe
 from firsthand.snapshots import Subject, Writer
-from firsthand.verdicts import Verdicts
-from service.catalog import View
-from service.database import Database
+from service.claims.catalog import View
 from service.errors import Busy
 from service.mixes.scan import Scan
 from service.snapshots.store import Store
+from service.storage.engine import Database
 
 #: What a snapshot holds: all that anybody said anything of. Nobody's word is needed for unknown.
 _KNOWN = Part(verdict_in=["human", "model", "contested"])

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Depends, Header, Path, Request, Response
 
 from firsthand.schemas.base import Page
 from firsthand.schemas.snapshots import NewSnapshot, Requested, Snapshot, Summary
-from service.dependencies import Admin, CatalogOf, DatabaseOf, Reader
 from service.errors import documented
+from service.http.dependencies import Admin, CatalogOf, DatabaseOf, Reader
 from service.snapshots.builds import Builds
 from service.snapshots.store import Store, subject_at
 

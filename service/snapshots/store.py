@@ -6,13 +6,13 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from firsthand.digests import to_text
+from firsthand.core.digests import to_text
 from firsthand.errors import SnapshotError
 from firsthand.schemas.snapshots import NewSnapshot, Snapshot, Summary
 from firsthand.snapshots import Subject, manifest, shards
-from service import tables
-from service.catalog import View
+from service.claims.catalog import View
 from service.errors import NotFound
+from service.storage import tables
 
 
 def subject_at(session: Session, view: View, asked: NewSnapshot) -> Subject:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from firsthand.schemas.base import Position
 from firsthand.schemas.statistics import History
-from service.dependencies import CatalogOf, Reader, Reads
+from service.http.dependencies import CatalogOf, Reader, Reads
 from service.statistics.rules import points as positions
 from service.statistics.rules import statistics
 

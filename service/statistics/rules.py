@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from firsthand.core.verdicts import HUMAN, NO_GENERATION, ORIGINS
 from firsthand.schemas.statistics import Statistics
-from firsthand.verdicts import HUMAN, NO_GENERATION, ORIGINS
-from service.catalog import View
+from service.claims.catalog import View
 
 
 def statistics(view: View) -> Statistics:

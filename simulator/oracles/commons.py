@@ -20,11 +20,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from firsthand.verdicts import Verdict
-from simulator.models.base import Floats
+from firsthand.core.verdicts import Verdict
+from simulator.families.base import Floats
 from simulator.oracles.gaussian import Expected
-from simulator.recipes import Archive, Crawl
-from simulator.worlds import Batch, World
+from simulator.regimes import Archive, Crawl
+from simulator.worlds.commons import Batch, World
 
 Counts = npt.NDArray[np.int64]
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator.models.base import Floats
-from simulator.models.gaussian import Estimator
+from simulator.families.base import Floats
+from simulator.families.gaussian import Estimator
 
 
 class Expected(NamedTuple):

@@ -7,7 +7,7 @@ in d dimensions, with isotropic human data, V and M are those of each axis.
 
 import numpy as np
 
-from simulator.models.base import Floats
+from simulator.families.base import Floats
 from simulator.oracles.gaussian import Expected
 
 

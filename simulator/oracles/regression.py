@@ -6,7 +6,7 @@ T samples a round, d isotropic normal inputs, labels with noise σ². Least squa
 
 import numpy as np
 
-from simulator.models.base import Floats
+from simulator.families.base import Floats
 
 
 def expect_regression_replace(samples: int, dimensions: int, rounds: int, noise: float = 1.0) -> Floats:

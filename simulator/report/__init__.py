@@ -14,7 +14,7 @@ from simulator.report.figure import figure
 from simulator.report.groups import Group, group
 from simulator.report.story import Story
 from simulator.report.texts import histograms, texts
-from simulator.results import read
+from simulator.runs.results import read
 
 __all__ = ["write"]
 

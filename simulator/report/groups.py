@@ -9,10 +9,10 @@ from typing import Any
 
 from scipy import stats
 
-from simulator import recipes
-from simulator.intervals import Interval, interval, paired
+from simulator import regimes
+from simulator.metrics.intervals import Interval, interval, paired
 from simulator.report.charts import Line
-from simulator.results import Results
+from simulator.runs.results import Results
 
 #: The order of the legend, and with it the colours; other regimes follow in the order they come in.
 KNOWN = ("replace", "preserve", "accumulate", "accumulate-subsample", "fresh", "human-only")
@@ -142,7 +142,7 @@ def regime_name(run: Results) -> str:
 def _note(run: Results) -> str:
     """The first line of what the class says of itself; of a user's own file, nothing is imported to find it."""
     module, _, name = run.config["regime"]["type"].rpartition(":")
-    kind = getattr(recipes, name, None) if module == recipes.__name__ else None
+    kind = getattr(regimes, name, None) if module == regimes.__name__ else None
     return (kind.__doc__ or "").strip().partition("\n")[0] if kind else ""
 
 

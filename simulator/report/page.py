@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.intervals import Interval
+from simulator.metrics.intervals import Interval
 from simulator.report import pictures
 from simulator.report.charts import Bar, Layer, Line, curves, stacks
 from simulator.report.groups import Group, flatten

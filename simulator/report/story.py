@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from simulator.intervals import Interval
+from simulator.metrics.intervals import Interval
 from simulator.report.groups import BASELINE, Group
 from simulator.report.numbers import decimals, rounded
 from simulator.report.words import Metric

@@ -1,6 +1,6 @@
 """The named reproductions, by reference: families bring torch, which a look at the list can do without."""
 
-from simulator import catalog
+from simulator import names
 from simulator.reproductions.base import Reproduction
 
 _HERE = "simulator.reproductions"
@@ -28,7 +28,7 @@ def find(name: str) -> Reproduction:
     """The reproduction of a name. Raises ValueError saying which there are."""
     if name not in REPRODUCTIONS:
         raise ValueError(f"nothing is called {name!r}; there are {', '.join(REPRODUCTIONS)}")
-    found: Reproduction = catalog.resolve(REPRODUCTIONS[name])
+    found: Reproduction = names.resolve(REPRODUCTIONS[name])
     return found
 
 

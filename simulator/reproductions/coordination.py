@@ -8,21 +8,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator import catalog
+from simulator import names
 from simulator.config import Experiment, Run
-from simulator.corpora import Corpus, Digits, Normal
-from simulator.images import Pixels
-from simulator.models.base import Family
-from simulator.models.gaussian import Gaussian
-from simulator.models.gmm import GMM
-from simulator.models.vae import VAE
-from simulator.recipes import Crawl, HumanOnly, Regime
+from simulator.data.corpora import Corpus, Digits, Normal
+from simulator.data.images import Pixels
+from simulator.families.base import Family
+from simulator.families.gaussian import Gaussian
+from simulator.families.gmm import GMM
+from simulator.families.vae import VAE
+from simulator.regimes import Crawl, HumanOnly, Regime
 from simulator.reproductions.base import Reproduction, Size
 from simulator.reproductions.how_much import enough
 from simulator.reproductions.pools import expected_of_each, held, theory
 from simulator.reproductions.table import Member, Table
-from simulator.results import paired
-from simulator.worlds import Commons, Order
+from simulator.runs.results import paired
+from simulator.worlds.commons import Commons, Order
 
 _HUMAN = 0.1
 _N = 100
@@ -130,7 +130,7 @@ def _metric(run: Run) -> str:
 
 
 def _condition(run: Run) -> str:
-    family = catalog.label(run.family).split(":")[0]
+    family = names.label(run.family).split(":")[0]
     if not isinstance(run.world, Commons):
         return f"{family}: human-only"
     world = run.world

@@ -4,11 +4,11 @@ from functools import cache
 
 from simulator import oracles
 from simulator.config import Experiment, Run
-from simulator.corpora import Digits, Normal
-from simulator.models.gaussian import Estimator, Gaussian
-from simulator.models.gmm import GMM
+from simulator.data.corpora import Digits, Normal
+from simulator.families.gaussian import Estimator, Gaussian
+from simulator.families.gmm import GMM
 from simulator.oracles import Expected
-from simulator.recipes import Accumulate, AccumulateSubsample, Fresh, HumanOnly, Preserve, Regime, Replace
+from simulator.regimes import Accumulate, AccumulateSubsample, Fresh, HumanOnly, Preserve, Regime, Replace
 from simulator.reproductions.base import Reference, Reproduction, Size
 
 _N = 100

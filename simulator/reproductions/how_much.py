@@ -11,20 +11,20 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from simulator.config import Experiment, Run
-from simulator.corpora import Corpus, Digits, Normal
-from simulator.images import Pixels
-from simulator.models.base import Family, Floats
-from simulator.models.gaussian import Gaussian
-from simulator.models.gmm import GMM
-from simulator.models.vae import VAE
+from simulator.data.corpora import Corpus, Digits, Normal
+from simulator.data.images import Pixels
+from simulator.families.base import Family, Floats
+from simulator.families.gaussian import Gaussian
+from simulator.families.gmm import GMM
+from simulator.families.vae import VAE
 from simulator.oracles import expect_replace
-from simulator.recipes import Crawl, HumanOnly, Replace
+from simulator.regimes import Crawl, HumanOnly, Replace
 from simulator.reproductions import pools
 from simulator.reproductions.base import Reference, Reproduction, Size
 from simulator.reproductions.figure import COLOURS, new
 from simulator.reproductions.table import Member, Table, values_by_seed
-from simulator.results import Interval, interval
-from simulator.worlds import Commons
+from simulator.runs.results import Interval, interval
+from simulator.worlds.commons import Commons
 
 SHARES = (0.5, 0.1, 0.01)
 """of human items in each pool"""

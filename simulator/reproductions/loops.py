@@ -4,10 +4,10 @@ from functools import cache
 
 from simulator import oracles
 from simulator.config import Experiment, Run
-from simulator.corpora import Normal
-from simulator.models.gaussian import Gaussian
+from simulator.data.corpora import Normal
+from simulator.families.gaussian import Gaussian
 from simulator.oracles import Expected
-from simulator.recipes import Augment, Fresh, Regime, Replace
+from simulator.regimes import Augment, Fresh, Regime, Replace
 from simulator.reproductions.base import Reference, Reproduction, Size
 
 _N = 100

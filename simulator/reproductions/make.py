@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from simulator import results
 from simulator.config import Experiment
-from simulator.files import write_bytes
 from simulator.reproductions.base import Reproduction, Size
 from simulator.reproductions.table import Table, as_csv, as_markdown, tabulate, verdicts
+from simulator.runs import results
+from simulator.runs.atomic_files import write_bytes
 
 
 def experiment(reproduction: Reproduction, size: Size, data: str | None) -> Experiment:

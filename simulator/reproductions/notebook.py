@@ -3,9 +3,9 @@
 from matplotlib.figure import Figure
 
 from simulator.config import Experiment, Run
-from simulator.corpora import Blobs
-from simulator.models.gmm import GMM
-from simulator.recipes import Replace
+from simulator.data.corpora import Blobs
+from simulator.families.gmm import GMM
+from simulator.regimes import Replace
 from simulator.reproductions.base import Reproduction, Size
 from simulator.reproductions.figure import COLOURS, new
 from simulator.reproductions.table import Table

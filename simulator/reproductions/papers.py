@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 
-from simulator.catalog import label
 from simulator.config import Experiment, Run
-from simulator.corpora import Corpus
-from simulator.images import Idx, Pixels
-from simulator.models.base import Family
-from simulator.models.hf import Opt125m
-from simulator.models.transformer import Transformer
-from simulator.models.vae import VAE
-from simulator.recipes import Accumulate, HumanOnly, Preserve, Regime, Replace
+from simulator.data.corpora import Corpus
+from simulator.data.images import Idx, Pixels
+from simulator.data.texts import Text
+from simulator.families.base import Family
+from simulator.families.hf import Opt125m
+from simulator.families.transformer import Transformer
+from simulator.families.vae import VAE
+from simulator.names import label
+from simulator.regimes import Accumulate, HumanOnly, Preserve, Regime, Replace
 from simulator.reproductions.base import Reproduction, Size
-from simulator.texts import Text
-from simulator.worlds import TRUTHFUL, Truthful, World
+from simulator.worlds.commons import TRUTHFUL, Truthful, World
 
 _REGIMES: tuple[Regime, ...] = (Replace(), Preserve(0.1), Accumulate(), HumanOnly())
 

@@ -5,12 +5,12 @@ from functools import cache
 import numpy as np
 
 from simulator.config import Run
-from simulator.models.base import Floats
-from simulator.models.gaussian import Gaussian
+from simulator.families.base import Floats
+from simulator.families.gaussian import Gaussian
 from simulator.oracles.commons import expect_each, expect_grown, grown
-from simulator.recipes import Archive, Crawl, HumanOnly
+from simulator.regimes import Archive, Crawl, HumanOnly
 from simulator.reproductions.base import Reference
-from simulator.worlds import Commons, World
+from simulator.worlds.commons import Commons, World
 
 #: Values, chains × items of a pool, that a run makes a round at most: it holds them all, 400 MB in ten rounds, until it
 #: is finished.

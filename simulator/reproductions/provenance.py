@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from simulator.config import Experiment, Run
-from simulator.corpora import Normal
-from simulator.models.gaussian import Gaussian
-from simulator.recipes import Archive, Crawl, Entrant, HumanOnly, Regime
+from simulator.data.corpora import Normal
+from simulator.families.gaussian import Gaussian
+from simulator.regimes import Archive, Crawl, Entrant, HumanOnly, Regime
 from simulator.reproductions.base import Reproduction, Size
 from simulator.reproductions.pools import held, theory
 from simulator.reproductions.table import Row, Table
-from simulator.worlds import TRUTHFUL, Commons, World
+from simulator.worlds.commons import TRUTHFUL, Commons, World
 
 _N = 100
 _HUMAN = 0.1

@@ -3,11 +3,11 @@
 from functools import cache
 
 from simulator.config import Experiment, Run
-from simulator.linear import Linear
-from simulator.models.base import Floats
-from simulator.models.regression import Regression
+from simulator.data.linear import Linear
+from simulator.families.base import Floats
+from simulator.families.regression import Regression
 from simulator.oracles import expect_regression_accumulate, expect_regression_replace
-from simulator.recipes import Accumulate, Regime, Replace
+from simulator.regimes import Accumulate, Regime, Replace
 from simulator.reproductions.base import Reference, Reproduction, Size
 
 _SAMPLES, _DIMENSIONS = 100, 10

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 from scipy import stats
 
-from simulator import catalog
+from simulator import names
 from simulator.config import Run, decode
+from simulator.report.tables import milestones
 from simulator.reproductions.base import Kind, Reproduction
-from simulator.results import Results, interval, paired
-from simulator.tables import milestones
+from simulator.runs.results import Results, interval, paired
 
 #: From so many seeds on, the spread between seeds says how sure a mean is; below, that between chains where there are
 #: so many. Chains share the items that a mix draws at random, so it alone knows nothing of the chance in those draws.
@@ -167,7 +167,7 @@ _PARTS = ("regime", "world", "family", "corpus", "n")
 
 def _part(run: Run, part: str) -> str:
     value = getattr(run, part)
-    return f"n={value}" if part == "n" else catalog.label(value)
+    return f"n={value}" if part == "n" else names.label(value)
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 
 from simulator import oracles
 from simulator.config import Experiment, Run
-from simulator.corpora import Normal
-from simulator.models.base import Floats
-from simulator.models.gaussian import Gaussian
-from simulator.recipes import Fresh
+from simulator.data.corpora import Normal
+from simulator.families.base import Floats
+from simulator.families.gaussian import Gaussian
+from simulator.regimes import Fresh
 from simulator.reproductions.base import Reference, Reproduction, Size
 from simulator.reproductions.figure import COLOURS, new
 from simulator.reproductions.table import Table, row_of

@@ -3,11 +3,11 @@
 from functools import cache
 
 from simulator.config import Experiment, Run
-from simulator.discrete import Zipf
-from simulator.models.base import Floats
-from simulator.models.ngram import NGram
-from simulator.oracle_words import expect_survivors
-from simulator.recipes import HumanOnly, Preserve, Regime, Replace
+from simulator.data.zipf import Zipf
+from simulator.families.base import Floats
+from simulator.families.ngram import NGram
+from simulator.oracles.words import expect_survivors
+from simulator.regimes import HumanOnly, Preserve, Regime, Replace
 from simulator.reproductions.base import Reference, Reproduction, Size
 
 _WORDS = 1_000

@@ -11,10 +11,12 @@ import pytest
 from pydantic import ValidationError
 
 import firsthand
-from firsthand import Client, Digest, Digested, Part, Recipe, TrainedOn, errors, merkle, registering
-from firsthand.digests import from_text, sort_unique, to_bytes, to_text
+from firsthand import Client, Digest, Digested, Part, Recipe, TrainedOn, errors
+from firsthand.core import merkle
+from firsthand.core.digests import from_text, sort_unique, to_bytes, to_text
+from firsthand.core.verdicts import VERDICTS
+from firsthand.http import request_bodies
 from firsthand.schemas.items import MAX_LOOKUP
-from firsthand.verdicts import VERDICTS
 from tests.conftest import Registry, on_both
 from tests.factories import digest, digests
 
@@ -38,7 +40,7 @@ def test_contents_are_registered_under_the_profile_of_their_dataset(client: Clie
     (registered,) = client.register("local/texts", ["a  text", tmp_path / "file.txt"], origin="human")
     assert (registered.items, registered.new, registered.known) == (2, 2, 0)
     assert words(client.check(["a text", "from a\nfile", "unheard of"])) == ["human", "human", "unknown"]
-    assert words(client.check([Digest(firsthand.digests.digest_text("a text"))])) == ["human"]
+    assert words(client.check([Digest(firsthand.core.digests.digest_text("a text"))])) == ["human"]
 
 
 def test_items_are_registered_in_batches_and_each_is_told_of(client: Client) -> None:
@@ -151,7 +153,7 @@ def test_columns_go_with_their_items(client: Client) -> None:
 def test_the_same_columns_are_the_same_bytes_and_so_have_the_same_key() -> None:
     items, sizes, confidences = Digested(digests(range(7))), np.arange(7), np.arange(7, dtype=np.uint8)
     bodies = [
-        [batch.body() for batch in registering.batches(items, "bytes-1", 3, given, confidences)]
+        [batch.body() for batch in request_bodies.batches(items, "bytes-1", 3, given, confidences)]
         for given in (sizes, sizes.astype(np.uint32), list(range(7)))
     ]
     assert bodies[0] == bodies[1] == bodies[2]
@@ -264,7 +266,7 @@ def test_a_mix_is_drawn_once_and_streamed_in_its_order(client: Client) -> None:
     assert client.mix(mix.id) == mix == client.create_mix(recipe)
     drawn = [d for piece in client.mix_digests(mix.id) for d in to_bytes(piece)]
     assert len(drawn) == len(set(drawn)) == 2_500
-    assert to_text(firsthand.digests.digest_bytes(b"".join(drawn))) == mix.digest
+    assert to_text(firsthand.core.digests.digest_bytes(b"".join(drawn))) == mix.digest
 
 
 @pytest.mark.parametrize("size", [1, 7, 31, 33, 1_000])

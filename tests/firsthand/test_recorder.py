@@ -17,10 +17,10 @@ import httpx2
 import pytest
 
 from firsthand import Client, Recorder, SpoolFull
-from firsthand.digests import digest_text
+from firsthand.core.digests import digest_text
+from firsthand.core.verdicts import IS_MODEL
 from firsthand.errors import NotFound
-from firsthand.spool import HEADER_BYTES, RECORD_BYTES
-from firsthand.verdicts import IS_MODEL
+from firsthand.spool.segment import HEADER_BYTES, RECORD_BYTES
 from tests.conftest import Registry, on_both
 from tests.service.processes import serving
 

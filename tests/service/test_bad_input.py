@@ -43,9 +43,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from benchmarks.memory import Watch
-from firsthand import Client, Digested, credentials, errors
-from firsthand.digests import to_bytes, to_text
+from benchmarks.harness.memory import Watch
+from firsthand import Client, Digested, errors
+from firsthand.core.digests import to_bytes, to_text
+from firsthand.http import credentials
 from service.settings import Settings
 from tests.conftest import Registry, on_both
 from tests.factories import digest, digests

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from firsthand import Client
-from firsthand.digests import Digests
-from firsthand.items import Digested
+from firsthand.core.digests import Digests
+from firsthand.core.verdicts import CONTESTED
+from firsthand.files.inputs import Digested
 from firsthand.schemas.mixes import Part, Recipe
-from firsthand.verdicts import CONTESTED
 from tests.conftest import Registry, on_both
 from tests.factories import digests, model, register
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import pytest
 
 from firsthand import Client, errors
-from firsthand.digests import Digests, to_bytes
-from firsthand.items import Digested
+from firsthand.core.digests import Digests, to_bytes
+from firsthand.core.verdicts import IS_HUMAN
+from firsthand.files.inputs import Digested
 from firsthand.schemas.mixes import Part, Recipe
-from firsthand.verdicts import IS_HUMAN
-from service.database import Database
 from service.organizations import store as organizations
 from service.settings import Settings
+from service.storage.engine import Database
 from tests.conftest import on_both
 from tests.factories import digests
 

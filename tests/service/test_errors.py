@@ -24,11 +24,12 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from service import errors, logs
+from service import errors
 from service.app import create_app
-from service.database import Database
 from service.errors import Refusal
+from service.http import logging_setup
 from service.settings import Settings
+from service.storage.engine import Database
 from tests.conftest import Registry, database_at, on_both
 from tests.factories import digests
 
@@ -68,7 +69,7 @@ def test_no_two_errors_have_one_status_or_one_type() -> None:
 @pytest.fixture
 def raising(empty_database: Settings) -> Iterator[TestClient]:
     """The application with one more route, which raises what it is asked to."""
-    logs.set_up("json")
+    logging_setup.set_up("json")
     app = create_app(empty_database)
 
     @app.get("/raise/{name}")

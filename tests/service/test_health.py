@@ -12,10 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import ValidationError
 from sqlalchemy import text
 
-from firsthand import credentials
+from firsthand.http import credentials
 from service.app import create_app
-from service.database import Database
 from service.settings import Settings
+from service.storage.engine import Database
 from tests.conftest import Registry, on_both
 from tests.factories import digests
 from tests.service.processes import serving

@@ -14,9 +14,10 @@ from uuid import uuid4
 
 import pytest
 
-from firsthand import Client, credentials
-from service import migrate
+from firsthand import Client
+from firsthand.http import credentials
 from service.settings import Settings
+from service.storage import migrate
 from tests.conftest import create_database, database_at, drop_database
 from tests.service.processes import FIRSTHAND, ran, serving
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from service.database import shown
 from service.settings import Settings
+from service.storage.engine import shown
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 

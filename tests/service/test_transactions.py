@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 import service
-from firsthand.verdicts import VERDICTS
-from service import tables
-from service.database import Database
+from firsthand.core.verdicts import VERDICTS
 from service.settings import Settings
+from service.storage import tables
+from service.storage.engine import Database
 from tests.conftest import Registry, on_both
 from tests.factories import digests
 
@@ -22,7 +22,13 @@ MODULES = {str(file.relative_to(ROOT)): ast.parse(file.read_text(encoding="utf-8
 #: What begins or ends a transaction, called as a method.
 OF_TRANSACTIONS = {"begin", "begin_nested", "commit", "rollback"}
 
-MAY_IMPORT_FASTAPI = {"app.py", "dependencies.py", "forms.py", "pages.py", "middleware.py"}
+MAY_IMPORT_FASTAPI = {
+    "app.py",
+    "http/dependencies.py",
+    "http/content_negotiation.py",
+    "http/paging.py",
+    "http/middleware.py",
+}
 
 
 def calls(tree: ast.Module) -> Iterator[str]:
@@ -43,8 +49,8 @@ def imports(tree: ast.Module) -> Iterator[str]:
 
 def test_transactions_begin_and_end_in_one_module() -> None:
     found = {name for name, tree in MODULES.items() if OF_TRANSACTIONS & set(calls(tree))}
-    assert found == {"database.py"}
-    assert "commit" not in calls(MODULES["database.py"])  # leaving `begin()` commits
+    assert found == {"storage/engine.py"}
+    assert "commit" not in calls(MODULES["storage/engine.py"])  # leaving `begin()` commits
 
 
 def test_fastapi_is_known_to_those_who_speak_http_alone() -> None:

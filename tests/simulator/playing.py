@@ -12,17 +12,17 @@ import numpy.typing as npt
 from scipy import stats
 
 from firsthand.client import Client
-from firsthand.digests import Digests, as_strings
+from firsthand.core.digests import Digests, as_strings
+from firsthand.core.verdicts import VERDICTS
 from firsthand.schemas.mixes import Part, Recipe
-from firsthand.verdicts import VERDICTS
-from simulator import checkpoints, results, rounds
-from simulator.checkpoints import Plan
 from simulator.config import Run, encode
-from simulator.corpora import Normal
-from simulator.models.gaussian import Gaussian
-from simulator.recipes import Crawl, Regime
-from simulator.results import Results
-from simulator.worlds import World
+from simulator.data.corpora import Normal
+from simulator.families.gaussian import Gaussian
+from simulator.regimes import Crawl, Regime
+from simulator.runs import checkpoints, results, rounds
+from simulator.runs.checkpoints import Plan
+from simulator.runs.results import Results
+from simulator.worlds.commons import World
 
 
 def play(folder: Path, run: Run, client: Client) -> Results:

@@ -15,8 +15,9 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 import simulator
-from simulator import demo, options, results
+from simulator import demo, options
 from simulator.cli import app
+from simulator.runs import results
 
 MINE = """
 from dataclasses import dataclass
@@ -24,8 +25,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.config import grid
-from simulator.corpora import Normal
-from simulator.recipes import Regime, human, last_generation
+from simulator.data.corpora import Normal
+from simulator.regimes import Regime, human, last_generation
 
 
 @dataclass(frozen=True)

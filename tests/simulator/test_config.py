@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import rfc8785
 
-from simulator import catalog, options
+from simulator import names, options
 from simulator.config import Experiment, Run, decode, encode, grid, sources
-from simulator.corpora import Blobs, Digits, Normal
-from simulator.images import Idx
-from simulator.models.gaussian import Gaussian
-from simulator.models.gmm import GMM
-from simulator.models.vae import VAE
-from simulator.recipes import Accumulate, HumanOnly, Preserve, Replace
+from simulator.data.corpora import Blobs, Digits, Normal
+from simulator.data.images import Idx
+from simulator.families.gaussian import Gaussian
+from simulator.families.gmm import GMM
+from simulator.families.vae import VAE
+from simulator.regimes import Accumulate, History, HumanOnly, Preserve, Replace
 
 RUN = Run(Gaussian(), Normal(100), Preserve(0.1), n=100, generations=3)
 
@@ -23,9 +23,9 @@ MINE = """
 from dataclasses import dataclass
 
 from simulator.config import Experiment, Run, grid
-from simulator.corpora import Normal
-from simulator.models.gaussian import Gaussian
-from simulator.recipes import HumanOnly, Regime, human
+from simulator.data.corpora import Normal
+from simulator.families.gaussian import Gaussian
+from simulator.regimes import HumanOnly, Regime, human
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def test_an_id_is_the_hash_of_the_configurations_canonical_bytes() -> None:
 
 def test_ids_do_not_change_between_versions_unless_settings_do() -> None:
     """A literal, so that a change of the encoding is noticed: it would orphan everybody's runs."""
-    assert Run(Gaussian(), Normal(100), Replace(), n=100, generations=3).id == "ba7217d2fbc176f0"
+    assert Run(Gaussian(), Normal(100), Replace(), n=100, generations=3).id == "483932f0df23bd26"
 
 
 @pytest.mark.parametrize(
@@ -106,12 +106,12 @@ def test_a_grid_plays_every_regime_under_every_seed() -> None:
         ("preserve", Preserve()),
         ("preserve:0.25", Preserve(0.25)),
         ("preserve:share=0.25", Preserve(0.25)),
-        ("simulator.recipes:Preserve:0.25", Preserve(0.25)),
+        ("simulator.regimes:Preserve:0.25", Preserve(0.25)),
         ("human-only", HumanOnly()),
     ],
 )
 def test_a_regime_is_typed_as_a_name_and_its_settings(text: str, value: object) -> None:
-    assert catalog.parse(text, catalog.REGIMES) == value
+    assert names.parse(text, names.REGIMES) == value
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_regime_is_typed_as_a_name_and_its_settings(text: str, value: object) 
     ids=str,
 )
 def test_a_label_is_what_one_types_to_get_it_again(value: object) -> None:
-    assert catalog.parse(catalog.label(value), catalog.FAMILIES | catalog.CORPORA | catalog.REGIMES) == value
+    assert names.parse(names.label(value), names.FAMILIES | names.CORPORA | names.REGIMES) == value
 
 
 @pytest.mark.parametrize(
@@ -144,27 +144,61 @@ def test_a_label_is_what_one_types_to_get_it_again(value: object) -> None:
         ("human-only:1", "more settings than HumanOnly: none"),
         ("absent.py:Thing", "no file"),
         ("simulator.absent:Thing", "cannot be imported"),
-        ("simulator.recipes:Absent", "has no 'Absent'"),
+        ("simulator.regimes:Absent", "has no 'Absent'"),
     ],
 )
 def test_what_cannot_be_understood_is_explained(text: str, words: str) -> None:
     with pytest.raises(ValueError) as caught:
-        catalog.parse(text, catalog.REGIMES)
+        names.parse(text, names.REGIMES)
     assert words in options.explain(caught.value)
 
 
 @pytest.mark.usefixtures("mine")
 def test_a_users_own_regime_is_named_by_its_file_and_found_again() -> None:
     (run, _) = options.read("mine.py:runs", {}).runs
-    assert encode(run)["regime"] == {"type": "mine.py:Half", "less": 0}
+    digest = hashlib.sha256(Path("mine.py").read_bytes()).hexdigest()
+    assert encode(run)["regime"] == {"type": "mine.py:Half", "file_sha256": digest, "less": 0}
     assert decode(encode(run)) == run
-    assert catalog.parse("mine.py:Half:2", catalog.REGIMES) == dataclasses.replace(run.regime, less=2)  # type: ignore[call-arg]
+    assert names.parse("mine.py:Half:2", names.REGIMES) == dataclasses.replace(run.regime, less=2)  # type: ignore[call-arg]
 
 
 def test_the_files_that_a_run_depends_on_are_recorded_with_their_digests(mine: Path) -> None:
     run = options.read("mine.py:run", {}).runs[0]
     assert sources(encode(run)) == {"mine.py": hashlib.sha256(mine.read_bytes()).hexdigest()}
     assert sources(encode(RUN)) == {}
+
+
+def test_a_run_whose_file_was_edited_is_refused_and_names_the_file(mine: Path, tmp_path: Path) -> None:
+    config = encode(options.read("mine.py:run", {}).runs[0])
+    edited = tmp_path / "edited"
+    edited.mkdir()
+    (edited / "mine.py").write_text(mine.read_text() + "# edited\n")
+    with pytest.raises(ValueError, match=r"mine\.py has changed since this run was started.*in a new folder"):
+        decode(config, edited)
+    assert options.read("edited/mine.py:run", {}).runs[0].id != decode(config).id
+
+
+def test_each_class_of_ours_has_one_name_and_each_name_one_class() -> None:
+    tables = (names.FAMILIES, names.CORPORA, names.REGIMES, names.WORLDS)
+    assert len(names.NAMES) == sum(map(len, tables))
+    for name in names.NAMES:
+        assert names.reference(names.resolve(name)) == name
+
+
+def test_a_class_of_ours_without_a_name_is_refused() -> None:
+    with pytest.raises(ValueError, match="History has no short name"):
+        names.reference(History)
+
+
+def test_a_configuration_holds_no_import_path() -> None:
+    assert encode(RUN)["family"]["type"] == "gaussian"
+    assert "simulator" not in json.dumps(encode(RUN))
+
+
+def test_a_configuration_of_an_earlier_version_is_refused_by_name() -> None:
+    earlier = encode(RUN) | {"family": {"type": "simulator.families.gaussian:Gaussian", "estimator": "mle"}}
+    with pytest.raises(ValueError, match=r"simulator\.families\.gaussian:Gaussian by its import path.*new folder"):
+        decode(earlier)
 
 
 @pytest.mark.usefixtures("mine")

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.firsthand.test_annotating import TEXTS, write_snapshot
+from tests.firsthand.checking.test_annotate import TEXTS, write_snapshot
 
 ROOT = Path(__file__).parents[3]
 

@@ -1,0 +1,1 @@
+"""What all benchmarks share: sizes, rows, served registries, load, memory, limits of the machine."""

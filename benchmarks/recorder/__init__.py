@@ -1,0 +1,1 @@
+"""The recorder: how long it delays the code that calls it."""

@@ -1,0 +1,1 @@
+"""The speed of the registry, beside bare drivers and peers."""

@@ -1,0 +1,36 @@
+"""One-dimensional Gaussians by their sufficient statistics, beside a bare numpy loop over generations."""
+
+from collections.abc import Iterator
+from time import perf_counter
+
+import numpy as np
+
+from benchmarks.harness.bench import Bench
+from benchmarks.harness.rows import Bar, Row, alternately
+from simulator.oracles import simulate_replace
+
+_N, _CHAINS = 100, 10_000
+
+
+def rows(bench: Bench) -> Iterator[Row]:
+    """Chain-generations a second, of maximum likelihood and n = 100."""
+    generations = max(5, bench.sizes.look_ups * 5)
+    bare, ours = alternately(bench.sizes.times, lambda n: _bare(n, generations), lambda n: _ours(n, generations))
+    note = f"{_CHAINS:,} chains, {generations} generations, float64"
+    yield Row("Gaussian chains", "-", ours, "/s", bare, Bar("ratio", ">=", 0.6), note)
+
+
+def _ours(number: int, generations: int) -> float:
+    started = perf_counter()
+    simulate_replace(_CHAINS, _N, generations, np.random.default_rng(number))
+    return _CHAINS * generations / (perf_counter() - started)
+
+
+def _bare(number: int, generations: int) -> float:
+    generator = np.random.default_rng(number)
+    mean, variance = np.zeros(_CHAINS), np.ones(_CHAINS)
+    started = perf_counter()
+    for _ in range(generations):
+        mean = mean + np.sqrt(variance / _N) * generator.standard_normal(_CHAINS)
+        variance = variance * generator.chisquare(_N - 1, _CHAINS) / _N
+    return _CHAINS * generations / (perf_counter() - started)

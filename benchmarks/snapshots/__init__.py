@@ -1,0 +1,1 @@
+"""Snapshots: build, look-up, false verdicts, and `firsthand check` with one."""

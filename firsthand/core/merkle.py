@@ -1,0 +1,20 @@
+"""The root over a registration's sorted digests: RFC 6962, section 2.1 (leaf 0x00, node 0x01)."""
+
+from hashlib import sha256
+
+from firsthand.core.digests import Digests, to_bytes
+
+
+def root(digests: Digests) -> bytes:
+    """The Merkle tree hash of sorted digests, `uint8[n, 32]`, each the data of one leaf; the empty tree is SHA-256("").
+
+    Hashing pairs level by level, a last odd node carried up, gives the tree of the RFC: its split at the largest
+    power of two below n puts whole subtrees on the left.
+    """
+    level = [sha256(b"\x00" + digest).digest() for digest in to_bytes(digests)]
+    if not level:
+        return sha256(b"").digest()
+    while len(level) > 1:
+        paired = [sha256(b"\x01" + a + b).digest() for a, b in zip(level[::2], level[1::2], strict=False)]
+        level = paired + level[len(level) - 1 :] if len(level) % 2 else paired
+    return level[0]

@@ -1,0 +1,133 @@
+"""Columns of Arrow → digests, under both profiles at once, as a look-up asks.
+
+A column holds texts (`string`, `large_string`, `string_view`) or bytes (`binary` and its like), plain, chunked or
+dictionary-encoded. What a text's profile `text-1` hashes is most often the text as it stands: a regular expression
+tells for all rows at once which are surely canonical, and those are hashed once.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from firsthand.core.digests import Digests, digest_text, stack
+
+#: Characters that `canonical_text` leaves as they are next to any others: visible, of no combining class, and never
+#: composed with what stands before them. There are more; texts with others are looked at one by one. A test goes
+#: through all of these.
+PLAIN = [
+    (0x21, 0x7E), (0xA1, 0xAC), (0xAE, 0x2FF), (0x388, 0x3FF), (0x400, 0x481), (0x48A, 0x52F), (0x2010, 0x2027),
+    (0x2030, 0x205E), (0x20A0, 0x20BF), (0x3001, 0x3029), (0x3041, 0x3096), (0x309B, 0x30FF), (0x4E00, 0x9FFF),
+    (0xAC00, 0xD7A3), (0xFF01, 0xFFEE), (0x1F300, 0x1FAFF),
+]  # fmt: skip
+_PLAIN = "".join(f"\\x{{{first:x}}}-\\x{{{last:x}}}" for first, last in PLAIN)
+#: White space at an end, two in a row, or any character but plain ones, space and LF.
+_NOT_SURELY_CANONICAL = rf"\A[ \n]|[ \n][ \n]|[ \n]\z|[^ \n{_PLAIN}]"
+
+_TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+_BYTES = (
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_binary_view,
+    pa.types.is_fixed_size_binary,
+)
+
+
+@dataclass(frozen=True)
+class Hashed:
+    """The digests of the m rows of n that hold an item, under `bytes-1` and `text-1`: `uint8[m, 32]` each.
+
+    What is no text (bytes that are not UTF-8) has the first twice: asking twice and joining changes nothing.
+    """
+
+    exact: Digests
+    text: Digests
+    #: Which rows these are, `intp[m]`.
+    rows: npt.NDArray[np.intp]
+
+
+def holds_items(kind: Any) -> bool:
+    """Whether a column of this type can be hashed."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return any(is_kind(kind) for is_kind in (*_TEXT, *_BYTES, pa.types.is_null))
+
+
+def hashed(column: Any) -> Hashed:
+    """The digests of an Array or a ChunkedArray. Raises TypeError for a type that holds neither text nor bytes."""
+    if not holds_items(column.type):
+        raise TypeError(f"a column of {column.type} holds neither text nor bytes")
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+    if isinstance(column, pa.ChunkedArray):  # too large for one array of its type
+        column = pa.concat_arrays([_large(chunk) for chunk in column.chunks])
+    if pa.types.is_null(column.type):  # what Arrow makes of a part of a file in which the field is null everywhere
+        return Hashed(stack([]), stack([]), np.empty(0, dtype=np.intp))
+    if pa.types.is_dictionary(column.type):
+        return _of_dictionary(column)
+    rows = _present(column)
+    exact, text = _both(_large(column).drop_null())
+    return Hashed(exact, text, rows)
+
+
+def _of_dictionary(column: Any) -> Hashed:
+    """Each value is hashed once, however often it stands there."""
+    values = hashed(column.dictionary)
+    where = np.full(len(column.dictionary), -1, dtype=np.intp)
+    where[values.rows] = np.arange(len(values.rows))
+    rows = _present(column.indices)
+    found = where[column.indices.drop_null().to_numpy(zero_copy_only=False)]
+    kept = found >= 0  # a dictionary may hold a null of its own
+    return Hashed(values.exact[found[kept]], values.text[found[kept]], rows[kept])
+
+
+def _present(column: Any) -> npt.NDArray[np.intp]:
+    if not column.null_count:
+        return np.arange(len(column))
+    return np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
+
+
+def _large(column: Any) -> Any:
+    """The same items with offsets of 64 bits."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    return column.cast(pa.large_string() if any(is_kind(kind) for is_kind in _TEXT) else pa.large_binary())
+
+
+def _both(column: Any) -> tuple[Digests, Digests]:
+    """The digests of a large array without nulls under `bytes-1` and `text-1`."""
+    exact = _exact(column)
+    rows = _not_surely_canonical(column)
+    if not len(rows):
+        return exact, exact
+    canonical = exact.copy()
+    for row, item in zip(rows.tolist(), column.take(pa.array(rows)).cast(pa.large_binary()).to_pylist(), strict=True):
+        canonical[row] = np.frombuffer(_canonical(item) or exact[row], dtype=np.uint8)
+    return exact, canonical
+
+
+def _not_surely_canonical(column: Any) -> npt.NDArray[np.intp]:
+    try:
+        texts = column.cast(pa.large_string())
+    except pa.ArrowInvalid:  # bytes, and not all of them UTF-8
+        return np.arange(len(column))
+    return np.flatnonzero(pc.match_substring_regex(texts, _NOT_SURELY_CANONICAL).to_numpy(zero_copy_only=False))
+
+
+def _canonical(item: bytes) -> bytes | None:
+    """The digest under `text-1`; None for what is no text. Lone surrogates are text, as they are in JSON."""
+    try:
+        return digest_text(item.decode("utf-8", "surrogatepass"))
+    except UnicodeDecodeError:
+        return None
+
+
+def _exact(column: Any) -> Digests:
+    _, offsets, data = column.buffers()
+    bounds = np.frombuffer(offsets, dtype=np.int64, count=len(column) + 1, offset=8 * column.offset).tolist()
+    content = memoryview(data if data is not None else b"")
+    ends = iter(bounds)
+    next(ends)
+    return stack([sha256(content[start:end]).digest() for start, end in zip(bounds, ends, strict=False)])

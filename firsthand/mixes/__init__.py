@@ -1,0 +1,1 @@
+"""Mixes: recipes as text, and the download of the items of a mix."""

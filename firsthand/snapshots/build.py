@@ -1,0 +1,94 @@
+"""Building a snapshot's files in bounded memory: items are spooled to disk, then built shard by shard."""
+
+import os
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import numpy as np
+import numpy.typing as npt
+
+from firsthand.core.digests import SIZE, Digests, to_text
+from firsthand.core.verdicts import UNKNOWN, VERDICTS, Verdicts
+from firsthand.schemas.models import OriginCounts
+from firsthand.schemas.snapshots import Shard
+from firsthand.snapshots import binary_fuse, manifest, shards, verdict_codes
+from firsthand.snapshots.binary_fuse import Codes
+from firsthand.snapshots.manifest import Subject
+
+_ROW = SIZE + 1
+
+
+class Spool:
+    """Digests with a payload each, in a temporary file, to be read back by the first byte of the digest."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = TemporaryFile(dir=folder)  # noqa: SIM115 — it lives as long as the spool
+        self._runs: list[list[tuple[int, int]]] = [[] for _ in range(shards.SHARDS)]  # (offset, bytes)
+
+    def add(self, digests: Digests, codes: Codes) -> None:
+        order = np.argsort(digests[:, 0], kind="stable")
+        rows = np.concatenate([digests[order], codes[order, None]], axis=1)
+        ends = np.cumsum(np.bincount(digests[:, 0], minlength=shards.SHARDS)) * _ROW
+        start = self._file.seek(0, os.SEEK_END)
+        self._file.write(rows.tobytes())
+        for shard, (low, high) in enumerate(zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True)):
+            if high > low:
+                self._runs[shard].append((start + low, high - low))
+
+    def read(self, shard: int) -> tuple[Digests, Codes]:
+        """All of a shard, in the order in which it was added."""
+        self._file.flush()
+        content = b"".join(os.pread(self._file.fileno(), size, offset) for offset, size in self._runs[shard])
+        rows = np.frombuffer(content, dtype=np.uint8).reshape(-1, _ROW)
+        return np.ascontiguousarray(rows[:, :SIZE]), rows[:, SIZE]
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class Writer:
+    """Writes a snapshot into a folder: `add` what the registry knows, in any order, then `finish`.
+
+    Memory holds what is added at once, then one shard: some 250 bytes an item of the largest. What is added twice is
+    kept once; ValueError where it was given two verdicts.
+    """
+
+    def __init__(self, folder: Path, subject: Subject) -> None:
+        self._folder, self._subject = folder, subject
+        self._spool = Spool(folder)
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._spool.close()
+
+    def add(self, digests: Digests, verdicts: Verdicts) -> None:
+        """`uint8[n, 32]` with the verdicts `[n]`; what is unknown is left out."""
+        known = verdicts.verdict != UNKNOWN
+        self._spool.add(digests[known], verdict_codes.encode(verdicts)[known])
+
+    def finish(self, going: Callable[[], None] = lambda: None) -> None:
+        """Write all shards, then the manifest. `going` is called before each shard, and may raise."""
+        written, counted = [], np.zeros(2**binary_fuse.PAYLOAD_BITS, dtype=np.int64)
+        for shard in range(shards.SHARDS):
+            going()
+            digests, codes = binary_fuse.once(*self._spool.read(shard))
+            counted += np.bincount(codes, minlength=len(counted))
+            content = shards.encode(binary_fuse.build(digests, codes, self._subject.bits), shard)
+            (self._folder / shards.name(shard)).write_bytes(content)
+            written.append(Shard(items=len(digests), bytes=len(content), digest=to_text(sha256(content).digest())))
+        said = manifest.write(self._subject, _counts(counted), written)
+        (self._folder / manifest.FILE).write_bytes(said)
+
+
+def _counts(counted: npt.NDArray[np.int64]) -> OriginCounts:
+    """Items by payload → by verdict and generation; 3 is 3 or more."""
+    said = verdict_codes.decode(np.arange(len(counted), dtype=np.uint8))
+    by = {name: int(counted[said.verdict == code].sum()) for code, name in enumerate(VERDICTS)}
+    made = (said.generation > 0) & (counted > 0)
+    generations = {str(g): int(counted[said.generation == g].sum()) for g in np.unique(said.generation[made])}
+    bounds = int(counted[said.lower_bound].sum())
+    return OriginCounts(**by, generations=generations, lower_bounds=bounds)

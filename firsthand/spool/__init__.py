@@ -1,0 +1,1 @@
+"""The spool of the recorder: segments on disk, and the sender that registers them."""

@@ -1,0 +1,1 @@
+"""From claims to verdicts: the catalog of registrations, standing claims and overlaps."""

@@ -1,0 +1,1 @@
+"""HTTP of the service: dependencies of routes, paging, content negotiation, middleware, logging."""

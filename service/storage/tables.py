@@ -1,0 +1,229 @@
+"""The whole schema on one page.
+
+Statements are few and rich, claims many and tiny. Everything is append-only: a correction is a new statement.
+Times are whole seconds since 1970, UTC; digests 32 bytes; a position is a place in the log.
+"""
+
+import re
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
+
+
+def is_partition(table: str) -> bool:
+    """Whether a table of the database is a partition of one of these, and so none of its own."""
+    return re.fullmatch(r"claims_\d+", table) is not None
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# The one row that every statement locks: whoever holds it knows the next position, until commit.
+head = Table(
+    "head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+statements = Table(
+    "statements",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),
+    Column("organization", ForeignKey("organizations.id"), nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # RFC 8785, at most 16 KiB
+    Column("digest", LargeBinary(32), nullable=False),
+)
+
+organizations = Table(
+    "organizations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("title", Text, nullable=False),
+    Column("position", BigInteger, nullable=False, unique=True),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("organization", ForeignKey("organizations.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("scopes", String(40), nullable=False),  # words, joined by a space
+    Column("secret", LargeBinary(32), nullable=False),  # SHA-256 of the secret half
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+)
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("organization", ForeignKey("organizations.id"), nullable=False),
+    Column("name", String(201), nullable=False, unique=True),  # org/name
+    Column("profile", String(16), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("position", BigInteger, nullable=False, unique=True),
+)
+
+models = Table(
+    "models",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("organization", ForeignKey("organizations.id"), nullable=False),
+    Column("name", String(302), nullable=False, unique=True),  # org/name@version
+    Column("title", Text, nullable=False),
+    Column("trained_on", Text, nullable=False),  # JSON
+    Column("declared", Integer),  # the generation that its organization typed
+    Column("served_from", BigInteger),
+    Column("position", BigInteger, nullable=False, unique=True),
+)
+
+# What follows from a model's training data; at a position, the last one up to it counts.
+derivations = Table(
+    "derivations",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("model", ForeignKey("models.id"), nullable=False, index=True),
+    Column("generation", SmallInteger, nullable=False),  # 1 to firsthand.schemas.base.MAX_GENERATION
+    Column("lower_bound", Boolean(create_constraint=False), nullable=False),
+    Column("basis", String(16), nullable=False),
+    Column("counts", Text, nullable=False),  # JSON
+)
+
+registrations = Table(
+    "registrations",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False, unique=True),
+    Column("organization", ForeignKey("organizations.id"), nullable=False),
+    Column("dataset", ForeignKey("datasets.id"), nullable=False),
+    Column("origin", SmallInteger, nullable=False),  # firsthand.core.verdicts.ORIGINS
+    Column("model", ForeignKey("models.id")),
+    Column("evidence", String(16), nullable=False),
+    Column("collected_at", BigInteger),
+    Column("registered_at", BigInteger, nullable=False),
+    Column("items", Integer, nullable=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("has_size", Boolean(create_constraint=False), nullable=False),
+    Column("has_confidence", Boolean(create_constraint=False), nullable=False),
+    # where its items lie: in the blocks that go by this registration, its own id or another's, from this item on
+    Column("block", BigInteger, nullable=False),
+    Column("start", Integer, nullable=False),
+)
+
+# The one bulk table: two columns, no foreign key to check a million times, no other index. It serves look-ups.
+# On PostgreSQL it may have been created with partitions `claims_0`, `claims_1`, … (FIRSTHAND_CLAIM_PARTITIONS).
+claims = Table(
+    "claims",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("registration", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+# The digests of registrations, those of each sorted, 65,536 a block, with columns aligned to them. They serve mixes,
+# listing, export. The small statements of a batch that say the same share one, which goes by the first of them.
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("registration", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("digests", LargeBinary, nullable=False),
+    Column("size", LargeBinary),  # uint32 little-endian
+    Column("confidence", LargeBinary),  # uint8
+)
+
+# Every digest whose claims differ in origin, model or generation, whose claim is disputed, or that a partial
+# withdrawal names. It may hold too much, never too little: a mix judges these by all their claims.
+overlaps = Table(
+    "overlaps",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+withdrawals = Table(
+    "withdrawals",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("statement", BigInteger, nullable=False, index=True),  # what it takes back
+    Column("whole", Boolean(create_constraint=False), nullable=False),
+    Column("items", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+withdrawn_items = Table(
+    "withdrawn_items",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("registration", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+disputes = Table(
+    "disputes",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("organization", ForeignKey("organizations.id"), nullable=False),
+    Column("registration", BigInteger, nullable=False, index=True),
+    Column("whole", Boolean(create_constraint=False), nullable=False),
+    Column("items", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+disputed_items = Table(
+    "disputed_items",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("dispute", BigInteger, primary_key=True, autoincrement=False),  # its position
+    Column("registration", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+mixes = Table(
+    "mixes",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("recipe", Text, nullable=False),  # JSON, resolved
+    Column("taken", Text, nullable=False),  # JSON: items, digest, counts, and what each part took
+    Column("created_at", BigInteger, nullable=False),
+)
+
+# The answers that were given under an Idempotency-Key, written in the transaction of what they answer for.
+answers = Table(
+    "answers",
+    metadata,
+    Column("organization", ForeignKey("organizations.id"), primary_key=True),
+    Column("route", String(255), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("request", LargeBinary(32), nullable=False),  # SHA-256 of what was asked
+    Column("status", SmallInteger),
+    Column("body", LargeBinary),
+    Column("answered_at", BigInteger, nullable=False),
+)

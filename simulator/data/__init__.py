@@ -1,0 +1,1 @@
+"""The corpora that experiments draw human items from."""

@@ -1,0 +1,110 @@
+"""A trained variational autoencoder: draw images, find codes, bound a likelihood."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from simulator.families.base import Arrays, Floats, Items, Points
+from simulator.families.networks import Network, Parameters
+from simulator.randomness import generator
+
+#: Items that a trained network works on at once.
+_ROWS = 1000
+#: Codes drawn of each item where its likelihood is bounded.
+_DRAWS = 2
+
+
+def bound(network: Network, parameters: Parameters, ink: Tensor, noise: Tensor, bits: int) -> Tensor:
+    """The negative evidence lower bound of `ink[C, B, pixels]` with codes at `noise[C, B, latent]`: `[C, B]`, nats.
+
+    Cross-entropy of the pixels, each `bits` points that are black or white, and KL(N(μ, σ²) ‖ N(0, I)); both summed
+    (Kingma and Welling 2013, equation 10). Binomial coefficients are left out: they do not depend on the model.
+    """
+    mean, log_variance = network.encode(parameters, ink)
+    logits = network.decode(parameters, mean + torch.exp(log_variance / 2) * noise)
+    error = functional.binary_cross_entropy_with_logits(logits, ink, reduction="none").sum(dim=2)
+    divergence = (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=2) / 2
+    return bits * error + divergence
+
+
+@dataclass(frozen=True)
+class Autoencoder:
+    """The network of each chain with its parameters, `[C, …]` each."""
+
+    network: Network
+    parameters: Parameters
+    bits: int
+    """points that a pixel is the mean of"""
+
+    def sample(self, n: int, rng: np.random.Generator) -> Items:
+        """Draw n images, `uint8[n, C, pixels]`: the decoder's means of codes from N(0, I), rounded to bytes."""
+        codes = rng.standard_normal((n, self._chains, self.network.latent), dtype=np.float32)
+        return np.concatenate([self._means(some) for some in _parts(codes)])
+
+    def encode(self, items: Items) -> Floats:
+        """The mean μ of each item's code, `float64[n, C, latent]`."""
+        return np.concatenate([self._codes(some) for some in _parts(items)])
+
+    def negative_elbo(self, points: Points) -> Floats:
+        """A bound from above on each chain's negative log-likelihood of images `[m, pixels]`: `[m, C]`, nats.
+
+        The mean over codes that are drawn always the same, so that two models differ by what they are.
+        """
+        rng = generator(0, "codes of the bound")
+        items = np.broadcast_to(points[:, np.newaxis], (len(points), self._chains, points.shape[1]))
+        return np.concatenate([self._bounds(some, rng) for some in _parts(items)])
+
+    def arrays(self) -> Arrays:
+        """Every parameter by its name, `float32[C, …]`."""
+        return {name: one.numpy(force=True) for name, one in self.parameters.items()}
+
+    def _means(self, codes: npt.NDArray[np.float32]) -> Items:
+        with torch.no_grad():
+            means = torch.sigmoid(self.network.decode(self.parameters, self._placed(chains_first(codes))))
+        return _items_first((255 * means).round().to(torch.uint8))
+
+    def _codes(self, items: Items) -> Floats:
+        with torch.no_grad():
+            mean, _ = self.network.encode(self.parameters, self._placed(ink_of(items)))
+        return _items_first(mean).astype(np.float64)
+
+    def _bounds(self, items: Items, rng: np.random.Generator) -> Floats:
+        n, chains, _ = items.shape
+        noise = rng.standard_normal((_DRAWS, 1, n, self.network.latent), dtype=np.float32).repeat(chains, axis=1)
+        ink = self._placed(ink_of(items))
+        with torch.no_grad():
+            draws = [
+                bound(self.network, self.parameters, ink, self._placed(torch.from_numpy(d)), self.bits) for d in noise
+            ]
+        return _items_first(torch.stack(draws).mean(dim=0)).astype(np.float64)
+
+    @property
+    def _chains(self) -> int:
+        return len(next(iter(self.parameters.values())))
+
+    def _placed(self, values: Tensor) -> Tensor:
+        return values.to(next(iter(self.parameters.values())).device)
+
+
+def ink_of(items: Items) -> Tensor:
+    """Pixels `[n, C, pixels]` of 0 to 255 as shares of ink, `float32[C, n, pixels]`."""
+    return chains_first(items.astype(np.float32) / np.float32(255))
+
+
+def chains_first(items: npt.NDArray[np.float32]) -> Tensor:
+    """`[n, C, …] → [C, n, …]`."""
+    return torch.from_numpy(np.ascontiguousarray(items.swapaxes(0, 1)))
+
+
+def _items_first(values: Tensor) -> Items:
+    """`[C, n, …] → [n, C, …]`."""
+    return np.ascontiguousarray(values.numpy(force=True).swapaxes(0, 1))
+
+
+def _parts(items: Items) -> list[Items]:
+    """The items, so many at a time that their activations fit into memory."""
+    return [items[first : first + _ROWS] for first in range(0, len(items), _ROWS)]

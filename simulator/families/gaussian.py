@@ -1,0 +1,50 @@
+"""One Gaussian a chain: the smallest model that collapses, and the one whose collapse is known exactly."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from simulator.families.base import ADDED, Items
+from simulator.families.mixtures import Mixture
+
+Estimator = Literal["mle", "unbiased"]
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """A mean and a covariance a chain, in any number of dimensions."""
+
+    estimator: Estimator = "mle"
+    """`mle` divides the sum of squares by n, `unbiased` by n − 1; papers mix the two, and their limits differ"""
+    bias: float = field(default=1.0, metadata=ADDED)
+    """λ: what is sampled has λ times the fitted covariance (Alemohammad et al. 2023); below 1, likelier items"""
+
+    def __post_init__(self) -> None:
+        if self.bias < 0:
+            raise ValueError(f"a covariance is not negative, and a bias of {self.bias} would make it so")
+
+    def fit(self, items: Items, rng: np.random.Generator) -> Mixture:
+        """Estimate each chain's mean and covariance from `items[n, C, d]`. Needs no randomness.
+
+        Raises ValueError where there are too few items.
+        """
+        n = len(items)
+        divisor = n if self.estimator == "mle" else n - 1
+        if divisor < 1:
+            raise ValueError(f"a Gaussian by {self.estimator} needs more than {n} items: select more for each round")
+        mean = items.mean(axis=0)
+        away = items - mean
+        covariance = np.einsum("nci,ncj->cij", away, away) / divisor
+        fitted = (np.ones((len(mean), 1)), mean[:, np.newaxis], covariance[:, np.newaxis])
+        return Mixture(*fitted) if self.bias == 1 else Biased(*fitted, self.bias)
+
+
+@dataclass(frozen=True)
+class Biased(Mixture):
+    """A mixture that samples with λ times its covariances; its density and its moments are those of what was fitted."""
+
+    bias: float
+
+    def sample(self, n: int, rng: np.random.Generator) -> Items:
+        return Mixture(self.weights, self.means, self.bias * self.covariances).sample(n, rng)

@@ -1,0 +1,119 @@
+"""Gaussian mixtures, one for each of C chains: draw, density, moments, and the distance of two in closed form.
+
+A single Gaussian is a mixture of one component; so is a corpus' known truth, with C = 1.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.families.base import Arrays, Floats, Items, Points
+
+# Below this a variance is taken for it in densities, so that a model that has collapsed to a point has one.
+_SMALLEST_VARIANCE = 1e-12
+
+# Numbers that are drawn at once: larger arrays leave the cache, and their pages are asked for anew each time.
+_VALUES = 2**16
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """K Gaussians a chain: `weights[C, K]` that sum to 1, `means[C, K, d]`, `covariances[C, K, d, d]`."""
+
+    weights: Floats
+    means: Floats
+    covariances: Floats
+
+    @property
+    def components(self) -> int:
+        """K."""
+        return int(self.weights.shape[1])
+
+    def arrays(self) -> Arrays:
+        """Weights, means and covariances by these names."""
+        return {"weights": self.weights, "means": self.means, "covariances": self.covariances}
+
+    def sample(self, n: int, rng: np.random.Generator) -> Items:
+        """Draw n items, `[n, C, d]`: a component each by its weight, then a normal by the covariance's root."""
+        chains, _, d = self.means.shape
+        chosen, noise = rng.random((n, chains)), rng.standard_normal((n, chains, d))
+        at_once = max(1, _VALUES // max(1, n * d))
+        items = np.empty_like(noise)
+        for first in range(0, chains, at_once):
+            some = slice(first, first + at_once)
+            items[:, some] = self._placed(some, chosen[:, some], noise[:, some])
+        return items
+
+    def _placed(self, chains: slice, chosen: Floats, noise: Floats) -> Floats:
+        """Items of some chains by `chosen[n, B]` in [0, 1) and standard normal `noise[n, B, d]`: `[n, B, d]`."""
+        means, roots = self.means[chains, ..., np.newaxis], power(self.covariances[chains], 0.5)
+        ladder = np.cumsum(self.weights[chains], axis=1)[..., np.newaxis, np.newaxis]
+        x = np.ascontiguousarray(noise.transpose(1, 2, 0))  # items last: the longest loop is the innermost
+        drawn = np.ascontiguousarray(chosen.T)[:, np.newaxis]
+        items = roots[:, 0] @ x + means[:, 0]
+        for k in range(1, self.components):  # a later component takes what is above all before it
+            items = np.where(drawn > ladder[:, k - 1], roots[:, k] @ x + means[:, k], items)
+        return items.transpose(2, 0, 1)
+
+    def log_density(self, points: Points) -> Floats:
+        """Natural logarithm of each chain's density at `points[m, d]`: `[m, C]`, in nats."""
+        return np.stack([self._log_density_of(chain, points) for chain in range(len(self.weights))], axis=1)
+
+    def _log_density_of(self, chain: int, points: Points) -> Floats:
+        away = points.T - self.means[chain, :, :, np.newaxis]  # [K, d, m]
+        distance = ((power(self.covariances[chain], -0.5) @ away) ** 2).sum(axis=1)
+        with np.errstate(divide="ignore"):  # a component of weight 0 adds nothing
+            height = np.log(self.weights[chain]) - _half_log_determinant(self.covariances[chain])
+        joint = height[:, np.newaxis] - 0.5 * (distance + points.shape[1] * np.log(2 * np.pi))
+        return np.asarray(np.logaddexp.reduce(joint, axis=0))
+
+    def moments(self) -> tuple[Floats, Floats]:
+        """Mean `[C, d]` and covariance `[C, d, d]` of each chain's mixture."""
+        mean = np.einsum("ck,ckd->cd", self.weights, self.means)
+        away = self.means - mean[:, np.newaxis]
+        between = np.einsum("ck,cki,ckj->cij", self.weights, away, away)
+        return mean, np.einsum("ck,ckij->cij", self.weights, self.covariances) + between
+
+
+def w2_squared(a: Mixture, b: Mixture) -> Floats:
+    """Squared 2-Wasserstein distance of the Gaussians with two mixtures' moments, `[C]`; either may have one chain.
+
+    |μ − ν|² + tr(Σ + T − 2(T^½ Σ T^½)^½) (Dowson and Landau 1982): exact where both are single Gaussians.
+    """
+    (mean, covariance), (other_mean, other) = a.moments(), b.moments()
+    root = power(other, 0.5)
+    crossed = np.linalg.eigvalsh(root @ covariance @ root)
+    traces = np.trace(covariance, axis1=1, axis2=2) + np.trace(other, axis1=1, axis2=2)
+    distance = ((mean - other_mean) ** 2).sum(axis=1) + traces - 2 * np.sqrt(np.maximum(crossed, 0)).sum(axis=1)
+    return np.asarray(np.maximum(distance, 0))
+
+
+def l2_squared(a: Mixture, b: Mixture) -> Floats:
+    """∫ (p − q)² of two mixtures' densities, `[C]`; either may have one chain, which then stands for all.
+
+    In closed form ∫ p q = Σᵢⱼ aᵢ bⱼ N(μᵢ − μⱼ; 0, Σᵢ + Σⱼ) (Shumailov et al. 2023, section 4.2). Note that ∫ p² grows
+    without bound as variances go to 0.
+    """
+    return _product(a, a) - 2 * _product(a, b) + _product(b, b)
+
+
+def _product(a: Mixture, b: Mixture) -> Floats:
+    """∫ p q, `[C]`."""
+    away = a.means[:, :, np.newaxis] - b.means[:, np.newaxis]  # [C, K, L, d]
+    spread = a.covariances[:, :, np.newaxis] + b.covariances[:, np.newaxis]
+    distance = (np.einsum("cklij,cklj->ckli", power(spread, -0.5), away) ** 2).sum(axis=-1)
+    log_normal = -0.5 * (distance + away.shape[-1] * np.log(2 * np.pi)) - _half_log_determinant(spread)
+    return np.asarray(np.einsum("ck,cl,ckl->c", a.weights, b.weights, np.exp(log_normal)))
+
+
+def power(covariances: Floats, exponent: float) -> Floats:
+    """Symmetric power of each matrix of `[..., d, d]`: unique, and there for singular ones too."""
+    values, vectors = np.linalg.eigh(covariances)
+    floor = 0.0 if exponent > 0 else _SMALLEST_VARIANCE
+    powers = np.maximum(values, floor) ** exponent
+    return np.asarray((vectors * powers[..., np.newaxis, :]) @ np.swapaxes(vectors, -1, -2))
+
+
+def _half_log_determinant(covariances: Floats) -> Floats:
+    """½ log det of each matrix of `[..., d, d]`: `[...]`."""
+    return np.asarray(0.5 * np.log(np.maximum(np.linalg.eigvalsh(covariances), _SMALLEST_VARIANCE)).sum(axis=-1))

@@ -1,0 +1,165 @@
+"""A small GPT: causal self-attention over a window, rotary positions, pre-norm, tied embeddings.
+
+Positions are rotations of queries and keys (Su et al. 2021), so only distances within the window matter: a network
+trained on blocks goes on behind a block, as the paper's prompts ask, without a distance that it has never seen.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Shape(NamedTuple):
+    """How large a network is."""
+
+    vocabulary: int
+    layers: int
+    heads: int
+    width: int
+    window: int
+    "positions that a token sees: itself and those before it"
+
+
+class Cache:
+    """Keys and values of the positions that were read, `[layers, 2, B, H, longest, width / H]`."""
+
+    def __init__(self, shape: Shape, rows: int, longest: int, like: Tensor) -> None:
+        self._held = like.new_empty(shape.layers, 2, rows, shape.heads, longest, shape.width // shape.heads)
+        self._window = shape.window
+        self.length = 0
+
+    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Put those of new positions `[B, H, t, width / H]`; answers those that the new ones may look at."""
+        end = self.length + keys.shape[2]
+        self._held[layer, 0, :, :, self.length : end] = keys
+        self._held[layer, 1, :, :, self.length : end] = values
+        first = max(0, self.length + 1 - self._window)
+        return self._held[layer, 0, :, :, first:end], self._held[layer, 1, :, :, first:end]
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these rows, some perhaps more than once."""
+        self._held = self._held[:, :, rows]
+
+
+class _Layer(nn.Module):
+    """Attention, then a hidden layer four times as wide, each added to what comes in."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.heads, self.window = shape.heads, shape.window
+        self.norm_attention = nn.Parameter(torch.empty(shape.width))
+        self.joined = nn.Parameter(torch.empty(3 * shape.width, shape.width))
+        self.out = nn.Parameter(torch.empty(shape.width, shape.width))
+        self.norm_hidden = nn.Parameter(torch.empty(shape.width))
+        self.up = nn.Parameter(torch.empty(4 * shape.width, shape.width))
+        self.down = nn.Parameter(torch.empty(shape.width, 4 * shape.width))
+
+    def forward(self, x: Tensor, turn: tuple[Tensor, Tensor], cache: Cache | None, place: int) -> Tensor:
+        x = x + self._attend(_norm(x, self.norm_attention), turn, cache, place)
+        hidden = F.gelu(F.linear(_norm(x, self.norm_hidden), self.up), approximate="tanh")
+        return x + F.linear(hidden, self.down)
+
+    def _attend(self, x: Tensor, turn: tuple[Tensor, Tensor], cache: Cache | None, place: int) -> Tensor:
+        rows, new, width = x.shape
+        joined = F.linear(x, self.joined).view(rows, new, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        queries, keys = _turned(joined[:2], turn)
+        values = joined[2]
+        if cache is not None:
+            keys, values = cache.extend(place, keys, values)
+        mixed = _look(queries, keys, values, self.window)
+        return F.linear(mixed.transpose(1, 2).reshape(rows, new, width), self.out)
+
+
+class Network(nn.Module):
+    """Tokens → logits of each next token."""
+
+    def __init__(self, shape: Shape, generator: torch.Generator | None = None) -> None:
+        """Weights are normal with standard deviation 0.02, less where layers add up (Radford et al. 2019)."""
+        super().__init__()
+        self.shape = shape
+        self.embedding = nn.Parameter(torch.empty(shape.vocabulary, shape.width))
+        self.layers = nn.ModuleList(_Layer(shape) for _ in range(shape.layers))
+        self.norm = nn.Parameter(torch.empty(shape.width))
+        for name, parameter in self.named_parameters():
+            if "norm" in name:
+                nn.init.ones_(parameter)
+            else:
+                adds_up = name.endswith(("out", "down"))
+                scale = (2 * shape.layers) ** -0.5 if adds_up else 1.0
+                nn.init.normal_(parameter, std=0.02 * scale, generator=generator)
+        cos, sin = _rotations(2 * shape.window, shape.width // shape.heads)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+
+    def forward(self, tokens: Tensor, cache: Cache | None = None, *, last: bool = False) -> Tensor:
+        """Logits `[B, T, V]` after each of `tokens[B, T]`, or `[B, 1, V]` after the last of them.
+
+        With a cache, the tokens follow those that it holds, one at a time; it must be large enough.
+        """
+        start = 0 if cache is None else cache.length
+        end = start + tokens.shape[1]
+        turn = self.get_buffer("cos")[start:end], self.get_buffer("sin")[start:end]
+        x = F.embedding(tokens, self.embedding)
+        for place, layer in enumerate(self.layers):
+            x = layer(x, turn, cache, place)
+        if cache is not None:
+            cache.length = end
+        return F.linear(_norm(x[:, -1:] if last else x, self.norm), self.embedding)
+
+
+class Generation:
+    """A network that writes on, token by token (`simulator.families.decoding.Steps`)."""
+
+    def __init__(self, network: Network, longest: int) -> None:
+        self._network, self._longest = network, longest
+        self._cache: Cache | None = None
+
+    def begin(self, prompts: Tensor) -> Tensor:
+        """Read `prompts[B, T]`, T at most the window; logits of the next token, `[B, V]`."""
+        self._cache = Cache(self._network.shape, len(prompts), self._longest, self._network.embedding)
+        return self._read(prompts)
+
+    def step(self, tokens: Tensor) -> Tensor:
+        """Read one more of each, `tokens[B]`; logits of the next, `[B, V]`."""
+        return self._read(tokens[:, None])
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these rows, some perhaps more than once."""
+        assert self._cache is not None, "begin first"
+        self._cache.keep(rows)
+
+    def _read(self, tokens: Tensor) -> Tensor:
+        logits: Tensor = self._network(tokens, self._cache, last=True)
+        return logits[:, 0]
+
+
+def _norm(x: Tensor, weight: Tensor) -> Tensor:
+    return F.layer_norm(x, weight.shape, weight)
+
+
+def _turned(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
+    """Both halves of `[…, T, d]` turned by each position's angles."""
+    cos, sin = turn
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
+
+
+def _look(queries: Tensor, keys: Tensor, values: Tensor, window: int) -> Tensor:
+    """Attention of the last t positions to those of the window before them."""
+    new, seen = queries.shape[2], keys.shape[2]
+    if new == 1:
+        return F.scaled_dot_product_attention(queries, keys, values)
+    if new == seen <= window:
+        return F.scaled_dot_product_attention(queries, keys, values, is_causal=True)
+    at = torch.arange(seen, device=queries.device)
+    away = at[seen - new :, None] - at
+    return F.scaled_dot_product_attention(queries, keys, values, attn_mask=(away >= 0) & (away < window))
+
+
+def _rotations(positions: int, size: int) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of each position's angles, `[positions, size / 2]`."""
+    rates = 10_000.0 ** (-torch.arange(0, size, 2, dtype=torch.float64) / size)
+    angles = torch.arange(positions, dtype=torch.float64)[:, None] * rates
+    return angles.cos().float(), angles.sin().float()

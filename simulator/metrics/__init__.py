@@ -1,0 +1,1 @@
+"""Metrics of models and samples, and their intervals."""

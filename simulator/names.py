@@ -1,0 +1,205 @@
+"""The table of short names: name → class, and class → name.
+
+A run's configuration holds these names (`gmm`, `preserve`) and never an import path, so a class of ours may move to
+another module: the run's id, and what the run draws, stay the same. A class from a user's own file is written as
+`path/mine.py:Name`. Settings follow a name: `preserve:0.1`, `gmm:components=5,restarts=2`, `mine.py:MyFamily:scale=2`.
+"""
+
+import dataclasses
+import hashlib
+import importlib
+import importlib.util
+import re
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import yaml
+from pydantic import TypeAdapter
+
+FAMILIES = {
+    "gaussian": "simulator.families.gaussian:Gaussian",
+    "verified": "simulator.families.verified:Verified",
+    "gmm": "simulator.families.gmm:GMM",
+    "vae": "simulator.families.vae:VAE",
+    "ngram": "simulator.families.ngram:NGram",
+    "transformer": "simulator.families.transformer:Transformer",
+    "hf": "simulator.families.hf:HuggingFace",
+    "opt-125m": "simulator.families.hf:Opt125m",
+    "regression": "simulator.families.regression:Regression",
+}
+CORPORA = {
+    "normal": "simulator.data.corpora:Normal",
+    "linear": "simulator.data.linear:Linear",
+    "blobs": "simulator.data.corpora:Blobs",
+    "digits": "simulator.data.corpora:Digits",
+    "pixels": "simulator.data.images:Pixels",
+    "idx": "simulator.data.images:Idx",
+    "text": "simulator.data.texts:Text",
+    "zipf": "simulator.data.zipf:Zipf",
+}
+REGIMES = {
+    "replace": "simulator.regimes:Replace",
+    "accumulate": "simulator.regimes:Accumulate",
+    "accumulate-subsample": "simulator.regimes:AccumulateSubsample",
+    "preserve": "simulator.regimes:Preserve",
+    "fresh": "simulator.regimes:Fresh",
+    "human-only": "simulator.regimes:HumanOnly",
+    "human-part": "simulator.regimes:HumanPart",
+    "augment": "simulator.regimes:Augment",
+    "cap": "simulator.regimes:Cap",
+    "decay": "simulator.regimes:Decay",
+    "golden": "simulator.regimes:Golden",
+    "crawl": "simulator.regimes:Crawl",
+    "entrant": "simulator.regimes:Entrant",
+    "archive": "simulator.regimes:Archive",
+}
+
+WORLDS = {
+    "truthful": "simulator.worlds.commons:Truthful",
+    "commons": "simulator.worlds.commons:Commons",
+}
+
+#: Every name that a configuration may hold. A name belongs to one class, and a class has one name.
+NAMES = FAMILIES | CORPORA | REGIMES | WORLDS
+
+_REFERENCE = re.compile(r"^(?P<name>[^:]+\.py:\w+|[\w.]+\.[\w.]+:\w+|[^:]+)(:(?P<settings>.*))?$", re.DOTALL)
+
+
+class UserFile(NamedTuple):
+    """A user's own file that was loaded as a module."""
+
+    path: str
+    """the path as the reference wrote it"""
+    sha256: str
+    """of the bytes that were loaded, in hexadecimal digits"""
+
+
+# Module name → the file that it was loaded from.
+_files: dict[str, UserFile] = {}
+
+
+def resolve(reference: str, directory: Path | None = None) -> Any:
+    """Return what a short name, `package.module:Name` or `path/mine.py:Name` names; a path is relative to `directory`.
+
+    Raises ValueError if the name, the module, the file or the attribute does not exist.
+    """
+    where, _, name = NAMES.get(reference, reference).rpartition(":")
+    if not where:
+        raise ValueError(f"{reference!r} is neither a known name nor package.module:Name nor path/mine.py:Name")
+    module = load_file(where, directory) if where.endswith(".py") else _import(where)
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        raise ValueError(f"{where} has no {name!r}") from None
+
+
+def load_file(path: str, directory: Path | None = None) -> ModuleType:
+    """The module in a user's own file, loaded once. The file's neighbours can be imported from it."""
+    file = ((directory or Path.cwd()) / path).resolve()
+    name = f"{file.stem}@{file.parent}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file)
+    if not file.is_file() or spec is None or spec.loader is None:
+        raise ValueError(f"there is no file {file}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up while it is being loaded
+    _files[name] = UserFile(Path(path).as_posix(), hashlib.sha256(file.read_bytes()).hexdigest())
+    if str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))
+    try:
+        with told_of(file):
+            spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+@contextmanager
+def told_of(file: Path) -> Iterator[None]:
+    """Whatever a user's own file raises, as a ValueError that names the file and the line."""
+    try:
+        yield
+    except Exception as error:
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file.resolve())]
+        where = f", line {lines[-1]}" if lines else ""
+        raise ValueError(f"{file}{where}: {type(error).__name__}: {error}") from error
+
+
+def _import(module: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{module} cannot be imported: {error}") from None
+
+
+def user_file(kind: type) -> UserFile | None:
+    """Return the user's own file that a class was loaded from; None for any other class."""
+    return _files.get(kind.__module__)
+
+
+def reference(kind: type) -> str:
+    """Return the text that `resolve` takes back to this class: its short name if it has one.
+
+    Raises ValueError for a class that cannot be found again, and for a class of this package that has no short name:
+    a configuration with an import path would get another id when the module moves.
+    """
+    if kind.__module__ == "__main__" or "." in kind.__qualname__:
+        raise ValueError(f"{kind.__qualname__} must stand at the top of a module, or of a file given as mine.py:name")
+    if file := user_file(kind):
+        return f"{file.path}:{kind.__name__}"
+    for name, target in NAMES.items():
+        if target.endswith(f":{kind.__name__}") and resolve(target) is kind:
+            return name
+    if kind.__module__.startswith("simulator."):
+        raise ValueError(f"{kind.__name__} has no short name; add one to the table in simulator/names.py")
+    return f"{kind.__module__}:{kind.__name__}"
+
+
+def parse(text: str, known: Mapping[str, str], directory: Path | None = None, **defaults: object) -> Any:
+    """`preserve:0.1` → `Preserve(share=0.1)`; `defaults` fill fields that the class has and the text leaves open.
+
+    A value without a name belongs to the next field in order. Raises ValueError saying what can be written instead.
+    """
+    match = _REFERENCE.match(text)
+    if match is None:
+        raise ValueError(f"{text!r} names nothing")
+    name, settings = match["name"], match["settings"]
+    if name not in known and ":" not in name:
+        raise ValueError(f"nothing is called {name!r}; known are {', '.join(known)}, or path/mine.py:Name")
+    kind = resolve(known.get(name, name), directory)
+    fields = [field.name for field in dataclasses.fields(kind)]
+    values = {field: value for field, value in defaults.items() if field in fields}
+    for place, setting in enumerate(settings.split(",") if settings else []):
+        key, equals, value = setting.rpartition("=")
+        if not equals and place >= len(fields):
+            raise ValueError(f"{text!r} has more settings than {kind.__name__}: {', '.join(fields) or 'none'}")
+        values[key if equals else fields[place]] = yaml.safe_load(value)
+    return build(kind, values)
+
+
+def build(kind: type, settings: Mapping[str, object]) -> Any:
+    """An instance of a frozen dataclass, its settings checked against its annotations. Raises ValueError."""
+    fields = [field.name for field in dataclasses.fields(kind)]
+    if unknown := sorted(set(settings) - set(fields)):
+        raise ValueError(f"{kind.__name__} has no setting {unknown[0]!r}; it has {', '.join(fields) or 'none'}")
+    return TypeAdapter(kind).validate_python(dict(settings))
+
+
+def label(value: Any) -> str:
+    """The shortest text that `parse` reads back to this: `preserve:0.1`, `gmm:components=5`."""
+    name = reference(type(value))
+    settings = []
+    for place, field in enumerate(dataclasses.fields(value)):
+        setting = getattr(value, field.name)
+        if place == 0 and isinstance(setting, float):
+            settings.append(f"{setting:g}")
+        elif setting != field.default:
+            settings.append(f"{field.name}={setting}")
+    return ":".join([name, ",".join(settings)] if settings else [name])

@@ -1,0 +1,1 @@
+"""A run: its rounds, registry process, contents, journal, checkpoints and results."""

@@ -1,0 +1,47 @@
+"""What results depend on besides the configuration: the code, its libraries, the machine."""
+
+import contextlib
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+_LIBRARIES = ("firsthand", "numpy", "scipy", "scikit-learn", "tokenizers", "torch")
+
+
+def commit() -> str | None:
+    """The clone's commit, with `-dirty` where files that git knows differ from it; None outside of a clone."""
+    head = _git("rev-parse", "HEAD")
+    if head is None:
+        return None
+    return head + ("-dirty" if _git("status", "--porcelain", "--untracked-files=no") else "")
+
+
+def _git(*arguments: str) -> str | None:
+    clone = Path(__file__).parents[2]
+    try:
+        done = subprocess.run(["git", *arguments], cwd=clone, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def versions() -> dict[str, str]:
+    """Python's version and those of the libraries that numbers come out of."""
+    installed = {name: metadata.version(name) for name in _LIBRARIES}
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        installed["transformers"] = metadata.version("transformers")  # an extra
+    return {"python": platform.python_version(), **installed}
+
+
+def device() -> str:
+    """What computes: the processor's name and the system. Runs use one thread of it."""
+    return f"{_processor()}, one thread, {platform.system()} {platform.machine()}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "CPU"
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "CPU")

@@ -1,0 +1,1 @@
+"""Worlds: who makes data, and what is registered about it."""

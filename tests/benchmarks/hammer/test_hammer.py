@@ -1,0 +1,225 @@
+"""The hammer finds no fault in the registry, and finds every kind of fault that is put before it."""
+
+from collections.abc import Callable, Iterator
+from math import inf
+from types import SimpleNamespace
+from typing import Any
+
+import httpx2
+import numpy as np
+import pytest
+
+from benchmarks.hammer.__main__ import main
+from benchmarks.hammer.calls import Caller, Watching
+from benchmarks.hammer.final import check_all
+from benchmarks.hammer.ledger import CHECKS, Ledger
+from benchmarks.hammer.model import CONTESTED, HUMAN, MODEL, UNKNOWN, Model, Said, draw
+from benchmarks.hammer.readers import Mixes, Reader, Verifier
+from firsthand import Part, Recipe
+from firsthand.core.digests import to_bytes
+from tests.conftest import Registry, on_both
+from tests.factories import digests, model, register
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_ten_seconds_of_load_with_a_kill_show_no_fault(
+    database: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if database == "postgresql":
+        monkeypatch.setenv("FIRSTHAND_TEST_POSTGRES_URL", request.getfixturevalue("postgresql"))
+    failed = main(["--minutes", "0.17", "--database", database])
+    said = capsys.readouterr().out
+    print(said)
+    assert not failed, said
+    assert "killed: 1 servers" in said
+
+
+def items(*numbers: int) -> frozenset[bytes]:
+    return frozenset(to_bytes(digests(numbers)))
+
+
+@pytest.fixture
+def known() -> Model:
+    """Positions 1 to 3 were there before; then two registrations of 2 and 3 that disagree on item 3."""
+    made = Model([1, 2, 3])
+    made.registered(Said(4, "local", "local/a", "human", -1, items(2, 3)))
+    made.registered(Said(5, "other", "other/a", "model", 2, items(3, 4)))
+    return made
+
+
+def verdicts(made: Model, at: int, policy: str = "strict") -> list[tuple[int, int]]:
+    """Of items 1 to 4: (verdict, generation)."""
+    claims = made.claims(to_bytes(digests(range(1, 5))))
+    return list(zip(*(column.tolist() for column in claims.judge(at, policy)), strict=True))
+
+
+def test_the_model_judges_at_every_position_as_design_says(known: Model) -> None:
+    human, written, open_, nobody = (HUMAN, 0), (MODEL, 2), (CONTESTED, -1), (UNKNOWN, -1)
+    known.disputed(6, 4, items(2))
+    known.withdrew(7, 6)
+    known.disputed(8, 5, None)
+    known.withdrew(9, 4, items(3))
+    known.withdrew(10, 5)
+    assert verdicts(known, 3) == [nobody] * 4
+    assert verdicts(known, 4) == [nobody, human, human, nobody]
+    assert verdicts(known, 5) == [nobody, human, open_, written]
+    assert verdicts(known, 5, "pessimistic") == [nobody, human, written, written]
+    assert verdicts(known, 6) == [nobody, open_, open_, written]
+    assert verdicts(known, 7) == [nobody, human, open_, written]
+    assert verdicts(known, 8) == [nobody, human, open_, open_]
+    assert verdicts(known, 8, "pessimistic") == [nobody, human, written, written]
+    assert verdicts(known, 9) == [nobody, human, open_, open_]
+    assert verdicts(known, 10) == [nobody, human, nobody, nobody]
+
+
+def test_the_frontier_waits_for_what_nobody_has_been_told_of(known: Model) -> None:
+    assert known.frontier == 5
+    known.registered(Said(7, "local", "local/a", "human", -1, items(9)))
+    assert (known.frontier, known.newest) == (5, 7)
+    known.registered(Said(6, "local", "local/a", "human", -1, items(8)))
+    assert known.frontier == 7
+
+
+@pytest.fixture
+def caller(registry: Registry) -> Iterator[Caller]:
+    up = SimpleNamespace(url=registry.url, down_until=0.0)
+    made = Caller(up, Ledger(), registry.api_key)  # type: ignore[arg-type]
+    yield made
+    made.close()
+
+
+def told(registry: Registry) -> Model:
+    """A registry with three registrations, and a model of them all."""
+    client = registry.client()
+    model(client, "local/m@1")
+    for dataset in ("local/a", "local/b"):
+        client.put_dataset(dataset)
+    known = Model([statement.position for statement in client.statements()])
+    for numbers, origin, dataset in (
+        (range(60), "human", "a"),
+        (range(50, 90), "model", "b"),
+        (range(5), "human", "b"),
+    ):
+        by = {"model": "local/m@1"} if origin == "model" else {}
+        made: Any = register(client, digests(numbers), origin, dataset=f"local/{dataset}", **by)  # type: ignore[arg-type]
+        known.registered(
+            Said(made.id, "local", f"local/{dataset}", origin, 1 if by else -1, frozenset(to_bytes(digests(numbers))))
+        )
+    return known
+
+
+RECIPE = Recipe(
+    seed=3,
+    size=40,
+    shortfall="shrink",
+    parts=[Part(verdict_in=["human"], share=0.5), Part(generation_in=[1], datasets=["local/b"], share=0.5)],
+)
+
+
+@on_both
+def test_the_model_draws_the_same_mixes_and_the_last_checks_find_no_fault(registry: Registry, caller: Caller) -> None:
+    known, mixes, ledger = told(registry), Mixes(), Ledger()
+    mixes.kept = [registry.client().create_mix(RECIPE), registry.client().create_mix(Recipe(parts=[Part()]))]
+    for mix in mixes.kept:
+        assert draw(known.claims(known.everything()), mix.recipe, mix.position) == (mix.items, mix.digest)
+    check_all(caller, known, mixes, ledger, np.random.default_rng(0))
+    assert not ledger.faults, ledger.told
+    made = {name for name, count in ledger.made.items() if count}
+    assert made >= {"acknowledged and missing", "visible and never sent", "mix that differs from its recomputation"}
+
+
+def lost(known: Model) -> None:
+    known.registered(Said(known.newest + 1, "local", "local/a", "human", -1, items(500)))
+
+
+def written_twice(known: Model) -> None:
+    (position, *_) = known.registrations
+    known._positions.remove(position)
+
+
+def otherwise(known: Model) -> None:
+    known.registrations[min(known.registrations)].origin = "model"
+
+
+def an_item_less(known: Model) -> None:
+    said = known.registrations[min(known.registrations)]
+    said.items = said.items - items(7)
+
+
+def an_item_more(known: Model) -> None:
+    said = known.registrations[min(known.registrations)]
+    said.items = said.items | items(700)
+
+
+def withdrawn(known: Model) -> None:
+    known.registrations[min(known.registrations)].items_withdrawn[next(iter(items(7)))] = known.newest
+
+
+@pytest.mark.parametrize(
+    ("wrong", "found"),
+    [
+        (lost, "acknowledged and missing"),
+        (written_twice, "positions with gaps or unknown statements"),
+        (otherwise, "verdict that differs from the model"),
+        (otherwise, "mix that differs from its recomputation"),
+        (an_item_less, "visible and never sent"),
+        (an_item_more, "acknowledged and missing"),
+        (withdrawn, "verdict that differs from the model"),
+        (withdrawn, "mix that differs from its recomputation"),
+        (withdrawn, "visible and never sent"),
+    ],
+)
+def test_what_the_registry_has_otherwise_than_the_model_is_a_fault(
+    registry: Registry, caller: Caller, wrong: Callable[[Model], None], found: str
+) -> None:
+    known, mixes, ledger = told(registry), Mixes(), Ledger()
+    mixes.kept = [registry.client().create_mix(RECIPE)]
+    wrong(known)
+    check_all(caller, known, mixes, ledger, np.random.default_rng(0))
+    assert ledger.faults[found], ledger.report(1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "found"),
+    [
+        (lost, {"acknowledged and missing", "answer older than what was acknowledged"}),
+        (otherwise, {"verdict that differs from the model", "mix that differs from its recomputation"}),
+    ],
+)
+def test_readers_and_verifiers_find_faults_while_the_load_goes_on(
+    registry: Registry, caller: Caller, wrong: Callable[[Model], None], found: set[str]
+) -> None:
+    known, mixes, ledger, random = told(registry), Mixes(), Ledger(), np.random.default_rng(0)
+    mixes.kept = [registry.client().create_mix(RECIPE).model_copy(update={"digest": "sha256:" + "0" * 64})]
+    wrong(known)
+    reader = Reader(caller, known, mixes, ledger, random)
+    verifier = Verifier(lambda: caller.with_key(registry.api_key), known, mixes, ledger, random)
+    for _ in range(30):
+        reader.act()
+        verifier.act()
+    assert ledger.faults.keys() >= found
+
+
+@pytest.mark.parametrize(
+    ("status", "down_until", "fault"), [(500, 0.0, True), (503, 0.0, True), (503, inf, False), (422, 0.0, False)]
+)
+def test_a_server_error_is_a_fault_and_a_503_as_long_as_the_server_is_up(
+    status: int, down_until: float, fault: bool
+) -> None:
+    ledger = Ledger()
+    answering = httpx2.MockTransport(lambda _: httpx2.Response(status))
+    watching = Watching(SimpleNamespace(down_until=down_until), ledger, answering)  # type: ignore[arg-type]
+    watching.handle_request(httpx2.Request("GET", "http://registry.test/v1/lookups"))
+    assert bool(ledger.faults["server error"]) is fault
+    assert (f"GET /v1/lookups answered {status}" in ledger.report(1)) is fault
+
+
+def test_a_check_that_was_never_made_is_no_success() -> None:
+    ledger = Ledger()
+    for name in CHECKS[1:]:
+        ledger.check(name, True, "")
+    assert ledger.failed
+    assert f"never made: {CHECKS[0]}" in ledger.report(1)
+    ledger.check(CHECKS[0], True, "")
+    assert not ledger.failed

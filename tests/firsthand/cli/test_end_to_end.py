@@ -1,0 +1,192 @@
+"""The resources of the command line, against a registry that is really served."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from firsthand.http import credentials
+from tests.conftest import Registry
+from tests.firsthand.conftest import Firsthand
+
+
+@pytest.fixture
+def texts(firsthand: Firsthand, tmp_path: Path) -> Firsthand:
+    """60 human texts, and 40 of a model that was trained on them."""
+    firsthand("dataset", "create", "local/letters", "--profile", "text-1", "--title", "Letters [to] the editor")
+    firsthand("dataset", "create", "local/answers", "--profile", "text-1")
+    for name, count in (("letter", 60), ("answer", 40)):
+        rows = "".join(json.dumps({"text": f"{name} {n}"}) + "\n" for n in range(count))
+        (tmp_path / f"{name}s.jsonl").write_text(rows)
+    firsthand("register", tmp_path / "letters.jsonl", "--dataset", "local/letters", "--human")
+    firsthand("model", "create", "local/writer@1", "--trained-on", "local/letters")
+    firsthand("register", tmp_path / "answers.jsonl", "--dataset", "local/answers", "--model", "local/writer@1")
+    return firsthand
+
+
+def test_a_models_generation_is_computed_from_what_it_was_trained_on(texts: Firsthand) -> None:
+    told = texts("model", "show", "local/writer@1", "--json").json
+    assert (told["generation"], told["basis"], told["trained_on_counts"]["human"]) == (1, "computed", 60)
+    mix = texts("mix", "create", "--part", "size=30", "--json").json
+    texts("model", "create", "local/writer@2", "--trained-on", mix["id"])
+    assert texts("model", "show", "local/writer@2", "--json").json["generation"] == 2
+    listed = [(row["name"], row["generation"]) for row in texts("model", "list", "--json").lines]
+    assert listed == [("local/writer@1", 1), ("local/writer@2", 2)]
+    refused = texts("model", "create", "local/writer@3", "--trained-on", mix["id"], "--generation", 7, status=1)
+    assert "7" in refused.err
+    assert "2" in refused.err
+
+
+def test_a_mix_is_drawn_shown_and_downloaded(texts: Firsthand, tmp_path: Path) -> None:
+    words = ("--size", 50, "--part", "verdict=human,share=0.4", "--part", "generation=1,share=0.6", "--seed", 3)
+    counted = texts("mix", "create", *words, "--dry-run")
+    assert "mix (dry run, not kept): 50 items" in counted.out
+    assert "20 human, 30 model (generation 1: 30)" in counted.out
+    mix = texts("mix", "create", *words, "--json").json
+    assert texts("mix", "show", mix["id"], "--json").json == mix
+    assert mix["id"] in texts("mix", "show", mix["id"]).out
+    texts("mix", "download", mix["id"], "--out", tmp_path / "mix.txt")
+    texts("mix", "download", mix["id"], "--out", tmp_path / "mix.bin")
+    raw = (tmp_path / "mix.bin").read_bytes()
+    assert f"sha256:{hashlib.sha256(raw).hexdigest()}" == mix["digest"]
+    lines = (tmp_path / "mix.txt").read_text().splitlines()
+    assert lines == [f"sha256:{raw[n : n + 32].hex()}" for n in range(0, 50 * 32, 32)]
+
+
+def test_the_same_recipe_in_yaml_is_the_same_mix(texts: Firsthand, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("seed: 3\nparts:\n  - verdict_in: [human]\n    datasets: [local/letters]\n    size: 10\n")
+    by_file = texts("mix", "create", recipe, "--json").json
+    by_words = texts(
+        "mix", "create", "--part", "verdict=human,dataset=local/letters,size=10", "--seed", 3, "--json"
+    ).json
+    assert by_file["id"] == by_words["id"]
+
+
+def test_options_that_are_typed_come_before_the_recipe_in_a_file_and_others_leave_it_be(
+    texts: Firsthand, tmp_path: Path
+) -> None:
+    head = max(row["position"] for row in texts("log", "list", "--json").lines)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(f"seed: 3\npolicy: pessimistic\nas_of: {head}\nparts:\n  - verdict_in: [human]\n    size: 10\n")
+    asked = texts("mix", "create", recipe, "--seed", 99, "--as-of", head - 1, "--json").json
+    assert (asked["recipe"]["seed"], asked["position"], asked["recipe"]["policy"]) == (99, head - 1, "pessimistic")
+    plain = texts("mix", "create", recipe, "--json").json
+    assert (plain["recipe"]["seed"], plain["position"]) == (3, head)
+    assert plain["digest"] != asked["digest"]
+    zero = texts("mix", "create", recipe, "--seed", 0, "--policy", "strict", "--json").json["recipe"]
+    assert (zero["seed"], zero["policy"]) == (0, "strict")
+    refused = texts("mix", "create", recipe, "--size", 5, status=2).err
+    assert "no part has one" in refused
+
+
+def test_a_mix_that_asks_too_much_is_refused_with_what_there_is(texts: Firsthand) -> None:
+    ran = texts("mix", "create", "--part", "verdict=human,size=61", status=1)
+    assert "61" in ran.err
+    assert "60" in ran.err
+    assert (
+        texts("mix", "create", "--part", "verdict=human,size=61", "--shortfall", "shrink", "--json").json["items"] == 60
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--part", "verdict=humane"], "Input should be 'unknown', 'human', 'model' or 'contested'"),
+        (["--part", "colour=red"], "Extra inputs are not permitted"),
+        (["--part", "human"], "is not one field=value"),
+        (["--part", "share=0.5"], "need the recipe's size"),
+        ([], "name a YAML file with the recipe, or give its parts with --part"),
+        (["recipe.yaml", "--part", "size=1"], "name a YAML file with the recipe, or give its parts with --part"),
+    ],
+)
+def test_a_recipe_that_is_none_is_a_usage_error_in_words(alone: Firsthand, words: list[str], said: str) -> None:
+    assert said in " ".join(alone("mix", "create", *words, status=2).err.replace("│", " ").split())
+
+
+def test_who_says_what_of_an_item_is_shown_contested_and_taken_back(
+    texts: Firsthand, tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "letter.txt").write_text("letter 1\n")
+    exact, canonical = texts("item", "show", tmp_path / "letter.txt", "--json").lines
+    assert (exact["verdict"], exact["claims"]) == ("unknown", [])
+    (claim,) = canonical["claims"]
+    assert (canonical["verdict"], claim["origin"], claim["dataset"]) == ("human", "human", "local/letters")
+    texts("organization", "create", "other")
+    monkeypatch.setenv("FIRSTHAND_API_KEY", texts("key", "create", "other", "--json").json["key"])
+    texts("registration", "dispute", claim["registration"], "--digest", canonical["digest"], "--reason", "ours")
+    monkeypatch.setenv("FIRSTHAND_API_KEY", registry.api_key)
+    assert "contested" in texts("item", "show", canonical["digest"]).out
+    assert "disputed at" in texts("item", "show", canonical["digest"]).out
+    texts("registration", "withdraw", claim["registration"], "--reason", "by mistake")
+    assert "withdrawn at" in texts("item", "show", canonical["digest"]).out
+    assert texts("registration", "show", claim["registration"], "--json").json["withdrawn"] is not None
+    texts("item", "show", "no such thing", status=2)
+
+
+def test_datasets_are_listed_for_people_and_for_machines(texts: Firsthand) -> None:
+    table = texts("dataset", "list").out.splitlines()
+    assert table[0].split() == ["name", "profile", "registrations", "claims", "title"]
+    assert table[2].split(maxsplit=4) == ["local/letters", "text-1", "1", "60", "Letters [to] the editor"]
+    assert [row["name"] for row in texts("dataset", "list", "--json").lines] == ["local/answers", "local/letters"]
+
+
+def test_a_dataset_with_another_profile_is_another_dataset(texts: Firsthand) -> None:
+    texts("dataset", "create", "local/letters", "--profile", "text-1", "--title", "Letters [to] the editor")
+    texts("dataset", "create", "local/letters", "--profile", "bytes-1", status=1)
+
+
+def test_the_log_is_listed_from_any_position_and_shown_whole(texts: Firsthand) -> None:
+    log = texts("log", "list", "--json").lines
+    assert [row["position"] for row in log] == list(range(1, len(log) + 1))
+    after = texts("log", "list", "--after", 2, "--limit", 2, "--json").lines
+    assert [row["position"] for row in after] == [3, 4]
+    shown = texts("log", "show", 3, "--json").json
+    assert shown == log[2]
+    assert "registration" in texts("log", "list").out
+    assert "There is no statement at position 999" in texts("log", "show", 999, status=1).err
+
+
+def test_a_key_is_shown_once_and_opens_nothing_after_it_was_revoked(
+    firsthand: Firsthand, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    firsthand("organization", "create", "acme", "--title", "Acme Ltd")
+    assert [row["name"] for row in firsthand("organization", "list", "--json").lines] == ["acme", "local"]
+    key = firsthand("key", "create", "acme", "--name", "nightly", "--scope", "write", "--json").json
+    assert key["scopes"] == ["write"]
+    assert key["key"] not in firsthand("key", "list").out
+    monkeypatch.setenv("FIRSTHAND_API_KEY", key["key"])
+    firsthand("dataset", "create", "acme/web")
+    monkeypatch.setenv("FIRSTHAND_API_KEY", registry.api_key)
+    firsthand("key", "revoke", key["id"])
+    monkeypatch.setenv("FIRSTHAND_API_KEY", key["key"])
+    assert "revoked" in firsthand("dataset", "create", "acme/more", status=1).err
+
+
+def test_a_scope_that_is_none_is_a_usage_error(alone: Firsthand) -> None:
+    assert "'root' is not one of read, write, admin" in alone("key", "create", "acme", "--scope", "root", status=2).err
+
+
+def test_after_a_login_the_commands_find_registry_and_key(alone: Firsthand, registry: Registry, tmp_path: Path) -> None:
+    ran = alone("login", registry.url + "/", stdin=registry.api_key + "\n")
+    assert f"You are local at {registry.url}" in ran.out
+    stored = credentials.path()
+    assert stored.stat().st_mode & 0o777 == 0o600
+    alone("dataset", "create", "local/letters")
+    assert registry.api_key not in ran.out
+    told = alone("login", registry.url, "--json", stdin=registry.api_key + "\n").json
+    assert told == {"organization": "local", "url": registry.url, "kept_in": str(stored)}
+
+
+def test_a_login_without_a_key_keeps_nothing(alone: Firsthand, registry: Registry) -> None:
+    alone("login", registry.url, stdin=registry.api_key + "\n")
+    before = credentials.path().read_text()
+    assert "there is none on standard input" in alone("login", registry.url, stdin="\n", status=2).err
+    assert credentials.path().read_text() == before
+
+
+def test_a_login_with_a_key_that_does_not_open_keeps_nothing(alone: Firsthand, registry: Registry) -> None:
+    ran = alone("login", registry.url, "--api-key", "fh_000000000000_wrong", status=1)
+    assert "not known here" in ran.err
+    assert not credentials.path().exists()

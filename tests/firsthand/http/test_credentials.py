@@ -1,0 +1,87 @@
+"""Keys are kept where only their owner reads them, and the environment comes before what is kept."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from firsthand import Client
+from firsthand.errors import CredentialsError
+from firsthand.http import credentials
+
+
+def test_what_is_stored_is_found_again_and_the_last_one_is_the_default(tmp_path: Path) -> None:
+    credentials.store("http://one.test/", "acme", "key-1", directory=tmp_path)
+    path = credentials.store("http://two.test", "other", "key-2", directory=tmp_path)
+    assert json.loads(path.read_text()) == {
+        "default": "http://two.test",
+        "registries": {
+            "http://one.test": {"organization": "acme", "api_key": "key-1"},
+            "http://two.test": {"organization": "other", "api_key": "key-2"},
+        },
+    }
+    assert credentials.load(tmp_path).registries["http://one.test"].api_key == "key-1"
+
+
+def test_a_registry_may_be_stored_beside_the_default(tmp_path: Path) -> None:
+    credentials.store("http://one.test", "acme", "key-1", directory=tmp_path)
+    credentials.store("http://two.test", "acme", "key-2", default=False, directory=tmp_path)
+    assert credentials.load(tmp_path).default == "http://one.test"
+
+
+def test_the_first_is_the_default_whatever_is_said(tmp_path: Path) -> None:
+    credentials.store("http://one.test", "acme", "key-1", default=False, directory=tmp_path)
+    assert credentials.load(tmp_path).default == "http://one.test"
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022])
+def test_only_the_owner_reads_the_file_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        path = credentials.store("http://one.test", "acme", "key", directory=tmp_path / "new" / "folder")
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_where_nothing_is_stored_there_is_nothing(tmp_path: Path) -> None:
+    assert credentials.load(tmp_path) == credentials.Credentials()
+    assert credentials.resolve() == (credentials.DEFAULT_URL, None)
+
+
+def test_a_broken_file_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "credentials.json").write_text("{")
+    with pytest.raises(CredentialsError, match=r"credentials.json cannot be read; move it away and log in again"):
+        credentials.load(tmp_path)
+
+
+def test_a_broken_file_stops_nobody_who_needs_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials.path().parent.mkdir(parents=True)
+    credentials.path().write_text("{")
+    assert credentials.resolve("http://given.test/", "given") == ("http://given.test", "given")
+    with Client("http://given.test", "given") as client:
+        assert client.url == "http://given.test"
+    with pytest.raises(CredentialsError, match="move it away"):
+        credentials.resolve("http://given.test")
+    monkeypatch.setenv("FIRSTHAND_URL", "http://environment.test")
+    monkeypatch.setenv("FIRSTHAND_API_KEY", "environment's")
+    assert credentials.resolve() == ("http://environment.test", "environment's")
+
+
+def test_given_comes_before_environment_and_environment_before_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials.store("http://other.test", "acme", "other's")
+    credentials.store("http://stored.test", "acme", "stored")
+    assert credentials.resolve() == ("http://stored.test", "stored")
+    monkeypatch.setenv("FIRSTHAND_URL", "http://other.test/")
+    assert credentials.resolve() == ("http://other.test", "other's")
+    monkeypatch.setenv("FIRSTHAND_API_KEY", "environment's")
+    assert credentials.resolve() == ("http://other.test", "environment's")
+    assert credentials.resolve("http://given.test", "given") == ("http://given.test", "given")
+
+
+def test_a_key_is_never_sent_to_another_registry_than_its_own() -> None:
+    credentials.store("http://stored.test", "acme", "stored")
+    assert credentials.resolve("http://given.test") == ("http://given.test", None)

@@ -1,0 +1,217 @@
+"""Requests are tried again where that is safe and of use, and what cannot be mended is told in words."""
+
+from collections.abc import Callable, Iterator
+
+import httpx2
+import numpy as np
+import pytest
+
+from firsthand import errors
+from firsthand.http.transport import Backoff, Transport
+from firsthand.schemas.organizations import Organization
+
+Handler = Callable[[httpx2.Request], httpx2.Response]
+
+ORGANIZATION = {"name": "acme", "title": "", "position": 1}
+
+
+class Wire:
+    """A transport whose other end is a function, and whose pauses are written down instead of slept."""
+
+    def __init__(
+        self, *answers: httpx2.Response | Exception | Handler, retries: int = 3, api_key: str | None = "key"
+    ) -> None:
+        self.requests: list[httpx2.Request] = []
+        self.pauses: list[float] = []
+        self._answers = list(answers)
+        self.transport = Transport(
+            "http://registry.test",
+            api_key,
+            timeout=1,
+            retries=retries,
+            transport=httpx2.MockTransport(self._answer),
+            backoff=Backoff(jitter=np.random.default_rng(1)),
+            sleep=self.pauses.append,
+        )
+
+    def _answer(self, request: httpx2.Request) -> httpx2.Response:
+        self.requests.append(request)
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, httpx2.Response) else answer(request)
+
+
+def problem(status: int, detail: str = "because", **more: object) -> httpx2.Response:
+    body = {"type": "about:blank", "title": "Title", "status": status, "detail": detail, **more}
+    return httpx2.Response(status, json=body, headers={"Content-Type": "application/problem+json"})
+
+
+@pytest.mark.parametrize(
+    "trouble", [httpx2.ConnectError("refused"), httpx2.ReadTimeout("slow"), problem(502), problem(503), problem(504)]
+)
+def test_trouble_on_the_way_is_tried_again_with_the_same_idempotency_key(trouble: httpx2.Response | Exception) -> None:
+    wire = Wire(trouble, trouble, httpx2.Response(201, json=ORGANIZATION))
+    answer = wire.transport.ask(Organization, "POST", "/v1/organizations", idempotency_key="once")
+    assert answer.name == "acme"
+    assert [request.headers["Idempotency-Key"] for request in wire.requests] == ["once"] * 3
+
+
+def test_who_was_heard_and_is_only_slow_is_not_asked_to_read_the_same_again() -> None:
+    wire = Wire(httpx2.ReadTimeout("slow"))
+    with pytest.raises(
+        errors.Unreachable, match=r"did not answer POST /v1/mixes within 1 s.\nGive it longer with FIRST"
+    ):
+        wire.transport.send("POST", "/v1/mixes", content=b"{}")
+    assert len(wire.requests) == 1
+
+
+@pytest.mark.parametrize("url", ["registry.test", "ftp://registry.test", "http://[::1", "http://"])
+def test_what_is_no_address_of_a_registry_is_said_so(url: str) -> None:
+    with pytest.raises(errors.Unreachable, match="is not a registry's address: it begins with http"):
+        Transport(url, None, timeout=1, retries=0)
+
+
+def test_a_key_that_no_header_can_hold_is_refused_in_words() -> None:
+    with pytest.raises(errors.CredentialsError, match="characters that no key has"):
+        Wire(httpx2.Response(200), api_key="schlüssel")
+
+
+def test_pauses_grow_and_are_never_the_same() -> None:
+    wire = Wire(httpx2.ConnectError("refused"), retries=8)
+    with pytest.raises(errors.Unreachable):
+        wire.transport.send("GET", "/v1/datasets")
+    assert len(wire.requests) == 9
+    for attempt, pause in enumerate(wire.pauses):
+        middle = min(0.2 * 2**attempt, 10)
+        assert 0.5 * middle <= pause <= 1.5 * middle
+    assert len(set(wire.pauses)) == 8
+
+
+def test_retry_after_is_honoured_up_to_a_minute() -> None:
+    def busy(seconds: str) -> httpx2.Response:
+        response = problem(503)
+        response.headers["Retry-After"] = seconds
+        return response
+
+    wire = Wire(busy("7"), busy("3600"), busy("Wed, 21 Oct 2026 07:28:00 GMT"), httpx2.Response(200, json=ORGANIZATION))
+    wire.transport.ask(Organization, "GET", "/")
+    assert wire.pauses[:2] == [7, 60]
+    assert wire.pauses[2] < 2
+
+
+KINDS = {
+    400: errors.BadRequest,
+    401: errors.Unauthorized,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    409: errors.Conflict,
+    413: errors.TooLarge,
+    418: errors.ProblemError,
+    422: errors.Refused,
+    429: errors.Busy,
+    500: errors.ServerFault,
+}
+
+
+@pytest.mark.parametrize(("status", "kind"), KINDS.items())
+def test_a_refusal_is_raised_at_once_and_carries_the_problem(status: int, kind: type[errors.ProblemError]) -> None:
+    wire = Wire(problem(status, "for this reason", errors=[{"where": "row 17", "message": "no digest"}]))
+    with pytest.raises(kind) as caught:
+        wire.transport.send("POST", "/v1/lookups")
+    assert type(caught.value) is kind
+    assert caught.value.problem.status == status
+    assert str(caught.value).splitlines()[:2] == ["for this reason", "  row 17: no digest"]
+    assert len(wire.requests) == 1
+
+
+def test_a_registry_that_stays_busy_is_told_as_busy() -> None:
+    wire = Wire(problem(503, "all places are taken"))
+    with pytest.raises(errors.Busy, match="all places are taken"):
+        wire.transport.send("GET", "/")
+    assert len(wire.requests) == 4
+
+
+def test_a_gateway_before_a_registry_that_is_down_is_told_as_busy() -> None:
+    wire = Wire(httpx2.Response(502, text="<html>Bad Gateway</html>"))
+    with pytest.raises(errors.Busy, match="answers 502"):
+        wire.transport.send("GET", "/")
+    assert len(wire.requests) == 4
+
+
+def test_of_many_errors_ten_are_shown_and_the_rest_counted() -> None:
+    wire = Wire(problem(422, errors=[{"where": f"row {n}", "message": "no"} for n in range(25)]))
+    with pytest.raises(errors.Refused) as caught:
+        wire.transport.send("GET", "/")
+    assert str(caught.value).splitlines()[-1] == "  and 15 more"
+    assert len(caught.value.problem.errors) == 25
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx2.Response(404, text="<html>not here</html>"),
+        httpx2.Response(200, text="<html>welcome</html>"),
+        httpx2.Response(200, json={"name": "acme"}),
+        httpx2.Response(500, text="oh"),
+        httpx2.Response(302, headers={"Location": "/"}),
+    ],
+)
+def test_an_address_that_is_no_registry_is_said_to_be_none(answer: httpx2.Response) -> None:
+    with pytest.raises(errors.NotUnderstood, match="Is it the address of"):
+        Wire(answer).transport.ask(Organization, "GET", "/v1/organizations/acme")
+
+
+@pytest.mark.parametrize("url", ["registry.test:8734", "ftp://registry.test", "", "/v1"])
+def test_an_address_without_http_is_refused_before_anything_is_sent(url: str) -> None:
+    with pytest.raises(errors.Unreachable, match="begins with http"):
+        Transport(url, None, timeout=1, retries=0)
+
+
+def test_fields_that_a_newer_registry_adds_are_ignored() -> None:
+    wire = Wire(httpx2.Response(200, json={**ORGANIZATION, "colour": "red"}))
+    assert wire.transport.ask(Organization, "GET", "/").name == "acme"
+
+
+def test_lists_are_read_page_by_page_as_they_are_asked_for() -> None:
+    def page(request: httpx2.Request) -> httpx2.Response:
+        start = int(request.url.params.get("cursor", 0))
+        entries = [{**ORGANIZATION, "position": n} for n in range(start, start + 2)]
+        return httpx2.Response(200, json={"items": entries, "next": str(start + 2) if start < 4 else None})
+
+    wire = Wire(page)
+    found = wire.transport.pages(Organization, "/v1/organizations", limit=2)
+    assert next(found).position == 0
+    assert len(wire.requests) == 1
+    assert [entry.position for entry in found] == [1, 2, 3, 4, 5]
+    assert [request.url.params["limit"] for request in wire.requests] == ["2"] * 3
+
+
+def test_parameters_that_were_not_given_are_not_sent() -> None:
+    wire = Wire(httpx2.Response(200, json=ORGANIZATION))
+    wire.transport.send("GET", "/", params={"as_of": None, "policy": "strict"})
+    assert wire.requests[0].url.query == b"policy=strict"
+
+
+def test_the_key_is_sent_as_a_bearers_and_nothing_without_one() -> None:
+    with_key, without = Wire(httpx2.Response(200)), Wire(httpx2.Response(200), api_key=None)
+    with_key.transport.send("GET", "/")
+    without.transport.send("GET", "/")
+    assert with_key.requests[0].headers["Authorization"] == "Bearer key"
+    assert "Authorization" not in without.requests[0].headers
+
+
+def test_a_stream_that_breaks_off_is_an_error_and_not_an_end() -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"first"
+        raise httpx2.ReadError("connection lost")
+
+    wire = Wire(lambda request: httpx2.Response(200, content=broken()))
+    with pytest.raises(errors.Unreachable, match="broke off"), wire.transport.stream("/digests") as pieces:
+        list(pieces)
+
+
+def test_an_answer_that_is_only_asked_once_is_not_tried_again() -> None:
+    wire = Wire(httpx2.ConnectError("refused"))
+    assert wire.transport.answers("/healthz") is False
+    assert len(wire.requests) == 1
