@@ -54,6 +54,8 @@ SERVER_SECONDS = 300
 DEFAULT_ADDRESS = "127.0.0.1:8734"
 EXAMPLE_DATABASE = "postgresql://firsthand:secret@localhost/firsthand"
 
+ROOT = Path(__file__).parents[1]
+
 RUNNABLE = ("sh", "python")
 
 #: Other names of these languages: a fence that bears one would silently not run.
@@ -124,6 +126,17 @@ def _attributes(text: str) -> dict[str, str]:
         attributes[match["name"]] = match["bare"] if match["quoted"] is None else match["quoted"]
         position = match.end()
     return attributes
+
+
+def pages() -> dict[str, list[Block]]:
+    """Return the blocks of README.md and of every page of docs/, by path."""
+    paths = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return {path.relative_to(ROOT).as_posix(): blocks(path.read_text(encoding="utf-8")) for path in paths}
+
+
+def skipped() -> list[tuple[str, Block]]:
+    """Return the blocks that are not run, each with its page."""
+    return [(path, block) for path, page in pages().items() for block in page if block.skip is not None]
 
 
 def differences(expected: str, printed: str, *, whole: bool = True) -> str:
@@ -327,8 +340,8 @@ class Page:
 
     def _await_server(self, terminal: Terminal) -> None:
         """Return when the block has ended, or when a registry answers."""
-        deadline = time.monotonic() + SERVER_SECONDS
-        while time.monotonic() < deadline and not terminal.wait(0.1):
+        deadline = time.monotonic() + SERVER_SECONDS  # clock: only a server that hangs takes so long
+        while time.monotonic() < deadline and not terminal.wait(0.1):  # short: how often it looks  # clock: as above
             with contextlib.suppress(urllib.error.URLError, ConnectionError):
                 urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=60).close()
                 return
