@@ -24,6 +24,7 @@ from service.organizations import store as organizations
 from service.settings import Settings
 from service.storage import migrate
 from service.storage.engine import Database
+from tests import pages
 
 DATABASES = ("sqlite", "postgresql")
 
@@ -57,6 +58,15 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_report_header() -> str:
     where = os.environ.get("FIRSTHAND_TEST_POSTGRES_URL")
     return f"databases: SQLite, PostgreSQL ({'FIRSTHAND_TEST_POSTGRES_URL' if where else 'started by the tests'})"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """After the tests of the documents, list the blocks of code that none of them ran."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    if any("test_docs.py" in getattr(report, "nodeid", "") for report in reports):
+        terminalreporter.section("blocks of the documents that were not run")
+        for path, block in pages.skipped():
+            terminalreporter.line(f"{path}, line {block.line}: {block.skip}")
 
 
 @pytest.fixture(scope="session")
