@@ -16,12 +16,12 @@ import pytest
 from scipy import stats
 
 from firsthand.schemas.models import OriginCounts
+from simulator.metrics.definitions import describe
 from simulator.report import write
 from simulator.report.groups import group
 from simulator.report.numbers import compact, decimals, rounded, ticks
 from simulator.report.page import chosen, table
 from simulator.report.story import Story
-from simulator.report.words import describe
 from simulator.runs.results import FORMAT, append, read, row
 
 COMMAND = "firsthand simulate demo --seeds 5"
