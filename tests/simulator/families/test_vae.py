@@ -119,11 +119,13 @@ def test_the_same_seed_gives_the_same_model_and_samples_to_the_byte() -> None:
     assert not np.array_equal(samples[0], samples[2])
 
 
+@pytest.mark.slow
 def test_training_lowers_the_bound_on_digits_that_were_kept_aside() -> None:
     losses = [surprise(fit(VAE(steps=steps), digits(1000)))[0] for steps in (1, 30, 300)]
     assert losses[0] > losses[1] + 50 > losses[2] + 100
 
 
+@pytest.mark.slow
 def test_the_papers_network_learns_too() -> None:
     bars = np.zeros((64, 1, 28, 28), dtype=np.uint8)
     bars[np.arange(64), 0, :, np.arange(64) % 28] = 255
@@ -139,6 +141,7 @@ def trained() -> Autoencoder:
     return fit(VAE(), digits(1000))
 
 
+@pytest.mark.slow
 def test_samples_look_like_digits_to_a_classifier_by_neighbours(trained: Autoencoder) -> None:
     samples = trained.sample(500, generator(1, "sample"))
     assert samples.dtype == np.uint8

@@ -240,6 +240,7 @@ def test_names_and_commands_are_text_never_markup(tmp_path: Path) -> None:
     assert "<b>&" not in page
 
 
+@pytest.mark.slow
 def test_a_report_needs_no_torch(demo: list[Path], tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from simulator.report import write;"

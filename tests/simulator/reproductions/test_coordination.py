@@ -91,6 +91,7 @@ def test_unequal_providers_have_their_floor_beside_them(name: str) -> None:
     assert expected[-1] == pytest.approx([1 / run.world.trains(k, 100) for k in range(10)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
     "reproduction",

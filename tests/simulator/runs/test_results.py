@@ -95,6 +95,7 @@ def test_few_values_are_no_reason_for_a_narrow_interval() -> None:
     assert interval([2.0, 2.0, 2.0]) == (2.0, 2.0, 2.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [5, 30])
 def test_intervals_cover_the_truth_as_often_as_they_say(count: int) -> None:
     """95 % of 400 intervals, within what chance allows (99.9 %: 14 missed to 33 is 91.5–98.5 %)."""
