@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 
+from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
 from service.settings import Settings
 from tests.conftest import create_database, database_at, drop_database
 
@@ -28,18 +28,18 @@ REGISTRY, DATABASE = "http://127.0.0.1:8734", "postgresql://firsthand:secret@loc
 BY_OTHERS = ("make ", "docker ", ". .venv/bin/activate")
 
 
-class Block(NamedTuple):
+class Fence(NamedTuple):
     """A fenced block of the README."""
 
     language: str
     code: str
 
 
-def blocks(section: str) -> list[Block]:
+def blocks(section: str) -> list[Fence]:
     """The blocks under a heading that are run here, in order."""
     text = README.split(f"\n## {section}\n", 1)[1].split("\n## ", 1)[0]
-    found = [Block(*pair) for pair in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)]
-    return [block for block in found if not block.code.startswith(BY_OTHERS)]
+    fences = [Fence(*pair) for pair in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)]
+    return [block for block in fences if not block.code.startswith(BY_OTHERS)]
 
 
 def environment() -> dict[str, str]:
@@ -52,7 +52,7 @@ def environment() -> dict[str, str]:
     return os.environ | {"PATH": path, "FIRSTHAND_PORT": "0", "OMP_NUM_THREADS": "1"} | alone
 
 
-def run(block: Block, folder: Path, warnings: str = "error", **instead: str) -> str:
+def run(block: Fence, folder: Path, warnings: str = "error", **instead: str) -> str:
     """Run a block as a reader would, with `instead` of the addresses that it names; answers what it printed.
 
     A Python block that begins with a file's name is that file. `warnings` are errors, but for engines that have some
@@ -66,7 +66,13 @@ def run(block: Block, folder: Path, warnings: str = "error", **instead: str) -> 
         return ""
     program = [sys.executable, "-W", warnings, "-c"] if block.language == "python" else ["sh", "-euc"]
     done = subprocess.run(
-        [*program, code], cwd=folder, env=environment(), capture_output=True, text=True, timeout=300, check=False
+        [*program, code],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
     )
     assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -75,27 +81,27 @@ def run(block: Block, folder: Path, warnings: str = "error", **instead: str) -> 
 @contextmanager
 def served(code: str, folder: Path) -> Iterator[tuple[str, Path]]:
     """A block that ends in `firsthand serve`, left running as in another terminal: where it answers, and its output."""
-    said = folder / "serve.log"
-    with said.open("w") as out:
+    log = folder / "serve.log"
+    with log.open("w") as out:
         server = subprocess.Popen(
             ["sh", "-euc", code], cwd=folder, env=environment(), stdout=out, stderr=out, start_new_session=True
         )
     try:
-        yield _address(server, said), said
+        yield _address(server, log), log
     finally:
         os.killpg(server.pid, signal.SIGTERM)
-        server.wait(30)
+        server.wait(PATIENCE_SECONDS)
 
 
-def _address(server: "subprocess.Popen[bytes]", said: Path) -> str:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and server.poll() is None:
-        if found := re.search(r" at http://[\d.]+:(\d+)", said.read_text()):
-            return f"http://127.0.0.1:{found[1]}"
-        time.sleep(0.05)
-    raise AssertionError(said.read_text())
+def _address(server: "subprocess.Popen[bytes]", log: Path) -> str:
+    printed = re.compile(r" at http://[\d.]+:(\d+)")
+    wait_until(lambda: server.poll() is not None or printed.search(log.read_text()), "the server prints its address")
+    address = printed.search(log.read_text())
+    assert address, log.read_text()
+    return f"http://127.0.0.1:{address[1]}"
 
 
+@pytest.mark.slow
 def test_a_dataset_is_registered_checked_and_filtered_and_a_pipeline_asks_for_it(tmp_path: Path) -> None:
     serve, register, check = blocks("Registering a dataset")
     with served(serve.code, tmp_path) as (url, _):
@@ -105,7 +111,7 @@ def test_a_dataset_is_registered_checked_and_filtered_and_a_pipeline_asks_for_it
         assert "the gate said no: exit status 3" in checked
         assert sorted(path.name for path in (tmp_path / "human").rglob("*.txt")) == ["1.txt", "2.txt"]
 
-        python, rest = blocks("From a data pipeline")
+        python, with_curl = blocks("From a data pipeline")
         printed = run(python, tmp_path)
         assert "'unknown': 1" in printed
         assert "'human': 1" in printed
@@ -113,21 +119,21 @@ def test_a_dataset_is_registered_checked_and_filtered_and_a_pipeline_asks_for_it
         assert "generations={'1': 1}" in printed
         (serving,) = blocks("From a model's serving path")
         assert "True Counts(spooled=1, short=1, dropped=0, sent=1, waiting=0" in run(serving, tmp_path)
-        answers = run(rest, tmp_path, registry=url)
+        answers = run(with_curl, tmp_path, registry=url)
         assert '"verdict":"human"' in answers
         assert '"verdicts":["human"]' in answers
         assert '"origin":"human"' in answers
 
-        local, asked = blocks("Asking without network")
-        told = run(local, tmp_path)
-        assert "2 look-ups said human and are counted as unknown" in told
-        assert "made by models: 25.0–50.0 %" in told
-        assert run(asked, tmp_path) == "[2] [1]\n"
+        local, ask_snapshot = blocks("Asking without network")
+        printed = run(local, tmp_path)
+        assert "2 look-ups said human and are counted as unknown" in printed
+        assert "made by models: 25.0–50.0 %" in printed
+        assert run(ask_snapshot, tmp_path) == "[2] [1]\n"
 
         gated, on_ray, on_datasets, on_datatrove = blocks("Gating a pipeline's own data")
-        told = run(gated, tmp_path)
-        assert "made by models: 25.0–100.0 %" in told
-        assert "3 of 4 items kept, in unknown/" in told
+        printed = run(gated, tmp_path)
+        assert "made by models: 25.0–100.0 %" in printed
+        assert "3 of 4 items kept, in unknown/" in printed
         for engine in (on_ray, on_datasets):
             assert "'verdict': 'model', 'generation': 1, 'lower_bound': False" in run(engine, tmp_path, "default")
         run(on_datatrove, tmp_path, "default")
@@ -145,15 +151,16 @@ def test_experiments_run_and_so_does_a_regime_of_ones_own(tmp_path: Path) -> Non
         assert len(results.read_text().splitlines()) == 1 + 5
 
 
+@pytest.mark.slow
 def test_a_registry_moves_to_postgresql(tmp_path: Path, postgresql: str) -> None:
     (deploy,) = blocks("Running a registry for others")
     name = f"readme_{uuid4().hex[:12]}"
     create_database(postgresql, name)
     try:
         assert DATABASE in deploy.code
-        with served(deploy.code.replace(DATABASE, database_at(postgresql, name)), tmp_path) as (_, said):
-            assert "administrator's key, shown this once" in said.read_text()
-            assert "serves postgresql" in said.read_text()
+        with served(deploy.code.replace(DATABASE, database_at(postgresql, name)), tmp_path) as (_, log):
+            assert "administrator's key, shown this once" in log.read_text()
+            assert "serves postgresql" in log.read_text()
     finally:
         drop_database(postgresql, name)
 

@@ -8,6 +8,7 @@ import httpx2
 
 from benchmarks.hammer.ledger import Ledger
 from benchmarks.hammer.server import Server
+from benchmarks.harness.waiting import PATIENCE_SECONDS
 from firsthand import Client, errors
 from firsthand.http.transport import Backoff, Transport
 
@@ -52,7 +53,9 @@ class Caller:
         self._watch = Watching(server, ledger)
         self.client = Client(server.url, key, retries=_RETRIES, transport=self._watch)
         backoff = Backoff(longest=1.0)
-        self._wire = Transport(server.url, key, timeout=60, retries=_RETRIES, transport=self._watch, backoff=backoff)
+        self._wire = Transport(
+            server.url, key, timeout=PATIENCE_SECONDS, retries=_RETRIES, transport=self._watch, backoff=backoff
+        )
 
     def with_key(self, key: str) -> "Caller":
         """Another, who speaks with this key."""

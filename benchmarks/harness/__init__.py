@@ -1,1 +1,1 @@
-"""What all benchmarks share: sizes, rows, served registries, load, memory, limits of the machine."""
+"""What benchmarks and tests share: a registry served by a process of its own, and how they wait for it."""

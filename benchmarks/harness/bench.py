@@ -16,7 +16,7 @@ from benchmarks.bare import postgresql, sqlite
 from benchmarks.bare.baselines import Sizes
 from benchmarks.bare.drawing import draw, split
 from benchmarks.harness.memory import anonymous
-from benchmarks.harness.serving import Address, serving
+from benchmarks.harness.served_registry import ServedRegistry, serve_empty
 from firsthand import Client, Digested
 from firsthand.core.digests import Digests, sort_unique
 
@@ -33,7 +33,7 @@ SHIPMENT = 50_000
 class Held:
     """A served registry, a client of it, and what it holds: `uint8[n, 32]`."""
 
-    address: Address
+    served: ServedRegistry
     client: Client
     digests: Digests
     idle: int
@@ -70,11 +70,11 @@ class Bench:
         """An empty registry of its own, with the dataset `local/d` and the model `local/m@1`, and a client."""
         with ExitStack() as stack:
             where = stack.enter_context(postgresql.database(self.server)) if self.database == "postgresql" else None
-            address = stack.enter_context(serving(where))
-            client = stack.enter_context(Client(address.url, address.api_key))
+            served = stack.enter_context(serve_empty(where))
+            client = stack.enter_context(Client(served.url, served.api_key))
             client.put_model("local/m@1", generation=1)
             client.put_dataset("local/d")
-            yield Held(address, client, draw(0, self.generator), anonymous(address.process), where)
+            yield Held(served, client, draw(0, self.generator), anonymous(served.pid), where)
 
     def half_human(self, items: int) -> Held:
         """A registry of so many items, half human and half a model's."""

@@ -29,7 +29,7 @@ class Watch:
         self._thread = threading.Thread(target=self._look, daemon=True)
 
     def _look(self) -> None:
-        while not self._done.wait(0.02):
+        while not self._done.wait(0.02):  # short: how often it looks, and no limit
             self._note()
 
     def _note(self) -> None:

@@ -29,7 +29,7 @@ from benchmarks.bare.drawing import draw, half_known, split
 from benchmarks.harness.bench import Bench, settle
 from benchmarks.harness.limits import LIMITS
 from benchmarks.harness.rows import Bar, Row
-from benchmarks.harness.serving import served
+from benchmarks.harness.served_registry import client_of_empty
 from firsthand import Client, Digested
 from firsthand.core.digests import SIZE, Digests, sort_unique, to_bytes, to_text
 from firsthand.core.media_types import ARROW, JSON
@@ -141,7 +141,7 @@ def measured(database: str, sizes: Sizes, seed: int = 0) -> list[Figure]:
     held = draw(sizes.held[0], generator)
     with ExitStack() as stack:
         where = stack.enter_context(bare_postgresql.database()) if database == "postgresql" else None
-        client, _ = stack.enter_context(served(where))
+        client = stack.enter_context(client_of_empty(where))
         _fill(client, held)
         if where is not None:
             settle(where)

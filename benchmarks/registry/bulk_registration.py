@@ -13,7 +13,7 @@ from benchmarks.harness.bench import Bench
 from benchmarks.harness.limits import LIMITS
 from benchmarks.harness.memory import Watch
 from benchmarks.harness.rows import Bar, Row, alternately
-from benchmarks.harness.serving import Address
+from benchmarks.harness.served_registry import ServedRegistry
 from firsthand.core.digests import SIZE, Digests
 
 _LEAST = {"sqlite": 0.5, "postgresql": 0.6}
@@ -32,8 +32,8 @@ def rows(bench: Bench) -> Iterator[Row]:
     def over_http(media_type: str) -> Callable[[int], float]:
         def once(_: int) -> float:
             new = draw(sizes.new, bench.generator)
-            with bench.registry() as held, Watch(held.address.process, held.idle) as watch:
-                seconds = register(held.address, new, sizes.batch, media_type)
+            with bench.registry() as held, Watch(held.served.pid, held.idle) as watch:
+                seconds = register(held.served, new, sizes.batch, media_type)
             memory[media_type] = max(memory.get(media_type, 0), watch.over_idle)
             return sizes.new / seconds
 
@@ -46,11 +46,11 @@ def rows(bench: Bench) -> Iterator[Row]:
         yield Row(f"register {sizes.new:,}, {name}", bench.database, values, "items/s", baselines, bar, note, limit)
 
 
-def register(address: Address, digests: Digests, size: int, media_type: str) -> float:
+def register(served: ServedRegistry, digests: Digests, size: int, media_type: str) -> float:
     """Seconds until `uint8[n, 32]` are registered as human in batches of `size`, one request after the other."""
     _, encode = BODIES[media_type]
-    headers = {"Authorization": f"Bearer {address.api_key}", "Content-Type": media_type}
-    with httpx2.Client(base_url=address.url, headers=headers, timeout=120, trust_env=False) as http:
+    headers = {"Authorization": f"Bearer {served.api_key}", "Content-Type": media_type}
+    with httpx2.Client(base_url=served.url, headers=headers, timeout=120, trust_env=False) as http:
 
         def post(part: Digests) -> None:
             once = {"Idempotency-Key": str(uuid4())}

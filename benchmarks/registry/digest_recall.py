@@ -22,7 +22,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from benchmarks.harness.serving import served
+from benchmarks.harness.served_registry import client_of_empty
 from firsthand import Client
 from firsthand.core.digests import PROFILES, Profile, digest_text, stack
 
@@ -163,7 +163,9 @@ def main(arguments: list[str] | None = None) -> None:
     texts = corpus(parser.parse_args(arguments).texts)
     counts: dict[Profile, dict[str, int]] = {}
     for profile in PROFILES:
-        with served() as (client, _):  # an empty registry each: one line of canonical text has one digest under both
+        with (
+            client_of_empty() as client
+        ):  # an empty registry each: one line of canonical text has one digest under both
             counts[profile] = found(client, texts, profile)
     print(f"{len(texts):,} texts, SHA-256 of all, a line each: {sha256(chr(10).join(texts).encode()).hexdigest()}")
     print(f"found again, of {len(texts):,}, by digest profile:\n")

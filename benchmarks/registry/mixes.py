@@ -36,7 +36,7 @@ def rows(bench: Bench) -> Iterator[Row]:
 def _mixing(bench: Bench, name: str, held: Held, human: npt.NDArray[np.bool_], counts: dict[str, int]) -> Iterator[Row]:
     path = bench.folder / "items.parquet"
     parquet.write(path, held.digests, human)
-    with Watch(held.address.process, held.idle) as watch:
+    with Watch(held.served.pid, held.idle) as watch:
         baselines, values = alternately(
             bench.sizes.times,
             lambda seed: parquet.mix(path, counts, seed)[1],

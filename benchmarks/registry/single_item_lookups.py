@@ -18,16 +18,16 @@ def rows(bench: Bench) -> Iterator[Row]:
     name = module.__name__.rsplit(".", 1)[1]
     chosen = held.digests[bench.generator.choice(len(held.digests), min(len(held.digests), 10_000), replace=False)]
     paths = [f"/v1/items/{digest.tobytes().hex()}" for digest in chosen]
-    key = {"Authorization": f"Bearer {held.address.api_key}"}
+    key = {"Authorization": f"Bearer {held.served.api_key}"}
     p99 = list[float]()
-    http_load.get(held.address.port, paths, warm_up=0, seconds=3.0)  # opens the connections of every thread
+    http_load.get(held.served.port, paths, warm_up=0, seconds=3.0)  # opens the connections of every thread
 
     def bare(make: Callable[[str], FastAPI]) -> float:
         with routes.served(make, where) as port:
             return http_load.get(port, paths, seconds=bench.sizes.seconds).rate
 
     def service(headers: dict[str, str]) -> float:
-        answered = http_load.get(held.address.port, paths, seconds=bench.sizes.seconds, headers=headers)
+        answered = http_load.get(held.served.port, paths, seconds=bench.sizes.seconds, headers=headers)
         p99.append(answered.p99)
         return answered.rate
 

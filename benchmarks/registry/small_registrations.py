@@ -46,7 +46,7 @@ def rows(bench: Bench) -> Iterator[Row]:
             measures = (_timed(work, held.client) for held in (many, few))
             values, baselines = alternately(times, *measures)
             yield Row(f"{held}: {name}", bench.database, values, "s", baselines, bar, note)
-        memory = [(anonymous(held.address.process) - held.idle) / 1e6 for held in (many, few)]
+        memory = [(anonymous(held.served.pid) - held.idle) / 1e6 for held in (many, few)]
         yield Row(f"{held}: memory", bench.database, (memory[0],), "MB", (memory[1],), _MEMORY, f"over idle; {note}")
 
 

@@ -23,7 +23,7 @@ from sqlalchemy import delete, insert, text
 from sqlalchemy.orm import Session
 
 from benchmarks.bare.postgresql import database as postgresql_database
-from benchmarks.harness.serving import served
+from benchmarks.harness.served_registry import client_of_empty
 from firsthand.core.digests import Digests, sort_unique, to_bytes, to_text
 from firsthand.schemas.registrations import NewStatement
 from service.settings import Settings
@@ -148,7 +148,7 @@ def _sizes(session: Session, embedded: bool, items: int) -> tuple[float, float, 
 
 def statement_bytes() -> float:
     """Bytes that a registration takes itself: of the log, of its row, with their indexes."""
-    with postgresql_database() as url, served(url) as (client, _):
+    with postgresql_database() as url, client_of_empty(url) as client:
         client.put_dataset("local/d")
         new = np.random.default_rng(2).integers(0, 256, (STATEMENTS, 32), dtype=np.uint8)
         texts = [to_text(digest) for digest in to_bytes(new)]

@@ -19,7 +19,7 @@ def rows(bench: Bench) -> Iterator[Row]:
     """Built anew each time: an item is registered before, for a snapshot that is there already is only answered."""
     held = bench.half_human(bench.sizes.pool)
     name = f"snapshot of {len(held.digests):,}"
-    with Watch(held.address.process, held.idle) as watch:
+    with Watch(held.served.pid, held.idle) as watch:
         built = tuple(_build(bench, held) for _ in range(bench.sizes.times))
     note = f"memory {watch.over_idle / 1e6:,.0f} MB over idle"
     yield Row(f"{name}: build", bench.database, built, "s", (), Bar("figure", "<=", 60.0), note)

@@ -38,7 +38,7 @@ def test_every_setting_stands_in_the_readme_with_its_default(variable: str) -> N
     assert rows[0].endswith(f" {shown} |")
 
 
-def test_the_readme_names_no_variable_that_nobody_reads() -> None:
+def test_the_readme_names_no_variable_that_is_not_a_setting() -> None:
     assert set(re.findall(r"FIRSTHAND_[A-Z_]+", README)) <= VARIABLES.keys() | ELSEWHERE
 
 

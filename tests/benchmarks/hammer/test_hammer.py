@@ -29,10 +29,10 @@ def test_ten_seconds_of_load_with_a_kill_show_no_fault(
     if database == "postgresql":
         monkeypatch.setenv("FIRSTHAND_TEST_POSTGRES_URL", request.getfixturevalue("postgresql"))
     failed = main(["--minutes", "0.17", "--database", database])
-    said = capsys.readouterr().out
-    print(said)
-    assert not failed, said
-    assert "killed: 1 servers" in said
+    printed = capsys.readouterr().out
+    print(printed)
+    assert not failed, printed
+    assert "killed: 1 servers" in printed
 
 
 def items(*numbers: int) -> frozenset[bytes]:
@@ -73,7 +73,7 @@ def test_the_model_judges_at_every_position_as_design_says(known: Model) -> None
     assert verdicts(known, 10) == [nobody, human, nobody, nobody]
 
 
-def test_the_frontier_waits_for_what_nobody_has_been_told_of(known: Model) -> None:
+def test_the_frontier_stops_before_a_position_that_is_not_acknowledged(known: Model) -> None:
     assert known.frontier == 5
     known.registered(Said(7, "local", "local/a", "human", -1, items(9)))
     assert (known.frontier, known.newest) == (5, 7)
@@ -89,7 +89,7 @@ def caller(registry: Registry) -> Iterator[Caller]:
     made.close()
 
 
-def told(registry: Registry) -> Model:
+def registered_and_modelled(registry: Registry) -> Model:
     """A registry with three registrations, and a model of them all."""
     client = registry.client()
     model(client, "local/m@1")
@@ -119,7 +119,7 @@ RECIPE = Recipe(
 
 @on_both
 def test_the_model_draws_the_same_mixes_and_the_last_checks_find_no_fault(registry: Registry, caller: Caller) -> None:
-    known, mixes, ledger = told(registry), Mixes(), Ledger()
+    known, mixes, ledger = registered_and_modelled(registry), Mixes(), Ledger()
     mixes.kept = [registry.client().create_mix(RECIPE), registry.client().create_mix(Recipe(parts=[Part()]))]
     for mix in mixes.kept:
         assert draw(known.claims(known.everything()), mix.recipe, mix.position) == (mix.items, mix.digest)
@@ -143,13 +143,13 @@ def otherwise(known: Model) -> None:
 
 
 def an_item_less(known: Model) -> None:
-    said = known.registrations[min(known.registrations)]
-    said.items = said.items - items(7)
+    registration = known.registrations[min(known.registrations)]
+    registration.items = registration.items - items(7)
 
 
 def an_item_more(known: Model) -> None:
-    said = known.registrations[min(known.registrations)]
-    said.items = said.items | items(700)
+    registration = known.registrations[min(known.registrations)]
+    registration.items = registration.items | items(700)
 
 
 def withdrawn(known: Model) -> None:
@@ -157,7 +157,7 @@ def withdrawn(known: Model) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "found"),
+    ("wrong", "fault"),
     [
         (lost, "acknowledged and missing"),
         (written_twice, "positions with gaps or unknown statements"),
@@ -171,26 +171,26 @@ def withdrawn(known: Model) -> None:
     ],
 )
 def test_what_the_registry_has_otherwise_than_the_model_is_a_fault(
-    registry: Registry, caller: Caller, wrong: Callable[[Model], None], found: str
+    registry: Registry, caller: Caller, wrong: Callable[[Model], None], fault: str
 ) -> None:
-    known, mixes, ledger = told(registry), Mixes(), Ledger()
+    known, mixes, ledger = registered_and_modelled(registry), Mixes(), Ledger()
     mixes.kept = [registry.client().create_mix(RECIPE)]
     wrong(known)
     check_all(caller, known, mixes, ledger, np.random.default_rng(0))
-    assert ledger.faults[found], ledger.report(1)
+    assert ledger.faults[fault], ledger.report(1)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "found"),
+    ("wrong", "faults"),
     [
         (lost, {"acknowledged and missing", "answer older than what was acknowledged"}),
         (otherwise, {"verdict that differs from the model", "mix that differs from its recomputation"}),
     ],
 )
 def test_readers_and_verifiers_find_faults_while_the_load_goes_on(
-    registry: Registry, caller: Caller, wrong: Callable[[Model], None], found: set[str]
+    registry: Registry, caller: Caller, wrong: Callable[[Model], None], faults: set[str]
 ) -> None:
-    known, mixes, ledger, random = told(registry), Mixes(), Ledger(), np.random.default_rng(0)
+    known, mixes, ledger, random = registered_and_modelled(registry), Mixes(), Ledger(), np.random.default_rng(0)
     mixes.kept = [registry.client().create_mix(RECIPE).model_copy(update={"digest": "sha256:" + "0" * 64})]
     wrong(known)
     reader = Reader(caller, known, mixes, ledger, random)
@@ -198,7 +198,7 @@ def test_readers_and_verifiers_find_faults_while_the_load_goes_on(
     for _ in range(30):
         reader.act()
         verifier.act()
-    assert ledger.faults.keys() >= found
+    assert ledger.faults.keys() >= faults
 
 
 @pytest.mark.parametrize(

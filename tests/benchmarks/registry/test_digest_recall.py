@@ -10,17 +10,19 @@ from benchmarks.registry import digest_recall
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_small_run_finds_what_the_profiles_forgive_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     digest_recall.main(["--texts", "40"])
-    said = capsys.readouterr().out
-    print(said)
-    rows = {row.split(" | ")[0].removeprefix("| "): row for row in said.splitlines() if row.startswith("| ")}
+    printed = capsys.readouterr().out
+    print(printed)
+    rows = {row.split(" | ")[0].removeprefix("| "): row for row in printed.splitlines() if row.startswith("| ")}
     assert rows["unchanged"] == "| unchanged | 40 | 40 |"
     assert rows["a line end added"] == "| a line end added | 0 | 40 |"
     assert rows["5 % of the words edited"] == "| 5 % of the words edited | 0 | 0 |"
     assert [*rows][1:] == [*digest_recall.CHANGES]
 
 
+@pytest.mark.slow
 def test_the_texts_are_distinct_paragraphs_and_those_asked_for() -> None:
     texts = digest_recall.corpus(1_000)
     assert len(set(texts)) == len(texts) == 1_000

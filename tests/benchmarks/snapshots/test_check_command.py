@@ -7,6 +7,8 @@ import pytest
 
 from benchmarks.snapshots import check_command
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_command_is_timed_and_its_answer_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gated = check_command.measure(tmp_path, np.random.default_rng(0), count=301, held=1_000, times=2)

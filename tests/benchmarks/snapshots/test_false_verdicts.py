@@ -6,14 +6,15 @@ from benchmarks.snapshots import false_verdicts
 from firsthand.schemas.snapshots import Bits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [12, 28])
-def test_members_are_answered_as_was_said_and_strangers_as_rarely_as_is_stated(
+def test_members_get_their_verdict_and_strangers_a_false_one_as_rarely_as_stated(
     bits: Bits, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert false_verdicts.main(["--members", "100000", "--strangers", "1000000", "--bits", str(bits)]) == 0
-    said = capsys.readouterr().out
-    print(said)
-    assert "members answered wrongly: 0 of 100,000" in said
+    printed = capsys.readouterr().out
+    print(printed)
+    assert "members answered wrongly: 0 of 100,000" in printed
 
 
 def test_errors_that_are_not_as_stated_are_seen() -> None:
