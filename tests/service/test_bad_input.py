@@ -291,6 +291,7 @@ def parquet_bomb(groups: int) -> bytes:
     return bytes(sink.getvalue())
 
 
+@pytest.mark.slow
 def test_a_bomb_is_refused_before_it_is_unpacked(process: Apart) -> None:
     bombs = {ARROW: arrow("zstd", digest=zeros(2**24)), PARQUET: parquet_bomb(16)}
     for media, body in bombs.items():
@@ -299,6 +300,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(process: Apart) -> None:
         assert "send it in parts" in detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [BULK, "/v1/lookups"])
 def test_few_rows_of_long_values_are_refused_before_they_are_unpacked(process: Apart, path: str) -> None:
     """16,000 values of 64 KiB, which are one in a dictionary, or the beginning of the one before: a gigabyte in all."""
@@ -318,6 +320,7 @@ def test_few_rows_of_long_values_are_refused_before_they_are_unpacked(process: A
             assert says in check(process.post(path, body, media), 422)
 
 
+@pytest.mark.slow
 def test_what_follows_the_end_of_an_arrow_stream_is_refused_with_it(process: Apart) -> None:
     stream = arrow(None, digest=zeros(3))
     for body in (stream + stream, stream + b"more" + stream[-8:]):
@@ -325,6 +328,7 @@ def test_what_follows_the_end_of_an_arrow_stream_is_refused_with_it(process: Apa
             assert "something stands after its end" in check(process.post(BULK, body, ARROW), 400)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [BULK, "/v1/registrations:batch", "/v1/lookups", "/v1/mixes"])
 def test_a_body_encoded_by_gzip_is_refused_unread(process: Apart, path: str) -> None:
     bomb = gzip.compress(bytes(2**28))
@@ -363,6 +367,7 @@ def _answers(caller: socket.socket) -> bool:
         caller.settimeout(PATIENCE_SECONDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [BULK, "/v1/registrations:batch"])
 def test_a_line_of_a_gigabyte_is_refused_as_soon_as_it_is_over_the_limit(process: Apart, path: str) -> None:
     limit, gigabyte = Settings().max_bulk_bytes, 2**30
@@ -376,6 +381,7 @@ def test_a_line_of_a_gigabyte_is_refused_as_soon_as_it_is_over_the_limit(process
     assert sent < limit + 16 * 2**20  # what lies in the sockets' buffers
 
 
+@pytest.mark.slow
 @on_both
 def test_a_body_whose_connection_was_cut_leaves_nothing(process: Apart) -> None:
     whole = digests(range(200))
@@ -397,6 +403,7 @@ def test_a_body_whose_connection_was_cut_leaves_nothing(process: Apart) -> None:
     assert (made.new, made.known) == (200, 0)
 
 
+@pytest.mark.slow
 @on_both
 def test_fifty_slow_uploads_at_once_keep_no_reader_waiting(process: Apart) -> None:
     """Half of them small, which take no place; half of a length that nobody says, for which there are four."""
@@ -441,6 +448,7 @@ def grow_no_further(process: Apart, most: int) -> None:
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_503_and_writes_succeed_again_once_there_is_room(tmp_path: Path) -> None:
     """On a tmpfs of 12 MB; where none can be mounted, on files that may not grow over 6 MB."""
     with small_disk(tmp_path / "disk", 12 * 1024) as mounted, apart(tmp_path / "disk" / "apart") as process:
@@ -483,6 +491,7 @@ def _register(process: Apart, number: int) -> Any:
     return process.client.register("local/texts", items, origin="human")[0]
 
 
+@pytest.mark.slow
 def test_where_bodies_are_spooled_to_a_full_disk_that_is_503_too(tmp_path: Path) -> None:
     large = digests(range(3)).tobytes() * 2**15
     with (
@@ -529,6 +538,7 @@ class StartingAfterARefusal(httpx2.HTTPTransport):
         return response
 
 
+@pytest.mark.slow
 def test_while_the_database_is_gone_calls_are_503_and_a_retry_succeeds_when_it_is_back(tmp_path: Path) -> None:
     with own_postgresql() as server, apart(tmp_path / "apart", FIRSTHAND_DATABASE_URL=server.get_uri()) as process:
         before = process.client.statistics().now

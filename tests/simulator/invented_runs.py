@@ -20,12 +20,16 @@ COURSES: dict[str, tuple[Callable[[int], float], float]] = {
 }
 
 
+#: The short name of each regime.
+NAMES = {"Replace": "replace", "Preserve": "preserve", "Accumulate": "accumulate", "HumanOnly": "human-only"}
+
+
 def header(regime: str, seed: int, **settings: Any) -> dict[str, Any]:
     """The first line of such a run's results."""
     config = {
-        "family": {"type": "simulator.families.gmm:GMM", "components": 10},
-        "corpus": {"type": "simulator.data.corpora:Digits", "components": 16},
-        "regime": {"type": f"simulator.regimes:{regime}", **({"share": 0.1} if regime == "Preserve" else {})},
+        "family": {"type": "gmm", "components": 10},
+        "corpus": {"type": "digits", "components": 16},
+        "regime": {"type": NAMES[regime], **({"share": 0.1} if regime == "Preserve" else {})},
         "n": 1000,
         "generations": 10,
         "chains": 1,

@@ -10,8 +10,9 @@ from simulator.families.base import Density, Family, Floats, Items, Points
 from simulator.families.gaussian import Gaussian
 from simulator.families.gmm import GMM
 from simulator.metrics import points
+from simulator.metrics.definitions import BY_NAME
 from simulator.metrics.neighbours import nearest, share_within, squared_distances
-from simulator.metrics.points import DEFINITIONS, classes_covered, measure, measure_mix, sampled_w2_squared
+from simulator.metrics.points import classes_covered, measure, measure_mix, sampled_w2_squared
 from simulator.randomness import generator
 from simulator.runs.contents import Contents
 
@@ -49,7 +50,7 @@ def test_every_metric_that_applies_is_measured_of_each_chain_and_no_other(
 ) -> None:
     fitted = family.fit(corpus.pool(2, seed=1), generator(1, "fit"))
     measured = measure(corpus, fitted, fitted.sample(150, generator(1, "sample")))
-    assert set(measured) == set(applies.split()) <= set(DEFINITIONS)
+    assert set(measured) == set(applies.split()) <= set(BY_NAME)
     assert all(values.shape == (2,) and np.isfinite(values).all() for values in measured.values())
 
 
@@ -58,7 +59,7 @@ def test_human_data_are_measured_without_a_model() -> None:
     assert set(human) == {"mean", "mean_error", "variance", "w2_squared"}
     digits = Digits()
     measured = measure(digits, None, digits.pool(1, seed=1)[:500])
-    assert set(measured) == {"variance", "recall", "precision", "frechet", "classes"} <= set(DEFINITIONS)
+    assert set(measured) == {"variance", "recall", "precision", "frechet", "classes"} <= set(BY_NAME)
 
 
 def test_a_mix_is_measured_by_what_its_items_truly_are_as_often_as_they_were_trained_on(tmp_path: Path) -> None:
@@ -66,7 +67,7 @@ def test_a_mix_is_measured_by_what_its_items_truly_are_as_often_as_they_were_tra
     human, made = contents.put("human", 0, normals(4)), contents.put("model", 1, normals(4, purpose="made"))
     repeated = np.concatenate([human[:1], made, human[:1], human[:1], human[:1], human[1:3]])
     assert measure_mix(contents, repeated) == {"true_human_share": [0.6]}
-    assert set(measure_mix(contents, human)) <= set(DEFINITIONS)
+    assert set(measure_mix(contents, human)) <= set(BY_NAME)
 
 
 class Shuffle:

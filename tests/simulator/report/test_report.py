@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from simulator.metrics.definitions import describe
 from simulator.report import write
 from simulator.report.groups import group
 from simulator.report.numbers import compact, decimals, rounded, ticks
 from simulator.report.page import chosen, table
 from simulator.report.story import Story
-from simulator.report.words import describe
 from simulator.runs.results import append, read, row
 from tests.simulator.invented_runs import COURSES, NLL, counts, header, write_invented_run
 
@@ -253,7 +253,7 @@ def test_long_runs_with_wide_ranges_are_drawn_on_a_logarithmic_scale(tmp_path: P
     end = append(tmp_path / "results.jsonl", header("Replace", 0), 0)
     for t in range(301):
         known = counts(100, {str(generation): 10 for generation in range(1, t + 1)})
-        measured = {"l2_squared": np.array([0.01 * 1.05**t, 0.02 * 1.05**t])}
+        measured = {"l2_squared": np.array([0.005 * 1.05**t, 0.01 * 1.05**t])}
         end = append(tmp_path / "results.jsonl", row(t, t, False, known if t else None, known, [measured]), end)
     page = page_of([tmp_path], tmp_path / "report.html")
     assert len(page) < 300_000

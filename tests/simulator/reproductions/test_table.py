@@ -14,8 +14,9 @@ from simulator.data.corpora import Normal
 from simulator.families.gaussian import Gaussian
 from simulator.names import label
 from simulator.regimes import HumanOnly, Regime, Replace
-from simulator.reproductions.base import Reference, Reproduction
-from simulator.reproductions.table import Row, as_csv, as_markdown, tabulate, verdicts
+from simulator.reproductions.base import Reproduction
+from simulator.reproductions.rows import Reference, ResultRow
+from simulator.reproductions.table import as_csv, as_markdown, tabulate, verdicts
 from simulator.runs import results
 from simulator.runs.results import Results
 
@@ -48,7 +49,7 @@ def test_few_chains_are_judged_by_the_spread_between_seeds() -> None:
     row = table.of(METRIC, "replace")[-1]
     assert (row.round, row.measured, row.median, row.seeds, row.chains) == (1, 2.0, 2.0, 3, 1)
     assert row.standard_error == pytest.approx(1 / math.sqrt(3))
-    assert (row.low, row.high) == pytest.approx((2 - 4.3027 / math.sqrt(3), 2 + 4.3027 / math.sqrt(3)), rel=1e-4)
+    assert (row.low, row.high) == pytest.approx((0.0, 2 + 4.3027 / math.sqrt(3)), rel=1e-4)  # cut off at 0
 
 
 def test_many_chains_are_judged_by_the_spread_between_chains() -> None:
@@ -84,8 +85,8 @@ def test_differences_from_the_baseline_are_paired_by_seed() -> None:
     assert "Δ +1.1" in as_markdown(table)
 
 
-def row(measured: float, reference: float, kind: str) -> Row:
-    return Row("a", 1, METRIC, measured, 0.1, 0.0, 0.0, measured, 3, 100, reference, kind)
+def row(measured: float, reference: float, kind: str) -> ResultRow:
+    return ResultRow("a", 1, METRIC, measured, 0.1, 0.0, 0.0, measured, 3, 100, reference, kind)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def row(measured: float, reference: float, kind: str) -> Row:
         ([row(1.1, 1.0, "first-order")], "1 rows beside a first-order reference: 10.0 % away at most"),
     ],
 )
-def test_a_verdict_says_whether_theory_and_measurement_agree(rows: list[Row], message: str) -> None:
+def test_a_verdict_says_whether_theory_and_measurement_agree(rows: list[ResultRow], message: str) -> None:
     (verdict,) = verdicts(rows)
     assert message in verdict
 

@@ -16,7 +16,7 @@ from simulator.runs import results
 COUNTS = OriginCounts(human=2, model=13, generations={"10": 4, "2": 9})
 HEADER: dict[str, Any] = {
     "format": results.FORMAT,
-    "config": {"seed": 3, "generations": 1},
+    "config": {"seed": 3, "generations": 1, "chains": 1},
     "names": {"regime": "replace"},
 }
 
@@ -125,4 +125,4 @@ def test_a_table_has_a_cell_for_each_metric_regime_and_round(tmp_path: Path) -> 
 
 
 def _of(regime: str, seed: int) -> dict[str, Any]:
-    return HEADER | {"config": {"seed": seed, "generations": 1}, "names": {"regime": regime}}
+    return HEADER | {"config": {"seed": seed, "generations": 1, "chains": 1}, "names": {"regime": regime}}
