@@ -24,10 +24,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from service import errors
+from service import errors, logging_setup
 from service.app import create_app
 from service.errors import Refusal
-from service.http import logging_setup
 from service.settings import Settings
 from service.storage.engine import Database
 from tests.conftest import Registry, database_at, on_both
@@ -276,7 +275,7 @@ class TestLimits:
 @contextmanager
 def away(settings: Settings, app: FastAPI) -> Iterator[None]:
     """The database cannot be reached: its folder has another name, or its server takes nobody."""
-    database: Database = app.state.database
+    database: Database = app.state.shared.get(Database)
     if settings.embedded:
         elsewhere = settings.data_dir.with_name("elsewhere")
         database.close()
