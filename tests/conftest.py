@@ -18,8 +18,8 @@ import uvicorn
 
 from benchmarks.harness.waiting import wait_until
 from firsthand import Client
+from service import logging_setup
 from service.app import create_app
-from service.http import logging_setup
 from service.organizations import store as organizations
 from service.settings import Settings
 from service.storage import migrate

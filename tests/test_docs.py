@@ -19,7 +19,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.testclient import TestClient
 
-from service.http.middleware import Metrics, Observe
+from service.http.metrics import Metrics
+from service.http.middleware import ObserveRequests
 from service.settings import Settings
 from tests.conftest import create_database, database_at, drop_database
 from tests.pages import (
@@ -178,7 +179,7 @@ def test_the_grafana_dashboard_asks_for_metrics_and_labels_that_the_service_has(
         return Response(status_code=500)
 
     metrics = Metrics()
-    client = TestClient(Observe(Starlette(), metrics, answer))
+    client = TestClient(ObserveRequests(Starlette(), metrics, answer))
     client.get("/v1/items/0")
     metrics.items.labels("registrations").inc()
     exposed = metrics.exposition().decode()

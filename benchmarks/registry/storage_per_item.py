@@ -30,7 +30,8 @@ from firsthand.core.digests import Digests, sort_unique, to_bytes, to_text
 from firsthand.schemas.registrations import NewStatement
 from service.settings import Settings
 from service.storage import migrate, tables
-from service.storage.engine import Database, insert_claims, rows_by_digest
+from service.storage.bulk import insert_claims, rows_by_digest
+from service.storage.engine import Database
 
 BATCH, LOOKUP_BATCH, SINGLES, ROUNDS, STATEMENTS = 50_000, 10_000, 100, 9, 5_000
 

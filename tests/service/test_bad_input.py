@@ -213,7 +213,7 @@ def test_a_statement_that_makes_no_sense_is_refused(
 def test_a_dataset_is_filled_by_its_own_organization_alone(client: Client, registry: Registry) -> None:
     other = registry.join("other")
     with nothing_stored(client):
-        with pytest.raises(errors.Forbidden, match="is not one of other"):
+        with pytest.raises(errors.Forbidden, match="does not belong to other"):
             other.register("local/texts", [b"text"], origin="human")
         with pytest.raises(errors.NotFound, match="firsthand dataset create"):
             client.register("local/nothing", [b"text"], origin="human", profile="bytes-1")

@@ -23,9 +23,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from benchmarks.harness.waiting import wait_until
-from service import errors
+from service import errors, logging_setup
 from service.app import create_app
-from service.http import logging_setup
 from service.settings import Settings
 from service.storage.engine import Database
 from tests.conftest import Registry, database_at, on_both
@@ -241,7 +240,7 @@ class TestLimits:
 @contextmanager
 def away(settings: Settings, app: FastAPI) -> Iterator[None]:
     """The database cannot be reached: its folder has another name, or its server takes nobody."""
-    database: Database = app.state.database
+    database: Database = app.state.shared.get(Database)
     if settings.embedded:
         elsewhere = settings.data_dir.with_name("elsewhere")
         database.close()

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from service.settings import Settings
-from service.storage.engine import shown
+from service.storage.engine import without_password
 
 VARIABLES = {f"FIRSTHAND_{name.upper()}": field for name, field in Settings.model_fields.items()}
 
@@ -74,4 +74,4 @@ def test_a_value_that_makes_no_sense_is_refused(variable: str, value: str, monke
     ],
 )
 def test_an_address_is_shown_without_its_password(address: str, public: str) -> None:
-    assert shown(address) == public
+    assert without_password(address) == public

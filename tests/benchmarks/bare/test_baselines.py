@@ -188,7 +188,7 @@ def test_every_limit_belongs_to_a_size_that_is_measured() -> None:
 
 
 def test_the_table_has_a_row_for_each_work_on_each_database(
-    postgresql: str, tmp_path: Path, generator, capsys: pytest.CaptureFixture[str]
+    postgresql: str, tmp_path: Path, generator: np.random.Generator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sizes = Sizes(200, 100, (300, 600), 20, 2, 2000, 100, 10, seconds=0.2, lines=50, times=2)
     with bare_postgresql.database(postgresql) as address:

@@ -4,7 +4,7 @@ from typing import cast
 
 import pytest
 
-from service.mixes.drawn_cache import Recent
+from service.mixes.drawn_cache import DrawnCache
 from service.mixes.store import Drawn
 
 
@@ -22,12 +22,12 @@ class CountedMix:
         return self._items
 
 
-def kept(recent: Recent) -> list[str]:
-    return list(recent._drawn)
+def kept(cache: DrawnCache) -> list[str]:
+    return list(cache._drawn)
 
 
-def keep(recent: Recent, id_: str, items: int) -> None:
-    recent.keep(id_, cast(Drawn, CountedMix(items)))
+def keep(cache: DrawnCache, id_: str, items: int) -> None:
+    cache.keep(id_, cast(Drawn, CountedMix(items)))
 
 
 @pytest.mark.parametrize(
@@ -42,16 +42,16 @@ def keep(recent: Recent, id_: str, items: int) -> None:
     ids=["all fit", "the oldest goes", "kept again is new", "another of one id", "too large"],
 )
 def test_the_oldest_go_by_the_items_of_all(mixes: list[tuple[str, int]], remaining: list[str]) -> None:
-    recent = Recent(most_items=10)
+    cache = DrawnCache(most_items=10)
     for id_, items in mixes:
-        keep(recent, id_, items)
-    assert kept(recent) == remaining
+        keep(cache, id_, items)
+    assert kept(cache) == remaining
 
 
 def test_keeping_a_mix_looks_at_no_other() -> None:
     """A run keeps tens of thousands of small mixes: looking at all of them was a third of the server's work."""
-    recent = Recent(most_items=10_000)
+    cache = DrawnCache(most_items=10_000)
     CountedMix.calls = 0
     for number in range(1_000):
-        keep(recent, str(number), 1)
+        keep(cache, str(number), 1)
     assert CountedMix.calls == 1_000

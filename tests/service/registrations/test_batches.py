@@ -101,7 +101,7 @@ def test_a_refused_statement_leaves_nothing_and_the_others_stand(registry: Regis
     registry.client().put_dataset("local/texts")
     registry.join("other").put_dataset("other/texts")
     bad = {
-        "is not one of local": statement_of([1], dataset="other/texts"),
+        "does not belong to local": statement_of([1], dataset="other/texts"),
         "There is no dataset": statement_of([2], dataset="local/nothing"),
         "is not a dataset's name": statement_of([3], dataset="Nothing\x00"),
         "is not registered": statement_of([4], "model"),
@@ -110,7 +110,7 @@ def test_a_refused_statement_leaves_nothing_and_the_others_stand(registry: Regis
         "add the time zone": statement_of([7], collected_at="2024-05-01T00:00:00"),
         "is not a digest": {**statement_of([8]), "digests": ["sha256:00"]},
         "at least one item": statement_of([]),
-        "values beside": statement_of([9], size=[1, 2]),
+        "it has 2 values for 1 digests": statement_of([9], size=[1, 2]),
         "Expected `int` >= 0": statement_of([10], size=[-1]),
         "unknown field": statement_of([11], colour="red"),
         "missing required field": {"dataset": "local/texts"},
@@ -145,7 +145,7 @@ def test_a_batch_of_nothing_but_refusals_writes_no_statement(client: Client, htt
         (JSON, b'{"statements": [{}], "more": 1}', 422, "unknown field"),
         (JSON, b'{"statements": ' + b"[" * 100_000, 400, "not JSON"),
         (NDJSON, b"", 422, "1 to 10,000"),
-        ("application/octet-stream", bytes(32), 415, "is not read here"),
+        ("application/octet-stream", bytes(32), 415, "is not supported by this call"),
     ],
 )
 def test_what_is_no_batch_is_refused_as_a_whole(
@@ -284,4 +284,4 @@ def test_a_catalog_that_begins_anew_knows_every_registration(registry: Registry,
     assert len(standing) == 25_000
     assert (np.diff(np.sort(view.registrations["position"][standing])) == 1).all()
     assert (view.registrations["items"][standing] == 1).all()
-    assert (view.alone("strict").verdict[view.saying(standing)] == IS_HUMAN).all()
+    assert (view.class_verdicts("strict").verdict[view.claim_classes(standing)] == IS_HUMAN).all()

@@ -17,8 +17,8 @@ from firsthand.schemas.snapshots import NewSnapshot
 from firsthand.snapshots import Subject
 from service.claims.catalog import Catalog
 from service.settings import Settings
-from service.snapshots.builds import Builds
-from service.snapshots.store import Store, subject_at
+from service.snapshots.builds import SnapshotBuilds
+from service.snapshots.store import SnapshotStore, subject_at
 from service.storage.engine import Database
 from tests.conftest import Registry, on_both
 from tests.factories import crafted, digests, model, register
@@ -162,7 +162,7 @@ def test_a_snapshot_whose_folder_was_deleted_can_be_built_again(client: Client, 
 
 
 def test_what_a_killed_build_left_is_removed_by_the_next(empty_database: Settings) -> None:
-    database, store = Database(empty_database), Store(empty_database.snapshots)
+    database, store = Database(empty_database), SnapshotStore(empty_database.snapshots)
     with database.reads() as session:
         view = Catalog().view(session)
         subject = subject_at(session, view, NewSnapshot())
@@ -170,7 +170,7 @@ def test_what_a_killed_build_left_is_removed_by_the_next(empty_database: Setting
     half_built.mkdir(parents=True)
     (half_built / "00.fuse").write_bytes(b"half")
     assert store.all() == []
-    builds = Builds(store, database)
+    builds = SnapshotBuilds(store, database)
     assert builds.ready(view, subject, PATIENCE_SECONDS)
     builds.close()
     database.close()
@@ -179,18 +179,18 @@ def test_what_a_killed_build_left_is_removed_by_the_next(empty_database: Setting
 
 
 def test_one_that_was_damaged_is_not_there_for_the_next_process_and_built_anew(empty_database: Settings) -> None:
-    database, store = Database(empty_database), Store(empty_database.snapshots)
+    database, store = Database(empty_database), SnapshotStore(empty_database.snapshots)
     with database.reads() as session:
         view = Catalog().view(session)
         subject = subject_at(session, view, NewSnapshot())
-    builds = Builds(store, database)
+    builds = SnapshotBuilds(store, database)
     assert builds.ready(view, subject, PATIENCE_SECONDS)
     (summary,) = store.all()
     known, _ = store.get(summary.id)
     (store.folder / summary.id / "41.fuse").write_bytes(b"")
-    later = Store(empty_database.snapshots)
+    later = SnapshotStore(empty_database.snapshots)
     assert later.all() == []
-    again = Builds(later, database)
+    again = SnapshotBuilds(later, database)
     assert again.ready(view, subject, PATIENCE_SECONDS)
     assert later.get(summary.id)[0] == known
     for closed in (builds, again):
@@ -199,11 +199,11 @@ def test_one_that_was_damaged_is_not_there_for_the_next_process_and_built_anew(e
 
 
 def test_two_processes_that_are_asked_for_the_same_build_it_once(empty_database: Settings) -> None:
-    database, store = Database(empty_database), Store(empty_database.snapshots)
+    database, store = Database(empty_database), SnapshotStore(empty_database.snapshots)
     with database.reads() as session:
         view = Catalog().view(session)
         subject = subject_at(session, view, NewSnapshot())
-    both = [Builds(store, database), Builds(store, database)]
+    both = [SnapshotBuilds(store, database), SnapshotBuilds(store, database)]
     ready: list[bool] = []
     threads = [
         threading.Thread(target=lambda b=b: ready.append(b.ready(view, subject, PATIENCE_SECONDS))) for b in both
@@ -220,11 +220,11 @@ def test_two_processes_that_are_asked_for_the_same_build_it_once(empty_database:
 
 
 def test_a_service_that_is_stopped_leaves_nothing_half_built(empty_database: Settings) -> None:
-    database, store = Database(empty_database), Store(empty_database.snapshots)
+    database, store = Database(empty_database), SnapshotStore(empty_database.snapshots)
     with database.reads() as session:
         view = Catalog().view(session)
         subject = subject_at(session, view, NewSnapshot())
-    builds = Builds(store, database)
+    builds = SnapshotBuilds(store, database)
     assert not builds.ready(view, subject, 0.0)
     builds.close()
     database.close()

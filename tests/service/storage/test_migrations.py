@@ -23,7 +23,8 @@ from firsthand.core.digests import to_bytes
 from service.app import WrongRevision, create_app
 from service.settings import Settings
 from service.storage import migrate, tables
-from service.storage.engine import Database, insert_claims, joined_rows, rows_by_digest
+from service.storage.bulk import insert_claims, joined_rows, rows_by_digest
+from service.storage.engine import Database
 from tests.conftest import create_database, database_at, drop_database, on_both
 from tests.factories import crafted, digests
 from tests.service.processes import environment_of, ran
@@ -183,10 +184,10 @@ def test_migrate_prints_the_first_key_once_and_it_opens_the_registry(
     first = ran("migrate")
     assert first.exit_code == 0
     assert f"revision {migrate.needed(nothing)}\n" in first.stdout
-    (key,) = re.findall(r"shown this once: (fh_\S+)", first.stdout)
+    (key,) = re.findall(r"The key is not shown again: (fh_\S+)", first.stdout)
     second = ran("migrate")
     assert second.exit_code == 0
-    assert "as it was" in second.stdout
+    assert "no change" in second.stdout
     assert "fh_" not in second.output
     with TestClient(create_app(nothing)) as client:
         answer = client.get("/v1/keys/current", headers={"Authorization": f"Bearer {key}"})
@@ -267,13 +268,16 @@ def test_migrate_says_how_many_partitions_there_are_and_that_another_number_is_n
     monkeypatch.setenv("FIRSTHAND_CLAIM_PARTITIONS", "3")
     monkeypatch.setenv("FIRSTHAND_DATABASE_URL", str(divided.database_url))
     printed = ran("migrate").stdout
-    assert "Claims lie in 8 partitions. FIRSTHAND_CLAIM_PARTITIONS=3 is not used: the number is chosen when" in printed
+    assert "The claims are in 8 partitions. FIRSTHAND_CLAIM_PARTITIONS=3 has no effect:" in printed
     assert migrate.claim_partitions(divided) == PARTITIONS
     monkeypatch.setenv("FIRSTHAND_CLAIM_PARTITIONS", str(PARTITIONS))
     assert json.loads(ran("migrate", "--json").stdout)["claim_partitions"] == PARTITIONS
-    assert "Claims lie in 8 partitions.\n" in ran("migrate").stdout
+    assert "The claims are in 8 partitions.\n" in ran("migrate").stdout
     embedded = ran("migrate", "--data-dir", str(tmp_path / "embedded")).stdout
-    assert "Claims lie in one table. FIRSTHAND_CLAIM_PARTITIONS=8 is not used: SQLite has no partitions.\n" in embedded
+    assert (
+        "The claims are in one table. FIRSTHAND_CLAIM_PARTITIONS=8 has no effect: SQLite has no partitions.\n"
+        in embedded
+    )
 
 
 def test_migrate_tells_machines_in_one_line_of_json(tmp_path: Path) -> None:
@@ -292,6 +296,6 @@ def test_migrate_leaves_a_database_of_a_newer_version_as_it_is(empty_database: S
     connection.close()
     refused = ran("migrate", "--data-dir", str(empty_database.data_dir))
     assert refused.exit_code == 1
-    assert "cannot be migrated by this version" in refused.stderr
+    assert "This version cannot migrate the database" in refused.stderr
     assert "20990101_later" in refused.stderr
     assert migrate.current(empty_database) == "20990101_later"
