@@ -2,7 +2,7 @@
 
     python -m benchmarks.snapshots.false_verdicts [--members 10000000] [--strangers 10000000] [--bits 12|28]
 
-Written by the real SnapshotWriter, read by the real Snapshot; items come and go in pieces of a million. A stranger is given a
+Written by SnapshotWriter, read by Snapshot; items come and go in pieces of a million. A stranger is given a
 verdict with the probability that the snapshot states, each by itself: so their number is binomial. Exits with status 1
 where a member is answered wrongly, or where the number of strangers with a verdict is 3 standard errors off.
 """

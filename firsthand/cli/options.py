@@ -79,7 +79,7 @@ Paths: TypeAlias = Annotated[
     list[str],
     typer.Argument(
         help="Files, folders or URLs, such as s3://bucket/crawl/. Hidden files in folders are skipped. Each row of"
-        " JSONL, CSV, TSV, Parquet and WARC files is one item; the content of any other file (a text, an image) is one item."
+        " JSONL, CSV, TSV, Parquet and WARC files is one item; any other file (a text, an image) is one item."
         " JSONL, CSV, TSV and text files can be compressed (.gz, .zst), and so can WARC (.gz).",
         metavar="PATH",
         show_default=False,

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from firsthand.core.digests import Digests, from_text
 from firsthand.core.media_types import ARROW, JSON, NDJSON, PARQUET
-from firsthand.schemas.items import MAX_LOOKUP, Item, Lookup, Lookups, Question
+from firsthand.schemas.items import MAX_LOOKUP, Item, LookupQuery, LookupRequest, Lookups
 from service.errors import Malformed, Unprocessable, documented
 from service.http import content_negotiation
 from service.http.dependencies import CatalogOf, DatabaseOf, MetricsOf, Reader, Reads, media_type
@@ -27,7 +27,7 @@ _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "Digests; columns beside them are read and left out.",
-        "content": {JSON: {"schema": Lookup.model_json_schema()}, **bodies.BULK},
+        "content": {JSON: {"schema": LookupRequest.model_json_schema()}, **bodies.BULK},
     }
 }
 
@@ -47,7 +47,7 @@ RawBody = Annotated[bytes, Depends(_body)]
 )
 def look_up(
     request: Request,
-    question: Annotated[Question, Query()],
+    question: Annotated[LookupQuery, Query()],
     form: Annotated[str, content_negotiation.accepted(*_FORMS)],
     body: RawBody,
     _: Reader,
@@ -68,7 +68,7 @@ def look_up(
     return Response(answered.written(form), headers=headers, media_type=form)
 
 
-def _read(media: str, body: bytes, question: Question) -> tuple[Question, Digests]:
+def _read(media: str, body: bytes, question: LookupQuery) -> tuple[LookupQuery, Digests]:
     if media != JSON:
         return question, bodies.read(media, BytesIO(body)).digests
     try:
@@ -85,7 +85,7 @@ def _read(media: str, body: bytes, question: Question) -> tuple[Question, Digest
         raise Unprocessable.at("digests", "at least one is needed")
     try:
         # the envelope is for pydantic; a hundred thousand digests are for numpy
-        asked = Question.model_validate({**question.model_dump(exclude_unset=True), **said})
+        asked = LookupQuery.model_validate({**question.model_dump(exclude_unset=True), **said})
     except ValidationError as error:
         raise Unprocessable.of(error) from None
     return asked, bodies.digests_from_texts(texts)
@@ -93,7 +93,7 @@ def _read(media: str, body: bytes, question: Question) -> tuple[Question, Digest
 
 @router.get("/items/{digest}", response_model=Item)
 def get_item(
-    digest: DigestInPath, question: Annotated[Question, Query()], _: Reader, database: DatabaseOf, catalog: CatalogOf
+    digest: DigestInPath, question: Annotated[LookupQuery, Query()], _: Reader, database: DatabaseOf, catalog: CatalogOf
 ) -> Response:
     """All that is known of one item: verdict, claims, who, why, when. What nobody claims is `unknown`, not 404."""
     found = responses.item(database, catalog, from_text(digest), question)

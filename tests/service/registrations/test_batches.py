@@ -103,7 +103,7 @@ def test_a_refused_statement_leaves_nothing_and_the_others_stand(registry: Regis
         "There is no dataset": said([2], dataset="local/nothing"),
         "is not a dataset's name": said([3], dataset="Nothing\x00"),
         "is not registered": said([4], "model"),
-        "goes with a model's name": said([5], "human", model="local/m@1"),
+        "the origin model needs a model": said([5], "human", model="local/m@1"),
         "'alien': use 'human'": said([6], "alien"),
         "add the time zone": said([7], collected_at="2024-05-01T00:00:00"),
         "is not a digest": {**said([8]), "digests": ["sha256:00"]},
