@@ -1,8 +1,8 @@
-"""Firsthand: the registry that knows which training data is firsthand.
+"""Firsthand: a registry of the origin of training data.
 
-What a pipeline needs stands here: a `Client`, the forms in which it takes items that are digests already, and the
-errors it raises; `annotate`, which tells of a batch of rows what is known of each. What a model's serving path needs is
-the `Recorder`. The vocabulary is in the modules: `digests`, `verdicts`, `selection`, `schemas`.
+A pipeline uses `Client` (all calls of a registry), `Snapshot` (look-ups without a network) and `annotate` (verdicts on
+a batch of rows). A model server uses `Recorder`, which registers the output of the model. All errors derive from
+`FirsthandError`.
 """
 
 import sys
@@ -37,7 +37,7 @@ from firsthand.schemas.models import TrainedOn
 from firsthand.schemas.registrations import NewStatement
 from firsthand.snapshots import Snapshot
 
-if sys.platform != "win32":  # a spool is locked as POSIX systems lock: let go of whenever a process ends
+if sys.platform != "win32":  # the spool uses POSIX file locks, which end with their process
     from firsthand.recorder import Counts, Recorder, SpoolFull
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """`annotate` when it is asked for: pyarrow takes as long to import as all else."""
+    """Import `annotate` at its first use, since pyarrow takes as long to import as everything else."""
     if name != "annotate":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from firsthand.checking.annotate import annotate

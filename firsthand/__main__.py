@@ -4,8 +4,8 @@ import os
 import sys
 from pathlib import Path
 
-# `python -m` puts the working directory first among the places of modules; a folder `service/` that the user keeps
-# there must not be taken for ours. A clone that is not installed is the one place that is needed.
+# `python -m` puts the working directory first in the module path. A folder `service/` of the user there must not be
+# imported instead of ours. Only in a clone that is not installed the working directory is needed.
 if sys.path[:1] == [os.getcwd()] and Path.cwd() != Path(__file__).resolve().parents[1]:
     del sys.path[0]
 

@@ -1,11 +1,11 @@
-"""The typed client: every call of a registry.
+"""The client: every call of a registry, with types.
 
     with Client() as registry:
         registry.register("acme/web", texts, origin="model", model="acme/writer@1")
         share = registry.check(other_texts).counts()
 
-Answers are the messages of `firsthand.schemas`; many verdicts and many digests are numpy columns. Every call raises
-`firsthand.errors.Unreachable` when nobody answers and a `ProblemError` when the registry refuses.
+Answers are the messages of `firsthand.schemas`; verdicts and digests of many items are numpy arrays. Every call raises
+`firsthand.errors.Unreachable` if no registry answers, and a `ProblemError` if the registry refuses the request.
 """
 
 import os
@@ -23,11 +23,11 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from firsthand.core.digests import SIZE, Digests, Profile, to_bytes, to_text
-from firsthand.core.media_types import ARROW, RAW
+from firsthand.core.media_types import ARROW, NDJSON, RAW
 from firsthand.core.names import parse_dataset, parse_model
 from firsthand.core.verdicts import Origin, PolicyName
 from firsthand.errors import CredentialsError, Forbidden, InvalidArgument, NotUnderstood, SnapshotError, Withdrawn
-from firsthand.files.inputs import Digest, Digested, Item, Items, hash_both
+from firsthand.files.inputs import REGISTER_BATCH, Digest, Digested, Item, Items, hash_both
 from firsthand.http import credentials, lookup_result, request_bodies
 from firsthand.http.lookup_result import Lookup
 from firsthand.http.request_bodies import Column, Sizes
@@ -65,23 +65,23 @@ from firsthand.snapshots import download
 
 Message = TypeVar("Message", bound=BaseModel)
 
-#: From so many verdicts on, Arrow is read more quickly than JSON.
-_MANY = 500
+#: From this number of verdicts on, Arrow is read faster than JSON.
+_ARROW_IS_FASTER = 500
 
-#: Entries asked for at once where a list may be long.
+#: Entries per page of a list that can be long.
 _LONG_PAGE = 1_000
 
-#: Seconds between two questions whether a snapshot is ready; the registry itself waits a little before it answers.
+#: Seconds between two requests for a snapshot that is being built; the registry also waits before it answers.
 _BUILDING_PAUSE = 1.0
 
 
 class Client:
-    """A registry, to be asked and told.
+    """A connection to a registry.
 
-    `url` and `api_key` default to FIRSTHAND_URL and FIRSTHAND_API_KEY, then to what `firsthand login` stored, then to
-    http://127.0.0.1:8734 without a key. Connection errors and 502, 503, 504 are retried `retries` times with growing
-    pauses; `timeout` is in seconds, for each connecting, sending and receiving, and defaults to FIRSTHAND_TIMEOUT, then
-    to a minute. Threads may share a client.
+    `url` and `api_key` default to FIRSTHAND_URL and FIRSTHAND_API_KEY, then to the values that `firsthand login`
+    stored, then to http://127.0.0.1:8734 without a key. Connection errors and the statuses 502, 503 and 504 are retried
+    `retries` times, with growing pauses. `timeout` is in seconds, for each step (connect, send, receive); it defaults
+    to FIRSTHAND_TIMEOUT, then to 60. Threads can share a client.
     """
 
     def __init__(
@@ -95,16 +95,24 @@ class Client:
     ) -> None:
         self.url, key = credentials.resolve(url, api_key)
         seconds = _timeout() if timeout is None else timeout
-        self._again = (self.url, key, seconds, retries, transport)
-        self._wire = Transport(self.url, key, timeout=seconds, retries=retries, transport=transport)
-        self._asked = 0
+        self._arguments = (self.url, key, seconds, retries, transport)
+        self._wire = Transport(
+            self.url,
+            key,
+            timeout=seconds,
+            retries=retries,
+            transport=transport,
+            key_description=credentials.describe_key(key, given=api_key is not None),
+        )
+        #: Items of all look-ups until now.
+        self._looked_up = 0
 
     def __reduce__(self) -> tuple[Callable[..., "Client"], tuple[Any, ...]]:
-        """A copy in another process has the same key, and connections of its own."""
-        return _client, self._again
+        """Pickle the address and the key. A copy in another process opens its own connections."""
+        return _client, self._arguments
 
     def close(self) -> None:
-        """Give back the connections. A `with` block does so by itself."""
+        """Close the connections. A `with` block does this at its end."""
         self._wire.close()
 
     def __enter__(self) -> Self:
@@ -118,70 +126,80 @@ class Client:
     # The registry itself
 
     def health(self) -> bool:
-        """Whether the registry is alive. Asked once; never raises for a registry that is not."""
+        """Return whether the registry answers. There is one request without retries, and no error."""
         return self._wire.answers("/healthz")
 
     def ready(self) -> bool:
-        """Whether it can work: its database is reachable and migrated."""
+        """Return whether the registry can work: its database is reachable and migrated."""
         return self._wire.answers("/readyz")
 
     def position(self) -> int:
-        """The position of the log's head, by the smallest of look-ups: what to ask all parts of a long job `as_of`."""
+        """Return the position of the log's head. Pass it as `as_of` to all parts of a long job.
+
+        It is taken from a look-up of one digest, so the scope read is enough.
+        """
         return self.lookup(np.zeros((1, SIZE), dtype=np.uint8)).position
 
     def statistics(self, as_of: int | None = None, points: int = 0) -> History:
-        """Standing claims by origin, generation, dataset and organization, and at up to `points` earlier positions."""
+        """Return counts of standing claims by origin, generation, dataset and organization.
+
+        `points` is the most earlier positions for which the counts are returned too.
+        """
         return self._wire.ask(History, "GET", "/v1/statistics", params={"as_of": as_of, "points": points or None})
 
     def statements(self, after: int = 0) -> Iterator[Statement]:
-        """The log in its order, from the statement after position `after`."""
+        """Yield the statements of the log in order, from the one after position `after`."""
         return self._wire.pages(Statement, "/v1/statements", limit=_LONG_PAGE, after=after)
 
     def statement(self, position: int) -> Statement:
-        """The statement at a position."""
+        """Return the statement at a position."""
         return self._wire.ask(Statement, "GET", f"/v1/statements/{position:d}")
 
-    # Who speaks
+    # Organizations and keys
 
     def whoami(self) -> Key:
-        """The key that this client speaks with."""
+        """Return the key that this client uses, without its secret."""
         return self._wire.ask(Key, "GET", "/v1/keys/current")
 
     def create_organization(self, name: str, title: str = "") -> Organization:
-        """Scope admin."""
+        """Create an organization. Needs a key with the scope admin."""
         body = _checked(NewOrganization, name=name, title=title)
         return self._wire.ask(Organization, "POST", "/v1/organizations", body=body, idempotency_key=_once())
 
     def organizations(self) -> Iterator[Organization]:
+        """Yield all organizations, by name."""
         return self._wire.pages(Organization, "/v1/organizations")
 
     def create_key(self, organization: str, name: str = "", scopes: Sequence[Scope] = ("read", "write")) -> IssuedKey:
-        """A new key; its secret is in this answer and nowhere else. Scope admin.
+        """Create a key and return it with its secret, which no other answer contains. Needs a key with the scope admin.
 
-        No registry keeps a secret to answer it again: should the answer be lost and the call be retried, the first
-        key stays behind in `keys`, known to nobody.
+        The registry stores no secret. So if the answer is lost and the call is retried, a key remains in `keys` whose
+        secret nobody knows; revoke it.
         """
         body = _checked(NewKey, organization=organization, name=name, scopes=list(scopes))
         return self._wire.ask(IssuedKey, "POST", "/v1/keys", body=body)
 
     def keys(self) -> Iterator[Key]:
+        """Yield all keys, without their secrets. Needs a key with the scope admin."""
         return self._wire.pages(Key, "/v1/keys")
 
     def revoke_key(self, id: str) -> Revocation:
-        """From its position on, the key opens nothing."""
+        """Revoke a key: the registry refuses it from now on. Needs a key with the scope admin."""
         return self._wire.ask(Revocation, "DELETE", f"/v1/keys/{id}", idempotency_key=_once())
 
     # Datasets and models
 
     def put_dataset(self, name: str, profile: Profile = "bytes-1", title: str = "") -> Dataset:
-        """Create the dataset `org/name`; the same again changes nothing, anything else raises Conflict."""
+        """Create the dataset `org/name`. The same call again changes nothing; other values raise Conflict."""
         body = _checked(NewDataset, profile=profile, title=title)
         return self._wire.ask(Dataset, "PUT", _dataset_path(name), body=body)
 
     def dataset(self, name: str) -> Dataset:
+        """Return a dataset. Raises NotFound."""
         return self._wire.ask(Dataset, "GET", _dataset_path(name))
 
     def datasets(self) -> Iterator[Dataset]:
+        """Yield all datasets, by name."""
         return self._wire.pages(Dataset, "/v1/datasets")
 
     def put_model(
@@ -192,9 +210,11 @@ class Client:
         served_from: datetime | None = None,
         title: str = "",
     ) -> Model:
-        """Register the model `org/name@version`; the answer holds its computed generation.
+        """Register the model `org/name@version`, and return it with its computed generation.
 
-        The same again changes nothing, anything else raises Conflict; Refused where `generation` contradicts.
+        `trained_on` lists mixes and datasets: `TrainedOn(mix=ID)`, `TrainedOn(dataset="acme/web", position=12)`. The
+        same call again changes nothing; other values raise Conflict. Raises Refused if `generation` contradicts the
+        computed one.
         """
         body = _checked(
             NewModel, trained_on=list(trained_on), generation=generation, served_from=served_from, title=title
@@ -202,9 +222,11 @@ class Client:
         return self._wire.ask(Model, "PUT", _model_path(name), body=body)
 
     def model(self, name: str) -> Model:
+        """Return a model. Raises NotFound."""
         return self._wire.ask(Model, "GET", _model_path(name))
 
     def models(self) -> Iterator[Model]:
+        """Yield all models, by name."""
         return self._wire.pages(Model, "/v1/models")
 
     # Registrations
@@ -222,17 +244,19 @@ class Client:
         sizes: Sizes | None = None,
         confidences: Column | None = None,
         profile: Profile | None = None,
-        batch: int = 50_000,
+        batch: int = REGISTER_BATCH,
         occasion: str = "",
         progress: Callable[[int], None] | None = None,
     ) -> list[Registered]:
-        """Say where items come from; `firsthand.files.inputs` says what an item may be.
+        """Register the origin of items. `firsthand.files.inputs` lists what an item can be.
 
-        Contents are hashed here under the dataset's profile (asked of the registry unless given) and never leave the
-        machine. Each `batch` of items is one registration, and `progress` is told its length when it stands. Running
-        the same register again adds nothing, so one that broke off is just run again. Where a registration of the
-        first time, or items of it, were withdrawn since, that raises Withdrawn; an `occasion` registers anew. `sizes`
-        (tokens, say; "bytes" measures contents as they are read) and `confidences` (0 to 255) have one entry an item.
+        Contents are hashed here and never leave the machine. `profile` is the digest profile; by default the registry
+        is asked for the one of the dataset. Each `batch` items are one registration; `progress` is called with its
+        number of items when it is stored. `sizes` (for example tokens; "bytes" measures the contents) and `confidences`
+        (0 to 255) have one entry per item.
+
+        The same call again adds nothing. So if a call is interrupted, repeat it. Raises Withdrawn if registrations of
+        the first call, or items of them, were withdrawn in the meantime; a new `occasion` registers the items again.
         """
         statement = _checked(
             NewRegistration,
@@ -242,20 +266,20 @@ class Client:
             collected_at=collected_at,
             generation=generation,
         )
-        hashed = profile or ("bytes-1" if isinstance(items, Digested) else self.dataset(dataset).profile)
+        profile = profile or ("bytes-1" if isinstance(items, Digested) else self.dataset(dataset).profile)
         answers: list[Registered] = []
         head: int | None = None
-        for part in request_bodies.batches(items, hashed, batch, sizes, confidences):
+        for body in request_bodies.bulk_bodies(items, profile, batch, sizes, confidences):
             head = self._head() if head is None else head
-            answers.append(self._standing(self._register(dataset, statement, part, occasion), head))
+            answers.append(self._standing(self._register(dataset, statement, body, occasion), head))
             if progress is not None:
-                progress(len(part.digests))
+                progress(len(body.digests))
         return answers
 
     def _register(
-        self, dataset: str, statement: NewRegistration, part: request_bodies.Batch, occasion: str
+        self, dataset: str, statement: NewRegistration, body: request_bodies.BulkBody, occasion: str
     ) -> Registered:
-        content, content_type = part.body()
+        content, content_type = body.encode()
         return self._wire.ask(
             Registered,
             "POST",
@@ -267,9 +291,9 @@ class Client:
         )
 
     def _head(self) -> int:
-        """The position of the log's head; 0 for a key that may not read.
+        """Return the position of the log's head; 0 for a key without the scope read.
 
-        It cannot ask what became of a registration either.
+        Such a key cannot ask for a registration either, so `_standing` must not do it.
         """
         try:
             return self.position()
@@ -277,10 +301,10 @@ class Client:
             return 0
 
     def _standing(self, answer: Registered, head: int) -> Registered:
-        """An answer that stands. Raises Withdrawn.
+        """Return the answer as it is now. Raises Withdrawn.
 
-        What was registered after `head` is new, since positions only grow; only an answer from before it was stored
-        with an earlier call, says what stood then, and needs to be asked for again. Nothing of it is new now.
+        A registration after `head` is new, since positions only grow. One before it is the stored answer of an earlier
+        call: its state can have changed since, so it is requested again, and none of its items are new.
         """
         if answer.id > head:
             return answer
@@ -290,10 +314,10 @@ class Client:
         return answer.model_copy(update={"new": 0, "known": answer.items})
 
     def register_batch(self, statements: Sequence[NewStatement], occasion: str = "") -> list[Outcome]:
-        """Register many small statements at once; each has its own answer, in order, also where it is refused.
+        """Register many small statements, and return one outcome per statement, in order; it can be a refusal.
 
-        Up to 10,000 are one request and one transaction. The same statements again add nothing and are answered as
-        they were; whether one was taken back since, `registration(id)` says.
+        Up to 10,000 statements are one request and one transaction. The same call again adds nothing and returns the
+        same outcomes. `registration(id)` says whether one was withdrawn in the meantime.
         """
         answers: list[Outcome] = []
         for start in range(0, len(statements), MAX_BATCH):
@@ -303,63 +327,67 @@ class Client:
                 "POST",
                 "/v1/registrations:batch",
                 content=content,
-                content_type=request_bodies.NDJSON,
+                content_type=NDJSON,
                 idempotency_key=request_bodies.batch_key(content, occasion),
             ).outcomes
         return answers
 
     def registration(self, id: int) -> Registration:
+        """Return the registration with this id, which is its position in the log. Raises NotFound."""
         return self._wire.ask(Registration, "GET", f"/v1/registrations/{id:d}")
 
     def registration_digests(self, id: int) -> Digests:
-        """The items of a registration, sorted: `uint8[n, 32]`."""
+        """Return the digests of a registration, sorted, `uint8[n, 32]`."""
         return _as_digests(self._wire.send("GET", f"/v1/registrations/{id:d}/digests"))
 
     def withdraw(self, statement: int, digests: Digests | None = None, reason: str = "") -> Withdrawal:
-        """Take back a registration of one's own, whole or of some items, or a dispute."""
+        """Withdraw an own registration, completely or for some items, or an own dispute."""
         body = _checked(NewWithdrawal, statement=statement, digests=_named(digests), reason=reason)
         return self._wire.ask(Withdrawal, "POST", "/v1/withdrawals", body=body, idempotency_key=_once())
 
     def dispute(self, registration: int, digests: Digests | None = None, reason: str = "") -> Dispute:
-        """Contest a registration, whole or of some items."""
+        """Dispute a registration, completely or for some items."""
         body = _checked(NewDispute, registration=registration, digests=_named(digests), reason=reason)
         return self._wire.ask(Dispute, "POST", "/v1/disputes", body=body, idempotency_key=_once())
 
     # Verdicts
 
     def lookup(self, digests: Digests, policy: PolicyName = "strict", as_of: int | None = None) -> Lookup:
-        """The verdicts on `uint8[n, 32]`, in order and all at one position, however many requests that takes."""
+        """Return the verdicts on `uint8[n, 32]`, in order. All requests of one call use the same position."""
         answers: list[Lookup] = []
-        columns = self._as_columns(len(digests))
+        arrow = self._prefers_arrow(len(digests))
         for start in range(0, len(digests), MAX_LOOKUP):
             part = np.ascontiguousarray(digests[start : start + MAX_LOOKUP]).tobytes()
             params = {"policy": policy, "as_of": answers[0].position if answers else as_of}
-            asked: dict[str, Any] = {"params": params, "content": part, "content_type": RAW}
-            if columns:
-                answers.append(lookup_result.from_arrow(self._wire.send("POST", "/v1/lookups", accept=ARROW, **asked)))
-            else:
-                answers.append(lookup_result.from_json(self._wire.ask(Lookups, "POST", "/v1/lookups", **asked)))
-        return lookup_result.concatenate(answers) if answers else lookup_result.nothing(policy, as_of or 0)
+            request: dict[str, Any] = {"params": params, "content": part, "content_type": RAW}
+            if arrow:
+                from firsthand.http import arrow_streams  # imports pyarrow, which small look-ups do not need
 
-    def _as_columns(self, asked: int) -> bool:
-        """Whether so many verdicts are better read as Arrow: where it is imported, or so much is asked that it pays."""
-        self._asked += asked
-        return asked >= _MANY and ("pyarrow" in sys.modules or self._asked >= MAX_LOOKUP)
+                content = self._wire.send("POST", "/v1/lookups", accept=ARROW, **request)
+                answers.append(arrow_streams.read_lookup(content))
+            else:
+                answers.append(lookup_result.from_json(self._wire.ask(Lookups, "POST", "/v1/lookups", **request)))
+        return lookup_result.concatenate(answers) if answers else lookup_result.all_unknown(0, policy, as_of or 0)
+
+    def _prefers_arrow(self, items: int) -> bool:
+        """Return whether Arrow is faster: for many items, if pyarrow is imported already or worth its import."""
+        self._looked_up += items
+        return items >= _ARROW_IS_FASTER and ("pyarrow" in sys.modules or self._looked_up >= MAX_LOOKUP)
 
     def lookup_joined(
         self, profiles: Sequence[Digests], policy: PolicyName = "strict", as_of: int | None = None
     ) -> Lookup:
-        """The verdicts on n items whose digests are given under several profiles, `uint8[n, 32]` each."""
-        once, found = lookup_result.distinct(profiles)
-        answer = self.lookup(once, policy, as_of)
-        return lookup_result.join([answer.take(rows) for rows in found])
+        """Return the verdicts on n items whose digests are given under several profiles, `uint8[n, 32]` each."""
+        unique, indices = lookup_result.distinct(profiles)
+        answer = self.lookup(unique, policy, as_of)
+        return lookup_result.join([answer.take(rows) for rows in indices])
 
     def check(self, items: Sequence[Item], policy: PolicyName = "strict", as_of: int | None = None) -> Lookup:
-        """The verdicts on contents: a text is asked under both digest profiles, and the answers joined."""
+        """Return the verdicts on contents. A text is looked up under both digest profiles."""
         return self.lookup_joined(hash_both(items), policy, as_of)
 
     def item(self, digest: bytes | Digest, policy: PolicyName = "strict", as_of: int | None = None) -> KnownItem:
-        """All that is known of one item: who says what, why and since when."""
+        """Return the verdict on one item, and all claims on it."""
         value = digest.value if isinstance(digest, Digest) else digest
         params = {"policy": policy, "as_of": as_of}
         return self._wire.ask(KnownItem, "GET", f"/v1/items/{to_text(value)}", params=params)
@@ -367,85 +395,90 @@ class Client:
     # Mixes
 
     def create_mix(self, recipe: Recipe, dry_run: bool = False) -> Mix:
-        """Draw a mix, or only count it. Raises Refused, naming the part, where the recipe asks more than there is."""
+        """Draw a mix, or only count its items. Raises Refused, which names the part, if there are too few items."""
         body = _checked(NewMix, **recipe.model_dump(exclude_unset=True), dry_run=dry_run)
         return self._wire.ask(Mix, "POST", "/v1/mixes", body=body)
 
     def mix(self, id: str) -> Mix:
+        """Return a mix: its recipe, counts and digest. Raises NotFound."""
         return self._wire.ask(Mix, "GET", f"/v1/mixes/{id}")
 
     def mix_digests(self, id: str) -> Iterator[Digests]:
-        """A mix's items in its order, streamed as `uint8[k, 32]`: as much memory as a piece, not as the mix."""
-        rest = b""
+        """Yield the digests of a mix in its order, as arrays `uint8[k, 32]`. Memory holds one array at a time."""
+        incomplete = b""
         with self._wire.stream(f"/v1/mixes/{id}/digests") as pieces:
             for piece in pieces:
-                whole = len(rest + piece) // SIZE * SIZE
-                content, rest = (rest + piece)[:whole], (rest + piece)[whole:]
-                yield _as_digests(content)
-        _as_digests(rest)
+                received = incomplete + piece
+                end = len(received) // SIZE * SIZE
+                incomplete = received[end:]
+                yield _as_digests(received[:end])
+        _as_digests(incomplete)
 
     def mix_file(self, id: str, media: str) -> Iterator[bytes]:
-        """A mix's items in its order, in a form of `media_types` but JSON: the bytes of a file, piece by piece.
+        """Yield the bytes of a file with the items of a mix, in its order. `media` is a media type other than JSON.
 
-        But for raw digests they are columns: digest, part (from 0), verdict, generation; and size, where that is what
-        the recipe counts.
+        All types but raw digests have columns: digest, part (from 0), verdict, generation; and size, if the recipe
+        counts sizes.
         """
         with self._wire.stream(f"/v1/mixes/{id}/digests", accept=media) as pieces:
             yield from pieces
 
     def mix_diff(self, id: str, as_of: int | None = None) -> Iterator[Change]:
-        """The items of a mix that are judged otherwise since, or that the part which took them admits no more.
+        """Yield the items of a mix whose verdict has changed, or that its part would no longer select.
 
-        At the position `as_of`, the head if none is given. The mix's recipe holds if all are `admitted`.
+        The comparison is with the position `as_of`, by default the head. The recipe still holds if all changes have
+        `admitted`.
         """
         return self._wire.lines(Change, f"/v1/mixes/{id}/diff", as_of=as_of)
 
     # Snapshots
 
     def create_snapshot(self, policy: PolicyName = "strict", bits: Bits = 12, as_of: int | None = None) -> Snapshot:
-        """Have a snapshot built, however long that takes, and answer its manifest. Scope admin.
+        """Let the registry build a snapshot, wait until it is ready, and return its manifest. Needs the scope admin.
 
-        One that is there already is answered at once; a call that was broken off goes on where the registry is.
+        A snapshot that exists already is returned at once. If a call is interrupted, repeat it: the registry continues.
         """
         while True:
             body = _checked(NewSnapshot, as_of=as_of, policy=policy, bits=bits)
-            asked = self._wire.ask(Requested, "POST", "/v1/snapshots", body=body)
-            if asked.ready:
-                return self.snapshot(asked.id)
-            as_of = asked.position
+            requested = self._wire.ask(Requested, "POST", "/v1/snapshots", body=body)
+            if requested.ready:
+                return self.snapshot(requested.id)
+            as_of = requested.position
             time.sleep(_BUILDING_PAUSE)
 
     def snapshots(self) -> Iterator[Summary]:
-        """The snapshots that can be pulled, that of the highest position first."""
+        """Yield the snapshots that can be downloaded, the one with the highest position first."""
         return self._wire.pages(Summary, "/v1/snapshots")
 
     def snapshot(self, id: str) -> Snapshot:
-        """A snapshot's manifest."""
+        """Return the manifest of a snapshot. Raises NotFound."""
         return self._wire.ask(Snapshot, "GET", f"/v1/snapshots/{id}")
 
     def pull_snapshot(
         self, folder: Path | str, id: str | None = None, progress: Callable[[int], None] = lambda _: None
     ) -> Snapshot:
-        """Make `folder` hold a snapshot, the newest where no `id` is given; `firsthand.Snapshot.open` reads it there.
+        """Download a snapshot into `folder`, by default the newest. Open it with `firsthand.Snapshot.open(folder)`.
 
-        A pull that was broken off is just run again, and goes on. `progress` is told the bytes of each shard. Raises
-        SnapshotError where the folder holds anything else, or what arrives is damaged.
+        If a download stops, repeat the call: it continues. `progress` is called with the bytes of each shard. Raises
+        SnapshotError if the folder holds other files, or if a file arrives damaged.
         """
-        newest = id or next((known.id for known in self.snapshots()), None)
-        if newest is None:
-            raise SnapshotError(f"{self.url} has no snapshot yet; its administrator: firsthand snapshot create")
+        chosen = id or next((snapshot.id for snapshot in self.snapshots()), None)
+        if chosen is None:
+            raise SnapshotError(
+                f"{self.url} has no snapshot yet. An administrator can build one with: firsthand snapshot create"
+            )
         return download.pull(
-            lambda path: self._wire.send("GET", f"/v1/snapshots/{newest}{path}"), Path(folder), progress
+            lambda path: self._wire.send("GET", f"/v1/snapshots/{chosen}{path}"), Path(folder), progress
         )
 
 
 def _timeout() -> float:
-    """FIRSTHAND_TIMEOUT, or a minute."""
+    """Return FIRSTHAND_TIMEOUT in seconds, or 60."""
     given = os.environ.get("FIRSTHAND_TIMEOUT") or "60"
     try:
         return float(given)
     except ValueError:
-        raise CredentialsError(f"FIRSTHAND_TIMEOUT is {given!r}, and seconds are wanted") from None
+        raise CredentialsError(f"FIRSTHAND_TIMEOUT is {given!r}; set it to a number of seconds, such as 60") from None
 
 
 def _client(url: str, key: str | None, timeout: float, retries: int, transport: httpx2.BaseTransport | None) -> Client:
@@ -461,7 +494,7 @@ def _checked(kind: type[Message], **fields: Any) -> Message:
 
 
 def _once() -> str:
-    """The Idempotency-Key of one call: the same over its retries, never again after."""
+    """Return the Idempotency-Key of one call: all retries use it, and no other call does."""
     return str(uuid.uuid4())
 
 
@@ -481,5 +514,5 @@ def _named(digests: Digests | None) -> list[str] | None:
 
 def _as_digests(content: bytes) -> Digests:
     if len(content) % SIZE:
-        raise NotUnderstood(f"an answer of digests ended in the middle of one ({len(content)} bytes)")
+        raise NotUnderstood(f"The answer ended in the middle of a digest ({len(content):,} bytes). Try again.")
     return np.frombuffer(content, dtype=np.uint8).reshape(-1, SIZE)

@@ -1,22 +1,22 @@
-"""What can go wrong between a pipeline and a registry.
+"""The errors that a pipeline can get from this package.
 
 FirsthandError
-├── Unreachable          nobody answered at the address
-├── NotUnderstood        somebody answered who does not speak as a registry
-├── InvalidArgument      an argument of a call has a value that no registry takes
-├── ContentError         an item of the caller's own cannot be read or hashed
-├── CredentialsError     what is stored or set to reach a registry with cannot be used
-├── Withdrawn            these items were registered by the same words before, and taken back since
-├── SnapshotError        the files of a snapshot are not as they were written
-└── ProblemError         the registry refused, and says why (RFC 9457)
-    ├── BadRequest       400
-    ├── Unauthorized     401  no key, or none that is valid
-    ├── Forbidden        403  a valid key without the scope, or of another organization
+├── Unreachable          no registry answers at the address
+├── NotUnderstood        the answer is not one of a registry of this version
+├── InvalidArgument      an argument has a value that no registry accepts
+├── ContentError         one of the user's own files or items cannot be read or hashed
+├── CredentialsError     the address, key or time limit that is stored or set cannot be used
+├── Withdrawn            the items were registered with the same arguments before, and then withdrawn
+├── SnapshotError        a file of a snapshot is missing or damaged
+└── ProblemError         the registry refused the request, and says why (RFC 9457)
+    ├── BadRequest       400  the body is not what its content type says
+    ├── Unauthorized     401  no key, or a key that is not valid
+    ├── Forbidden        403  the key has not the scope, or belongs to another organization
     ├── NotFound         404
-    ├── Conflict         409  the name stands for something else already
-    ├── TooLarge         413
-    ├── Refused          422  understood, and not acceptable
-    ├── Busy             429, 502, 503, 504  come back later; the client has done so already
+    ├── Conflict         409  the name is already used for something else
+    ├── TooLarge         413  send less in one request
+    ├── Refused          422  the request is understood, but cannot be accepted
+    ├── Busy             429, 502, 503, 504, after all retries
     └── ServerFault      other 5xx
 """
 
@@ -27,15 +27,15 @@ _MOST_ERRORS_SHOWN = 10
 
 
 class FirsthandError(Exception):
-    """All of them; the message says what to do next."""
+    """The base class. The message says what is wrong and what to do next."""
 
 
 class Unreachable(FirsthandError):
-    """Nobody answered, however often it was tried."""
+    """No registry answered, also after all retries."""
 
 
 class NotUnderstood(FirsthandError):
-    """An answer that no registry of this version gives."""
+    """An answer that no registry of this version gives: another server, or another version."""
 
 
 class InvalidArgument(FirsthandError, ValueError):
@@ -43,88 +43,94 @@ class InvalidArgument(FirsthandError, ValueError):
 
 
 class ContentError(FirsthandError, ValueError):
-    """An item cannot be read or hashed as asked; the message names it."""
+    """An item cannot be read or hashed; the message names it."""
 
 
 class CredentialsError(FirsthandError):
-    """What is stored, or set in the environment, to reach a registry with cannot be used."""
+    """The address, key or time limit that is stored, or set in the environment, cannot be used."""
 
 
 class Withdrawn(FirsthandError):
-    """A registration that is answered again, and that was withdrawn since, whole or some of its items."""
+    """The same registration was made before, and then withdrawn, completely or for some of its items."""
 
     def __init__(self, registration: int, withdrawal: int | None, items: int) -> None:
         self.registration, self.withdrawal, self.items = registration, withdrawal, items
-        gone = (
-            f"{items:,} of them were withdrawn since, so those do not stand."
-            if withdrawal is None
-            else f"withdrawn (at position {withdrawal}), so nothing stands."
-        )
+        withdrawn = f"{items:,} of them were withdrawn" if withdrawal is None else f"withdrawn at position {withdrawal}"
         super().__init__(
-            f"These items were registered by the same words before (registration {registration}) and {gone}\n"
-            "To register them anew, add --again; in Python, say an `occasion` that was not said before."
+            f"These items were registered before with the same arguments (registration {registration}), and then"
+            f" {withdrawn}.\n"
+            "To register them again, use --again; in Python, pass an `occasion` that was not used before."
         )
 
 
 class SnapshotError(FirsthandError):
-    """A snapshot's file is missing, damaged or of another form; the message names it."""
+    """A file of a snapshot is missing, damaged or of another format; the message names it."""
 
 
 class ProblemError(FirsthandError):
-    """The registry refused. `problem` is its answer, whole."""
+    """The registry refused the request. `problem` is its complete answer."""
 
-    #: What helps against errors of this kind, where the registry's own words may not say so.
+    #: What to do about errors of this kind; shown unless the registry says it too.
     advice = ""
+    #: Whether the message says which key the request used.
+    names_key = False
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        super().__init__(problem)
+    def __init__(self, problem: Problem, key: str = "") -> None:
+        self.problem, self.key = problem, key
+        super().__init__(problem, key)
 
     def __str__(self) -> str:
-        said = self.problem.detail or self.problem.title
-        each = [located(error.where, error.message) for error in self.problem.errors]
-        lines = [said, *(f"  {line}" for line in each[:_MOST_ERRORS_SHOWN] if line != said)]
-        if len(each) > _MOST_ERRORS_SHOWN:
-            lines.append(f"  and {len(each) - _MOST_ERRORS_SHOWN} more")
-        return "\n".join([*lines, self.advice] if self.advice and "firsthand login" not in said else lines)
+        detail = self.problem.detail or self.problem.title
+        errors = [located(error.where, error.message) for error in self.problem.errors]
+        lines = [detail, *(f"  {line}" for line in errors[:_MOST_ERRORS_SHOWN] if line != detail)]
+        if len(errors) > _MOST_ERRORS_SHOWN:
+            lines.append(f"  and {len(errors) - _MOST_ERRORS_SHOWN} more")
+        if self.names_key and self.key:
+            lines.append(f"The request used {self.key}.")
+        if self.advice and "firsthand login" not in detail:
+            lines.append(self.advice)
+        return "\n".join(lines)
 
 
 class BadRequest(ProblemError):
-    """400."""
+    """400: the body is not what its content type says."""
 
 
 class Unauthorized(ProblemError):
-    """401: no key, or none that is valid."""
+    """401: no key, or a key that is not valid."""
 
-    advice = "Store a key with `firsthand login URL`, or give one in FIRSTHAND_API_KEY."
+    advice = "Store a key with `firsthand login URL`, or set FIRSTHAND_API_KEY."
+    names_key = True
 
 
 class Forbidden(ProblemError):
-    """403: the key is valid, and may not do this."""
+    """403: the key is valid, but has not the scope, or belongs to another organization."""
+
+    names_key = True
 
 
 class NotFound(ProblemError):
-    """404."""
+    """404: nothing has this name, id or position."""
 
 
 class Conflict(ProblemError):
-    """409: statements never change, and this one would contradict one that stands."""
+    """409: the name is already used for something else. Statements never change."""
 
 
 class TooLarge(ProblemError):
-    """413: send less at once."""
+    """413: send less in one request."""
 
 
 class Refused(ProblemError):
-    """422: understood, and not acceptable."""
+    """422: the request is understood, but cannot be accepted."""
 
 
 class Busy(ProblemError):
-    """429, 502, 503, 504, after every retry."""
+    """429, 502, 503, 504, after all retries."""
 
 
 class ServerFault(ProblemError):
-    """500 and its like: the registry's own fault."""
+    """Another status of 500 or above: an error inside the registry."""
 
 
 _BY_STATUS: dict[int, type[ProblemError]] = {
@@ -142,7 +148,7 @@ _BY_STATUS: dict[int, type[ProblemError]] = {
 }
 
 
-def from_problem(problem: Problem) -> ProblemError:
-    """The exception that belongs to a problem's status."""
+def from_problem(problem: Problem, key: str = "") -> ProblemError:
+    """Return the exception for the status of a problem. `key` says in words which key the request used."""
     kind = _BY_STATUS.get(problem.status, ServerFault if problem.status >= 500 else ProblemError)
-    return kind(problem)
+    return kind(problem, key)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from errno import EDQUOT, EFBIG, ENOSPC
 from http import HTTPStatus
+from importlib.metadata import version
 from typing import Any
 
 import psycopg
@@ -80,7 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(
         title="Firsthand",
-        version="0.1.0",
+        version=version("firsthand"),
         summary="A registry of the origin of training data: a human, or a model and its generation.",
         lifespan=lifespan,
         responses=_EVERYWHERE,

@@ -1,7 +1,6 @@
-"""A batch of a pipeline's own rows → the same rows with what is known of each. The one function under every gate.
+"""Add the verdicts to a batch of rows. `firsthand check` and engines for data pipelines use this function.
 
-`firsthand check`, `firsthand filter` and the engines that a pipeline runs on (Ray Data, Hugging Face datasets,
-datatrove) all hash a column and ask about it here.
+Engines are, for example, Ray Data, Hugging Face datasets and datatrove.
 """
 
 from typing import Any, TypeAlias
@@ -9,16 +8,16 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from firsthand.checking.lookup_source import Asking, Online
+from firsthand.checking.lookup_source import OpenSource, RegistrySource, SnapshotSource
 from firsthand.client import Client
 from firsthand.core.verdicts import NO_GENERATION, VERDICTS, PolicyName
-from firsthand.files import arrow_digests
+from firsthand.files.arrow_digests import hash_column
 from firsthand.http import lookup_result
 from firsthand.http.lookup_result import Lookup
 from firsthand.snapshots.snapshot import Snapshot
-from firsthand.snapshots.source import Local
 
-Asked: TypeAlias = Client | Snapshot | Local
+#: What `annotate` takes as its source.
+AnnotateSource: TypeAlias = Client | Snapshot | SnapshotSource
 
 #: The columns that `annotate` adds, in this order.
 ADDED = ("verdict", "generation", "lower_bound")
@@ -26,32 +25,37 @@ ADDED = ("verdict", "generation", "lower_bound")
 
 def annotate(
     batch: pa.RecordBatch,
-    source: Asked,
+    source: AnnotateSource,
     *,
     field: str = "text",
     policy: PolicyName | None = None,
     as_of: int | None = None,
 ) -> pa.RecordBatch:
-    """The batch with three columns more: what is known of the items in its column `field`.
+    """Return the batch with three more columns: the verdict on the item in the column `field` of each row.
 
-    `verdict` is string: unknown, human, model or contested. `generation` is int16: 0 human, 1, 2, … model, null where
-    there is none. `lower_bound` is bool: whether the generation is known only from below (a snapshot says 3 for any
-    above 2). A null in the field is unknown. Takes texts and bytes, plain or dictionary-encoded; a text is asked
-    about under both digest profiles. A Table is taken as well, and given back.
+    `verdict` (string) is unknown, human, model or contested. `generation` (int16) is 0 for human, 1, 2, … for model,
+    otherwise null. `lower_bound` (bool) says whether the generation is a lower bound; a snapshot stores 3 for all
+    generations above 2. The column holds texts or bytes, plain or dictionary-encoded; a null is unknown. A text is
+    looked up under both digest profiles. A Table is accepted too, and a Table is returned.
 
-    `source` is a registry, under `policy` (strict where none is said) and as its log stood at `as_of` (else as it
-    stands now: say one position for all batches of a job); or a snapshot, which has its policy and position. `human`
-    out of a snapshot of 12 bits is unknown, unless `snapshots.asking.Local(snapshot, client)` asks the registry again.
+    `source` is a Client or a Snapshot. With a Client, `policy` is strict by default, and `as_of` is the position of the
+    log: set it to `client.position()` so that all batches of a job see the same state. A snapshot has its own policy
+    and position. A snapshot with 12 bits never answers human, unless the source is
+    `firsthand.checking.lookup_source.SnapshotSource(snapshot, client)`, which asks the registry about these items.
 
-    Raises KeyError where there is no such column, TypeError where it holds neither text nor bytes, ValueError where
-    one of the three is there already or a snapshot is asked what it was not built for, and as the client does.
+    Raises KeyError if the column does not exist, TypeError if it holds neither texts nor bytes, ValueError if one of
+    the added columns exists already or a snapshot has another policy or position, and the errors of the client.
     """
-    _check(batch, field)
-    answer = look_up(batch.column(field), asking(source, policy, as_of))
-    nowhere = answer.generation == NO_GENERATION
+    names = batch.schema.names
+    if field not in names:
+        raise KeyError(f"there is no column {field!r}; the columns are {', '.join(names)}. Choose one with field=")
+    for name in ADDED:
+        if name in names:
+            raise ValueError(f"the column {name!r} exists already; rename or drop it before annotating")
+    answer = look_up(batch.column(field), _source(source, policy, as_of))
     added = (
         pa.DictionaryArray.from_arrays(pa.array(answer.verdict.astype(np.int8)), list(VERDICTS)).cast(pa.string()),
-        pa.array(answer.generation, mask=nowhere),
+        pa.array(answer.generation, mask=answer.generation == NO_GENERATION),
         pa.array(answer.lower_bound),
     )
     for name, column in zip(ADDED, added, strict=True):
@@ -59,28 +63,23 @@ def annotate(
     return batch
 
 
-def look_up(column: Any, source: Asking) -> Lookup:
-    """The verdicts on the items of a column (Array or ChunkedArray); a null is unknown."""
-    hashed = arrow_digests.hashed(column)
+def look_up(column: Any, source: OpenSource) -> Lookup:
+    """Return the verdicts on the items of a column (Array or ChunkedArray); a null is unknown."""
+    hashed = hash_column(column)
     answer = source.lookup_joined((hashed.exact, hashed.text))
     return answer if len(hashed.rows) == len(column) else lookup_result.spread(answer, hashed.rows, len(column))
 
 
-def asking(source: Asked, policy: PolicyName | None, as_of: int | None) -> Asking:
-    """What answers look-ups under this policy at this position. Raises ValueError where a snapshot has others."""
+def _source(source: AnnotateSource, policy: PolicyName | None, as_of: int | None) -> OpenSource:
+    """Return the source for this policy and position. Raises ValueError if a snapshot has others."""
     if isinstance(source, Client):
-        return Online(source, policy or "strict", as_of)
-    local = Local(source) if isinstance(source, Snapshot) else source
-    known = local.snapshot.manifest
-    if policy not in (None, known.policy) or as_of not in (None, known.position):
-        raise ValueError(f"the snapshot is of position {known.position} under the policy {known.policy}, and no other")
-    return local
-
-
-def _check(batch: Any, field: str) -> None:
-    names = batch.schema.names
-    if field not in names:
-        raise KeyError(f"no column {field!r} in {', '.join(names)}; say which with field=")
-    for name in ADDED:
-        if name in names:
-            raise ValueError(f"there is a column {name!r} already; rename it, or drop it, before annotating")
+        return RegistrySource(source, policy or "strict", as_of)
+    if isinstance(source, Snapshot):
+        source = SnapshotSource(source)
+    manifest = source.snapshot.manifest
+    if policy not in (None, manifest.policy) or as_of not in (None, manifest.position):
+        raise ValueError(
+            f"this snapshot has the policy {manifest.policy} and the position {manifest.position}; "
+            "remove policy= and as_of=, or open another snapshot"
+        )
+    return source

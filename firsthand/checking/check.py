@@ -1,4 +1,4 @@
-"""What `firsthand check` does with the user's own files: every item asked about, file by file, in several processes."""
+"""What `firsthand check` does: look up every item of the user's files, in one or more processes."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -6,61 +6,59 @@ from dataclasses import dataclass
 from functools import partial
 
 from firsthand.checking import process_pool
-from firsthand.checking.lookup_source import Desk, Doubts, Question
+from firsthand.checking.annotate import look_up
+from firsthand.checking.lookup_source import LookupSource, OpenSource, SnapshotConfidence
 from firsthand.checking.process_pool import Work
 from firsthand.files import discover
-from firsthand.files.discover import Files, Source
+from firsthand.files.discover import FileItems, InputFile
 from firsthand.files.inputs import hash_both
 from firsthand.http.lookup_result import Lookup
 
 
 @dataclass(frozen=True)
-class Answered:
-    """Some items of the user's, in order, and what is known of them."""
+class CheckedItems:
+    """Some of the user's items, in order, with the verdicts on them."""
 
-    #: What each is called; None where nobody wants to know.
+    #: The name of each item; None if names were not requested.
     names: Sequence[str] | None
     answer: Lookup
-    doubts: Doubts
+    confidence: SnapshotConfidence
 
 
 def check(
-    found: Sequence[Source], field: str, question: Question, *, names: bool = True, processes: int = 1
-) -> Iterator[Answered]:
-    """Every item of the files, in their order, all asked at the question's position. Raises ContentError."""
-    setup = partial(_checking, question, field, names)
-    return process_pool.run(setup, shared(found, processes), processes, name_of)
+    files: Sequence[InputFile], field: str, source: LookupSource, *, names: bool = True, processes: int = 1
+) -> Iterator[CheckedItems]:
+    """Yield the verdicts on all items of the files, in order. Raises ContentError for an item that cannot be read."""
+    setup = partial(_opened, source, field, names)
+    return process_pool.run(setup, tasks(files, processes), processes, task_name)
 
 
-def shared(found: Sequence[Source], processes: int) -> list[list[Source]]:
-    """The files in order, as tasks of some size, and enough of them for every process."""
-    most = discover.BATCH if processes == 1 else max(1, min(discover.BATCH, len(found) // (4 * processes)))
-    return list(discover.groups(found, most))
+def tasks(files: Sequence[InputFile], processes: int) -> list[list[InputFile]]:
+    """Divide the files, in order, into tasks: enough of them for every process, and not too small."""
+    most = discover.BATCH if processes == 1 else max(1, min(discover.BATCH, len(files) // (4 * processes)))
+    return list(discover.groups(files, most))
 
 
-def name_of(files: Sequence[Source]) -> str:
-    """What a task is called in an error."""
+def task_name(files: Sequence[InputFile]) -> str:
+    """Return the name of a task in an error message."""
     more = f" and {len(files) - 1} files after it" if len(files) > 1 else ""
     return f"{files[0].path}{more}"
 
 
 @contextmanager
-def _checking(question: Question, field: str, names: bool) -> Iterator[Work[list[Source], Answered]]:
-    with question.opened() as desk:
-        yield partial(_check, desk, field, names)
+def _opened(source: LookupSource, field: str, names: bool) -> Iterator[Work[list[InputFile], CheckedItems]]:
+    with source.open() as opened:
+        yield partial(_check, opened, field, names)
 
 
-def _check(desk: Desk, field: str, names: bool, files: list[Source]) -> Iterator[Answered]:
-    table = files[0].table
-    if table is None:
-        asking = desk.asking()
-        answer = asking.lookup_joined(hash_both(Files(files)))
-        yield Answered([str(file.path) for file in files] if names else None, answer, Doubts.of(asking))
+def _check(source: OpenSource, field: str, names: bool, files: list[InputFile]) -> Iterator[CheckedItems]:
+    row_format = files[0].row_format
+    if row_format is None:
+        answer = source.lookup_joined(hash_both(FileItems(files)))
+        paths = [str(file.path) for file in files] if names else None
+        yield CheckedItems(paths, answer, source.take_confidence())
         return
-    from firsthand.checking.annotate import look_up  # pyarrow only for who has tables
-
-    for rows in table.read(files[0].path, field):
-        asking = desk.asking()
-        answer = look_up(rows.items, asking)
-        called = [discover.row_name(files[0], number) for number in rows.numbers] if names else None
-        yield Answered(called, answer, Doubts.of(asking))
+    for rows in row_format.read(files[0].path, field):
+        answer = look_up(rows.items, source)
+        row_names = [discover.row_name(files[0], number) for number in rows.numbers] if names else None
+        yield CheckedItems(row_names, answer, source.take_confidence())

@@ -1,177 +1,173 @@
-"""Writing the part of the user's own files that a mix or a verdict admits."""
+"""What `firsthand filter` does: write the part of the user's files that belongs to a mix or has a verdict."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import compress
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from firsthand.checking import check, process_pool
-from firsthand.checking.lookup_source import Desk, Doubts, Question
+from firsthand.checking.lookup_source import LookupSource, OpenSource, SnapshotConfidence
 from firsthand.checking.process_pool import Work
 from firsthand.core.digests import Digests, as_strings, sort_unique
 from firsthand.core.verdicts import VERDICTS, Verdict
 from firsthand.errors import ContentError
 from firsthand.files import locations
-from firsthand.files.discover import Files, Source
+from firsthand.files.arrow_digests import hash_column
+from firsthand.files.discover import FileItems, InputFile
+from firsthand.files.formats import RowFormat
 from firsthand.files.inputs import hash_both
-from firsthand.files.locations import Place
-
-if TYPE_CHECKING:
-    from firsthand.files.formats import Rows, Table
+from firsthand.files.locations import Location
 
 Keep: TypeAlias = npt.NDArray[np.bool_]
 #: The digests of n items under `bytes-1` and `text-1`, `uint8[n, 32]` each.
 Profiles: TypeAlias = tuple[Digests, Digests]
 
 
-class Admission(Protocol):
-    """Which items are written. It may remember what it has admitted."""
+class ItemSelector(Protocol):
+    """Decides which items are written. It can remember the items that it has selected."""
 
-    doubts: Doubts
+    #: The confidence of all look-ups until now.
+    confidence: SnapshotConfidence
     #: Whether a row that holds no item is written.
-    nothing: bool
+    keeps_empty_rows: bool
 
     def __call__(self, items: Profiles) -> Keep:
-        """Of n items, `[n]`."""
+        """Return for each of n items whether it is written, `[n]`."""
 
 
-class ByVerdict:
-    """Admits every item with one of these verdicts. A row that holds no item is unknown."""
+class SelectByVerdict:
+    """Selects every item with one of these verdicts. A row that holds no item is unknown."""
 
-    def __init__(self, desk: Desk, verdicts: Collection[Verdict]) -> None:
-        self._desk, self._codes = desk, [VERDICTS.index(verdict) for verdict in verdicts]
-        self.nothing, self.doubts = "unknown" in verdicts, Doubts()
+    def __init__(self, source: OpenSource, verdicts: Collection[Verdict]) -> None:
+        self._source, self._codes = source, [VERDICTS.index(verdict) for verdict in verdicts]
+        self.keeps_empty_rows, self.confidence = "unknown" in verdicts, SnapshotConfidence()
 
     def __call__(self, items: Profiles) -> Keep:
-        asking = self._desk.asking()
-        answer = asking.lookup_joined(items)
-        self.doubts += Doubts.of(asking)
+        answer = self._source.lookup_joined(items)
+        self.confidence += self._source.take_confidence()
         return np.isin(answer.verdict, self._codes)
 
 
-class ByMix:
-    """Admits each item of a mix once, wherever among the files it is met first."""
+class SelectByMix:
+    """Selects each item of a mix once: its first occurrence in the files."""
 
-    nothing, doubts = False, Doubts()
+    keeps_empty_rows, confidence = False, SnapshotConfidence()
 
     def __init__(self, digests: Digests) -> None:
-        once, _ = sort_unique(digests)
-        self._wanted = as_strings(once)
-        self._left = np.ones(len(once), dtype=np.bool_)
+        unique, _ = sort_unique(digests)
+        self._wanted = as_strings(unique)
+        self._not_written = np.ones(len(unique), dtype=np.bool_)
 
     @property
     def missing(self) -> int:
-        """Items of the mix that were not met."""
-        return int(self._left.sum())
+        """The number of items of the mix that did not occur."""
+        return int(self._not_written.sum())
 
     def __call__(self, items: Profiles) -> Keep:
         exact, text = items
         return self._take(exact) | self._take(text)
 
     def _take(self, digests: Digests) -> Keep:
-        """Which of these are in the mix and were not taken before; they are now."""
+        """Return which of these are in the mix and were not selected before, and mark them as selected."""
         sought, keep = as_strings(digests), np.zeros(len(digests), dtype=np.bool_)
         if not len(self._wanted):
             return keep
-        place = np.minimum(np.searchsorted(self._wanted, sought), len(self._wanted) - 1)
-        rows = np.flatnonzero((self._wanted[place] == sought) & self._left[place])
-        places, first = np.unique(place[rows], return_index=True)
+        nearest = np.minimum(np.searchsorted(self._wanted, sought), len(self._wanted) - 1)
+        rows = np.flatnonzero((self._wanted[nearest] == sought) & self._not_written[nearest])
+        selected, first = np.unique(nearest[rows], return_index=True)
         keep[rows[first]] = True
-        self._left[places] = False
+        self._not_written[selected] = False
         return keep
 
 
 @dataclass(frozen=True)
-class Written:
-    """What was done with one table, or with some files that are items."""
+class FilteredPart:
+    """What was done with one file with rows, or with a group of one-item files."""
 
     files: int
     items: int
     kept: int
-    doubts: Doubts
+    confidence: SnapshotConfidence
 
 
 def by_verdict(
-    found: Sequence[Source],
+    files: Sequence[InputFile],
     field: str,
-    out: Place,
-    question: Question,
+    out: Location,
+    source: LookupSource,
     verdicts: Collection[Verdict],
     processes: int = 1,
-) -> Iterator[Written]:
-    """As `write`, in several processes, each of which asks the question."""
-    check_places(found, out)
-    setup = partial(_filtering, question, verdicts, field, out)
-    return process_pool.run(setup, check.shared(found, processes), processes, check.name_of)
+) -> Iterator[FilteredPart]:
+    """Write the items with these verdicts, as `write` does, in one or more processes that each open the source."""
+    check_targets(files, out)
+    setup = partial(_opened, source, verdicts, field, out)
+    return process_pool.run(setup, check.tasks(files, processes), processes, check.task_name)
 
 
-def write(found: Sequence[Source], field: str, out: Place, admits: Admission) -> Iterator[Written]:
-    """Write what is admitted under `out`, each file at its relative place, and tell of each step.
+def write(files: Sequence[InputFile], field: str, out: Location, selector: ItemSelector) -> Iterator[FilteredPart]:
+    """Write the selected items below `out`, each file with its relative path, and yield what was done.
 
-    A file appears under its name only when it is whole. Raises ContentError before anything is written where two
-    inputs would be written to one place, or an output over an input.
+    A file gets its name when it is complete. Raises ContentError, before anything is written, if two inputs have the
+    same target or a target is an input.
     """
-    check_places(found, out)
-    for files in check.shared(found, 1):
-        yield from _write(lambda: admits, field, out, files)
+    check_targets(files, out)
+    for task in check.tasks(files, 1):
+        yield from _write(lambda: selector, field, out, task)
 
 
-def check_places(found: Sequence[Source], out: Place) -> None:
-    """Raises ContentError where two inputs would be written to one place, or an output over an input."""
-    inputs = {locations.identity(source.path) for source in found}
-    taken: set[str] = set()
-    for source in found:
-        place = locations.identity(out / source.relative)
-        if place in inputs:
-            raise ContentError(f"{place} is one of the files that are read; choose another folder for --out")
-        if place in taken:
-            raise ContentError(f"two of the files would be written to {place}; filter them one by one")
-        taken.add(place)
+def check_targets(files: Sequence[InputFile], out: Location) -> None:
+    """Raise ContentError if two inputs have the same target or a target is an input."""
+    inputs = {locations.identity(file.path) for file in files}
+    targets: set[str] = set()
+    for file in files:
+        target = locations.identity(out / file.relative)
+        if target in inputs:
+            raise ContentError(f"the output {target} is an input too; choose another folder for --out")
+        if target in targets:
+            raise ContentError(f"two inputs have the same output {target}; filter them with two commands")
+        targets.add(target)
 
 
 @contextmanager
-def _filtering(
-    question: Question, verdicts: Collection[Verdict], field: str, out: Place
-) -> Iterator[Work[list[Source], Written]]:
-    with question.opened() as desk:
-        yield partial(_write, partial(ByVerdict, desk, verdicts), field, out)
+def _opened(
+    source: LookupSource, verdicts: Collection[Verdict], field: str, out: Location
+) -> Iterator[Work[list[InputFile], FilteredPart]]:
+    with source.open() as opened:
+        yield partial(_write, partial(SelectByVerdict, opened, verdicts), field, out)
 
 
-def _write(admission: Callable[[], Admission], field: str, out: Place, files: list[Source]) -> Iterator[Written]:
-    table, admits = files[0].table, admission()
-    if table is None:
-        yield _copy(files, out, admits)
+def _write(
+    make_selector: Callable[[], ItemSelector], field: str, out: Location, files: list[InputFile]
+) -> Iterator[FilteredPart]:
+    row_format, selector = files[0].row_format, make_selector()
+    if row_format is None:
+        yield _copy(files, out, selector)
     else:
-        yield _write_rows(files[0], table, field, out / files[0].relative, admits)
+        yield _write_rows(files[0], row_format, field, out / files[0].relative, selector)
 
 
-def _copy(files: Sequence[Source], out: Place, admits: Admission) -> Written:
-    keep = admits(hash_both(Files(files)))
-    for source in compress(files, keep):
-        with locations.appearing(out / source.relative) as temporary:
-            locations.copy(source.path, temporary)
-    return Written(len(files), len(files), int(keep.sum()), admits.doubts)
+def _copy(files: Sequence[InputFile], out: Location, selector: ItemSelector) -> FilteredPart:
+    keep = selector(hash_both(FileItems(files)))
+    for file in compress(files, keep):
+        with locations.replacing(out / file.relative) as temporary:
+            locations.copy(file.path, temporary)
+    return FilteredPart(len(files), len(files), int(keep.sum()), selector.confidence)
 
 
-def _write_rows(source: Source, table: "Table", field: str, target: Place, admits: Admission) -> Written:
+def _write_rows(
+    file: InputFile, row_format: RowFormat, field: str, target: Location, selector: ItemSelector
+) -> FilteredPart:
     items = kept = 0
-    with locations.appearing(target) as temporary, table.writing(temporary, like=source.path) as writer:
-        for rows in table.read(source.path, field, whole=True):
-            keep = _admitted(rows, admits)
+    with locations.replacing(target) as temporary, row_format.writing(temporary, like=file.path) as writer:
+        for rows in row_format.read(file.path, field, whole=True):
+            hashed = hash_column(rows.items)
+            keep = np.full(len(rows.items), selector.keeps_empty_rows)
+            keep[hashed.rows] = selector((hashed.exact, hashed.text))
             writer.write(rows, keep)
             items, kept = items + len(keep), kept + int(keep.sum())
-    return Written(1, items, kept, admits.doubts)
-
-
-def _admitted(rows: "Rows", admits: Admission) -> Keep:
-    from firsthand.files import arrow_digests  # pyarrow only for who has tables
-
-    hashed = arrow_digests.hashed(rows.items)
-    keep = np.full(len(rows.items), admits.nothing)
-    keep[hashed.rows] = admits((hashed.exact, hashed.text))
-    return keep
+    return FilteredPart(1, items, kept, selector.confidence)

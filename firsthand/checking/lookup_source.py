@@ -1,89 +1,142 @@
-"""Whom a gate asks: a registry at one position, or a snapshot in its place."""
+"""The source of verdicts for `check`, `filter` and `annotate`: a registry at a fixed position, or a snapshot.
+
+A source is small and can be pickled. Each process opens it for itself, with `open()`.
+"""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
+
+import numpy as np
 
 from firsthand.client import Client
 from firsthand.core.digests import Digests
-from firsthand.core.verdicts import PolicyName
+from firsthand.core.verdicts import IS_HUMAN, NO_GENERATION, UNKNOWN, PolicyName
+from firsthand.files.inputs import Item, hash_both
+from firsthand.http import lookup_result
 from firsthand.http.lookup_result import Lookup
 from firsthand.snapshots.snapshot import Snapshot
-from firsthand.snapshots.source import Local
 
-
-class Asking(Protocol):
-    """Whatever answers look-ups."""
-
-    def lookup_joined(self, profiles: Sequence[Digests]) -> Lookup:
-        """The verdicts on n items whose digests are given under several profiles, `uint8[n, 32]` each."""
+#: Bits of a fingerprint from which a snapshot's verdict `human` is accepted.
+_BITS_FOR_HUMAN = 28
 
 
 @dataclass(frozen=True)
-class Online:
-    """A registry under one policy at one position."""
+class SnapshotConfidence:
+    """How reliable the answers of a snapshot were. Values of several look-ups can be added."""
 
-    client: Client
-    policy: PolicyName = "strict"
-    as_of: int | None = None
-
-    def lookup_joined(self, profiles: Sequence[Digests]) -> Lookup:
-        return self.client.lookup_joined(profiles, self.policy, self.as_of)
-
-
-@dataclass(frozen=True)
-class Question:
-    """Whom to ask, and how: small enough to be handed to other processes, which then ask the same."""
-
-    policy: PolicyName
-    position: int
-    #: A pulled snapshot's folder; None asks the registry.
-    snapshot: Path | None = None
-    #: Whether the registry is asked about what the snapshot calls human.
-    confirm: bool = False
-    retries: int = 2
-
-    @contextmanager
-    def opened(self) -> Iterator["Desk"]:
-        with Client(retries=self.retries) as client:
-            yield Desk(self, client, Snapshot.open(self.snapshot) if self.snapshot else None)
-
-
-@dataclass(frozen=True)
-class Desk:
-    """Where a question is asked, again and again."""
-
-    question: Question
-    client: Client
-    snapshot: Snapshot | None
-
-    def asking(self) -> Asking:
-        """A new one each time, so that a `Local` counts what it doubted since then."""
-        if self.snapshot is None:
-            return Online(self.client, self.question.policy, self.question.position)
-        return Local(self.snapshot, self.client if self.question.confirm else None)
-
-
-@dataclass(frozen=True)
-class Doubts:
-    """How far answers out of a snapshot are to be believed; they add up."""
-
-    #: Items that nobody knows and that got a verdict all the same: how many are to be expected.
+    #: The expected number of unregistered items that got a verdict by chance.
     expected: float = 0.0
-    #: Look-ups that said human and were counted as unknown.
+    #: Look-ups with the verdict human that were counted as unknown.
     unconfirmed: int = 0
-    #: Look-ups whose `human` the registry was asked about.
+    #: Look-ups with the verdict human that were sent to the registry.
     confirmed: int = 0
 
-    def __add__(self, other: "Doubts") -> "Doubts":
-        return Doubts(
+    def __add__(self, other: "SnapshotConfidence") -> "SnapshotConfidence":
+        return SnapshotConfidence(
             self.expected + other.expected, self.unconfirmed + other.unconfirmed, self.confirmed + other.confirmed
         )
 
-    @classmethod
-    def of(cls, asking: Asking) -> "Doubts":
-        if not isinstance(asking, Local):
-            return cls()
-        return cls(asking.expected, asking.unconfirmed, asking.confirmed)
+
+class OpenSource(Protocol):
+    """A source that is open: it answers look-ups."""
+
+    def lookup_joined(self, profiles: Sequence[Digests]) -> Lookup:
+        """Return the verdicts on n items whose digests are given under several profiles, `uint8[n, 32]` each."""
+
+    def take_confidence(self) -> SnapshotConfidence:
+        """Return the confidence of the look-ups since the last call."""
+
+
+class LookupSource(Protocol):
+    """A source that can be pickled and opened. Both forms below have this interface, and that of `OpenSource`."""
+
+    def open(self) -> AbstractContextManager[OpenSource]:
+        """Open the source for the length of a `with` block. Each process opens it once."""
+
+
+@dataclass(frozen=True)
+class RegistrySource:
+    """A registry under one policy, at one position (None: the head of the log)."""
+
+    client: Client
+    policy: PolicyName = "strict"
+    position: int | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[Self]:
+        with self.client:
+            yield self
+
+    def lookup_joined(self, profiles: Sequence[Digests]) -> Lookup:
+        return self.client.lookup_joined(profiles, self.policy, self.position)
+
+    def take_confidence(self) -> SnapshotConfidence:
+        """Return a confidence without doubts: the answers of a registry are exact."""
+        return SnapshotConfidence()
+
+
+class SnapshotSource:
+    """A snapshot: the folder of a downloaded one, which each process reads, or a `Snapshot` in memory.
+
+    With fingerprints of 12 bits, 1 in 65,536 unregistered items gets the verdict human, and somebody can craft such
+    items. So human becomes unknown, unless `registry` is given: then the registry is asked about these items.
+    """
+
+    def __init__(self, snapshot: Snapshot | Path | str, registry: Client | None = None) -> None:
+        self._snapshot, self._registry = snapshot, registry
+        self._confidence = SnapshotConfidence()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The snapshot in memory; its files are read at the first access."""
+        if not isinstance(self._snapshot, Snapshot):
+            self._snapshot = Snapshot.open(self._snapshot)
+        return self._snapshot
+
+    @contextmanager
+    def open(self) -> Iterator[Self]:
+        """Read the files. Raises SnapshotError if one is missing or damaged."""
+        assert self.snapshot is not None
+        try:
+            yield self
+        finally:
+            if self._registry is not None:
+                self._registry.close()
+
+    def take_confidence(self) -> SnapshotConfidence:
+        taken, self._confidence = self._confidence, SnapshotConfidence()
+        return taken
+
+    def check(self, items: Sequence[Item]) -> Lookup:
+        """Return the verdicts on contents, as `Client.check` does: a text is looked up under both digest profiles."""
+        return self.lookup_joined(hash_both(items))
+
+    def lookup_joined(self, profiles: Sequence[Digests]) -> Lookup:
+        """Return what `Client.lookup_joined` returns. A digest that several profiles share is looked up once."""
+        exact, *others = profiles
+        answer = self.lookup(exact)
+        for digests in others:
+            rows = np.flatnonzero((exact != digests).any(axis=1))  # most texts are canonical, so this is a small part
+            if len(rows):
+                answer = answer.put(rows, lookup_result.join([answer.take(rows), self.lookup(digests[rows])]))
+        return answer
+
+    def lookup(self, digests: Digests) -> Lookup:
+        """Return the verdicts on `uint8[n, 32]`, in order."""
+        answer = self.snapshot.answer(digests)
+        human_is_certain = self._registry is None and self.snapshot.manifest.bits >= _BITS_FOR_HUMAN
+        rate = self.snapshot.false_verdicts - (0.0 if human_is_certain else self.snapshot.false_humans)
+        self._confidence += SnapshotConfidence(expected=rate * int((answer.verdict == UNKNOWN).sum()))
+        rows = np.flatnonzero(answer.verdict == IS_HUMAN)
+        if human_is_certain or not len(rows):
+            return answer
+        if self._registry is not None:
+            self._confidence += SnapshotConfidence(confirmed=len(rows))
+            return answer.put(rows, self._registry.lookup(digests[rows], answer.policy, answer.position))
+        self._confidence += SnapshotConfidence(unconfirmed=len(rows))
+        verdict, generation = answer.verdict.copy(), answer.generation.copy()
+        verdict[rows], generation[rows] = UNKNOWN, NO_GENERATION
+        return replace(answer, verdict=verdict, generation=generation)

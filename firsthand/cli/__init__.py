@@ -1,4 +1,4 @@
-"""The command line: one module a resource, `app` puts them together."""
+"""The command line: one module per command or resource; `app` puts them together."""
 
 from firsthand.cli.app import app, main
 

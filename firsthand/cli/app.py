@@ -1,4 +1,4 @@
-"""The commands, put together."""
+"""The command `firsthand` with all its subcommands."""
 
 from importlib.metadata import version
 from typing import Annotated
@@ -25,21 +25,21 @@ for verb in (login, register, check, filter):
     app.command(rich_help_panel=output.EVERY_DAY, epilog=output.STATUSES)(verb)
 
 for name, resource, help in (
-    ("dataset", dataset.app, "Named, growing collections of items."),
-    ("model", model.app, "Models, what each was trained on, and its generation."),
-    ("item", item.app, "All that is known of one item, and who says so."),
-    ("registration", registration.app, "What was said of items, taken back or contested."),
-    ("mix", mix.app, "Training sets drawn by a recipe."),
-    ("snapshot", snapshot.app, "All verdicts in a few bytes an item, to be asked without network."),
-    ("log", log.app, "Every statement, in order."),
-    ("organization", organization.app, "Who speaks."),
-    ("key", key.app, "What an organization speaks with."),
+    ("dataset", dataset.app, "Named collections of items."),
+    ("model", model.app, "Models: their training data and their generation."),
+    ("item", item.app, "The claims on one item: its origin, and the organizations that state it."),
+    ("registration", registration.app, "Show, withdraw or dispute a registration."),
+    ("mix", mix.app, "Training sets that are selected by a recipe."),
+    ("snapshot", snapshot.app, "Downloadable files for look-ups without a network."),
+    ("log", log.app, "All statements, in the order in which they were recorded."),
+    ("organization", organization.app, "The parties that hold keys and make statements."),
+    ("key", key.app, "The keys of organizations."),
 ):
     app.add_typer(resource, name=name, help=help, rich_help_panel=output.RESOURCES)
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         output.say(f"firsthand {version('firsthand')}")
         raise typer.Exit
 
@@ -47,13 +47,13 @@ def _print_version(asked: bool) -> None:
 @app.callback()
 def firsthand(
     _version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """The registry that knows which training data is firsthand.
+    """Record the origin of training data, and look it up: human, or a model and its generation.
 
-    Which registry is asked: FIRSTHAND_URL and FIRSTHAND_API_KEY, else what `firsthand login URL` kept, else
-    http://127.0.0.1:8734, where `firsthand serve` answers.
+    The registry is the one of FIRSTHAND_URL and FIRSTHAND_API_KEY; without them the one that `firsthand login URL`
+    stored; without that http://127.0.0.1:8734, the address of `firsthand serve`.
 
     ```
     firsthand serve

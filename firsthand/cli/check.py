@@ -1,37 +1,37 @@
-"""`firsthand check`: what is known of one's own files, and a gate."""
+"""`firsthand check`: verdicts on the user's own files, and a limit on the share that models made."""
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import typer
 from pydantic import BaseModel
 from rich.table import Table
 
-from firsthand.checking import check as checking
-from firsthand.checking.check import Answered
-from firsthand.checking.lookup_source import Doubts, Question
+from firsthand.checking.lookup_source import SnapshotConfidence
 from firsthand.cli import options, output, session
 from firsthand.core.verdicts import IS_MODEL, NO_GENERATION, VERDICTS, PolicyName, Verdict, synthetic_share
-from firsthand.files import discover
-from firsthand.files.locations import shown
+from firsthand.files.locations import printable
 from firsthand.snapshots import manifest
 
-Unknown = Literal["model", "human", "ignore"]
+if TYPE_CHECKING:
+    from firsthand.checking.check import CheckedItems
 
-#: What becomes of items that nobody claimed, said beside every share.
+CountUnknown = Literal["model", "human", "ignore"]
+
+#: How unknown items were counted, printed beside every share.
 _UNKNOWN_IN_WORDS = {
-    "model": "unknown items may be a model's output",
-    "human": "unknown items counted as human, as --unknown human says",
-    "ignore": "unknown items left out, as --unknown ignore says",
+    "model": "unknown items may be the output of models",
+    "human": "unknown items are counted as human, because of --unknown human",
+    "ignore": "unknown items are not counted, because of --unknown ignore",
 }
-#: The order in which verdicts are counted up, and their colours.
+#: The order in which verdicts are listed, and their colours.
 _COLOURS: dict[Verdict, str] = {"human": "green", "model": "magenta", "contested": "yellow", "unknown": "bright_black"}
 
 
 class ItemVerdict(BaseModel):
-    """The verdict on one item of the user's."""
+    """The verdict on one of the user's items."""
 
     item: str
     verdict: Verdict
@@ -40,57 +40,62 @@ class ItemVerdict(BaseModel):
     model: str | None
 
 
-class Interval(BaseModel):
+class ShareInterval(BaseModel):
+    """The share of items that models made, as an interval."""
+
     low: float
     high: float
     text: str
 
 
 class Gate(BaseModel):
+    """The limit of `--max-synthetic`, and whether it is met."""
+
     max_synthetic: float
     passed: bool
 
 
-class Asked(BaseModel):
-    """The snapshot that was asked in place of a registry."""
+class SnapshotUsed(BaseModel):
+    """The snapshot that was used instead of a registry."""
 
     id: str
     bits: int
-    #: How many items that nobody knows are to be expected among those with a verdict.
+    #: The expected number of unregistered items that got a verdict.
     expected_false_verdicts: float
-    #: Look-ups that said human, and were counted as unknown because nobody was asked again.
+    #: Look-ups with the verdict human that were counted as unknown, because the registry was not asked.
     unconfirmed: int
-    #: Look-ups that said human, of which the registry was asked.
+    #: Look-ups with the verdict human about which the registry was asked.
     confirmed: int
 
 
-class Summary(BaseModel):
-    """What `--json` prints; with `--summary` without the items."""
+class CheckReport(BaseModel):
+    """The output of `--json`; with `--summary` without the items."""
 
     items: list[ItemVerdict] | None
     total: int
     counts: dict[Verdict, int]
-    #: Items whose verdict is model, by generation.
+    #: The number of items with the verdict model per generation.
     generations: dict[int, int]
-    share: Interval
-    unknown: Unknown
+    share: ShareInterval
+    unknown: CountUnknown
     policy: PolicyName
     position: int
     gate: Gate | None
-    snapshot: Asked | None = None
+    snapshot: SnapshotUsed | None = None
 
 
 def check(
     paths: options.Paths,
     field: options.Field = "text",
     whole: options.Whole = False,
-    summary: Annotated[bool, typer.Option("--summary", help="Print the counts and the share alone.")] = False,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Print only the counts and the share, not every item.")
+    ] = False,
     max_synthetic: Annotated[
         float | None,
         typer.Option(
-            help="Exit with status 3 if the high end of the share may be above this, 0 to 1.",
-            min=0.0,
-            max=1.0,
+            help="Exit with status 3 if the share of items that models made can be higher than this, such as 0.1.",
+            parser=options.usage(options.share),
             metavar="SHARE",
             show_default=False,
         ),
@@ -98,7 +103,7 @@ def check(
     unknown: Annotated[
         Literal["human", "ignore"] | None,
         typer.Option(
-            help="Count items that nobody claimed as human, or leave them out. Nothing said, they may be anything.",
+            help="Count unknown items as human, or do not count them. By default they widen the share.",
             show_default=False,
         ),
     ] = None,
@@ -109,63 +114,81 @@ def check(
     workers: options.Workers = 1,
     json: options.Json = False,
 ) -> None:
-    """Print a verdict an item, and the share that models made.
+    """Print a verdict per item, and the share of items that models made.
 
-    The share is an interval wherever anything is unknown or contested: from what models surely made to what they may
-    have made. Unknown is never human, unless you say so. A text is asked both by its exact bytes and as canonical
-    text.
+    The share is an interval if any item is unknown or contested: its low end counts only the verdict model, its high
+    end counts unknown and contested items too. Unknown items count as human only with `--unknown human`. A text is
+    looked up by its exact bytes and by its canonical text.
 
     ```
     firsthand check crawl/ --summary
     firsthand check answers.jsonl --field answer
-    firsthand check corpus/ --max-synthetic 0.1 || echo "not this one"
+    firsthand check corpus/ --max-synthetic 0.1 || echo "refused"
     firsthand check crawl/ --snapshot snapshot/ --confirm
     firsthand check s3://bucket/crawl/ --snapshot snapshot/ --workers 8 --summary
     ```
     """
-    found = discover.find(paths, whole=whole)
-    question = session.question(policy, as_of, snapshot, confirm)
-    totals, items = Totals(), []
+    # These modules import pyarrow; all other commands start without it.
+    from firsthand.checking import check as checking
+    from firsthand.files import discover
+
+    files = discover.find(paths, whole=whole)
+    source, position = session.lookup_source(policy, as_of, snapshot, confirm)
+    totals, parts = CheckTotals(), []
     with output.progress("checking") as advance:
-        for part in checking.check(found, field, question, names=not summary, processes=workers):
+        for part in checking.check(files, field, source, names=not summary, processes=workers):
             totals.add(part)
-            items += [] if summary else [part]
+            parts += [] if summary else [part]
             advance(len(part.answer.verdict))
-    told = _summary(totals, unknown or "model", question, max_synthetic)
+    share = synthetic_share(totals.verdicts, unknown or "model")
+    gate = None if max_synthetic is None else Gate(max_synthetic=max_synthetic, passed=share.high <= max_synthetic)
+    report = CheckReport(
+        items=[item for part in parts for item in _verdicts(part)] if json and not summary else None,
+        total=totals.verdicts.total(),
+        counts=dict(totals.verdicts),
+        generations=dict(sorted(totals.generations.items())),
+        share=ShareInterval(low=share.low, high=share.high, text=str(share)),
+        unknown=unknown or "model",
+        policy=policy,
+        position=position,
+        gate=gate,
+        snapshot=_snapshot_used(snapshot, totals.confidence) if snapshot else None,
+    )
     if json:
-        listed = None if summary else [item for part in items for item in _verdicts(part)]
-        output.say(told.model_copy(update={"items": listed}).model_dump_json())
+        output.say(report.model_dump_json())
     else:
-        _print(items, told)
+        _print(parts, report)
         if snapshot is not None:
-            session.tell_doubts(totals.doubts, snapshot)
-        _print_gate(told.gate)
-    if told.gate is not None and not told.gate.passed:
+            session.print_confidence(totals.confidence, snapshot)
+        if gate is not None:
+            _print_gate(gate, report)
+    if gate is not None and not gate.passed:
         raise typer.Exit(output.REFUSED)
 
 
-class Totals:
-    """Items by verdict and by generation, over all answers."""
+class CheckTotals:
+    """The number of items by verdict and by generation, over all answers."""
 
     def __init__(self) -> None:
         self.verdicts: Counter[Verdict] = Counter(dict.fromkeys(VERDICTS, 0))
         self.generations: Counter[int] = Counter()
-        self.doubts = Doubts()
+        self.confidence = SnapshotConfidence()
 
-    def add(self, part: Answered) -> None:
+    def add(self, part: "CheckedItems") -> None:
+        """Add the answer on some items."""
         answer = part.answer
         self.verdicts.update(answer.counts())
         generations, items = np.unique(answer.generation[answer.verdict == IS_MODEL], return_counts=True)
         self.generations.update(dict(zip(generations.tolist(), items.tolist(), strict=True)))
-        self.doubts += part.doubts
+        self.confidence += part.confidence
 
 
-def _verdicts(part: Answered) -> list[ItemVerdict]:
+def _verdicts(part: "CheckedItems") -> list[ItemVerdict]:
     answer = part.answer
     columns = (answer.verdict.tolist(), answer.generation.tolist(), answer.lower_bound.tolist(), answer.models)
     return [
         ItemVerdict(
-            item=shown(name),
+            item=printable(name),
             verdict=VERDICTS[verdict],
             generation=None if generation == NO_GENERATION else generation,
             lower_bound=bound,
@@ -175,64 +198,44 @@ def _verdicts(part: Answered) -> list[ItemVerdict]:
     ]
 
 
-def _summary(totals: Totals, unknown: Unknown, question: Question, max_synthetic: float | None) -> Summary:
-    share = synthetic_share(totals.verdicts, unknown)
-    gate = None if max_synthetic is None else Gate(max_synthetic=max_synthetic, passed=share.high <= max_synthetic)
-    return Summary(
-        items=None,
-        total=totals.verdicts.total(),
-        counts=dict(totals.verdicts),
-        generations=dict(sorted(totals.generations.items())),
-        share=Interval(low=share.low, high=share.high, text=str(share)),
-        unknown=unknown,
-        policy=question.policy,
-        position=question.position,
-        gate=gate,
-        snapshot=_asked(question.snapshot, totals.doubts) if question.snapshot else None,
+def _snapshot_used(folder: Path, confidence: SnapshotConfidence) -> SnapshotUsed:
+    loaded = manifest.load(folder)
+    return SnapshotUsed(
+        id=loaded.id,
+        bits=loaded.bits,
+        expected_false_verdicts=confidence.expected,
+        unconfirmed=confidence.unconfirmed,
+        confirmed=confidence.confirmed,
     )
 
 
-def _asked(snapshot: Path, doubts: Doubts) -> Asked:
-    known = manifest.load(snapshot)
-    return Asked(
-        id=known.id,
-        bits=known.bits,
-        expected_false_verdicts=doubts.expected,
-        unconfirmed=doubts.unconfirmed,
-        confirmed=doubts.confirmed,
-    )
-
-
-def _print(items: list[Answered], told: Summary) -> None:
-    for part in items:
+def _print(parts: "list[CheckedItems]", report: CheckReport) -> None:
+    for part in parts:
         verdicts = _verdicts(part)
-        width = max((len(_made_by(item)) for item in verdicts), default=0)
+        width = max((len(_model_in_words(item)) for item in verdicts), default=0)
         for item in verdicts:
-            verdict = typer.style(f"{item.verdict:<9}", fg=_COLOURS[item.verdict])
-            output.say(f"{verdict}  {_made_by(item):<{width}}  {item.item}")
-    output.console().print(_table(told))
-    output.say(f"made by models: {told.share.text} ({_UNKNOWN_IN_WORDS[told.unknown]})")
-    output.say(f"policy {told.policy}, position {told.position:,}")
-
-
-def _print_gate(gate: Gate | None) -> None:
-    if gate is not None:
-        word = "passed" if gate.passed else "refused"
-        output.say(f"gate {word}: at most {100 * gate.max_synthetic:g} % may be made by models")
-
-
-def _made_by(item: ItemVerdict) -> str:
-    generation = "" if not item.generation else f"{'≥ ' if item.lower_bound else ''}{item.generation}"
-    return " ".join(filter(None, (item.model, f"generation {generation}" if generation else "")))
-
-
-def _table(told: Summary) -> Table:
+            verdict = output.coloured(f"{item.verdict:<9}", _COLOURS[item.verdict])
+            output.say(f"{verdict}  {_model_in_words(item):<{width}}  {item.item}")
     table = Table("verdict", "items", "", box=None, pad_edge=False, header_style="bold")
-    for verdict in _COLOURS:
-        count = told.counts[verdict]
-        share = f"{100 * count / told.total:.1f} %" if told.total else ""
-        table.add_row(verdict, f"{count:,}", share)
-        if verdict == "model":
-            for generation, items in told.generations.items():
+    for verdict_name in _COLOURS:
+        count = report.counts[verdict_name]
+        table.add_row(verdict_name, f"{count:,}", f"{100 * count / report.total:.1f} %" if report.total else "")
+        if verdict_name == "model":
+            for generation, items in report.generations.items():
                 table.add_row(f"  generation {generation}", f"{items:,}", "", style="dim")
-    return table
+    output.console().print(table)
+    output.say(f"made by models: {report.share.text} ({_UNKNOWN_IN_WORDS[report.unknown]})")
+    output.say(f"policy {report.policy}, position {report.position:,}")
+
+
+def _print_gate(gate: Gate, report: CheckReport) -> None:
+    limit = f"the limit of --max-synthetic is {100 * gate.max_synthetic:g} %"
+    if gate.passed:
+        output.say(f"gate passed: at most {100 * report.share.high:.1f} % may be made by models; {limit}")
+    else:
+        output.say(f"gate refused: up to {100 * report.share.high:.1f} % may be made by models; {limit}")
+
+
+def _model_in_words(item: ItemVerdict) -> str:
+    generation = f"generation {'≥ ' if item.lower_bound else ''}{item.generation}" if item.generation else ""
+    return " ".join(filter(None, (item.model, generation)))

@@ -1,7 +1,7 @@
-"""The group at the top: commands of other packages, loaded only when asked for, and errors told in words.
+"""The top-level group: it loads commands of other packages when they are called, and prints errors.
 
-`serve`, `migrate` and `simulate` are entry points of the group `firsthand.commands`. Their help in the list of
-commands stands here, so that listing, completing and every other command import nothing of them.
+`serve`, `migrate` and `simulate` are entry points of the group `firsthand.commands`. Their short help is written here,
+so that the list of commands, completion and all other commands do not import those packages.
 """
 
 from importlib.metadata import entry_points
@@ -19,17 +19,17 @@ from firsthand.schemas.explain import explain
 GROUP = "firsthand.commands"
 
 ELSEWHERE = {
-    "serve": "Run a registry: an embedded database in a folder, or PostgreSQL.",
-    "migrate": "Bring a registry's database to this version.",
-    "simulate": "Train generation after generation on a registry's mixes, and see what becomes of them.",
+    "serve": "Run a registry, with an embedded database in a folder or with PostgreSQL.",
+    "migrate": "Migrate the database of a registry to this version.",
+    "simulate": "Train models on the output of models, over generations, and measure the result.",
 }
 
-#: The order in which commands are listed: those of every day, then a resource each.
+#: The order of the first commands in the list; the resources follow.
 ORDER = ("login", "serve", "migrate", "register", "check", "filter", "simulate")
 
 
 class Commands(TyperGroup):
-    """See the module. Contexts and commands are typer's own, whose types it does not export."""
+    """The top-level group. Typer does not export the types of its contexts and commands, so they are Any."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -40,14 +40,14 @@ class Commands(TyperGroup):
         return [*ORDER, *(name for name in self.commands if name not in ORDER)]
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        name, command, rest = super().resolve_command(ctx, args)
-        return name, load(name) if name in ELSEWHERE else command, rest
+        name, command, remaining = super().resolve_command(ctx, args)
+        return name, load(name) if name in ELSEWHERE else command, remaining
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            raise  # who reads has read enough (`| head`): typer ends without a word
+            raise  # the reader has closed the pipe (`| head`): typer ends without a message
         except (FirsthandError, OSError) as error:
             output.error(str(error))
         except ValidationError as error:
@@ -56,22 +56,22 @@ class Commands(TyperGroup):
 
 
 def load(name: str) -> Any:
-    """The command that another package gives under this name. Raises FirsthandError that says how to get it."""
-    found = next(iter(entry_points(group=GROUP, name=name)), None)
-    if found is None:
-        raise FirsthandError(_absent(name, "this installation does not know it"))
+    """Import a command of another package. Raises FirsthandError that says how to install it."""
+    entry_point = next(iter(entry_points(group=GROUP, name=name)), None)
+    if entry_point is None:
+        raise FirsthandError(_absent(name, "no installed package provides it"))
     try:
-        command = get_command(found.load())
+        command = get_command(entry_point.load())
     except ModuleNotFoundError as error:
-        raise FirsthandError(_absent(name, f"there is no module {error.name}")) from None
-    # Completion is installed for `firsthand` as a whole.
+        raise FirsthandError(_absent(name, f"the module {error.name} is missing")) from None
+    # Completion is installed for `firsthand`, not for one of its commands.
     command.params = [p for p in command.params if p.name not in ("install_completion", "show_completion")]
     return command
 
 
-def _absent(name: str, why: str) -> str:
+def _absent(name: str, reason: str) -> str:
     extra = "simulator" if name == "simulate" else "service"
     return (
-        f"`firsthand {name}` is not part of the wheel alone ({why}).\n"
-        f"It runs from a clone of the repository: there, pip install -e '.[{extra}]'."
+        f"`firsthand {name}` is not installed ({reason}).\n"
+        f"It is not part of the package `firsthand`. Clone the repository, and run there: pip install -e '.[{extra}]'"
     )

@@ -1,4 +1,4 @@
-"""`firsthand dataset`: named, growing collections of items."""
+"""`firsthand dataset`: named collections of items."""
 
 from typing import Annotated
 
@@ -16,31 +16,32 @@ def create(
     profile: Annotated[
         Profile,
         typer.Option(
-            help="What a digest hashes: bytes-1 the exact bytes, for files; text-1 canonical text, for texts."
+            help="What is hashed: bytes-1, the exact bytes, for files; text-1, canonical text, so that other white"
+            " space or line endings give the same item."
         ),
     ] = "bytes-1",
-    title: Annotated[str, typer.Option(help="One line for people.")] = "",
+    title: Annotated[str, typer.Option(help="A description in one line.")] = "",
     json: options.Json = False,
 ) -> None:
-    """Create a dataset. The same again changes nothing; a dataset's profile never changes.
+    """Create a dataset. The same command again changes nothing. The profile cannot be changed later.
 
     ```
     firsthand dataset create acme/letters --profile text-1 --title "Letters to the editor"
     ```
     """
-    with session.ask() as client:
+    with session.short_client() as client:
         output.record(client.put_dataset(name, profile, title), json)
 
 
 @app.command("list")
 def list_(json: options.Json = False) -> None:
-    """List all datasets.
+    """List all datasets, by name.
 
     ```
     firsthand dataset list
     ```
     """
-    with session.ask() as client:
+    with session.short_client() as client:
         columns = {
             "name": lambda d: d.name,
             "profile": lambda d: d.profile,
@@ -53,11 +54,11 @@ def list_(json: options.Json = False) -> None:
 
 @app.command()
 def show(name: options.DatasetArgument, json: options.Json = False) -> None:
-    """Show one dataset.
+    """Show a dataset: its profile, and the number of its registrations and claims.
 
     ```
     firsthand dataset show acme/letters
     ```
     """
-    with session.ask() as client:
+    with session.short_client() as client:
         output.record(client.dataset(name), json)

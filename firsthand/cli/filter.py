@@ -1,30 +1,31 @@
-"""`firsthand filter`: the part of one's own files that a mix or a verdict admits."""
+"""`firsthand filter`: write the part of the user's own files that belongs to a mix or has a verdict."""
 
 from collections.abc import Callable, Iterable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
 from pydantic import BaseModel
 
-from firsthand.checking import filter as filtering
-from firsthand.checking.filter import ByMix, Written
-from firsthand.checking.lookup_source import Doubts
+from firsthand.checking.lookup_source import SnapshotConfidence
 from firsthand.cli import options, output, session
 from firsthand.core.digests import SIZE
 from firsthand.core.verdicts import VERDICTS
-from firsthand.files import discover, locations
+from firsthand.files import locations
+
+if TYPE_CHECKING:
+    from firsthand.checking.filter import FilteredPart
 
 
-class Report(BaseModel):
+class FilterReport(BaseModel):
     """What was read and written."""
 
     files: int
     items: int
     kept: int
-    #: Items of the mix that are in none of the files; null without a mix.
+    #: The number of items of the mix that are in none of the files; null without a mix.
     missing: int | None
-    #: The position that verdicts were asked at; null for a mix, which has its own.
+    #: The position of the verdicts; null with a mix, which has its own.
     position: int | None
     out: str
 
@@ -32,13 +33,16 @@ class Report(BaseModel):
 def filter(
     paths: options.Paths,
     out: Annotated[
-        str, typer.Option("--out", help="The folder to write into, or its URL.", metavar="DIR", show_default=False)
+        str,
+        typer.Option(
+            "--out", help="The folder or URL for the output, such as clean/.", metavar="DIR", show_default=False
+        ),
     ],
     mix: Annotated[
         str | None,
         typer.Option(
             "--mix",
-            help="Keep what this mix holds; an item that the mix repeats is written once.",
+            help="Keep the items of the mix with this id. An item that the mix repeats is written once.",
             metavar="MIX",
             show_default=False,
         ),
@@ -47,7 +51,7 @@ def filter(
         list[str] | None,
         typer.Option(
             "--verdict",
-            help="Keep items with this verdict: human, model, contested or unknown; may be given again.",
+            help="Keep items with this verdict: human, model, contested or unknown. Can be given several times.",
             autocompletion=lambda: list(VERDICTS),
             metavar="VERDICT",
             show_default=False,
@@ -62,11 +66,11 @@ def filter(
     workers: options.Workers = 1,
     json: options.Json = False,
 ) -> None:
-    """Write the part of your own files that a mix or a verdict admits.
+    """Write the part of your own files that belongs to a mix or has a verdict.
 
-    Files are copied; of JSONL, CSV, Parquet and WARC the admitted rows are written, unchanged, to a file of the same
-    name, packed as it was. A row without an item (a null) is unknown. Of a mix each item is written once, where it is
-    met first. A file appears under its name only when it is whole.
+    Files are copied. From JSONL, CSV, TSV, Parquet and WARC files the selected rows are written unchanged to a file
+    with the same name and compression. A row without an item (null) is unknown. With a mix, each item is written once,
+    at its first occurrence. A file gets its name when it is complete.
 
     ```
     firsthand filter crawl/ --verdict human --out clean/
@@ -74,49 +78,48 @@ def filter(
     firsthand filter s3://bucket/crawl/ --snapshot snapshot/ --verdict unknown --workers 8 --out s3://bucket/clean/
     ```
     """
+    # These modules import pyarrow; all other commands start without it.
+    from firsthand.checking import filter as filtering
+    from firsthand.files import discover
+
     verdicts = options.choices(verdict or [], VERDICTS, "--verdict")
     if (mix is None) == (not verdicts):
-        raise typer.BadParameter("say either --mix MIX or --verdict VERDICT")
+        raise typer.BadParameter("use either --mix MIX or --verdict VERDICT")
     if mix is not None and (snapshot is not None or workers > 1):
         raise typer.BadParameter(
-            "--mix goes without --snapshot and --workers: a mix is the registry's, and writes each item where it is"
-            " met first, which one process alone can tell"
+            "--mix cannot be used with --snapshot or --workers: a mix is read from the registry, and only one process"
+            " can find the first occurrence of each item"
         )
-    found, into = discover.find(paths, whole=whole), locations.parse(out)
-    report = Report(files=len(found), items=0, kept=0, missing=None, position=None, out=out)
-    with output.progress("filtering", total=len(found)) as advance:
+    files, target = discover.find(paths, whole=whole), locations.parse(out)
+    report = FilterReport(files=len(files), items=0, kept=0, missing=None, position=None, out=out)
+    with output.progress("filtering", total=len(files)) as advance:
         if mix is not None:
-            admits = _mix(mix)
-            _sum(report, filtering.write(found, field, into, admits), advance)
-            report.missing = admits.missing
-            return _tell(report, json)
-        question = session.question(policy, as_of, snapshot, confirm, long=True)
-        doubts = _sum(report, filtering.by_verdict(found, field, into, question, verdicts, workers), advance)
-    report.position = question.position
-    _tell(report, json)
+            with session.long_client() as client:
+                empty = np.empty((0, SIZE), dtype=np.uint8)
+                selector = filtering.SelectByMix(np.concatenate([empty, *client.mix_digests(mix)]))
+            _run(report, filtering.write(files, field, target, selector), advance)
+            report.missing = selector.missing
+            return _print(report, json)
+        source, report.position = session.lookup_source(policy, as_of, snapshot, confirm, long=True)
+        confidence = _run(report, filtering.by_verdict(files, field, target, source, verdicts, workers), advance)
+    _print(report, json)
     if snapshot is not None and not json:
-        session.tell_doubts(doubts, snapshot)
+        session.print_confidence(confidence, snapshot)
 
 
-def _mix(id: str) -> ByMix:
-    empty = np.empty((0, SIZE), dtype=np.uint8)
-    with session.work() as client:
-        return ByMix(np.concatenate([empty, *client.mix_digests(id)]))
+def _run(report: FilterReport, parts: "Iterable[FilteredPart]", advance: Callable[[int], None]) -> SnapshotConfidence:
+    """Process all parts and add them to the report; return the confidence of their look-ups."""
+    confidence = SnapshotConfidence()
+    for part in parts:
+        report.items, report.kept = report.items + part.items, report.kept + part.kept
+        confidence += part.confidence
+        advance(part.files)
+    return confidence
 
 
-def _sum(report: Report, steps: Iterable[Written], advance: Callable[[int], None]) -> Doubts:
-    """Do all steps, and report what they did."""
-    doubts = Doubts()
-    for written in steps:
-        report.items, report.kept = report.items + written.items, report.kept + written.kept
-        doubts += written.doubts
-        advance(written.files)
-    return doubts
-
-
-def _tell(report: Report, as_json: bool) -> None:
+def _print(report: FilterReport, as_json: bool) -> None:
     if as_json:
         return output.record(report, as_json)
     output.say(f"{report.kept:,} of {output.count(report.items, 'item')} kept, in {report.out}")
     if report.missing:
-        output.say(f"not in these files: {output.count(report.missing, 'item')} of the mix")
+        output.say(f"{output.count(report.missing, 'item')} of the mix not in these files")

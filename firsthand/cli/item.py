@@ -1,4 +1,4 @@
-"""`firsthand item`: all that is known of one item, and who says so."""
+"""`firsthand item`: the claims on one item."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,13 +16,18 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 @app.command()
 def show(
     item: Annotated[
-        str, typer.Argument(help="A file, or a digest: sha256:<hex>.", metavar="FILE|DIGEST", show_default=False)
+        str,
+        typer.Argument(
+            help="A file, or the digest of an item, sha256:<hex>.", metavar="FILE|DIGEST", show_default=False
+        ),
     ],
     policy: options.Policy = "strict",
     as_of: options.AsOf = None,
     json: options.Json = False,
 ) -> None:
-    """Show the claims on an item: who says what, why and since when. A file of text has up to two digests.
+    """Show the verdict on an item, and all claims on it: the organization, origin, evidence and times.
+
+    A file with text can have two digests, one per digest profile; both are shown.
 
     ```
     firsthand item show crawl/page-17.html
@@ -30,18 +35,18 @@ def show(
     ```
     """
     digests = both_profiles(Path(item)) if Path(item).is_file() else (options.usage(from_text, "FILE|DIGEST")(item),)
-    with session.ask() as client:
-        for known in [client.item(digest, policy, as_of) for digest in dict.fromkeys(digests)]:
-            _tell(known, json)
+    with session.short_client() as client:
+        for item_with_claims in [client.item(digest, policy, as_of) for digest in dict.fromkeys(digests)]:
+            _print(item_with_claims, json)
 
 
-def _tell(known: Item, as_json: bool) -> None:
+def _print(item: Item, as_json: bool) -> None:
     if as_json:
-        return output.record(known, as_json)
-    output.say(f"{known.digest}: {known.verdict}, position {known.position:,}")
-    if known.claims:
+        return output.record(item, as_json)
+    output.say(f"{item.digest}: {item.verdict}, position {item.position:,}")
+    if item.claims:
         output.listing(
-            known.claims,
+            item.claims,
             {
                 "registration": lambda claim: claim.registration,
                 "organization": lambda claim: claim.organization,
@@ -50,13 +55,13 @@ def _tell(known: Item, as_json: bool) -> None:
                 "evidence": lambda claim: claim.evidence,
                 "collected": lambda claim: claim.collected_at and claim.collected_at.date().isoformat(),
                 "registered": lambda claim: claim.registered_at.date().isoformat(),
-                "": _standing,
+                "": _state,
             },
             as_json=False,
         )
 
 
-def _standing(claim: Claim) -> str:
+def _state(claim: Claim) -> str:
     if claim.withdrawn is not None:
-        return f"withdrawn at {claim.withdrawn:,}"
-    return f"disputed at {', '.join(map(str, claim.disputes))}" if claim.disputes else ""
+        return f"withdrawn at position {claim.withdrawn:,}"
+    return f"disputed at position {', '.join(map(str, claim.disputes))}" if claim.disputes else ""

@@ -1,4 +1,4 @@
-"""`firsthand key`: what an organization speaks with."""
+"""`firsthand key`: the keys of organizations."""
 
 from typing import Annotated, get_args
 
@@ -14,38 +14,40 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
 @app.command()
 def create(
-    organization: Annotated[str, typer.Argument(help="Whose key it is.", show_default=False)],
-    name: Annotated[str, typer.Option(help="What it is for.")] = "",
+    organization: Annotated[
+        str, typer.Argument(help="The organization that gets the key, such as acme.", show_default=False)
+    ],
+    name: Annotated[str, typer.Option(help="A note about its use.")] = "",
     scope: Annotated[
         list[str],
         typer.Option(
-            help="What it may do: read, write, admin; may be given again.",
+            help="What the key allows: read, write or admin. Can be given several times.",
             autocompletion=lambda: list(SCOPES),
             metavar="SCOPE",
         ),
     ] = ["read", "write"],  # noqa: B006 - typer reads it and copies
     json: options.Json = False,
 ) -> None:
-    """Create a key and show it, this once. Needs a key with the scope admin.
+    """Create a key and print it. It cannot be shown again. Needs a key with the scope admin.
 
     ```
     firsthand key create acme --name "nightly pipeline" --scope read --scope write
     ```
     """
-    with session.ask() as client:
+    with session.short_client() as client:
         output.record(client.create_key(organization, name, options.choices(scope, SCOPES, "--scope")), json)
-    output.remark("The key is shown this once; the registry keeps only its hash.")
+    output.remark("Store the key now: the registry keeps only its hash, and cannot show it again.")
 
 
 @app.command("list")
 def list_(json: options.Json = False) -> None:
-    """List keys, never their secrets. Needs a key with the scope admin.
+    """List all keys, without their secrets. Needs a key with the scope admin.
 
     ```
     firsthand key list
     ```
     """
-    with session.ask() as client:
+    with session.short_client() as client:
         columns = {
             "id": lambda k: k.id,
             "organization": lambda k: k.organization,
@@ -59,14 +61,17 @@ def list_(json: options.Json = False) -> None:
 
 @app.command()
 def revoke(
-    id: Annotated[str, typer.Argument(help="The key's id, as `key list` shows it.", show_default=False)],
+    id: Annotated[
+        str,
+        typer.Argument(help="The id of the key: 12 hexadecimal digits, as `key list` shows it.", show_default=False),
+    ],
     json: options.Json = False,
 ) -> None:
-    """Revoke a key: it opens nothing from now on. Needs a key with the scope admin.
+    """Revoke a key: the registry refuses it from now on. Needs a key with the scope admin.
 
     ```
-    firsthand key revoke 3f9c2a
+    firsthand key revoke 3f9c2a01b7de
     ```
     """
-    with session.ask() as client:
+    with session.short_client() as client:
         output.record(client.revoke_key(id), json)

@@ -1,4 +1,4 @@
-"""`firsthand log`: every statement, in the order in which they were made."""
+"""`firsthand log`: all statements, in the order in which they were recorded."""
 
 from itertools import islice
 from typing import Annotated
@@ -12,8 +12,8 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
 @app.command("list")
 def list_(
-    after: Annotated[int, typer.Option(help="Begin after this position.", min=0)] = 0,
-    limit: Annotated[int | None, typer.Option(help="At most so many.", min=1, show_default="all")] = None,
+    after: Annotated[int, typer.Option(help="Begin after this position of the log.", min=0)] = 0,
+    limit: Annotated[int | None, typer.Option(help="The most statements to list.", min=1, show_default="all")] = None,
     json: options.Json = False,
 ) -> None:
     """List statements in the order of their positions.
@@ -23,7 +23,7 @@ def list_(
     firsthand log list --after 1200 --json
     ```
     """
-    with session.ask() as client:
+    with session.short_client() as client:
         columns = {
             "position": lambda s: s.position,
             "kind": lambda s: s.kind,
@@ -36,14 +36,16 @@ def list_(
 
 @app.command()
 def show(
-    position: Annotated[int, typer.Argument(help="Its place in the log.", min=1, show_default=False)],
+    position: Annotated[
+        int, typer.Argument(help="The position of the statement in the log.", min=1, show_default=False)
+    ],
     json: options.Json = False,
 ) -> None:
-    """Show the statement at a position, whole.
+    """Show the complete statement at a position.
 
     ```
     firsthand log show 12
     ```
     """
-    with session.ask() as client:
-        output.record(client.statement(position), json)
+    with session.short_client() as client:
+        output.record(client.statement(position), json, verbatim=["body"])

@@ -1,4 +1,4 @@
-"""`firsthand login`: keep a registry's address and key for the commands to come."""
+"""`firsthand login`: store the address and key of a registry."""
 
 import sys
 from typing import Annotated
@@ -12,7 +12,7 @@ from firsthand.http import credentials
 
 
 class Login(BaseModel):
-    """What is kept, and where; never the key."""
+    """What is stored, and where; without the key."""
 
     organization: str
     url: str
@@ -20,40 +20,45 @@ class Login(BaseModel):
 
 
 def login(
-    url: Annotated[str, typer.Argument(help="The registry's address.", metavar="URL", show_default=False)],
+    url: Annotated[
+        str,
+        typer.Argument(
+            help="The address of the registry, such as https://registry.example.org.", metavar="URL", show_default=False
+        ),
+    ],
     api_key: Annotated[
         str | None,
         typer.Option(
-            help="The key; asked for, or read from standard input, when it is not given.",
+            help="The key. Without this option it is asked for, or read from standard input.",
             envvar="FIRSTHAND_API_KEY",
             show_default=False,
         ),
     ] = None,
-    default: Annotated[bool, typer.Option(help="Whether commands use this registry from now on.")] = True,
+    default: Annotated[bool, typer.Option(help="Use this registry by default from now on.")] = True,
     json: options.Json = False,
 ) -> None:
-    """Keep a registry's address and key, so that the other commands find them.
+    """Store the address and key of a registry for all other commands.
 
-    The key is tried first, then kept in a file that only you can read. FIRSTHAND_URL and FIRSTHAND_API_KEY come
-    before what is kept.
+    The key is tested first, then stored in a file that only you can read. FIRSTHAND_URL and FIRSTHAND_API_KEY have
+    precedence over stored values.
 
     ```
     firsthand login https://registry.example.org
     firsthand login http://127.0.0.1:8734 < key.txt
     ```
     """
-    key = (api_key or _ask()).strip()
+    key = (api_key or _prompt()).strip()
     if not key:
-        raise typer.BadParameter("there is none on standard input", param_hint="the key")
+        raise typer.BadParameter("standard input is empty; pass the key there, or with --api-key", param_hint="API key")
     with Client(url, key, retries=2) as client:
         organization = client.whoami().organization
-    kept = credentials.store(url, organization, key, default=default)
-    told = Login(organization=organization, url=credentials.normalize(url), kept_in=str(kept))
+    file = credentials.store(url, organization, key, default=default)
+    stored = Login(organization=organization, url=credentials.normalize(url), kept_in=str(file))
     if json:
-        output.record(told, json)
+        output.record(stored, json)
     else:
-        output.say(f"You are {told.organization} at {told.url}; kept in {told.kept_in}")
+        output.say(f"Logged in to {stored.url} as {stored.organization}. The key is stored in {stored.kept_in}")
 
 
-def _ask() -> str:
+def _prompt() -> str:
     return str(typer.prompt("API key", hide_input=True)) if sys.stdin.isatty() else sys.stdin.readline()

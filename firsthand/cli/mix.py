@@ -1,4 +1,4 @@
-"""`firsthand mix`: training sets drawn by a recipe."""
+"""`firsthand mix`: training sets that are selected by a recipe."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,9 +8,8 @@ import typer
 
 from firsthand.cli import options, output, session
 from firsthand.core.verdicts import Verdict
-from firsthand.mixes import download as mix_download
 from firsthand.mixes import recipe_text
-from firsthand.schemas.mixes import Change, Mix, Part, PartTaken, Recipe, Shortfall, Unit
+from firsthand.schemas.mixes import Change, Mix, Part, Recipe, Shortfall, Unit
 from firsthand.schemas.models import OriginCounts
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
@@ -22,7 +21,7 @@ def create(
     recipe: Annotated[
         Path | None,
         typer.Argument(
-            help="A YAML file with the recipe; options that are given come before what it says.",
+            help="A YAML file with the recipe. Options have precedence over the file.",
             metavar="RECIPE.yaml",
             show_default=False,
         ),
@@ -31,26 +30,29 @@ def create(
         list[str] | None,
         typer.Option(
             metavar="FIELD=VALUE,…",
-            help="Which items and how many; may be given again. Fields: verdict, generation, "
-            "max_generation, lower_bounds, dataset, model, collected_before, registered_before, share, size, weight; "
-            "several values of one with bars: verdict=human|unknown.",
+            help="A part of the mix: which items, and how many, such as verdict=human,share=0.1. Can be given several"
+            " times. Fields: verdict, generation, max_generation, lower_bounds, dataset, model, collected_before,"
+            " registered_before, share, size, weight. Separate several values with bars: verdict=human|unknown.",
             show_default=False,
         ),
     ] = None,
     size: Annotated[
-        int | None, typer.Option(help="The total that shares are shares of.", min=0, show_default=False)
+        int | None, typer.Option(help="The total size, of which each part has its share.", min=0, show_default=False)
     ] = None,
-    seed: Annotated[int, typer.Option(help="Another seed, another draw.", min=0)] = 0,
-    unit: Annotated[Unit, typer.Option(help="What sizes count: items, or each item's registered size.")] = "items",
+    seed: Annotated[int, typer.Option(help="The seed of the selection. Another seed selects other items.", min=0)] = 0,
+    unit: Annotated[
+        Unit, typer.Option(help="The unit of sizes: the number of items, or the registered size of the items.")
+    ] = "items",
     shortfall: Annotated[
-        Shortfall, typer.Option(help="When a part finds too little: refuse, take what there is, or repeat items.")
+        Shortfall,
+        typer.Option(help="If there are too few items for a part: refuse the mix, shrink the part, or repeat items."),
     ] = "refuse",
     policy: options.Policy = "strict",
     as_of: options.AsOf = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and keep nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the counts, and store nothing.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Draw a mix. The same recipe at the same position gives the same items, for ever.
+    """Select the items of a mix. The same recipe at the same position always gives the same items.
 
     ```
     firsthand mix create --part verdict=human
@@ -61,9 +63,9 @@ def create(
     """
     parts = [options.usage(recipe_text.part, "--part")(text) for text in part or []]
     settings = {"seed": seed, "size": size, "unit": unit, "shortfall": shortfall, "policy": policy, "as_of": as_of}
-    asked = _recipe(recipe, parts, {name: value for name, value in settings.items() if _typed(context, name)})
-    with session.ask() as client:
-        _tell(client.create_mix(asked, dry_run), json)
+    given = {name: value for name, value in settings.items() if _is_given(context, name)}
+    with session.short_client() as client:
+        _print(client.create_mix(_recipe(recipe, parts, given), dry_run), json)
 
 
 @app.command()
@@ -74,116 +76,125 @@ def show(mix: options.MixId, json: options.Json = False) -> None:
     firsthand mix show 0f3a…
     ```
     """
-    with session.ask() as client:
+    with session.short_client() as client:
         output.record(client.mix(mix), json)
 
 
 @app.command()
 def download(
     mix: options.MixId,
-    out: Annotated[Path, typer.Option("--out", help="The file to write.", metavar="FILE", show_default=False)],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            help="The file to write, such as mix.parquet. Its suffix sets the format.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ],
     json: options.Json = False,
 ) -> None:
-    """Write a mix's items, in its order, in the form that the file's name asks for.
+    """Write the items of a mix, in its order, to a file. The suffix of the file sets the format.
 
-    `.parquet`, `.arrow` (an IPC stream) and `.jsonl` hold columns: digest, part (from 0), verdict, generation, and size
-    where the recipe counts sizes. `.bin` holds the digests alone, 32 bytes each; any other name, sha256:<hex> a line.
-    What arrives is compared with the mix's own digest; the file appears when it is whole.
+    `.parquet`, `.arrow` (an IPC stream) and `.jsonl` have the columns digest, part (from 0), verdict, generation, and
+    size if the recipe counts sizes. `.bin` holds only the digests, 32 bytes each. A file with any other suffix has one
+    line `sha256:<hex>` per item. The content is compared with the digest of the mix before the file gets its name.
 
     ```
     firsthand mix download 0f3a… --out mix.txt
     firsthand mix download 0f3a… --out mix.parquet
     ```
     """
-    with session.work() as client:
-        known = client.mix(mix)
-        with output.progress("downloading", total=known.items) as advance:
-            mix_download.download(client, known, out, advance)
+    from firsthand.mixes import download as mix_download  # imports pyarrow; all other commands start without it
+
+    with session.long_client() as client:
+        drawn = client.mix(mix)
+        with output.progress("downloading", total=drawn.items) as advance:
+            mix_download.download(client, drawn, out, advance)
     if json:
-        output.record(known, json)
+        output.record(drawn, json)
     else:
-        output.say(f"{output.count(known.items, 'item')} in {out}")
+        output.say(f"{output.count(drawn.items, 'item')} written to {out}")
 
 
 @app.command()
 def diff(
     mix: options.MixId,
     as_of: Annotated[
-        int | None, typer.Option(help="Compare with the log as it stood at this position.", min=0, show_default="now")
+        int | None, typer.Option(help="Compare with the state of the log at this position.", min=0, show_default="now")
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """List the items of a mix whose verdict has changed since it was drawn, and say whether its recipe still holds.
+    """List the items of a mix whose verdict has changed, and check whether its recipe still holds.
 
-    It holds as long as every item is still admitted by the part that took it: somebody may have withdrawn, disputed or
-    contradicted a claim since. Exits with status 3 where it does not; an item that changed and is still admitted is
-    listed, and no reason to. With `--json` an object a line for each change, and nothing else.
+    The verdict of an item changes if its claims are withdrawn, disputed or contradicted. The recipe holds as long as
+    every item would still be selected by its part. If at least one item would no longer be selected, the exit status is
+    3. With `--json`, only the changes are printed, one per line.
 
     ```
     firsthand mix diff 0f3a…
     firsthand mix diff 0f3a… --json || firsthand mix create recipe.yaml
     ```
     """
-    with session.work() as client:
-        known = client.mix(mix)
-        changed, refused = 0, 0
+    with session.long_client() as client:
+        drawn = client.mix(mix)
+        changed, not_selected = 0, 0
         for change in client.mix_diff(mix, as_of):
-            changed, refused = changed + 1, refused + (not change.admitted)
-            output.say(change.model_dump_json() if json else _change(change))
+            changed, not_selected = changed + 1, not_selected + (not change.admitted)
+            output.say(change.model_dump_json() if json else _change_in_words(change))
     if not json:
-        output.say(f"{changed:,} of {output.count(known.items, 'item')} changed since position {known.position:,}")
-        output.say(f"the recipe holds no more: {_refused(refused)}" if refused else "the recipe holds")
-    if refused:
+        output.say(f"{changed:,} of {output.count(drawn.items, 'item')} changed since position {drawn.position:,}")
+        if not_selected:
+            output.say(f"the recipe no longer holds: {output.count(not_selected, 'item')} would no longer be selected")
+        else:
+            output.say("the recipe holds")
+    if not_selected:
         raise typer.Exit(output.REFUSED)
 
 
-def _change(change: Change) -> str:
-    before, now = _judged(change.verdict, change.generation), _judged(change.verdict_now, change.generation_now)
-    standing = "" if change.admitted else f", admitted no more by part {change.part + 1}"
-    return f"{change.digest}: {before if before == now else f'{before} → {now}'}{standing}"
+def _change_in_words(change: Change) -> str:
+    before = _verdict_in_words(change.verdict, change.generation)
+    now = _verdict_in_words(change.verdict_now, change.generation_now)
+    selected = "" if change.admitted else f", no longer selected by part {change.part + 1}"
+    return f"{change.digest}: {before if before == now else f'{before} → {now}'}{selected}"
 
 
-def _judged(verdict: Verdict, generation: int | None) -> str:
+def _verdict_in_words(verdict: Verdict, generation: int | None) -> str:
     return f"{verdict} of generation {generation}" if verdict == "model" and generation is not None else verdict
 
 
-def _refused(count: int) -> str:
-    return f"{output.count(count, 'item')} admitted no more"
-
-
-def _typed(context: typer.Context, option: str) -> bool:
-    """Whether the user gave an option; its default, typed, comes before a file's word too."""
+def _is_given(context: typer.Context, option: str) -> bool:
+    """Return whether the user gave an option. A default value that is given has precedence over the file too."""
     source = context.get_parameter_source(option)
     return source is not None and source.name != "DEFAULT"
 
 
 def _recipe(file: Path | None, parts: list[Part], given: Mapping[str, Any]) -> Recipe:
     if (file is None) == (not parts):
-        raise typer.BadParameter("name a YAML file with the recipe, or give its parts with --part")
+        raise typer.BadParameter("use either a YAML file with the recipe or --part")
     if file is None:
         return options.usage(lambda parts: Recipe(parts=parts, **given), "--part")(parts)
-    said = options.usage(recipe_text.load)(file).model_dump(exclude_unset=True)
-    return options.usage(Recipe.model_validate)({**said, **given})
+    fields = options.usage(recipe_text.load)(file).model_dump(exclude_unset=True)
+    return options.usage(Recipe.model_validate)({**fields, **given})
 
 
-def _tell(mix: Mix, as_json: bool) -> None:
+def _print(mix: Mix, as_json: bool) -> None:
     if as_json:
         return output.record(mix, as_json)
-    output.say(f"mix {mix.id or '(dry run, not kept)'}: {output.count(mix.items, 'item')} at position {mix.position:,}")
-    output.say("  " + _counted(mix.counts))
+    output.say(
+        f"mix {mix.id or '(dry run, not stored)'}: {output.count(mix.items, 'item')} at position {mix.position:,}"
+    )
+    output.say("  " + _counts_in_words(mix.counts))
     for number, (part, taken) in enumerate(zip(mix.recipe.parts, mix.parts, strict=True), 1):
-        said = part.model_dump_json(exclude_unset=True, exclude_none=True)
-        output.say(f"  part {number}: {taken.items:,} of {_asked(taken)} {said}")
+        requested = "all" if taken.asked is None else f"{taken.asked:,} requested"
+        fields = part.model_dump_json(exclude_unset=True, exclude_none=True)
+        output.say(f"  part {number}: {taken.items:,} of {requested} {fields}")
     if mix.id:
         output.say(f"download it with: firsthand mix download {mix.id} --out mix.txt")
 
 
-def _counted(counts: OriginCounts) -> str:
+def _counts_in_words(counts: OriginCounts) -> str:
     by = {"human": counts.human, "model": counts.model, "contested": counts.contested, "unknown": counts.unknown}
     words = [f"{count:,} {verdict}" for verdict, count in by.items() if count]
     generations = [f"generation {generation}: {count:,}" for generation, count in counts.generations.items()]
     return ", ".join(words) + (f" ({', '.join(generations)})" if generations else "")
-
-
-def _asked(taken: PartTaken) -> str:
-    return "all" if taken.asked is None else f"{taken.asked:,} asked"

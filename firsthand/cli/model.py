@@ -1,4 +1,4 @@
-"""`firsthand model`: what each model was trained on, and the generation that follows."""
+"""`firsthand model`: models, their training data and their generation."""
 
 import re
 from typing import Annotated
@@ -19,7 +19,7 @@ def create(
     trained_on: Annotated[
         list[str] | None,
         typer.Option(
-            help="A mix, or a dataset at a position (without one, as it is now); may be given again.",
+            help="Training data: the id of a mix, or a dataset at a position (default: now). Repeat it for several.",
             metavar="MIX|ORG/NAME[@POSITION]",
             show_default=False,
         ),
@@ -27,14 +27,16 @@ def create(
     generation: Annotated[
         int | None,
         typer.Option(
-            help="For a model whose training data nobody registered; else it is computed.", min=1, show_default=False
+            help="The generation, if the training data is not registered. Otherwise it is computed.",
+            min=1,
+            show_default=False,
         ),
     ] = None,
-    served_from: options.When = None,
-    title: Annotated[str, typer.Option(help="One line for people.")] = "",
+    served_from: options.ServedFrom = None,
+    title: Annotated[str, typer.Option(help="A description in one line.")] = "",
     json: options.Json = False,
 ) -> None:
-    """Register a model and what it was trained on; its generation is computed from that.
+    """Register a model and its training data. Its generation is computed from the training data.
 
     ```
     firsthand model create acme/writer@1 --trained-on acme/letters
@@ -42,20 +44,20 @@ def create(
     firsthand model create other/chat@4 --generation 1
     ```
     """
-    with session.ask() as client:
+    with session.short_client() as client:
         parts = [_trained_on(client, text) for text in trained_on or []]
         output.record(client.put_model(name, parts, generation, served_from, title), json)
 
 
 @app.command("list")
 def list_(json: options.Json = False) -> None:
-    """List all models.
+    """List all models, by name.
 
     ```
     firsthand model list
     ```
     """
-    with session.ask() as client:
+    with session.short_client() as client:
         columns = {
             "name": lambda m: m.name,
             "generation": _generation,
@@ -68,13 +70,13 @@ def list_(json: options.Json = False) -> None:
 
 @app.command()
 def show(name: options.ModelArgument, json: options.Json = False) -> None:
-    """Show one model, its generation and the counts behind it.
+    """Show a model: its generation, its training data, and the counts from which the generation is computed.
 
     ```
     firsthand model show acme/writer@1
     ```
     """
-    with session.ask() as client:
+    with session.short_client() as client:
         output.record(client.model(name), json)
 
 
@@ -88,7 +90,9 @@ def _trained_on(client: Client, text: str) -> TrainedOn:
     name, _, position = text.partition("@")
     try:
         dataset = str(parse_dataset(name))
-        place = int(position) if position else client.statistics().now.position
+        at = int(position) if position else client.statistics().now.position
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is neither a mix's id nor org/name or org/name@position") from None
-    return TrainedOn(dataset=dataset, position=place)
+        raise typer.BadParameter(
+            f"{text!r}: use the id of a mix (32 hexadecimal digits), a dataset such as acme/web, or acme/web@12"
+        ) from None
+    return TrainedOn(dataset=dataset, position=at)

@@ -1,4 +1,4 @@
-"""Options and arguments that several commands share, each with its one help text."""
+"""Options and arguments that several commands share."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 
 def usage(parse: Callable[[Given], Parsed], option: str | None = None) -> Callable[[Given], Parsed]:
-    """A parser whose ValueError is a usage error that says what it says."""
+    """Return a parser for typer: a ValueError of `parse` becomes a usage error with the same message."""
 
     def parsed(given: Given) -> Parsed:
         try:
@@ -34,19 +34,36 @@ def usage(parse: Callable[[Given], Parsed], option: str | None = None) -> Callab
 
 
 def choices(given: Sequence[str], allowed: Sequence[Choice], option: str) -> list[Choice]:
-    """The values of an option that is given several times, which typer takes as any text; a usage error for another."""
+    """Return the values of an option that can be given several times. Another value than those allowed is an error."""
     for value in given:
         if value not in allowed:
-            raise typer.BadParameter(f"{value!r} is not one of {', '.join(allowed)}", param_hint=option)
+            raise typer.BadParameter(f"{value!r}: use one of {', '.join(allowed)}", param_hint=option)
     return [choice for choice in allowed if choice in given]
 
 
 def moment(text: str) -> datetime:
-    """A date (its first second in UTC) or a time with its zone. Raises ValueError."""
+    """Read a date (its first second, UTC) or a time with its zone. Raises ValueError."""
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
+        pass
+    try:
         return _MOMENT.validate_python(text)
+    except ValidationError:
+        raise ValueError(
+            f"{text!r}: use a date such as 2026-01-31, or a time with its zone such as 2026-01-31T12:00:00Z"
+        ) from None
+
+
+def share(text: str) -> float:
+    """Read a share between 0 and 1. Raises ValueError."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise ValueError(f"{text!r}: use a number between 0 and 1, such as 0.3 for 30 %")
+    return value
 
 
 def _dataset(text: str) -> str:
@@ -57,29 +74,31 @@ def _model(text: str) -> str:
     return str(parse_model(text))
 
 
-Json: TypeAlias = Annotated[
-    bool, typer.Option("--json", help="Print JSON for machines: one object, of lists one object a line.")
-]
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON. Lists are printed as JSON Lines.")]
 Paths: TypeAlias = Annotated[
     list[str],
     typer.Argument(
-        help="Files and folders (but not what is hidden in one), also as URLs (s3://…)."
-        " JSONL, CSV, TSV (each also .gz or .zst) and Parquet are rows,"
-        " WARC (also .gz) is records, a packed text its text; any other file is an item.",
+        help="Files, folders or URLs, such as s3://bucket/crawl/. Hidden files in folders are skipped. Each row of"
+        " JSONL, CSV, TSV, Parquet and WARC files is one item; any other file (a text, an image) is one item."
+        " JSONL, CSV, TSV and text files can be compressed (.gz, .zst), and so can WARC (.gz).",
         metavar="PATH",
         show_default=False,
     ),
 ]
-Field: TypeAlias = Annotated[str, typer.Option(help="The field of JSONL, CSV and Parquet rows that holds the item.")]
-Whole: TypeAlias = Annotated[bool, typer.Option("--whole", help="Take every file as one item, as it stands.")]
+Field: TypeAlias = Annotated[
+    str, typer.Option(help="The field (column) that holds the item in rows of JSONL, CSV, TSV and Parquet.")
+]
+Whole: TypeAlias = Annotated[
+    bool, typer.Option("--whole", help="Treat every file as one item, without reading rows or decompressing.")
+]
 Workers: TypeAlias = Annotated[
-    int, typer.Option(help="Processes that share the files (a file is one process's), all at one position.", min=1)
+    int, typer.Option(help="The number of processes. Each file is read by one process.", min=1)
 ]
 SnapshotDir: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         "--snapshot",
-        help="Ask this pulled snapshot, and no registry.",
+        help="Use this downloaded snapshot instead of the registry.",
         metavar="DIR",
         exists=True,
         file_okay=False,
@@ -87,42 +106,60 @@ SnapshotDir: TypeAlias = Annotated[
     ),
 ]
 Confirm: TypeAlias = Annotated[
-    bool, typer.Option("--confirm", help="Ask the registry too about what the snapshot calls human.")
+    bool, typer.Option("--confirm", help="Ask the registry about items that the snapshot calls human.")
 ]
 Policy: TypeAlias = Annotated[
     PolicyName,
-    typer.Option(help="How claims amount to a verdict: strict, or pessimistic (any claim of a model's output counts)."),
+    typer.Option(
+        help="How claims become a verdict. strict: model and human claims on one item make it contested."
+        " pessimistic: any model claim makes it model."
+    ),
 ]
 AsOf: TypeAlias = Annotated[
-    int | None, typer.Option(help="Ask as the log stood at this position.", min=0, show_default="now")
+    int | None, typer.Option(help="Use the state of the log at this position.", min=0, show_default="now")
 ]
 DatasetArgument: TypeAlias = Annotated[
-    str, typer.Argument(help="organization/name", parser=usage(_dataset), metavar="ORG/NAME", show_default=False)
+    str,
+    typer.Argument(
+        help="The dataset, such as acme/web.", parser=usage(_dataset), metavar="ORG/NAME", show_default=False
+    ),
 ]
 DatasetOption: TypeAlias = Annotated[
     str,
-    typer.Option("--dataset", help="The dataset.", parser=usage(_dataset), metavar="ORG/NAME", show_default=False),
+    typer.Option(
+        "--dataset",
+        help="The dataset, such as acme/web.",
+        parser=usage(_dataset),
+        metavar="ORG/NAME",
+        show_default=False,
+    ),
 ]
 ModelArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
-        help="organization/name@version", parser=usage(_model), metavar="ORG/NAME@VERSION", show_default=False
+        help="The model, such as acme/writer@1.", parser=usage(_model), metavar="ORG/NAME@VERSION", show_default=False
     ),
 ]
 ModelOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--model",
-        help="They are this model's output.",
+        help="The items are the output of this model, such as acme/writer@1.",
         parser=usage(_model),
         metavar="ORG/NAME@VERSION",
         show_default=False,
     ),
 ]
 MixId: TypeAlias = Annotated[
-    str, typer.Argument(metavar="MIX", help="The mix's id: 32 hexadecimal digits.", show_default=False)
+    str, typer.Argument(metavar="MIX", help="The id of the mix: 32 hexadecimal digits.", show_default=False)
 ]
-When: TypeAlias = Annotated[
+ServedFrom: TypeAlias = Annotated[
     datetime | None,
-    typer.Option(parser=usage(moment), metavar="DATE", help="A date, or a time with its zone.", show_default=False),
+    typer.Option(
+        parser=usage(moment),
+        metavar="DATE",
+        help="When the model was first served: a date such as 2026-01-31, or a time with its zone. Items that were"
+        " collected earlier cannot be its output.",
+        show_default=False,
+    ),
 ]

@@ -1,4 +1,4 @@
-"""`firsthand organization`: who speaks."""
+"""`firsthand organization`: the parties that hold keys and make statements."""
 
 from typing import Annotated
 
@@ -11,8 +11,8 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="One word in lower case.", show_default=False)],
-    title: Annotated[str, typer.Option(help="One line for people.")] = "",
+    name: Annotated[str, typer.Argument(help="A word in lower case, such as acme.", show_default=False)],
+    title: Annotated[str, typer.Option(help="The full name.")] = "",
     json: options.Json = False,
 ) -> None:
     """Create an organization. Needs a key with the scope admin.
@@ -21,18 +21,18 @@ def create(
     firsthand organization create acme --title "Acme Ltd"
     ```
     """
-    with session.ask() as client:
+    with session.short_client() as client:
         output.record(client.create_organization(name, title), json)
 
 
 @app.command("list")
 def list_(json: options.Json = False) -> None:
-    """List all organizations.
+    """List all organizations, by name.
 
     ```
     firsthand organization list
     ```
     """
-    with session.ask() as client:
+    with session.short_client() as client:
         columns = {"name": lambda o: o.name, "position": lambda o: o.position, "title": lambda o: o.title}
         output.listing(client.organizations(), columns, json)

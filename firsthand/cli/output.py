@@ -1,8 +1,9 @@
-"""How the commands speak: answers on standard output, all else (errors, progress, remarks) on standard error."""
+"""Output of the commands: answers on standard output; errors, progress and remarks on standard error."""
 
 import json
+import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -23,63 +24,72 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-#: Exit statuses. Typer itself gives 2 for a command line that cannot be understood.
+#: Exit statuses. Typer itself uses 2 for a wrong command line.
 FAILED = 1
 REFUSED = 3
 STOPPED = 130
 
 STATUSES = (
-    "Exit statuses: 0 all well, 1 an error, 2 a command line that cannot be understood, 3 the gate said no "
-    "(`check`: too much may be synthetic; `mix diff`: the recipe holds no more), 130 stopped by Ctrl-C."
+    "Exit statuses: 0 success, 1 an error, 2 a wrong command line, 3 the condition is not met (`check`: the share of "
+    "synthetic items can be too high; `mix diff`: the recipe no longer holds), 130 stopped with Ctrl-C."
 )
 
 EVERY_DAY = "Every day"
-RESOURCES = "Resources: a noun and a verb"
+RESOURCES = "Resources"
 
 Row = TypeVar("Row", bound=BaseModel)
 
-#: Where no terminal gives a width, nothing is wrapped: what reads a pipe reads lines.
+#: The width without a terminal, so that no line is wrapped: programs that read a pipe read lines.
 _NO_TERMINAL = 10_000
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console on the stream as it is now; it wraps lines at a terminal's width, and nowhere else."""
+    """Return a console on the present stream. It wraps lines at the width of a terminal, and not without one."""
     stream = sys.stderr if stderr else sys.stdout
     return Console(stderr=stderr, width=None if stream.isatty() else _NO_TERMINAL, highlight=False)
 
 
 def error(message: str) -> None:
+    """Print an error."""
     console(stderr=True).print(f"[bold red]Error:[/] {escape(message)}")
 
 
 def remark(message: str) -> None:
-    """Something beside the answer that a person may want to know."""
+    """Print something beside the answer that a person should know."""
     console(stderr=True).print(escape(message), style="dim")
 
 
 def say(message: str) -> None:
-    """A plain line of the answer."""
+    """Print a line of the answer."""
     typer.echo(message)
 
 
+def coloured(text: str, colour: str) -> str:
+    """Return a text in a colour, or as it is if NO_COLOR is set."""
+    return text if os.environ.get("NO_COLOR") else typer.style(text, fg=colour)
+
+
 def count(number: int, noun: str) -> str:
-    """`1 item`, `2,000 items`."""
+    """Return a number with its noun: `1 item`, `2,000 items`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def record(answer: BaseModel, as_json: bool) -> None:
-    """One answer: its fields, or a JSON object."""
+def record(answer: BaseModel, as_json: bool, verbatim: Collection[str] = ()) -> None:
+    """Print one answer: its fields in words, those of `verbatim` as JSON; or all as a JSON object."""
     if as_json:
         typer.echo(answer.model_dump_json())
         return
     grid = Table.grid(padding=(0, 2))
     for name, value in answer.model_dump(mode="json").items():
-        grid.add_row(f"[bold]{escape(name.replace('_', ' '))}[/]", escape(_text(value)))
+        grid.add_row(
+            f"[bold]{escape(name.replace('_', ' '))}[/]",
+            escape(json.dumps(value, ensure_ascii=False) if name in verbatim else _text(value)),
+        )
     console().print(grid)
 
 
 def listing(rows: Iterable[Row], columns: Mapping[str, Callable[[Row], Any]], as_json: bool) -> None:
-    """Many answers: a table, or a JSON object a line as they come."""
+    """Print many answers: a table, or one JSON object per line as they arrive."""
     if as_json:
         for row in rows:
             typer.echo(row.model_dump_json())
@@ -91,23 +101,23 @@ def listing(rows: Iterable[Row], columns: Mapping[str, Callable[[Row], Any]], as
 
 
 @contextmanager
-def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error while the block runs; call what it gives with the number done since. Terminals only.
+def progress(activity: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on standard error, if it is a terminal. Call the result with the number of items done.
 
-    It shows how many a second, and where the total is known how long the rest may take.
+    The bar shows the items per second and, if the total is known, the remaining time.
     """
     done = TextColumn("{task.completed:,.0f}" if total is None else "{task.completed:,.0f} of {task.total:,.0f}")
-    columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), done, Rate(), TimeElapsedColumn()]
+    columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), done, RateColumn(), TimeElapsedColumn()]
     if total is not None:
-        columns += [TextColumn("left"), TimeRemainingColumn()]
+        columns += [TextColumn("remaining"), TimeRemainingColumn()]
     shown = console(stderr=True)
     with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
+        task = bar.add_task(activity, total=total)
         yield lambda done: bar.advance(task, done)
 
 
-class Rate(ProgressColumn):
-    """Done a second: of late, and from the beginning before there is a late."""
+class RateColumn(ProgressColumn):
+    """Items per second: recently, or since the beginning if there is no recent value."""
 
     def render(self, task: Task) -> Text:
         mean = task.completed / task.elapsed if task.elapsed else 0.0
@@ -124,7 +134,14 @@ def _text(value: Any) -> str:
             return f"{value:,}"
         case str():
             return value
-        case list() if all(isinstance(entry, str) for entry in value):
-            return ", ".join(value)
+        case dict():
+            named = {name.replace("_", " "): _nested(entry) for name, entry in value.items() if entry is not None}
+            return ", ".join(f"{name} {text}" for name, text in named.items()) or "–"
+        case list():
+            return ("; " if any(isinstance(entry, dict) for entry in value) else ", ").join(map(_text, value)) or "–"
         case _:
-            return json.dumps(value, ensure_ascii=False)
+            return str(value)
+
+
+def _nested(value: Any) -> str:
+    return f"({_text(value)})" if isinstance(value, dict | list) and value else _text(value)

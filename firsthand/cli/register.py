@@ -1,29 +1,28 @@
-"""`firsthand register`: say where files and rows come from."""
+"""`firsthand register`: register the origin of files and rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
 import typer
 from pydantic import BaseModel
 
 from firsthand.cli import options, output, session
-from firsthand.client import Client
-from firsthand.core.digests import Profile
 from firsthand.core.verdicts import Origin
 from firsthand.errors import ContentError, NotFound
-from firsthand.files import discover, register_batches
-from firsthand.files.discover import Source
-from firsthand.files.register_batches import Run
+from firsthand.files.inputs import REGISTER_BATCH
 from firsthand.schemas.registrations import Evidence, Registered
 
+if TYPE_CHECKING:
+    from firsthand.files.register_batches import RegisterBatch
 
-class Report(BaseModel):
-    """What a register did, over all its registrations."""
+
+class RegisterReport(BaseModel):
+    """The result of a command, over all its registrations."""
 
     dataset: str
     origin: Origin
@@ -36,58 +35,67 @@ class Report(BaseModel):
 
 
 @dataclass(frozen=True)
-class Collected:
-    """What `--collected-at` says; `none`, that nobody knows."""
+class CollectedAt:
+    """The value of `--collected-at`; None for `none`."""
 
     at: datetime | None
 
     @classmethod
-    def parse(cls, text: str) -> "Collected":
+    def parse(cls, text: str) -> "CollectedAt":
+        """Read a date, a time with its zone, or `none`. Raises ValueError."""
         return cls(None if text == "none" else options.moment(text))
 
 
 def register(
     paths: options.Paths,
     dataset: options.DatasetOption,
-    human: Annotated[bool, typer.Option("--human", help="People made them.")] = False,
+    human: Annotated[bool, typer.Option("--human", help="The items were made by people.")] = False,
     model: options.ModelOption = None,
     unstated: Annotated[
-        bool, typer.Option("--unstated", help="Say only that they are in the dataset: a crawl, say.")
+        bool,
+        typer.Option(
+            "--unstated", help="State only that the items are in the dataset, not who made them: for a crawl."
+        ),
     ] = False,
     field: options.Field = "text",
     whole: options.Whole = False,
     digests: Annotated[
         bool,
         typer.Option(
-            "--digests", help="Rows hold SHA-256 digests, 64 hexadecimal digits or 32 bytes, and no contents."
+            "--digests",
+            help="The field holds SHA-256 digests, as 64 hexadecimal digits or 32 bytes, instead of contents.",
         ),
     ] = False,
     evidence: Annotated[
-        Evidence, typer.Option(help="Why to believe it; `generator` where your organization runs the model.")
+        Evidence,
+        typer.Option(help="The reason to believe the origin. Use generator if your organization runs the model."),
     ] = "declared",
     collected_at: Annotated[
-        Collected | None,
+        CollectedAt | None,
         typer.Option(
-            parser=options.usage(Collected.parse),
+            parser=options.usage(CollectedAt.parse),
             metavar="DATE",
-            help="When they were collected or made: a date, a time with its zone, or `none`. Nothing said, the time at "
-            "which their file was last changed (none for a model's output from before the model was served). Say it "
-            "of files that grow or are copied about: the same items with another time are registered once more.",
+            help="When the items were collected or made: a date such as 2026-01-31, a time with its zone, or none. By"
+            " default the modification time of the file, or none if a model was first served later. Set it for files"
+            " that are extended or copied: with another time, the same items are registered again.",
             show_default=False,
         ),
     ] = None,
     sizes: Annotated[
-        bool, typer.Option("--sizes", help="Register the bytes of each item too, for mixes of `--unit size`.")
+        bool, typer.Option("--sizes", help="Register the size of each item in bytes too, for mixes with --unit size.")
     ] = False,
     again: Annotated[
-        bool, typer.Option("--again", help="Register anew what was registered by the same words and then withdrawn.")
+        bool,
+        typer.Option(
+            "--again", help="Register items again that were registered with the same arguments and then withdrawn."
+        ),
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Say where items come from: people, a model, or unstated.
+    """Register the origin of items: people (--human), a model (--model) or unstated (--unstated).
 
-    Contents are hashed here, and only digests are sent. Running the same command on the same files again adds
-    nothing, so one that was stopped (Ctrl-C, exit status 130) or broke off is just run again, and goes on.
+    Contents are hashed on this machine, and only digests are sent. The same command on the same files again adds
+    nothing. If `register` is interrupted, run it again: it resumes.
 
     ```
     firsthand dataset create acme/letters
@@ -96,106 +104,99 @@ def register(
     firsthand register crawl/ --field sha256 --digests --dataset acme/crawl --unstated
     ```
     """
+    # These modules import pyarrow; all other commands start without it.
+    from firsthand.files import discover, register_batches
+
     origin = _origin(human, model, unstated)
     if digests and (sizes or whole):
-        raise typer.BadParameter("--digests says that rows hold digests, which do not tell how large their items are")
-    found = discover.find(paths, whole=whole)
-    registered: list[Registered] = []
+        raise typer.BadParameter("--digests cannot be used with --sizes or --whole: a digest does not contain a size")
+    files = discover.find(paths, whole=whole)
     with (
-        _stopped_in_words() as stand,
-        session.work() as client,
-        output.progress("registering", register_batches.expected(found)) as advance,
+        _interruption_in_words() as registered_items,
+        session.long_client() as client,
+        output.progress("registering", register_batches.estimate_items(files)) as advance,
     ):
+        try:
+            profile = client.dataset(dataset).profile
+        except NotFound:
+            suitable = "text-1" if all(file.row_format for file in files) else "bytes-1"
+            raise ContentError(
+                f"the dataset {dataset} does not exist; create it with:"
+                f" firsthand dataset create {dataset} --profile {suitable}"
+            ) from None
 
         def note(items: int) -> None:
-            stand.append(items)
+            registered_items.append(items)
             advance(items)
 
-        say = partial(
+        register_items = partial(
             client.register,
             dataset,
             origin=origin,
             model=model,
             evidence=evidence,
-            profile=_profile(client, dataset, found),
+            profile=profile,
             sizes="bytes" if sizes else None,
-            batch=register_batches.MOST,
+            batch=REGISTER_BATCH,
             occasion=uuid4().hex if again else "",
             progress=note,
         )
-        time_of = (lambda _: collected_at.at) if collected_at else OwnTime(client, model)
-        for run in register_batches.of(found):
-            items = run.digests(field) if digests else run.items(field)
-            registered += say(items, collected_at=time_of(run))
-    _tell(_report(dataset, origin, model, registered), json)
+        served_from = client.model(model).served_from if model else None
+        registrations: list[Registered] = []
+        for batch in register_batches.split(files):
+            items = batch.digests(field) if digests else batch.items(field)
+            time = collected_at.at if collected_at else _time_of_files(batch, served_from)
+            registrations += register_items(items, collected_at=time)
+    report = RegisterReport(
+        dataset=dataset,
+        origin=origin,
+        model=model,
+        generation=registrations[-1].generation if registrations else None,
+        items=sum(registration.items for registration in registrations),
+        new=sum(registration.new for registration in registrations),
+        known=sum(registration.known for registration in registrations),
+        registrations=[registration.id for registration in registrations],
+    )
+    _print(report, json)
 
 
 @contextmanager
-def _stopped_in_words() -> Iterator[list[int]]:
-    """Ctrl-C says what stands and how to go on; the items that do are entered in the list that this gives."""
-    stand: list[int] = []
+def _interruption_in_words() -> Iterator[list[int]]:
+    """Report a Ctrl-C with the number of registered items, which the caller appends to the list that this yields."""
+    registered_items: list[int] = []
     try:
-        yield stand
+        yield registered_items
     except KeyboardInterrupt:
         output.error(
-            f"stopped. Of this command, {output.count(sum(stand), 'item')} stand, if not more; run it again to go on: "
-            "what stands is not registered twice."
+            f"stopped. At least {output.count(sum(registered_items), 'item')} of this command registered. Run the same"
+            " command again to resume; nothing is registered twice."
         )
         raise typer.Exit(output.STOPPED) from None
 
 
-class OwnTime:
-    """When the items of a run were collected, where nobody says so: when their files were last changed.
+def _time_of_files(batch: "RegisterBatch", served_from: datetime | None) -> datetime | None:
+    """Return when the files were last changed, as the time at which their items were collected.
 
-    Nobody vouched for that time, so it refuses nothing: where it lies before the model was served, there is none.
+    This time is only a guess, so it must not cause a refusal: it is None if the model was first served later.
     """
-
-    def __init__(self, client: Client, model: str | None) -> None:
-        self._served_from = client.model(model).served_from if model else None
-
-    def __call__(self, run: Run) -> datetime | None:
-        at = run.last_changed()
-        return None if at is None or (self._served_from and at < self._served_from) else at
+    changed = batch.last_changed()
+    return None if changed is None or (served_from and changed < served_from) else changed
 
 
 def _origin(human: bool, model: str | None, unstated: bool) -> Origin:
     given: dict[Origin, bool] = {"human": human, "model": model is not None, "unstated": unstated}
-    said = [origin for origin in given if given[origin]]
-    if len(said) != 1:
-        raise typer.BadParameter("say one of --human, --model ORG/NAME@VERSION and --unstated")
-    return said[0]
+    origins = [origin for origin in given if given[origin]]
+    if len(origins) != 1:
+        raise typer.BadParameter("use exactly one of --human, --model ORG/NAME@VERSION and --unstated")
+    return origins[0]
 
 
-def _profile(client: Client, dataset: str, found: Sequence[Source]) -> Profile:
-    """The dataset's digest profile; where there is no such dataset, how to create the one that suits these files."""
-    try:
-        return client.dataset(dataset).profile
-    except NotFound:
-        suits = "text-1" if all(source.table for source in found) else "bytes-1"
-        raise ContentError(
-            f"there is no dataset {dataset} yet; create it with: firsthand dataset create {dataset} --profile {suits}"
-        ) from None
-
-
-def _report(dataset: str, origin: Origin, model: str | None, registered: Sequence[Registered]) -> Report:
-    return Report(
-        dataset=dataset,
-        origin=origin,
-        model=model,
-        generation=registered[-1].generation if registered else None,
-        items=sum(r.items for r in registered),
-        new=sum(r.new for r in registered),
-        known=sum(r.known for r in registered),
-        registrations=[r.id for r in registered],
-    )
-
-
-def _tell(report: Report, as_json: bool) -> None:
+def _print(report: RegisterReport, as_json: bool) -> None:
     if as_json:
         return output.record(report, as_json)
-    by = {"human": "made by people", "model": f"the output of {report.model}", "unstated": "of unstated origin"}
+    makers = {"human": "made by people", "model": f"made by {report.model}", "unstated": "of unstated origin"}
     items = output.count(report.items, "item")
-    output.say(f"{items} in {report.dataset}, {by[report.origin]}: {report.new:,} new, {report.known:,} known")
+    output.say(f"{items} in {report.dataset}, {makers[report.origin]}: {report.new:,} new, {report.known:,} known")
     if len(report.registrations) > 10:
         first, last = min(report.registrations), max(report.registrations)
         output.say(f"{len(report.registrations):,} registrations, from {first} to {last}")

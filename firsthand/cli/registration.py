@@ -1,4 +1,4 @@
-"""`firsthand registration`: what was said of items, taken back or contested."""
+"""`firsthand registration`: show, withdraw or dispute a registration."""
 
 from typing import Annotated
 
@@ -9,13 +9,21 @@ from firsthand.core.digests import Digests, from_texts
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
-Id = Annotated[int, typer.Argument(help="Its position in the log.", min=1, metavar="REGISTRATION", show_default=False)]
-Reason = Annotated[str, typer.Option(help="Why, in a line; it stands in the log.")]
+Id = Annotated[
+    int,
+    typer.Argument(
+        help="The id of the registration, which is its position in the log.",
+        min=1,
+        metavar="REGISTRATION",
+        show_default=False,
+    ),
+]
+Reason = Annotated[str, typer.Option(help="The reason, in one line. It is recorded in the log.")]
 Named = Annotated[
     list[str] | None,
     typer.Option(
         "--digest",
-        help="Of this item alone, sha256:<hex>; may be given again. Without it, of all.",
+        help="Only this item, sha256:<hex>. Can be given several times. Without it, all items.",
         metavar="DIGEST",
         show_default=False,
     ),
@@ -24,13 +32,13 @@ Named = Annotated[
 
 @app.command()
 def show(registration: Id, json: options.Json = False) -> None:
-    """Show a registration, and what was said of it since.
+    """Show a registration, and whether it was withdrawn or disputed.
 
     ```
     firsthand registration show 12
     ```
     """
-    with session.ask() as client:
+    with session.short_client() as client:
         output.record(client.registration(registration), json)
 
 
@@ -39,7 +47,7 @@ def withdraw(
     registration: Annotated[
         int,
         typer.Argument(
-            help="The position of a registration of your own, or of your dispute.",
+            help="The position of your registration, or of your dispute.",
             min=1,
             metavar="STATEMENT",
             show_default=False,
@@ -49,25 +57,25 @@ def withdraw(
     reason: Reason = "",
     json: options.Json = False,
 ) -> None:
-    """Take back your own registration, whole or of some items, or your own dispute. It stays in the log.
+    """Withdraw your registration, completely or for some items, or your dispute. The log still shows it.
 
     ```
     firsthand registration withdraw 12 --reason "registered by mistake"
     ```
     """
-    with session.ask() as client:
+    with session.short_client() as client:
         output.record(client.withdraw(registration, _digests(digest), reason), json)
 
 
 @app.command()
 def dispute(registration: Id, digest: Named = None, reason: Reason = "", json: options.Json = False) -> None:
-    """Contest a registration of another's: while the dispute stands, its items are contested.
+    """Dispute a registration of another organization. Its items are contested until the dispute is withdrawn.
 
     ```
     firsthand registration dispute 12 --reason "our model wrote these"
     ```
     """
-    with session.ask() as client:
+    with session.short_client() as client:
         output.record(client.dispute(registration, _digests(digest), reason), json)
 
 

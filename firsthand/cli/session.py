@@ -1,62 +1,64 @@
-"""The registry that a command asks."""
+"""The connection of a command to its registry, and the source of its look-ups."""
 
 from pathlib import Path
 
 import typer
 
-from firsthand.checking.lookup_source import Doubts, Question
+from firsthand.checking.lookup_source import LookupSource, RegistrySource, SnapshotConfidence, SnapshotSource
 from firsthand.cli import output
 from firsthand.client import Client
 from firsthand.core.verdicts import PolicyName
 from firsthand.snapshots import manifest
 
-#: Retries of a command with a question or two: that no registry is there is said within a second or so.
-_FEW = 2
-#: Of long work, which outlives a registry's restart.
-_MANY = 6
+#: Retries of a short command: it reports after about a second that no registry answers.
+_SHORT = 2
+#: Retries of a long command: it continues after a restart of the registry.
+_LONG = 6
 
 
-def ask() -> Client:
-    """For a question or two."""
-    return Client(retries=_FEW)
+def short_client() -> Client:
+    """Return the client of a command with few requests."""
+    return Client(retries=_SHORT)
 
 
-def work() -> Client:
-    """For long work."""
-    return Client(retries=_MANY)
+def long_client() -> Client:
+    """Return the client of a command that runs long."""
+    return Client(retries=_LONG)
 
 
-def question(
+def lookup_source(
     policy: PolicyName, as_of: int | None, snapshot: Path | None, confirm: bool, *, long: bool = False
-) -> Question:
-    """What a gate asks, of a registry or a snapshot, its position fixed now; usage errors where it makes no sense."""
-    retries = _MANY if long else _FEW
+) -> tuple[LookupSource, int]:
+    """Return the source of verdicts, and its position, which is fixed now. Wrong combinations are usage errors."""
+    retries = _LONG if long else _SHORT
     if snapshot is not None:
-        return Question(policy, _position_of(snapshot, policy, as_of), snapshot, confirm, retries)
+        loaded = manifest.load(snapshot)
+        if loaded.policy != policy:
+            raise typer.BadParameter(f"the snapshot uses the policy {loaded.policy}; use --policy {loaded.policy}")
+        if as_of not in (None, loaded.position):
+            raise typer.BadParameter(f"the snapshot has the position {loaded.position}; omit --as-of, or use that one")
+        return SnapshotSource(snapshot, Client(retries=retries) if confirm else None), loaded.position
     if confirm:
-        raise typer.BadParameter("--confirm goes with --snapshot: a registry's own answers need no confirming")
-    if as_of is not None:
-        return Question(policy, as_of, retries=retries)
-    with Client(retries=retries) as client:
-        return Question(policy, client.position(), retries=retries)
+        raise typer.BadParameter("--confirm can only be used with --snapshot: the answers of a registry are certain")
+    if as_of is None:
+        with Client(retries=retries) as client:
+            as_of = client.position()
+    return RegistrySource(Client(retries=retries), policy, as_of), as_of
 
 
-def _position_of(folder: Path, policy: PolicyName, as_of: int | None) -> int:
-    """The position of the snapshot in a folder, where it was built for this question."""
-    known = manifest.load(folder)
-    if known.policy != policy:
-        raise typer.BadParameter(f"the snapshot judges by {known.policy}: say --policy {known.policy}")
-    if as_of not in (None, known.position):
-        raise typer.BadParameter(f"the snapshot is of position {known.position}, and no other can be asked of it")
-    return known.position
-
-
-def tell_doubts(doubts: Doubts, snapshot: Path) -> None:
-    """How far the answers of a snapshot are to be believed, in words."""
+def print_confidence(confidence: SnapshotConfidence, snapshot: Path) -> None:
+    """Print how reliable the answers of a snapshot were."""
     bits = manifest.load(snapshot).bits
-    output.say(f"asked a snapshot with fingerprints of {bits} bits: expect {doubts.expected:.2g} false verdicts")
-    if doubts.unconfirmed:
-        looks = output.count(doubts.unconfirmed, "look-up")
-        output.say(f"{looks} said human and are counted as unknown, for {bits} bits are no proof: say --confirm")
-    if doubts.confirmed:
-        output.say(f"{output.count(doubts.confirmed, 'look-up')} said human; the registry was asked of each")
+    output.say(
+        f"the snapshot has fingerprints of {bits} bits: expect {confidence.expected:.2g} wrong verdicts on unregistered"
+        " items"
+    )
+    if confidence.unconfirmed:
+        lookups = output.count(confidence.unconfirmed, "look-up")
+        output.say(
+            f"{lookups} with the verdict human counted as unknown: {bits} bits are not certain enough; use --confirm to"
+            " ask the registry"
+        )
+    if confidence.confirmed:
+        lookups = output.count(confidence.confirmed, "look-up")
+        output.say(f"{lookups} with the verdict human checked by the registry")

@@ -1,4 +1,4 @@
-"""`firsthand snapshot`: all verdicts in a few bytes an item, to be asked without network."""
+"""`firsthand snapshot`: downloadable files for look-ups without a network."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,14 +10,14 @@ from firsthand.cli import options, output, session
 from firsthand.core.verdicts import PolicyName
 from firsthand.schemas.models import OriginCounts
 from firsthand.schemas.snapshots import Bits, Snapshot
-from firsthand.snapshots import Snapshot as Opened
+from firsthand.snapshots import Snapshot as DownloadedSnapshot
 from firsthand.snapshots import verdict_codes
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
 
-class Known(BaseModel):
-    """A snapshot as it is told of: its manifest without the shards, and what follows from its form."""
+class SnapshotDescription(BaseModel):
+    """A snapshot as it is printed: its manifest without the shards, and its rates of false verdicts."""
 
     id: str
     position: int
@@ -25,7 +25,7 @@ class Known(BaseModel):
     bits: Bits
     counts: OriginCounts
     bytes: int
-    #: The probability that an item which nobody registered is given a verdict, and the verdict human.
+    #: The probability that an unregistered item gets a verdict, and the verdict human.
     false_verdicts: float
     false_humans: float
 
@@ -34,32 +34,35 @@ class Known(BaseModel):
 def create(
     bits: Annotated[
         Literal["12", "28"],
-        typer.Option(help="Of a fingerprint: 12 take 2.3 bytes an item; 28 take twice that, and are believed."),
+        typer.Option(
+            help="Bits per fingerprint. 12: about 2.3 bytes per item, and the verdict human needs --confirm."
+            " 28: twice the size, and the verdict human is certain."
+        ),
     ] = "12",
     policy: options.Policy = "strict",
     as_of: options.AsOf = None,
     json: options.Json = False,
 ) -> None:
-    """Have the registry build a snapshot, for everybody to pull. Needs an administrator's key.
+    """Build a snapshot on the registry, which others can then download. Needs a key with the scope admin.
 
     ```
     firsthand snapshot create
     firsthand snapshot create --bits 28 --as-of 1000
     ```
     """
-    with session.work() as client, output.progress("building"):
-        _tell(client.create_snapshot(policy, 28 if bits == "28" else 12, as_of), json)
+    with session.long_client() as client, output.progress("building"):
+        _print(client.create_snapshot(policy, 28 if bits == "28" else 12, as_of), json)
 
 
 @app.command()
 def list(json: options.Json = False) -> None:
-    """List the registry's snapshots, that of the highest position first.
+    """List the snapshots of the registry, the one with the highest position first.
 
     ```
     firsthand snapshot list
     ```
     """
-    with session.ask() as client:
+    with session.short_client() as client:
         columns = {
             "snapshot": lambda s: s.id,
             "position": lambda s: s.position,
@@ -75,62 +78,73 @@ def list(json: options.Json = False) -> None:
 def pull(
     out: Annotated[
         Path,
-        typer.Option("--out", help="The folder to fill or renew.", metavar="DIR", show_default=False),
+        typer.Option(
+            "--out",
+            help="The folder for the snapshot. An older snapshot in it is replaced.",
+            metavar="DIR",
+            show_default=False,
+        ),
     ],
     snapshot: Annotated[
         str | None,
-        typer.Argument(metavar="SNAPSHOT", help="Its id; the newest if none is given.", show_default=False),
+        typer.Argument(
+            metavar="SNAPSHOT",
+            help="The id of the snapshot, as `snapshot list` shows it. Default: the newest.",
+            show_default=False,
+        ),
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Download a snapshot. One that broke off is just run again, and goes on.
+    """Download a snapshot. If a download stops, run the same command again: it continues.
 
-    The folder appears, or changes, when all files are whole and are what the manifest says.
+    The folder changes when all files are complete and their digests are those of the manifest.
 
     ```
     firsthand snapshot pull --out snapshot/
     firsthand check crawl/ --snapshot snapshot/
     ```
     """
-    with session.work() as client, output.progress("pulling") as advance:
-        known = client.pull_snapshot(out, snapshot, advance)
-    _tell(known, json)
+    with session.long_client() as client, output.progress("downloading") as advance:
+        manifest = client.pull_snapshot(out, snapshot, advance)
+    _print(manifest, json)
     if not json:
-        output.say(f"ask it with: firsthand check PATH --snapshot {out}")
+        output.say(f"use it with: firsthand check PATH --snapshot {out}")
 
 
 @app.command()
 def show(
     snapshot: Annotated[
-        str, typer.Argument(metavar="SNAPSHOT", help="Its id, or the folder it was pulled into.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="SNAPSHOT", help="The id of a snapshot, or the folder of a downloaded one.", show_default=False
+        ),
     ],
     json: options.Json = False,
 ) -> None:
-    """Show what a snapshot holds; of a folder, every file is compared with the manifest first.
+    """Show what a snapshot holds. In a folder, every file is first compared with the manifest.
 
     ```
     firsthand snapshot show snapshot/
     ```
     """
     if Path(snapshot).is_dir():
-        return _tell(Opened.open(snapshot).manifest, json)
-    with session.ask() as client:
-        _tell(client.snapshot(snapshot), json)
+        return _print(DownloadedSnapshot.open(snapshot).manifest, json)
+    with session.short_client() as client:
+        _print(client.snapshot(snapshot), json)
 
 
-def _tell(known: Snapshot, as_json: bool) -> None:
-    said = Known(
-        **known.model_dump(exclude={"shards", "form", "digest", "statement"}),
-        bytes=known.bytes,
-        false_verdicts=verdict_codes.false_verdicts(known.bits),
-        false_humans=verdict_codes.false_humans(known.bits),
+def _print(manifest: Snapshot, as_json: bool) -> None:
+    description = SnapshotDescription(
+        **manifest.model_dump(exclude={"shards", "form", "digest", "statement"}),
+        bytes=manifest.bytes,
+        false_verdicts=verdict_codes.false_verdicts(manifest.bits),
+        false_humans=verdict_codes.false_humans(manifest.bits),
     )
     if as_json:
-        return output.record(said, as_json)
-    items = output.count(known.items, "item")
-    output.say(f"snapshot {known.id}: {items} at position {known.position:,}, policy {known.policy}")
-    counts = known.counts
+        return output.record(description, as_json)
+    items = output.count(manifest.items, "item")
+    output.say(f"snapshot {manifest.id}: {items} at position {manifest.position:,}, policy {manifest.policy}")
+    counts = manifest.counts
     output.say(f"  {counts.human:,} human, {counts.model:,} model, {counts.contested:,} contested")
-    output.say(f"  {known.bytes:,} bytes, fingerprints of {known.bits} bits")
-    one_in = round(1 / said.false_verdicts)
-    output.say(f"  of items that nobody registered, one in {one_in:,} is given a verdict all the same")
+    output.say(f"  {manifest.bytes:,} bytes, fingerprints of {manifest.bits} bits")
+    output.say(f"  about 1 in {round(1 / description.false_verdicts):,} unregistered items gets a wrong verdict")

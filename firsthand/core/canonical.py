@@ -7,14 +7,14 @@ import rfc8785
 
 
 def encode(value: dict[str, Any]) -> bytes:
-    """The RFC 8785 bytes of a JSON object. Two equal objects give the same bytes, whoever wrote them."""
+    """Return the RFC 8785 bytes of a JSON object. Equal objects give equal bytes."""
     return rfc8785.dumps(value)
 
 
 def timestamp(moment: datetime | date) -> str:
-    """`YYYY-MM-DDTHH:MM:SSZ`, UTC, whole seconds; a bare date is its first second."""
+    """Return a time as `YYYY-MM-DDTHH:MM:SSZ`, UTC, in whole seconds. A date is its first second."""
     if not isinstance(moment, datetime):
         moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
     if moment.tzinfo is None:
-        raise ValueError(f"{moment} says no time zone")
+        raise ValueError(f"{moment} has no time zone")
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,11 +1,11 @@
-"""Content → digest, by profile.
+"""Digests of content, by digest profile.
 
-A digest is the SHA-256 of an item's content; its profile says what exactly was hashed:
+A digest is the SHA-256 of an item's content. Its profile says what exactly is hashed:
 
-- `bytes-1`: the exact bytes. What `sha256sum` says of a file; of a row's text field, its UTF-8 bytes
-  (what Spark's `sha2(text, 256)` says), never the line of JSON around it.
-- `text-1`: canonical text (`canonical_text`), so that another line ending, a doubled space or a hidden
-  character is still the same item.
+- `bytes-1`: the exact bytes. For a file this is the result of `sha256sum`; for a text field of a row, its UTF-8 bytes
+  (the result of Spark's `sha2(text, 256)`), not the line of JSON around it.
+- `text-1`: canonical text (`canonical_text`). Other line endings, doubled spaces and hidden characters do not change
+  the digest.
 
 Arrays of digests are `uint8[n, 32]` everywhere.
 """
@@ -23,27 +23,27 @@ import numpy.typing as npt
 Profile = Literal["bytes-1", "text-1"]
 PROFILES: tuple[Profile, ...] = ("bytes-1", "text-1")
 
-#: Digests of n items, `uint8[n, 32]`.
+#: The digests of n items, `uint8[n, 32]`.
 Digests: TypeAlias = npt.NDArray[np.uint8]
 
 SIZE = 32
 PREFIX = "sha256:"
 
-# A C2PA text manifest is hidden in the text as U+FEFF, then one variation selector a byte (C2PA 2.1, "Embedding
-# manifests into unstructured text"); both are among the characters that are stripped here.
+# A C2PA text manifest is hidden in a text as U+FEFF, then one variation selector per byte (C2PA 2.1, "Embedding
+# manifests into unstructured text"). Both are among the characters that are removed here.
 _INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u2060-\u2064\ufeff\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-#: ASCII white space, as `str.split` knows it, of which no canonical text holds any; of all other, one of these alone.
+#: ASCII white space of `str.split`, without space and LF: no canonical text holds it.
 _SPACES = b"\t\r\x0b\x0c\x1c\x1d\x1e\x1f"
 _ASCII = bytes(range(128))
 _CHANGED = re.compile(_INVISIBLE.pattern[:-1] + r"\s]")
 
 
 def canonical_text(text: str) -> str:
-    """The text that the profile `text-1` hashes.
+    """Return the text that the profile `text-1` hashes.
 
-    In this order: zero-width characters, variation selectors and C2PA text wrappers are removed; Unicode NFC;
-    CR LF and CR become LF; a run of white space becomes one character, LF if the run holds one, else a space;
-    white space at both ends goes.
+    The steps, in this order: remove zero-width characters, variation selectors and C2PA text wrappers; convert to
+    Unicode NFC; convert CR LF and CR to LF; replace a run of white space by one character, LF if the run holds one,
+    otherwise a space; remove white space at both ends.
     """
     if not text.isascii():
         text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
@@ -52,17 +52,17 @@ def canonical_text(text: str) -> str:
 
 
 def digest_bytes(content: bytes) -> bytes:
-    """SHA-256 of exactly these bytes (profile `bytes-1`)."""
+    """Return the SHA-256 of exactly these bytes (profile `bytes-1`)."""
     return hashlib.sha256(content).digest()
 
 
 def digest_text(text: str, profile: Profile = "text-1") -> bytes:
-    """The digest of a text under a profile. Lone surrogates are hashed as WTF-8, so no text is refused."""
+    """Return the digest of a text under a profile. Lone surrogates are hashed as WTF-8, so no text is refused."""
     return digest_bytes(text_bytes(text, profile))
 
 
 def text_bytes(text: str, profile: Profile = "text-1") -> bytes:
-    """What of a text a profile hashes."""
+    """Return the bytes of a text that a profile hashes."""
     raw = text.encode("utf-8", "surrogatepass")
     if profile == "bytes-1" or _is_canonical(text, raw):
         return raw
@@ -70,9 +70,9 @@ def text_bytes(text: str, profile: Profile = "text-1") -> bytes:
 
 
 def _is_canonical(text: str, raw: bytes) -> bool:
-    """Whether `text`, whose UTF-8 is `raw`, surely is as `canonical_text` would make it.
+    """Return True if `text`, whose UTF-8 is `raw`, is certainly canonical.
 
-    Most texts are, and asking costs a fifth of making one anew. Bytes are scanned where a pattern would walk.
+    Most texts are, and this check takes a fifth of the time of `canonical_text`.
     """
     if raw[:1].isspace() or raw[-1:].isspace() or b"  " in raw or len(raw.translate(None, _SPACES)) < len(raw):
         return False
@@ -80,14 +80,14 @@ def _is_canonical(text: str, raw: bytes) -> bool:
         return False
     if len(raw) == len(text):
         return True
-    rest = raw.translate(None, _ASCII).decode("utf-8", "surrogatepass")
-    return not _CHANGED.search(rest) and unicodedata.is_normalized("NFC", text)
+    not_ascii = raw.translate(None, _ASCII).decode("utf-8", "surrogatepass")
+    return not _CHANGED.search(not_ascii) and unicodedata.is_normalized("NFC", text)
 
 
 def digest_file(path: Path, profile: Profile = "bytes-1") -> bytes:
-    """The digest of a file, read in pieces for `bytes-1`, decoded as UTF-8 for `text-1`.
+    """Return the digest of a file, which is read in pieces for `bytes-1` and decoded as UTF-8 for `text-1`.
 
-    Raises ValueError naming the file where `text-1` is asked of bytes that are not UTF-8.
+    Raises ValueError, with the name of the file, if `text-1` is requested and the file is not UTF-8.
     """
     if profile == "bytes-1":
         with path.open("rb") as file:
@@ -95,51 +95,53 @@ def digest_file(path: Path, profile: Profile = "bytes-1") -> bytes:
     try:
         return digest_text(path.read_bytes().decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text (byte {error.start}); use the profile bytes-1") from None
+        raise ValueError(
+            f"{path} is not UTF-8 (at byte {error.start}); use a dataset with the profile bytes-1"
+        ) from None
 
 
 def digest_rows(rows: npt.NDArray[np.generic]) -> Digests:
-    """The digests of an array's rows: the C-order bytes of each `rows[i]`, little-endian. `[n, …] → uint8[n, 32]`."""
+    """Hash each row of an array, its C-order bytes, little-endian: `[n, …] → uint8[n, 32]`."""
     little = np.ascontiguousarray(rows).astype(rows.dtype.newbyteorder("<"), copy=False)
     return stack([digest_bytes(row.tobytes()) for row in little])
 
 
 def stack(digests: Sequence[bytes]) -> Digests:
-    """Digests of 32 bytes each → `uint8[n, 32]`."""
+    """Return n digests of 32 bytes each as `uint8[n, 32]`."""
     return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, SIZE)
 
 
 def to_bytes(digests: Digests) -> list[bytes]:
-    """`uint8[n, 32]` → a list of n digests."""
+    """Return `uint8[n, 32]` as a list of n digests."""
     raw = np.ascontiguousarray(digests).tobytes()
     return [raw[i : i + SIZE] for i in range(0, len(raw), SIZE)]
 
 
 def at(digests: Digests, rows: npt.NDArray[np.integer]) -> Digests:
-    """Some rows of `uint8[n, 32]`, by their numbers; as words, which is three times as fast as by bytes."""
+    """Return the rows with these numbers of `uint8[n, 32]`. Words are copied, which is three times as fast as bytes."""
     words = np.ascontiguousarray(digests).view(np.uint64).reshape(-1, SIZE // 8)
     return words.take(rows, axis=0).view(np.uint8).reshape(-1, SIZE)
 
 
 def to_text(digest: bytes) -> str:
-    """`sha256:<hex>`, the form of a digest in JSON."""
+    """Return a digest as `sha256:<hex>`, its form in JSON."""
     return PREFIX + digest.hex()
 
 
 def from_text(text: str) -> bytes:
-    """Parse `sha256:<hex>`, or the bare 64 hexadecimal digits. Raises ValueError."""
+    """Read `sha256:<hex>`, or the 64 hexadecimal digits alone. Raises ValueError."""
     digits = text.removeprefix(PREFIX)
     try:
         digest = bytes.fromhex(digits)
     except ValueError:
         digest = b""
     if len(digest) != SIZE or len(digits) != 2 * SIZE:
-        raise ValueError(f"{text[:80]!r} is not a digest: sha256: and 64 hexadecimal digits")
+        raise ValueError(f"{text[:80]!r} is not a digest: use 'sha256:' and 64 hexadecimal digits")
     return digest
 
 
 def from_texts(texts: Iterable[str]) -> Digests:
-    """Parse many `sha256:<hex>` at once → `uint8[n, 32]`. Raises ValueError naming the first bad row."""
+    """Read many `sha256:<hex>` at once as `uint8[n, 32]`. Raises ValueError that names the first wrong row."""
     listed = list(texts)
     if (alike := _prefixed(listed)) is not None:
         return alike
@@ -148,7 +150,7 @@ def from_texts(texts: Iterable[str]) -> Digests:
         digests = np.frombuffer(bytes.fromhex(joined), dtype=np.uint8)
     except ValueError:
         digests = np.empty(0, dtype=np.uint8)
-    # A short digest beside a long one would join well: the length of each is looked at too.
+    # A digest that is too short and one that is too long have the right total, so the length of each is checked too.
     if digests.size != SIZE * len(listed) or any(len(text.removeprefix(PREFIX)) != 64 for text in listed):
         for row, text in enumerate(listed):
             try:
@@ -159,7 +161,7 @@ def from_texts(texts: Iterable[str]) -> Digests:
 
 
 def _prefixed(texts: list[str]) -> Digests | None:
-    """Texts of which each has the prefix and 64 digits, which nearly all have: no work an item. None for others."""
+    """Read texts that all have the prefix and 64 digits, without work per text; None if a text has another form."""
     joined, width = "".join(texts), len(PREFIX) + 2 * SIZE
     if not joined.isascii() or set(map(len, texts)) != {width}:
         return None
@@ -170,12 +172,12 @@ def _prefixed(texts: list[str]) -> Digests | None:
         digests = np.frombuffer(bytes.fromhex(rows[:, len(PREFIX) :].tobytes().decode()), dtype=np.uint8)
     except ValueError:
         return None
-    # white space between digits would be passed over
+    # `fromhex` skips white space between digits
     return digests.reshape(-1, SIZE) if digests.size == SIZE * len(texts) else None
 
 
 def sort_unique(digests: Digests) -> tuple[Digests, npt.NDArray[np.intp]]:
-    """Sort by whole digest and keep each once: `uint8[n, 32] → uint8[m, 32]` and the row each came from (the first)."""
+    """Sort `uint8[n, 32]` and keep each digest once; return `uint8[m, 32]` and the first row of each, `intp[m]`."""
     if len(digests) < 2:
         return digests, np.arange(len(digests))
     words = np.ascontiguousarray(digests).view(">u8").astype(np.uint64)
@@ -191,23 +193,25 @@ def sort_unique(digests: Digests) -> tuple[Digests, npt.NDArray[np.intp]]:
 
 
 def first_words(digests: Digests) -> npt.NDArray[np.uint64]:
-    """The first eight bytes of each, big-endian, `uint64[n]`: they order digests but for those that share them."""
+    """Return the first eight bytes of each digest, big-endian, `uint64[n]`. They have the order of the digests."""
     return np.ascontiguousarray(digests[:, :8]).view(">u8").reshape(-1).astype(np.uint64)
 
 
-def places(ordered: Digests, digests: Digests) -> npt.NDArray[np.intp]:
-    """The row of each of `digests`, `uint8[m, 32]`, in `ordered`, `uint8[n, 32]`, sorted and holding them all."""
-    found = np.searchsorted(first_words(ordered), first_words(digests))
-    if (ordered.take(found, axis=0, mode="clip") == digests).all():
-        return found
-    # some share their first eight bytes with others, which only crafted digests do
+def positions_of(ordered: Digests, digests: Digests) -> npt.NDArray[np.intp]:
+    """Return the row in `ordered` of each of `digests`, `uint8[m, 32] → intp[m]`.
+
+    `ordered`, `uint8[n, 32]`, is sorted and holds all of them.
+    """
+    positions = np.searchsorted(first_words(ordered), first_words(digests))
+    if (ordered.take(positions, axis=0, mode="clip") == digests).all():
+        return positions
+    # Some digests share their first eight bytes, which happens only with crafted digests.
     return np.searchsorted(as_strings(ordered), as_strings(digests))
 
 
 def as_strings(digests: Digests) -> npt.NDArray[np.bytes_]:
-    """A view of `uint8[n, 32]` as n comparable byte strings.
+    """Return a view of `uint8[n, 32]` as n byte strings that compare like the digests.
 
-    They compare like the digests they hold: the trailing zeros that numpy drops from S32 cannot make two different
-    values of 32 bytes equal.
+    numpy drops trailing zeros from S32, but this cannot make two different values of 32 bytes equal.
     """
     return np.ascontiguousarray(digests).view("S32").reshape(-1)

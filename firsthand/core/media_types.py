@@ -1,7 +1,7 @@
-"""The forms of the wire, by their media types: JSON for people, the others for bulk."""
+"""The media types of the wire: JSON for people, the others for bulk."""
 
 JSON = "application/json"
-#: Digests one after the other, 32 bytes each.
+#: Digests without anything between them, 32 bytes each.
 RAW = "application/octet-stream"
 ARROW = "application/vnd.apache.arrow.stream"
 PARQUET = "application/vnd.apache.parquet"

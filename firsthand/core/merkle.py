@@ -1,4 +1,4 @@
-"""The root over a registration's sorted digests: RFC 6962, section 2.1 (leaf 0x00, node 0x01)."""
+"""The Merkle root of a registration's sorted digests: RFC 6962, section 2.1 (leaf 0x00, node 0x01)."""
 
 from hashlib import sha256
 
@@ -6,10 +6,10 @@ from firsthand.core.digests import Digests, to_bytes
 
 
 def root(digests: Digests) -> bytes:
-    """The Merkle tree hash of sorted digests, `uint8[n, 32]`, each the data of one leaf; the empty tree is SHA-256("").
+    """Return the Merkle tree hash of sorted digests, `uint8[n, 32]`, each the data of one leaf.
 
-    Hashing pairs level by level, a last odd node carried up, gives the tree of the RFC: its split at the largest
-    power of two below n puts whole subtrees on the left.
+    The hash of the empty tree is SHA-256(""). Pairs are hashed level by level, and a last odd node moves up unchanged.
+    This gives the tree of the RFC, which splits n leaves at the largest power of two below n.
     """
     level = [sha256(b"\x00" + digest).digest() for digest in to_bytes(digests)]
     if not level:

@@ -1,4 +1,4 @@
-"""Names that people type: organizations, datasets `org/name`, models `org/name@version`."""
+"""Names of organizations (`org`), datasets (`org/name`) and models (`org/name@version`)."""
 
 import re
 from typing import Annotated, NamedTuple
@@ -11,15 +11,15 @@ ORGANIZATION = rf"^{_WORD}$"
 DATASET = rf"^{_WORD}/{_WORD}$"
 MODEL = rf"^{_WORD}/{_WORD}@{_WORD}$"
 
-#: One word of a name: lower case, digits and inner dots, dashes and underscores, at most 100 characters.
+#: One word of a name: lower-case letters and digits, with dots, dashes and underscores inside; at most 100 characters.
 Word = Annotated[str, StringConstraints(pattern=ORGANIZATION, max_length=100)]
 OrganizationName = Word
 DatasetName = Annotated[str, StringConstraints(pattern=DATASET, max_length=201)]
 ModelName = Annotated[str, StringConstraints(pattern=MODEL, max_length=302)]
 
 
-class Dataset(NamedTuple):
-    """The two words of a dataset's name, `org/name`."""
+class ParsedDatasetName(NamedTuple):
+    """The two words of the name of a dataset, `org/name`."""
 
     organization: str
     name: str
@@ -28,8 +28,8 @@ class Dataset(NamedTuple):
         return f"{self.organization}/{self.name}"
 
 
-class Model(NamedTuple):
-    """The three words of a model's name, `org/name@version`."""
+class ParsedModelName(NamedTuple):
+    """The three words of the name of a model, `org/name@version`."""
 
     organization: str
     name: str
@@ -39,16 +39,18 @@ class Model(NamedTuple):
         return f"{self.organization}/{self.name}@{self.version}"
 
 
-def parse_dataset(text: str) -> Dataset:
-    """Split `org/name`. Raises ValueError that says what a dataset's name looks like."""
+def parse_dataset(text: str) -> ParsedDatasetName:
+    """Split `org/name`. Raises ValueError that says how the name of a dataset is written."""
     if not re.fullmatch(DATASET, text):
-        raise ValueError(f"{text!r} is not a dataset's name: organization/name, in lower case")
-    return Dataset(*text.split("/"))
+        raise ValueError(f"{text!r} is not a dataset's name: use organization/name, in lower case, such as 'acme/web'")
+    return ParsedDatasetName(*text.split("/"))
 
 
-def parse_model(text: str) -> Model:
-    """Split `org/name@version`. Raises ValueError that says what a model's name looks like."""
+def parse_model(text: str) -> ParsedModelName:
+    """Split `org/name@version`. Raises ValueError that says how the name of a model is written."""
     if not re.fullmatch(MODEL, text):
-        raise ValueError(f"{text!r} is not a model's name: organization/name@version, in lower case")
-    organization, rest = text.split("/")
-    return Model(organization, *rest.split("@"))
+        raise ValueError(
+            f"{text!r} is not a model's name: use organization/name@version, in lower case, such as 'acme/writer@1'"
+        )
+    organization, name_and_version = text.split("/")
+    return ParsedModelName(organization, *name_and_version.split("@"))

@@ -1,12 +1,12 @@
-"""The keyed order of a mix: a frozen contract, `firsthand mix v1`.
+"""The order in which a mix selects items: a frozen contract, `firsthand mix v1`.
 
-Items are ordered by `f(f(x₀ ⊕ k₀) ⊕ x₁ ⊕ k₁)`, ties by the whole digest, and the smallest are taken. f is splitmix64's
-finalizer; x₀, x₁ are the first two big-endian 64-bit words of the digest, k₀, k₁ those of the key
-SHA-256("firsthand mix v1" ‖ seed as 8 bytes, big-endian). Integers only: the same on every machine, for ever.
-The test vectors are in tests/firsthand/core/test_selection.py.
+Items are sorted by `f(f(x₀ ⊕ k₀) ⊕ x₁ ⊕ k₁)`, equal keys by the whole digest, and the smallest are taken. f is the
+finalizer of splitmix64; x₀, x₁ are the first two big-endian 64-bit words of the digest; k₀, k₁ are those of the key
+SHA-256("firsthand mix v1" ‖ seed as 8 bytes, big-endian). All arithmetic is on integers, so that the result is the same
+on every machine. The test vectors are in tests/firsthand/core/test_selection.py.
 
-A seed that is known before items are registered can be played with crafted digests; one that is chosen after the
-position is fixed cannot.
+If a seed is known before items are registered, somebody can craft digests that are selected. Choose the seed after the
+position is fixed.
 """
 
 import hashlib
@@ -39,15 +39,16 @@ def keys(digests: Digests, seed: int) -> Keys:
 
 
 def weighted(order: Keys, confidence: npt.NDArray[np.uint8]) -> Keys:
-    """Keys for a draw weighted by confidence (Efraimidis and Spirakis 2006), again smallest first. `uint64[n]`.
+    """Return sort keys for a draw that is weighted by confidence, `uint64[n]`, smallest first.
 
-    Each item's key is an exponential variate over its weight, E/w with E = −ln(1 − u), u = key/2⁶⁴: the same order as
-    unweighted where all weights are equal. What has confidence 0 comes after all else, and is never to be taken.
-    The logarithm is summed from +, × and ÷ alone, which IEEE 754 rounds alike everywhere; a library's log does not.
+    Source: Efraimidis and Spirakis (2006). The key of an item is an exponential variate divided by its weight, E/w with
+    E = −ln(1 − u) and u = key/2⁶⁴. With equal weights the order is that of the unweighted keys. Items with confidence 0
+    come last; the caller must not take them. The logarithm is computed with +, × and ÷ only, which IEEE 754 rounds in
+    the same way on every machine; the log of a library does not.
     """
     u = order.astype(np.float64) * 2.0**-64
     mantissa, exponent = np.frexp(1.0 - np.minimum(u, 1.0 - 2.0**-53))
-    # −ln(1 − u) = −e·ln 2 − ln m, the second by 2·artanh((m − 1)/(m + 1)); for small u without the detour over 1 − u.
+    # −ln(1 − u) = −e·ln 2 − ln m, and ln m = 2·artanh((m − 1)/(m + 1)); small u are used directly, without 1 − u.
     small = u < 0.5
     s = np.where(small, -u / (2.0 - u), (mantissa - 1.0) / (mantissa + 1.0))
     square, term, total = s * s, s.copy(), s.copy()
@@ -57,12 +58,12 @@ def weighted(order: Keys, confidence: npt.NDArray[np.uint8]) -> Keys:
     exponential = -2.0 * total - np.where(small, 0, exponent) * 0.6931471805599453
     weight = confidence.astype(np.float64)
     key = exponential / np.maximum(weight, 1.0)
-    # Non-negative doubles order like the integers of their bits.
+    # Non-negative doubles sort like the integers with the same bits.
     return np.where(confidence == 0, np.uint64(2**64 - 1), key.view(np.uint64)).astype(np.uint64)
 
 
 def order(digests: Digests, keys: Keys) -> npt.NDArray[np.intp]:
-    """The permutation that sorts by key, ties by the whole digest."""
+    """Return the permutation that sorts by key, equal keys by the whole digest."""
     permutation = np.argsort(keys, kind="stable")
     ordered = keys[permutation]
     if (ordered[1:] == ordered[:-1]).any():
@@ -71,7 +72,7 @@ def order(digests: Digests, keys: Keys) -> npt.NDArray[np.intp]:
 
 
 def exact_share(share: float) -> Fraction:
-    """The fraction that somebody meant who wrote a share as a decimal: 0.1 is 1/10, 0.8333333333333334 is 5/6."""
+    """Return the simple fraction that a decimal stands for: 1/10 for 0.1, 5/6 for 0.8333333333333334."""
     return Fraction(repr(share)).limit_denominator(10**9)
 
 

@@ -1,7 +1,7 @@
-"""Claims + policy → verdict. Pure, and the same in the registry, the client and the simulator.
+"""Verdicts from claims and a policy. The registry, the client and the simulator all use this module.
 
-What all claims on an item say is first summed into a `Tally` (the order of claims cannot matter, since a sum has
-none), then a policy, a function of tallies, gives the verdict. Everything works on columns: one array element an item.
+The claims on an item are first summed into a `Tally`, so that their order cannot matter. Then a policy, a pure function
+of tallies, gives the verdict. All functions work on columns, with one array element per item.
 """
 
 from collections.abc import Callable
@@ -26,19 +26,19 @@ Codes: TypeAlias = npt.NDArray[np.uint8]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 Generations: TypeAlias = npt.NDArray[np.int16]
 
-#: Generation of what has none: an item that no model is known to have made, nor known to be human.
+#: The generation of an item whose verdict is neither human nor model.
 NO_GENERATION = -1
 
 
 @dataclass(frozen=True)
 class Tally:
-    """What the standing claims on each of n items say, summed. All arrays are `[n]`."""
+    """The sum of the standing claims on each of n items. All arrays are `[n]`."""
 
     human: Flags  # a claim says human
     model: Flags  # a claim says model
-    disputed: Flags  # somebody contests one of the claims, and the dispute stands
-    generation: Generations  # the highest generation that a model claim gives, or NO_GENERATION
-    lower_bound: Flags  # a model claim's generation is only known from below
+    disputed: Flags  # a dispute of one of the claims stands
+    generation: Generations  # the highest generation of a model claim, or NO_GENERATION
+    lower_bound: Flags  # the generation of a model claim is a lower bound
 
 
 @dataclass(frozen=True)
@@ -54,19 +54,22 @@ Policy = Callable[[Tally], Codes]
 
 
 def contested(tally: Tally) -> Flags:
-    """Of which items the claims contradict each other, or a dispute stands: whatever a policy makes of that."""
+    """Return the items whose claims contradict each other or are disputed, independent of the policy."""
     return (tally.human & tally.model) | tally.disputed
 
 
 def strict(tally: Tally) -> Codes:
-    """No claim: unknown. All human: human. All model: model. Both, or a standing dispute: contested."""
+    """Return the verdicts: unknown without claims; human or model if all claims say so; otherwise contested.
+
+    A standing dispute makes an item contested too.
+    """
     verdict = np.where(tally.human, IS_HUMAN, UNKNOWN)
     verdict = np.where(tally.model, IS_MODEL, verdict)
     return np.where(contested(tally), CONTESTED, verdict).astype(np.uint8)
 
 
 def pessimistic(tally: Tally) -> Codes:
-    """Any model claim: model, whoever says otherwise. Else as strict."""
+    """Return the verdicts: model if any claim says model, otherwise as `strict`."""
     return np.where(tally.model, IS_MODEL, strict(tally)).astype(np.uint8)
 
 
@@ -74,7 +77,7 @@ POLICIES: dict[PolicyName, Policy] = {"strict": strict, "pessimistic": pessimist
 
 
 def judge(tally: Tally, policy: PolicyName = "strict") -> Verdicts:
-    """The verdicts under a policy, with the generation that goes with each."""
+    """Return the verdicts under a policy, with the generation of each."""
     verdict = POLICIES[policy](tally)
     is_model = verdict == IS_MODEL
     generation = np.where(is_model, tally.generation, NO_GENERATION)
@@ -90,10 +93,10 @@ def tally(
     lower_bound: Flags,
     disputed: Flags,
 ) -> Tally:
-    """Sum m claims over `items` items.
+    """Sum m claims on `items` items.
 
-    `item[m]` says which item each claim is on; `origin`, `generation`, `lower_bound` and `disputed` are `[m]`.
-    Only standing claims go in: what was withdrawn says nothing any more.
+    `item[m]` is the number of the item of each claim; `origin`, `generation`, `lower_bound` and `disputed` are `[m]`.
+    The caller passes standing claims only, without those that were withdrawn.
     """
     human, model, contested, bound = np.zeros((4, items), dtype=np.bool_)
     highest = np.full(items, NO_GENERATION, dtype=np.int16)
@@ -107,9 +110,9 @@ def tally(
 
 
 def join(answers: list[Verdicts], policy: PolicyName = "strict") -> Verdicts:
-    """Join the answers on the same n items asked under several digest profiles, as if all claims were on one digest.
+    """Join answers on the same n items under several digest profiles, as if all claims were on one digest.
 
-    A contested answer stays so under `strict`; unknown gives way to whatever the other profile knows.
+    Unknown is replaced by the verdict of another profile. A contested answer stays contested under `strict`.
     """
     verdict = np.stack([a.verdict for a in answers])
     generation = np.stack([a.generation for a in answers])
@@ -125,9 +128,9 @@ def join(answers: list[Verdicts], policy: PolicyName = "strict") -> Verdicts:
 
 @dataclass(frozen=True)
 class Share:
-    """The share of items made by models: an interval wherever anything is unknown or contested.
+    """The share of items that models made: an interval if any item is unknown or contested.
 
-    In words an interval is rounded outwards: one unknown item of a hundred thousand is not nothing.
+    As text the interval is rounded outwards, so that one unknown item of 100,000 is still visible.
     """
 
     low: float
@@ -143,15 +146,15 @@ class Share:
 
 
 def synthetic_share(counts: dict[Verdict, int], unknown: Literal["model", "human", "ignore"] = "model") -> Share:
-    """From model/all to (model + contested + unknown)/all.
+    """Return the share of items that models made, from model/all to (model + contested + unknown)/all.
 
-    `unknown="human"` counts unknown items as human at both ends, `"ignore"` leaves them out of all: both are
-    somebody's decision to believe what nobody said, never a default. No items at all: the share is 0 to 1.
+    `unknown="human"` counts unknown items as human; `"ignore"` excludes them from all counts. Both assume something
+    that no claim says, so neither is the default. Without items the share is 0 to 1.
     """
     model, contested = counts.get("model", 0), counts.get("contested", 0)
-    nobody = counts.get("unknown", 0)
-    total = sum(counts.values()) - (nobody if unknown == "ignore" else 0)
+    without_claims = counts.get("unknown", 0)
+    total = sum(counts.values()) - (without_claims if unknown == "ignore" else 0)
     if total == 0:
         return Share(0.0, 1.0)
-    open_ = contested + (nobody if unknown == "model" else 0)
-    return Share(model / total, (model + open_) / total)
+    undecided = contested + (without_claims if unknown == "model" else 0)
+    return Share(model / total, (model + undecided) / total)

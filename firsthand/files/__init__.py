@@ -1,1 +1,1 @@
-"""Local and remote files: where they are, how they are packed, and the items in them."""
+"""Local and remote files: discovery, compression, formats, and the items in them."""

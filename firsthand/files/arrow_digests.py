@@ -1,8 +1,8 @@
-"""Columns of Arrow → digests, under both profiles at once, as a look-up asks.
+"""Hash columns of Arrow under both digest profiles, as a look-up needs them.
 
-A column holds texts (`string`, `large_string`, `string_view`) or bytes (`binary` and its like), plain, chunked or
-dictionary-encoded. What a text's profile `text-1` hashes is most often the text as it stands: a regular expression
-tells for all rows at once which are surely canonical, and those are hashed once.
+A column holds texts (`string`, `large_string`, `string_view`) or bytes (`binary` and its variants), plain, chunked or
+dictionary-encoded. Most texts are canonical already, so that `text-1` hashes the same bytes as `bytes-1`. A regular
+expression finds these texts for all rows at once, and they are hashed once.
 """
 
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ import pyarrow.compute as pc
 
 from firsthand.core.digests import Digests, digest_text, stack
 
-#: Characters that `canonical_text` leaves as they are next to any others: visible, of no combining class, and never
-#: composed with what stands before them. There are more; texts with others are looked at one by one. A test goes
-#: through all of these.
+#: Characters that `canonical_text` never changes, next to any other characters: visible, of no combining class, and
+#: never composed with the character before them. The list is not complete; texts with other characters are checked one
+#: by one. A test checks every character of the list.
 PLAIN = [
     (0x21, 0x7E), (0xA1, 0xAC), (0xAE, 0x2FF), (0x388, 0x3FF), (0x400, 0x481), (0x48A, 0x52F), (0x2010, 0x2027),
     (0x2030, 0x205E), (0x20A0, 0x20BF), (0x3001, 0x3029), (0x3041, 0x3096), (0x309B, 0x30FF), (0x4E00, 0x9FFF),
     (0xAC00, 0xD7A3), (0xFF01, 0xFFEE), (0x1F300, 0x1FAFF),
 ]  # fmt: skip
 _PLAIN = "".join(f"\\x{{{first:x}}}-\\x{{{last:x}}}" for first, last in PLAIN)
-#: White space at an end, two in a row, or any character but plain ones, space and LF.
+#: White space at an end, two white spaces in a row, or a character that is not plain, a space or LF.
 _NOT_SURELY_CANONICAL = rf"\A[ \n]|[ \n][ \n]|[ \n]\z|[^ \n{_PLAIN}]"
 
 _TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
@@ -38,50 +38,50 @@ _BYTES = (
 
 
 @dataclass(frozen=True)
-class Hashed:
-    """The digests of the m rows of n that hold an item, under `bytes-1` and `text-1`: `uint8[m, 32]` each.
+class HashedColumn:
+    """The digests of the m rows, of n, that hold an item, under `bytes-1` and `text-1`: `uint8[m, 32]` each.
 
-    What is no text (bytes that are not UTF-8) has the first twice: asking twice and joining changes nothing.
+    An item that is not text (bytes that are not UTF-8) has its `bytes-1` digest in both.
     """
 
     exact: Digests
     text: Digests
-    #: Which rows these are, `intp[m]`.
+    #: The numbers of these rows, `intp[m]`.
     rows: npt.NDArray[np.intp]
 
 
 def holds_items(kind: Any) -> bool:
-    """Whether a column of this type can be hashed."""
+    """Return whether a column of this type can be hashed."""
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return any(is_kind(kind) for is_kind in (*_TEXT, *_BYTES, pa.types.is_null))
 
 
-def hashed(column: Any) -> Hashed:
-    """The digests of an Array or a ChunkedArray. Raises TypeError for a type that holds neither text nor bytes."""
+def hash_column(column: Any) -> HashedColumn:
+    """Return the digests of an Array or a ChunkedArray. Raises TypeError if it holds neither texts nor bytes."""
     if not holds_items(column.type):
-        raise TypeError(f"a column of {column.type} holds neither text nor bytes")
+        raise TypeError(f"a column must hold texts or bytes, and this column holds {column.type}")
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
     if isinstance(column, pa.ChunkedArray):  # too large for one array of its type
         column = pa.concat_arrays([_large(chunk) for chunk in column.chunks])
-    if pa.types.is_null(column.type):  # what Arrow makes of a part of a file in which the field is null everywhere
-        return Hashed(stack([]), stack([]), np.empty(0, dtype=np.intp))
+    if pa.types.is_null(column.type):  # Arrow's type for a part of a file in which the field is null in all rows
+        return HashedColumn(stack([]), stack([]), np.empty(0, dtype=np.intp))
     if pa.types.is_dictionary(column.type):
         return _of_dictionary(column)
     rows = _present(column)
     exact, text = _both(_large(column).drop_null())
-    return Hashed(exact, text, rows)
+    return HashedColumn(exact, text, rows)
 
 
-def _of_dictionary(column: Any) -> Hashed:
-    """Each value is hashed once, however often it stands there."""
-    values = hashed(column.dictionary)
-    where = np.full(len(column.dictionary), -1, dtype=np.intp)
-    where[values.rows] = np.arange(len(values.rows))
+def _of_dictionary(column: Any) -> HashedColumn:
+    """Hash each distinct value of a dictionary-encoded column once."""
+    values = hash_column(column.dictionary)
+    index_of = np.full(len(column.dictionary), -1, dtype=np.intp)
+    index_of[values.rows] = np.arange(len(values.rows))
     rows = _present(column.indices)
-    found = where[column.indices.drop_null().to_numpy(zero_copy_only=False)]
-    kept = found >= 0  # a dictionary may hold a null of its own
-    return Hashed(values.exact[found[kept]], values.text[found[kept]], rows[kept])
+    indices = index_of[column.indices.drop_null().to_numpy(zero_copy_only=False)]
+    kept = indices >= 0  # the dictionary itself can hold a null
+    return HashedColumn(values.exact[indices[kept]], values.text[indices[kept]], rows[kept])
 
 
 def _present(column: Any) -> npt.NDArray[np.intp]:
@@ -91,13 +91,13 @@ def _present(column: Any) -> npt.NDArray[np.intp]:
 
 
 def _large(column: Any) -> Any:
-    """The same items with offsets of 64 bits."""
+    """Return the same items with offsets of 64 bits."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     return column.cast(pa.large_string() if any(is_kind(kind) for is_kind in _TEXT) else pa.large_binary())
 
 
 def _both(column: Any) -> tuple[Digests, Digests]:
-    """The digests of a large array without nulls under `bytes-1` and `text-1`."""
+    """Return the digests of a large array without nulls under `bytes-1` and `text-1`."""
     exact = _exact(column)
     rows = _not_surely_canonical(column)
     if not len(rows):
@@ -109,6 +109,7 @@ def _both(column: Any) -> tuple[Digests, Digests]:
 
 
 def _not_surely_canonical(column: Any) -> npt.NDArray[np.intp]:
+    """Return the rows whose `text-1` digest can differ from their `bytes-1` digest."""
     try:
         texts = column.cast(pa.large_string())
     except pa.ArrowInvalid:  # bytes, and not all of them UTF-8
@@ -117,7 +118,7 @@ def _not_surely_canonical(column: Any) -> npt.NDArray[np.intp]:
 
 
 def _canonical(item: bytes) -> bytes | None:
-    """The digest under `text-1`; None for what is no text. Lone surrogates are text, as they are in JSON."""
+    """Return the digest under `text-1`, or None if the item is not text. Lone surrogates are text, as in JSON."""
     try:
         return digest_text(item.decode("utf-8", "surrogatepass"))
     except UnicodeDecodeError:

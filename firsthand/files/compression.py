@@ -1,4 +1,4 @@
-"""Packed files, by the end of their names: `.gz` and `.zst`, read and written by the codecs that pyarrow carries."""
+"""Compressed files (`.gz`, `.zst`), read and written with the codecs of pyarrow."""
 
 import io
 from collections.abc import Iterator
@@ -9,45 +9,49 @@ from typing import IO, Any
 import pyarrow as pa
 
 from firsthand.errors import ContentError
-from firsthand.files.locations import Place, opened
+from firsthand.files.locations import Location, open_binary
 
+#: The suffix of a compressed file → the name of its codec in pyarrow.
 CODECS = {".gz": "gzip", ".zst": "zstd"}
 
 
 def codec(name: str) -> str | None:
-    """The codec that a file's name says it is packed with."""
-    return next((known for end, known in CODECS.items() if name.lower().endswith(end)), None)
+    """Return the codec for a file name, or None if the name has no suffix of a compressed file."""
+    return next((codec for suffix, codec in CODECS.items() if name.lower().endswith(suffix)), None)
 
 
 @contextmanager
-def reading(place: Place) -> Iterator[IO[bytes]]:
-    """A file's content, unpacked. What cannot be read or unpacked is a ContentError that names the file."""
+def reading(location: Location) -> Iterator[IO[bytes]]:
+    """Yield the decompressed content of a file. Raises ContentError, with the file's name, if it cannot be read."""
     try:
-        with opened(place) as file:
-            yield file if codec(place.name) is None else _unpacked(file, place.name)
+        with open_binary(location) as file:
+            yield file if codec(location.name) is None else _decompressed(file, location.name)
     except (OSError, EOFError, pa.ArrowException) as error:
-        raise ContentError(f"{place} cannot be read: {error}") from None
+        raise ContentError(f"{location} cannot be read: {error}") from None
 
 
 @contextmanager
-def writing(path: Path, like: Place) -> Iterator[IO[bytes]]:
-    """A new file, packed as `like` is by its name. The same content is the same bytes: no name, no time inside."""
+def writing(path: Path, like: Location) -> Iterator[IO[bytes]]:
+    """Yield a new file that is compressed as the name of `like` says.
+
+    The same content gives the same bytes: the compressed file holds no name and no time.
+    """
     with path.open("wb") as file:
-        packing = codec(like.name)
-        if packing is None:
+        codec_name = codec(like.name)
+        if codec_name is None:
             yield file
             return
-        with pa.CompressedOutputStream(pa.PythonFile(file, mode="w"), packing) as packed:
-            yield packed
+        with pa.CompressedOutputStream(pa.PythonFile(file, mode="w"), codec_name) as compressed:
+            yield compressed
 
 
-def _unpacked(file: IO[bytes], name: str) -> IO[bytes]:
+def _decompressed(file: IO[bytes], name: str) -> IO[bytes]:
     stream: Any = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), codec(name))
-    return io.BufferedReader(_Raw(stream), 2**20)
+    return io.BufferedReader(_ArrowStream(stream), 2**20)
 
 
-class _Raw(io.RawIOBase):
-    """Arrow's stream as Python's layers above raw files take one."""
+class _ArrowStream(io.RawIOBase):
+    """A stream of Arrow with the interface of Python's raw files, which Python's buffered reader needs."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream

@@ -1,17 +1,15 @@
-"""Items as a program holds them → digests, in batches.
+"""Hash the items that a program passes to `Client.register` and `Client.check`.
 
-What `Client.register` takes, and what each counts as:
-
-| given | the item is |
+| argument | the item is |
 |---|---|
 | `bytes` | these bytes |
 | `str` | this text |
-| `Path` | this file's content |
-| `Digest(…)` | something hashed before, under the dataset's profile |
-| `Digested(uint8[n, 32])` | n of them, as one array |
+| `Path` | the content of this file |
+| `Digest(…)` | an item that was hashed before, under the dataset's profile |
+| `Digested(uint8[n, 32])` | n items that were hashed before, as one array |
 | `ndarray[n, …]` | n rows, the bytes of each (C order, little-endian) |
 
-Bare `bytes` are always content, also when there are 32 of them: a digest says that it is one.
+Plain `bytes` are always content, also if there are 32 of them. Use `Digest` for a digest.
 """
 
 import codecs
@@ -28,20 +26,23 @@ from firsthand.core import digests as hashing
 from firsthand.core.digests import Digests, Profile
 from firsthand.errors import ContentError
 
+#: Items of one registration, unless the caller chooses another number.
+REGISTER_BATCH = 50_000
+
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """One item that was hashed before: its 32 bytes. Raises ValueError for any other number."""
+    """The digest of an item that was hashed before. Raises ValueError unless it has 32 bytes."""
 
     value: bytes
 
     def __post_init__(self) -> None:
         if len(self.value) != hashing.SIZE:
-            raise ValueError(f"a digest has {hashing.SIZE} bytes, and this has {len(self.value)}")
+            raise ValueError(f"a digest has {hashing.SIZE} bytes, not {len(self.value)}")
 
     @classmethod
     def parse(cls, text: str) -> "Digest":
-        """From `sha256:<hex>`, or the hexadecimal digits alone."""
+        """Read `sha256:<hex>`, or the 64 hexadecimal digits alone. Raises ValueError."""
         return cls(hashing.from_text(text))
 
     def __str__(self) -> str:
@@ -50,13 +51,13 @@ class Digest:
 
 @dataclass(frozen=True, eq=False)
 class Digested:
-    """Many items that were hashed before: `uint8[n, 32]`. Raises ValueError for another shape or type."""
+    """The digests of n items that were hashed before, `uint8[n, 32]`. Raises ValueError for another shape or type."""
 
     digests: Digests
 
     def __post_init__(self) -> None:
         if self.digests.dtype != np.uint8 or self.digests.shape[1:] != (hashing.SIZE,):
-            raise ValueError(f"digests are uint8[n, 32], and this is {self.digests.dtype}{list(self.digests.shape)}")
+            raise ValueError(f"digests must be uint8[n, 32], not {self.digests.dtype}{list(self.digests.shape)}")
 
 
 Item: TypeAlias = bytes | str | Path | Digest
@@ -64,23 +65,26 @@ Items: TypeAlias = Iterable[Item] | Digested | npt.NDArray[Any]
 
 
 def in_batches(items: Items, profile: Profile, size: int) -> Iterator[Digests]:
-    """The digests of all items, in order, `size` at a time.
+    """Yield the digests of all items, in order, `size` at a time.
 
-    Raises TypeError where it is not plain what the items are, ContentError (which names the item by its number,
-    from 0) where one cannot be hashed under `profile`.
+    Raises TypeError if the type of the items is ambiguous, and ContentError, which names the item by its number from
+    0, if an item cannot be hashed under `profile`.
     """
     if isinstance(items, Digested):
         yield from _slices(items.digests, size)
     elif isinstance(items, np.ndarray):
         yield from map(hashing.digest_rows, _slices(_rows(items, profile), size))
     elif isinstance(items, bytes | str | Path | Digest):
-        raise TypeError(f"items is one {type(items).__name__}; put it into a list: [item]")
+        raise TypeError(f"items is a single {type(items).__name__}; pass a list: [item]")
     else:
-        yield from _from_iterable(items, profile, size)
+        remaining, start = iter(items), 0
+        while batch := list(islice(remaining, size)):
+            yield hashing.stack(_digest_alike(batch, profile) or _digest_each(start, batch, profile))
+            start += len(batch)
 
 
 def digest(item: Item, profile: Profile) -> bytes:
-    """The digest of one item under a profile. Raises ContentError or TypeError."""
+    """Return the digest of an item under a profile. Raises ContentError or TypeError."""
     match item:
         case Digest():
             return item.value
@@ -89,31 +93,40 @@ def digest(item: Item, profile: Profile) -> bytes:
         case bytes() if profile == "bytes-1":
             return hashing.digest_bytes(item)
         case bytes():
-            return _digest_utf8(item)
+            try:
+                return hashing.digest_text(item.decode("utf-8"), "text-1")
+            except UnicodeDecodeError as error:
+                raise ContentError(f"byte {error.start} is not UTF-8, and the profile text-1 hashes texts") from None
         case Path():
-            return _digest_file(item, profile)
+            try:
+                return hashing.digest_file(item, profile)
+            except (OSError, ValueError) as error:
+                raise ContentError(str(error)) from None
         case _:
-            raise TypeError(f"an item is bytes, str, Path or firsthand.Digest, not {type(item).__name__}")
+            raise TypeError(f"an item must be bytes, str, Path or firsthand.Digest, not {type(item).__name__}")
 
 
 def length(item: Item) -> int:
-    """The bytes of an item, of a text those of its UTF-8. Raises ContentError or TypeError."""
+    """Return the size of an item in bytes; of a text, in UTF-8. Raises ContentError or TypeError."""
     match item:
         case bytes():
             return len(item)
         case str():
             return len(item.encode("utf-8", "surrogatepass"))
         case Path():
-            return _file_size(item)
+            try:
+                return item.stat().st_size
+            except OSError as error:
+                raise ContentError(str(error)) from None
         case _:
-            raise TypeError(f"{type(item).__name__} does not tell how large an item is; give the sizes")
+            raise TypeError(f"the size of an item is not known from a {type(item).__name__}; pass `sizes`")
 
 
 def both_profiles(item: Item) -> tuple[bytes, bytes]:
-    """The digests of an item under `bytes-1` and `text-1`, to ask under both.
+    """Return the digests of an item under `bytes-1` and `text-1`, for a look-up under both.
 
-    What is no text (an image, bytes that are not UTF-8, a digest) has the first alone, and gives it twice: asking
-    twice and joining changes nothing.
+    Content that is not text (an image, bytes that are not UTF-8, a digest) has the first digest only, which is returned
+    twice: a look-up of both gives the same verdict.
     """
     exact = digest(item, "bytes-1")
     try:
@@ -123,20 +136,13 @@ def both_profiles(item: Item) -> tuple[bytes, bytes]:
 
 
 def hash_both(items: Iterable[Item]) -> tuple[Digests, Digests]:
-    """The digests of n items under `bytes-1` and `text-1`, `uint8[n, 32]` each (`both_profiles`)."""
+    """Return the digests of n items under `bytes-1` and `text-1`, `uint8[n, 32]` each (see `both_profiles`)."""
     hashed = [both_profiles(item) for item in items]
     return hashing.stack([exact for exact, _ in hashed]), hashing.stack([text for _, text in hashed])
 
 
-def _file_size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError as error:
-        raise ContentError(str(error)) from None
-
-
 def _may_be_text(item: Item) -> bool:
-    """False where the first bytes of a file say that the rest need not be read as text."""
+    """Return False if the first bytes of a file show that it is not text, so that the file is not read again."""
     if not isinstance(item, Path):
         return True
     with item.open("rb") as file:
@@ -148,15 +154,11 @@ def _may_be_text(item: Item) -> bool:
     return True
 
 
-def _from_iterable(items: Iterable[Item], profile: Profile, size: int) -> Iterator[Digests]:
-    start, rest = 0, iter(items)
-    while batch := list(islice(rest, size)):
-        yield hashing.stack(_digest_alike(batch, profile) or _digest_each(start, batch, profile))
-        start += len(batch)
-
-
 def _digest_alike(batch: Sequence[Item], profile: Profile) -> list[bytes]:
-    """The digests of items that are of one type and cannot be refused, without a look at each; else none."""
+    """Return the digests of items that all have one type and cannot be refused; otherwise an empty list.
+
+    This is faster than `digest` for each item.
+    """
     kinds = set(map(type, batch))
     if kinds == {str}:
         return [hashing.digest_text(item, profile) for item in batch]  # type: ignore[arg-type]
@@ -168,44 +170,31 @@ def _digest_alike(batch: Sequence[Item], profile: Profile) -> list[bytes]:
 
 
 def _digest_each(start: int, batch: Sequence[Item], profile: Profile) -> list[bytes]:
-    return [_digest_numbered(number, item, profile) for number, item in enumerate(batch, start)]
-
-
-def _digest_numbered(number: int, item: Item, profile: Profile) -> bytes:
-    try:
-        return digest(item, profile)
-    except ContentError as error:
-        raise ContentError(f"item {number}: {error}") from None
-    except TypeError as error:
-        raise TypeError(f"item {number}: {error}") from None
-
-
-def _digest_utf8(content: bytes) -> bytes:
-    try:
-        return hashing.digest_text(content.decode("utf-8"), "text-1")
-    except UnicodeDecodeError as error:
-        raise ContentError(f"not UTF-8 text (byte {error.start}), which the profile text-1 hashes") from None
-
-
-def _digest_file(path: Path, profile: Profile) -> bytes:
-    try:
-        return hashing.digest_file(path, profile)
-    except (OSError, ValueError) as error:
-        raise ContentError(str(error)) from None
+    digests = []
+    for number, item in enumerate(batch, start):
+        try:
+            digests.append(digest(item, profile))
+        except ContentError as error:
+            raise ContentError(f"item {number}: {error}") from None
+        except TypeError as error:
+            raise TypeError(f"item {number}: {error}") from None
+    return digests
 
 
 def _rows(array: npt.NDArray[Any], profile: Profile) -> npt.NDArray[Any]:
     if array.ndim == 0:
-        raise TypeError("an array of items has a row for each, and this one has no dimension")
+        raise TypeError("an array of items must have one row per item, and this array has no dimension")
     if array.dtype == np.uint8 and array.shape[1:] == (hashing.SIZE,):
-        # Hashing digests again would register items that nobody will ever look up, without an error.
+        # To hash digests again would register items that are never looked up, without an error.
         raise TypeError(
-            "uint8[n, 32] looks like digests: say Digested(array); for contents of 32 bytes, give a list of bytes"
+            "uint8[n, 32] looks like digests: pass Digested(array). For contents of 32 bytes, pass a list of bytes"
         )
     if array.dtype.hasobject:
-        raise TypeError("an array of Python objects has no bytes of its own; give a list of bytes or str")
+        raise TypeError("an array of Python objects has no bytes to hash; pass a list of bytes or str")
     if profile != "bytes-1":
-        raise TypeError(f"rows of an array are bytes, and this dataset's profile is {profile}")
+        raise TypeError(
+            f"rows of an array are hashed as bytes, but the profile of this dataset is {profile}; pass a list of str"
+        )
     return array
 
 

@@ -1,6 +1,6 @@
-"""Where a file is: on this machine, or in a store that fsspec reaches (`s3://bucket/crawl/`).
+"""Locations of files: paths on this machine, and URLs that fsspec can open (`s3://bucket/crawl/`).
 
-A local file is a `pathlib.Path`. A `Remote` has what of a path is needed here, under the same names.
+A local file is a `pathlib.Path`. A `Remote` has the part of that interface which is needed here, with the same names.
 """
 
 import re
@@ -20,7 +20,7 @@ _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)(?:://|::)")
 
 @dataclass(frozen=True, order=True)
 class Remote:
-    """A file or folder at a URL. Pickles as its URL; every process opens the store for itself."""
+    """A file or folder at a URL. It is pickled as its URL; each process opens the store itself."""
 
     url: str
 
@@ -39,7 +39,7 @@ class Remote:
         return Remote(f"{self.url.rstrip('/')}/{PurePosixPath(part)}")
 
     def open(self, mode: str = "rb") -> Any:
-        """The file, to be read. Raises ContentError where there is no way to its store, and OSError as files do."""
+        """Open the file for reading. Raises ContentError if its store cannot be opened, and OSError as files do."""
         system, path = self._at()
         return system.open(path, mode)
 
@@ -56,43 +56,48 @@ class Remote:
         return bool(system.isdir(path))
 
     def files(self) -> Iterator[tuple["Remote", Path]]:
-        """All files under this folder, in the order of their names, each with its place under it."""
-        system, path = self._at()
-        for found in sorted(system.find(path)):
-            relative = PurePosixPath(found).relative_to(path)
+        """Yield all files below this folder, sorted by name, each with its path relative to the folder."""
+        system, folder = self._at()
+        for path in sorted(system.find(folder)):
+            relative = PurePosixPath(path).relative_to(folder)
             if not any(part.startswith(".") for part in relative.parts):
                 yield self / relative, Path(relative)
 
     def put(self, file: Path) -> None:
-        """Become what a local file holds."""
+        """Upload a local file to this URL."""
         system, path = self._at()
         system.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
         system.put_file(str(file), path)
 
     def _at(self) -> tuple[Any, str]:
         try:
-            import fsspec.core  # only for who has files elsewhere
+            import fsspec.core  # an optional dependency: needed for URLs only
         except ImportError:
-            raise ContentError(f"{self.url}: reading URLs takes fsspec; pip install 'firsthand[remote]'") from None
+            raise ContentError(
+                f"{self.url}: reading URLs needs fsspec. Install it with: pip install 'firsthand[remote]'"
+            ) from None
         try:
             return fsspec.core.url_to_fs(self.url)  # type: ignore[no-any-return]
-        except (ImportError, ValueError) as error:  # a store whose own package is not here; no such store
+        except (ImportError, ValueError) as error:  # the package of this store is not installed, or is not known
             raise ContentError(f"{self.url}: {error}") from None
 
 
-Place: TypeAlias = Path | Remote
+Location: TypeAlias = Path | Remote
 
 
-def parse(text: str) -> Place:
-    """A path, or a URL; `file://` is a path too. A letter and a colon are a drive of Windows and no URL."""
+def parse(text: str) -> Location:
+    """Read a path or a URL. `file://` is a path; a letter and a colon is a drive of Windows, not a URL."""
     if not (url := _URL.match(text)) or ("://" not in text and Path(text).exists()):
         return Path(text)
     return Path(text.removeprefix("file://")) if url["scheme"] == "file" and "::" not in text else Remote(text)
 
 
 @contextmanager
-def appearing(target: Place) -> Iterator[Path]:
-    """A local temporary name; what was written there is at the target when all went well, and gone when not."""
+def replacing(target: Location) -> Iterator[Path]:
+    """Yield a local temporary path, and move its file to `target` when the block ends without an error.
+
+    After an error the file is removed. The folder of a local target is created.
+    """
     if isinstance(target, Remote):
         with TemporaryDirectory() as folder:
             temporary = Path(folder) / target.name
@@ -103,27 +108,27 @@ def appearing(target: Place) -> Iterator[Path]:
         yield temporary
 
 
-def copy(source: Place, to: Path) -> None:
-    """The same bytes, and of a local file the same times and permissions, at a local path."""
+def copy(source: Location, target: Path) -> None:
+    """Copy a file to a local path. A local source keeps its times and permissions."""
     if isinstance(source, Path):
-        shutil.copy2(source, to)
+        shutil.copy2(source, target)
         return
-    with source.open() as file, to.open("wb") as out:
+    with source.open() as file, target.open("wb") as out:
         shutil.copyfileobj(file, out)
 
 
-def shown(name: str) -> str:
-    """A name as one line of text: bytes that are not UTF-8, and what would break the line, are escaped."""
+def printable(name: str) -> str:
+    """Return a name as one line of text: bytes that are not UTF-8 and control characters are escaped."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def identity(place: Place) -> str:
-    """The same for two names of one file, as far as can be told."""
-    return str(place.resolve()) if isinstance(place, Path) else place.url.rstrip("/")
+def identity(location: Location) -> str:
+    """Return a text that is equal for two names of the same file, as far as this can be known."""
+    return str(location.resolve()) if isinstance(location, Path) else location.url.rstrip("/")
 
 
-def opened(place: Place) -> IO[bytes]:
-    """The file, to be read as it stands."""
-    file: IO[bytes] = place.open("rb")
+def open_binary(location: Location) -> IO[bytes]:
+    """Open a file for reading, without decompression."""
+    file: IO[bytes] = location.open("rb")
     return file

@@ -1,7 +1,7 @@
-"""What one register sends together: a table's rows, or files that are an item each.
+"""What `firsthand register` sends together: the rows of one file, or files that are one item each.
 
-A table is a run of its own, so that a file beside it, added or gone, changes nothing of what is said of it: the same
-rows are cut into the same registrations, which are known when they come again.
+A file with rows is registered by itself. So a file that is added beside it or removed changes nothing for it: the same
+rows give the same registrations, which the registry recognizes when they are sent again.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,37 +11,33 @@ from itertools import chain
 from pathlib import Path
 
 from firsthand.errors import ContentError
-from firsthand.files import discover
-from firsthand.files.discover import Source
-from firsthand.files.inputs import Digest, Item
+from firsthand.files import compression, discover
+from firsthand.files.discover import InputFile
+from firsthand.files.inputs import REGISTER_BATCH, Digest, Item
 
-#: Files of one registration where each is an item; rows of one are as many.
-MOST = 50_000
-
-#: Archives that keep no times give all their files one of the first days of 1970 or 1980.
+#: Archives that store no times give all their files a date in the first days of 1970 or 1980.
 _NO_TIME_BEFORE = datetime(1981, 1, 1, tzinfo=UTC)
-
-_SAMPLE = 2**20
 
 
 @dataclass(frozen=True)
-class Run:
-    """One table, or up to `MOST` files that are an item each."""
+class RegisterBatch:
+    """One file with rows, or up to `REGISTER_BATCH` files that are one item each."""
 
-    files: Sequence[Source]
+    files: Sequence[InputFile]
 
     def items(self, field: str) -> Iterator[Item]:
-        """All items, in order. Raises ContentError for a row without a text in `field`."""
+        """Yield all items in order. Raises ContentError for a row that has no text in `field`."""
         return chain.from_iterable(batch.items for batch in discover.batches(self.files, field))
 
     def digests(self, field: str) -> Iterator[Item]:
-        """Rows that hold digests. Raises ContentError naming the row that holds none."""
+        """Yield the digests that the rows hold in `field`. Raises ContentError that names a row without a digest."""
         for batch in discover.batches(self.files, field):
             yield from map(_digest, batch.names, batch.items)
 
     def last_changed(self) -> datetime | None:
-        """When the newest of the files was last changed, to the second; None where an archive forgot it, or one is
-        far away (a store's times are those of copying).
+        """Return when the newest of the files was last changed, UTC, in seconds.
+
+        None if an archive has lost the time, or if a file is remote: a store's time is the time of the upload.
         """
         paths = [file.path for file in self.files if isinstance(file.path, Path)]
         if len(paths) < len(self.files):
@@ -50,47 +46,26 @@ class Run:
         return newest if newest >= _NO_TIME_BEFORE else None
 
 
-def of(found: Iterable[Source]) -> Iterator[Run]:
-    """The sources in their order, as runs."""
-    return map(Run, discover.groups(found, MOST))
+def split(files: Iterable[InputFile]) -> Iterator[RegisterBatch]:
+    """Divide files into batches, in order."""
+    return map(RegisterBatch, discover.groups(files, REGISTER_BATCH))
 
 
-def expected(found: Iterable[Source]) -> int | None:
-    """How many items there will be, without reading them; None where that cannot be known.
+def estimate_items(files: Iterable[InputFile]) -> int | None:
+    """Return about how many items the files hold, without reading all of them; None if this cannot be known.
 
-    Exact for Parquet, which says so, and for files that are an item each; of lines an estimate from the length of the
-    first ones.
+    It is exact for Parquet and for files that are one item each.
     """
-    counts = [_count(source) for source in found]
+    counts = [_estimate(file) for file in files]
     return None if None in counts else sum(count for count in counts if count is not None)
 
 
-def _count(source: Source) -> int | None:
-    if source.table is None:
+def _estimate(file: InputFile) -> int | None:
+    if file.row_format is None:
         return 1
-    if not isinstance(source.path, Path):
-        return None  # far away: asking takes as long as beginning
-    match source.path.suffix.lower():
-        case ".parquet" | ".pq":
-            return _count_rows(source.path)
-        case ".jsonl" | ".ndjson" | ".csv" | ".tsv":
-            return _count_lines(source.path)
-    return None  # packed: its size says nothing of its lines
-
-
-def _count_rows(path: Path) -> int | None:
-    from pyarrow import ArrowException, parquet  # importing it takes as long as all else
-
-    try:
-        return int(parquet.read_metadata(path).num_rows)
-    except (ArrowException, OSError):
-        return None  # reading it will say what is wrong
-
-
-def _count_lines(path: Path) -> int:
-    with path.open("rb") as file:
-        sample = file.read(_SAMPLE)
-    return round(path.stat().st_size * max(sample.count(b"\n"), 1) / len(sample)) if sample else 0
+    if not isinstance(file.path, Path) or compression.codec(file.path.name) is not None:
+        return None  # a remote file takes long to open, and a compressed size does not tell the number of lines
+    return file.row_format.estimate_rows(file.path)
 
 
 def _digest(name: str, item: Item) -> Digest:

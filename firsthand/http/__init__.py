@@ -1,1 +1,1 @@
-"""HTTP to a registry: transport, credentials, request bodies, and results of look-ups."""
+"""HTTP to a registry: transport, credentials, request bodies and answers to look-ups."""

@@ -1,10 +1,10 @@
-"""Where the command line and the client find a registry and its key.
+"""The address and key of a registry: from the environment, or from the file that `firsthand login` writes.
 
-One file, `credentials.json`, readable by its owner alone, in FIRSTHAND_CONFIG_DIR or the user's configuration folder:
+The file is `credentials.json`, readable by its owner only, in FIRSTHAND_CONFIG_DIR or the user's configuration folder:
 
     {"default": URL, "registries": {URL: {"organization": "local", "api_key": "fh_…"}}}
 
-FIRSTHAND_URL and FIRSTHAND_API_KEY in the environment come before what is stored.
+FIRSTHAND_URL and FIRSTHAND_API_KEY have precedence over the file.
 """
 
 import os
@@ -17,54 +17,58 @@ from pydantic import ValidationError
 from firsthand.errors import CredentialsError
 from firsthand.files import atomic
 from firsthand.schemas.base import Response
+from firsthand.schemas.explain import explain
 
 DEFAULT_URL = "http://127.0.0.1:8734"
 FILE_NAME = "credentials.json"
 
 
-class Entry(Response):
-    """What is stored of one registry."""
+class StoredRegistry(Response):
+    """The stored key of one registry."""
 
     organization: str
     api_key: str
 
 
 class Credentials(Response):
-    """What is stored of all."""
+    """The content of the file."""
 
     default: str | None = None
-    registries: Mapping[str, Entry] = {}
+    registries: Mapping[str, StoredRegistry] = {}
 
 
 def normalize(url: str) -> str:
-    """The one form under which a registry's address is stored: no white space around it, no slash at its end."""
+    """Return the form of an address under which it is stored: without white space around it and slashes at its end."""
     return url.strip().rstrip("/")
 
 
 def path(directory: Path | None = None) -> Path:
-    """Where the file is: in `directory`, else FIRSTHAND_CONFIG_DIR, else the user's configuration folder."""
+    """Return the path of the file: in `directory`, or FIRSTHAND_CONFIG_DIR, or the user's configuration folder."""
     chosen = directory or os.environ.get("FIRSTHAND_CONFIG_DIR") or platformdirs.user_config_dir("firsthand")
     return Path(chosen) / FILE_NAME
 
 
 def load(directory: Path | None = None) -> Credentials:
-    """What is stored; nothing, where there is no file. Raises CredentialsError for a file that cannot be read."""
+    """Read the file; if it does not exist, nothing is stored. Raises CredentialsError if it cannot be read."""
     file = path(directory)
     try:
         return Credentials.model_validate_json(file.read_bytes())
     except FileNotFoundError:
         return Credentials()
     except (OSError, ValidationError) as error:
-        raise CredentialsError(f"{file} cannot be read; move it away and log in again: {error}") from None
+        reason = explain(error) if isinstance(error, ValidationError) else error
+        raise CredentialsError(
+            f"{file} cannot be read ({reason}). Move it to another folder, then run: firsthand login URL"
+        ) from None
 
 
 def store(url: str, organization: str, api_key: str, *, default: bool = True, directory: Path | None = None) -> Path:
-    """Keep a registry's key, and answer where. The file is replaced whole, and never readable by others."""
-    url, known = normalize(url), load(directory)
-    entry = Entry(organization=organization, api_key=api_key)
+    """Store the key of a registry, and return the path of the file. Other users can never read the file."""
+    url, stored = normalize(url), load(directory)
+    entry = StoredRegistry(organization=organization, api_key=api_key)
     changed = Credentials(
-        default=url if default or known.default is None else known.default,
-        registries={**known.registries, url: entry},
+        default=url if default or stored.default is None else stored.default,
+        registries={**stored.registries, url: entry},
     )
     file = path(directory)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -73,9 +77,9 @@ def store(url: str, organization: str, api_key: str, *, default: bool = True, di
 
 
 def resolve(url: str | None = None, api_key: str | None = None) -> tuple[str, str | None]:
-    """The registry and the key to use: as given, else of the environment, else as stored, else the local default.
+    """Return the address and key to use: the arguments, or the environment, or the file, or the local default.
 
-    Where both are given, what is stored is not read, and may be broken. Raises CredentialsError else.
+    The file is read only if the address or the key is not known otherwise. Raises CredentialsError if it is damaged.
     """
     url, api_key = url or os.environ.get("FIRSTHAND_URL"), api_key or os.environ.get("FIRSTHAND_API_KEY")
     if url and api_key:
@@ -84,3 +88,20 @@ def resolve(url: str | None = None, api_key: str | None = None) -> tuple[str, st
     chosen = normalize(url or stored.default or DEFAULT_URL)
     entry = stored.registries.get(chosen)
     return chosen, api_key or (entry.api_key if entry else None)
+
+
+def describe_key(api_key: str | None, given: bool) -> str:
+    """Return in words where a key comes from, and its id: `the key of FIRSTHAND_API_KEY, id 0123456789ab`.
+
+    `given` says that the key was passed as an argument. The result is empty without a key.
+    """
+    if not api_key:
+        return ""
+    if given:
+        origin = "the key passed to Client"
+    else:
+        environment = os.environ.get("FIRSTHAND_API_KEY") == api_key
+        origin = "the key of FIRSTHAND_API_KEY" if environment else "the key that `firsthand login` stored"
+    prefix, _, id_and_secret = api_key.partition("_")
+    id_, secret_follows, _ = id_and_secret.partition("_")
+    return f"{origin}, id {id_}" if prefix == "fh" and secret_follows else origin

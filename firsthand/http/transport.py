@@ -1,4 +1,4 @@
-"""HTTP underneath the client: retries, errors, pages and streams. It knows the wire's forms, and no noun."""
+"""HTTP requests of the client: retries, errors, pages and streams. It knows no noun of the API."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,9 +25,9 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True)
 class Backoff:
-    """How long to wait before a retry: 0.2 s, doubled each time up to 10 s, half to one and a half times that.
+    """The pause before a retry: 0.2 s, doubled each time up to 10 s, multiplied by a random factor of 0.5 to 1.5.
 
-    The jitter keeps clients that failed together from coming back together.
+    The random factor spreads the retries of clients that failed at the same time.
     """
 
     first: float = 0.2
@@ -35,18 +35,18 @@ class Backoff:
     jitter: np.random.Generator = field(default_factory=np.random.default_rng)
 
     def seconds(self, attempt: int, retry_after: str | None = None) -> float:
-        """The pause after attempt 0, 1, …; a Retry-After in seconds is honoured, up to a minute."""
+        """Return the pause in seconds after attempt 0, 1, …: at least `retry_after`, which is limited to 60 s."""
         pause = min(self.first * 2.0**attempt, self.longest) * float(self.jitter.uniform(0.5, 1.5))
-        asked = float(retry_after) if retry_after and retry_after.isdigit() else 0.0
-        return max(pause, min(asked, 60.0))
+        requested = float(retry_after) if retry_after and retry_after.isdigit() else 0.0
+        return max(pause, min(requested, 60.0))
 
 
 class Transport:
     """Requests to one registry.
 
-    Everything may be retried: reads by nature, PUT because it is idempotent, what else writes because it carries an
-    Idempotency-Key, which stays the same over its retries. Who was heard and is only slow is not asked the same again,
-    for it would then do the work twice at once; a write waits there for the first one of its key.
+    Every request can be retried: reads change nothing, PUT is idempotent, and other writes have an Idempotency-Key that
+    is the same for all retries. A read that reached its time limit is not retried, since the registry would then do the
+    same work twice; a write is, since the registry lets it wait for the first request with its key.
     """
 
     def __init__(
@@ -59,19 +59,23 @@ class Transport:
         transport: httpx2.BaseTransport | None = None,
         backoff: Backoff | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        key_description: str = "",
     ) -> None:
         if _scheme(url) not in ("http", "https"):
-            raise Unreachable(f"{url!r} is not a registry's address: it begins with http:// or https://")
+            raise Unreachable(f"{url!r} is not the address of a registry: it must begin with http:// or https://")
         if api_key and not (api_key.isascii() and api_key.isprintable()):
-            raise CredentialsError("The key has characters that no key has; copy it again, or `firsthand login URL`.")
+            raise CredentialsError(
+                "The key has characters that are not allowed in keys. Copy it again, or run: firsthand login URL"
+            )
         self.url, self._timeout = url, timeout
+        self._key_description = key_description
         self._retries, self._backoff, self._sleep = retries, backoff or Backoff(), sleep
         self._http = httpx2.Client(
             base_url=url,
             headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
             timeout=timeout,
             transport=transport,
-            # A proxy of the environment is for the network outside, and cannot reach this machine's own registry.
+            # A proxy in the environment serves the network outside; it cannot reach a registry on this machine.
             trust_env=urlsplit(url).hostname not in _LOOPBACK,
         )
 
@@ -90,7 +94,7 @@ class Transport:
         accept: str = "*/*",
         idempotency_key: str | None = None,
     ) -> bytes:
-        """One request and its whole answer. Raises Unreachable, ProblemError or NotUnderstood."""
+        """Send one request and return the complete answer. Raises Unreachable, ProblemError or NotUnderstood."""
         if body is not None:
             content = body.model_dump_json(exclude_unset=True).encode()
         headers = {"Accept": accept, **({"Content-Type": content_type} if content is not None else {})}
@@ -100,11 +104,11 @@ class Transport:
         return self._attempt(request, stream=False).content
 
     def ask(self, answer: type[Answer], method: str, path: str, **request: Any) -> Answer:
-        """`send`, and the answer read as a message of the wire."""
+        """Send one request and read the answer as a message of this class."""
         return self._read(answer, self.send(method, path, **request))
 
     def pages(self, entry: type[Answer], path: str, **params: Any) -> Iterator[Answer]:
-        """Every entry of a list, page by page as they are asked for."""
+        """Yield all entries of a list. Each page is requested when it is needed."""
         cursor: str | None = params.pop("cursor", None)
         while True:
             page = self.ask(Page[entry], "GET", path, params={**params, "cursor": cursor})  # type: ignore[valid-type]
@@ -114,29 +118,31 @@ class Transport:
                 return
 
     def lines(self, answer: type[Answer], path: str, **params: Any) -> Iterator[Answer]:
-        """The messages of a long answer in NDJSON, one by one as they come."""
-        rest = b""
+        """Yield the messages of a long answer in NDJSON, one by one as they arrive."""
+        incomplete = b""
         with self.stream(path, accept=NDJSON, **params) as pieces:
             for piece in pieces:
-                *lines, rest = (rest + piece).split(b"\n")
+                *lines, incomplete = (incomplete + piece).split(b"\n")
                 yield from (self._read(answer, line) for line in lines)
-        if rest:
-            raise NotUnderstood(f"an answer of lines ended in the middle of one ({len(rest)} bytes)")
+        if incomplete:
+            raise NotUnderstood(f"The answer of {self.url} ended in the middle of a line. Try again.")
 
     @contextmanager
     def stream(self, path: str, *, accept: str = "*/*", **params: Any) -> Iterator[Iterator[bytes]]:
-        """The pieces of a long answer. Retried until it begins; a stream that breaks raises Unreachable."""
+        """Yield the pieces of a long answer. It is retried until it begins; an interruption raises Unreachable."""
         request = self._http.build_request("GET", path, params=_present(params), headers={"Accept": accept})
         response = self._attempt(request, stream=True)
         try:
             yield response.iter_bytes()
         except httpx2.TransportError as error:
-            raise Unreachable(f"{self.url} broke off in the middle of an answer ({error}); ask again.") from error
+            raise Unreachable(
+                f"The connection to {self.url} was interrupted during an answer ({error}). Try again."
+            ) from error
         finally:
             response.close()
 
     def answers(self, path: str) -> bool:
-        """Whether a GET of `path` succeeds, asked once."""
+        """Return whether a GET of `path` succeeds, without retries."""
         try:
             return self._http.get(path).is_success
         except httpx2.TransportError:
@@ -168,24 +174,24 @@ class Transport:
     def _nobody(self, error: Exception) -> str:
         return (
             f"No registry answers at {self.url} ({error or type(error).__name__}).\n"
-            "Start one with `firsthand serve`, or name yours with FIRSTHAND_URL or `firsthand login URL`."
+            "Start one with `firsthand serve`, or set the address with FIRSTHAND_URL or `firsthand login URL`."
         )
 
     def _slow(self, request: httpx2.Request) -> str:
         return (
             f"{self.url} did not answer {request.method} {request.url.path} within {self._timeout:g} s.\n"
-            "Give it longer with FIRSTHAND_TIMEOUT=SECONDS; in Python, Client(timeout=SECONDS)."
+            "Set a longer time limit with FIRSTHAND_TIMEOUT=SECONDS; in Python, with Client(timeout=SECONDS)."
         )
 
     def _refusal(self, response: httpx2.Response) -> Exception:
         if response.headers.get("Content-Type", "").startswith(MEDIA_TYPE):
-            return from_problem(self._read(Problem, response.content))
-        if response.status_code in _RETRIED:  # a gateway's own words, for a registry that is down behind it
-            said = f"{self.url} answers {response.status_code}: the registry is busy or restarting; try again later."
-            return from_problem(Problem(type="about:blank", title="Busy", status=response.status_code, detail=said))
+            return from_problem(self._read(Problem, response.content), self._key_description)
+        if response.status_code in _RETRIED:  # the answer of a gateway in front of a registry that is down
+            detail = f"{self.url} answers {response.status_code}: the registry is busy or restarting. Try again later."
+            return from_problem(Problem(type="about:blank", title="Busy", status=response.status_code, detail=detail))
         return NotUnderstood(
             f"{self.url} answered {response.status_code} to {response.request.method} {response.request.url.path}, "
-            "and not as a registry does. Is it the address of one?"
+            "but not in the form of a registry. Check that this is the address of a registry."
         )
 
     def _read(self, answer: type[Answer], content: bytes) -> Answer:
@@ -193,13 +199,13 @@ class Transport:
             return answer.model_validate_json(content)
         except ValidationError as error:
             raise NotUnderstood(
-                f"{self.url} gave an answer that this version does not understand. "
-                f"Is it the address of a registry, and are both up to date?\n{explain(error)}"
+                f"{self.url} gave an answer that this version does not understand. Check that this is the address of a "
+                f"registry, and that the registry and this client have the same version.\n{explain(error)}"
             ) from None
 
 
 def _scheme(url: str) -> str:
-    """The scheme of an address that can be one; empty for any other."""
+    """Return the scheme of a URL; empty if the text is not a URL."""
     try:
         return httpx2.URL(url).scheme if urlsplit(url).hostname else ""
     except (ValueError, httpx2.InvalidURL):
@@ -207,5 +213,5 @@ def _scheme(url: str) -> str:
 
 
 def _present(params: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Parameters that were given."""
+    """Return the parameters that are not None."""
     return {name: value for name, value in (params or {}).items() if value is not None}

@@ -1,1 +1,1 @@
-"""Engines whose steps are subclasses of their own; each module imports its engine. Others take `annotate` as it is."""
+"""Filters for engines that need a subclass of their own; each module imports its engine. Others use `annotate`."""

@@ -1,4 +1,4 @@
-"""A filter for datatrove's pipelines: documents by where they come from."""
+"""A filter for pipelines of datatrove: keep documents by their verdict."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 from datatrove.pipeline.filters.base_filter import BaseFilter
 
-from firsthand.checking.annotate import ADDED, Asked, annotate
+from firsthand.checking.annotate import ADDED, AnnotateSource, annotate
 from firsthand.core.verdicts import VERDICTS, Verdict
 from firsthand.snapshots.snapshot import Snapshot
 
@@ -15,27 +15,27 @@ _HUMAN: tuple[Verdict, ...] = ("human",)
 
 
 class OriginFilter(BaseFilter):  # type: ignore[misc]
-    """Keeps documents with one of these verdicts, and drops the others for the reason that their verdict is.
+    """Keeps documents with one of the verdicts in `keep`. The drop reason of the others is their verdict.
 
-    `source` is a pulled snapshot's folder, which each worker opens for itself, or anything that `annotate` asks. What
-    it says (`verdict`, `generation`, `lower_bound`) is added to each document's metadata. Raises ValueError for a
-    verdict that there is not.
+    `source` is the folder of a downloaded snapshot, which each worker opens, or any source of `annotate`. The verdict
+    (`verdict`, `generation`, `lower_bound`) is added to the metadata of each document. Raises ValueError for a word
+    that is not a verdict.
     """
 
     name = "Firsthand: origin"
 
     def __init__(
         self,
-        source: Asked | Path | str,
+        source: AnnotateSource | Path | str,
         keep: Collection[Verdict] = _HUMAN,
         *,
         as_of: int | None = None,
         exclusion_writer: Any = None,
         batch_size: int = 1_000,
     ) -> None:
-        super().__init__(exclusion_writer, max(batch_size, 2))  # datatrove asks for one by one where it is 1
-        if unheard := set(keep) - set(VERDICTS):
-            raise ValueError(f"{', '.join(sorted(unheard))}: a verdict is one of {', '.join(VERDICTS)}")
+        super().__init__(exclusion_writer, max(batch_size, 2))  # with 1, datatrove calls `filter` per document
+        if not_verdicts := set(keep) - set(VERDICTS):
+            raise ValueError(f"keep has {', '.join(sorted(not_verdicts))}; the verdicts are {', '.join(VERDICTS)}")
         self._source, self._keep, self._as_of = source, frozenset(keep), as_of
 
     def filter(self, doc: Any) -> bool | tuple[bool, str]:
@@ -45,7 +45,7 @@ class OriginFilter(BaseFilter):  # type: ignore[misc]
         if isinstance(self._source, Path | str):
             self._source = Snapshot.open(self._source)
         texts = pa.RecordBatch.from_pydict({"text": pa.array([doc.text for doc in batch], pa.large_string())})
-        told = annotate(texts, self._source, as_of=self._as_of).select(ADDED).to_pylist()
-        for doc, said in zip(batch, told, strict=True):
-            doc.metadata |= said
-        return [said["verdict"] in self._keep or (False, said["verdict"]) for said in told]
+        verdicts = annotate(texts, self._source, as_of=self._as_of).select(ADDED).to_pylist()
+        for doc, verdict in zip(batch, verdicts, strict=True):
+            doc.metadata |= verdict
+        return [verdict["verdict"] in self._keep or (False, verdict["verdict"]) for verdict in verdicts]

@@ -1,4 +1,4 @@
-"""A mix → a file, in the form that its name asks for, compared with the mix's own digest before it appears."""
+"""Download a mix into a file, and compare it with the digest of the mix before the file gets its name."""
 
 import hashlib
 import json
@@ -7,6 +7,8 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
 
 from firsthand.client import Client
 from firsthand.core.digests import SIZE, Digests, from_texts, to_bytes, to_text
@@ -15,45 +17,47 @@ from firsthand.errors import NotUnderstood
 from firsthand.files import atomic
 from firsthand.schemas.mixes import Mix
 
-#: By a file's ending: the form in which it holds columns. Any other name holds a line of text for each item.
-FORMS = {".bin": RAW, ".arrow": ARROW, ".arrows": ARROW, ".parquet": PARQUET, ".jsonl": NDJSON, ".ndjson": NDJSON}
+#: Suffixes of files → media types. A file with any other suffix has one line of text per item.
+MEDIA_TYPES = {".bin": RAW, ".arrow": ARROW, ".arrows": ARROW, ".parquet": PARQUET, ".jsonl": NDJSON, ".ndjson": NDJSON}
 
 _ROWS = 2**15
 
 
-def download(client: Client, known: Mix, out: Path, progress: Callable[[int], None]) -> None:
-    """Write the items of a mix, in its order. Raises NotUnderstood where what arrives is not the mix.
+def download(client: Client, mix: Mix, out: Path, progress: Callable[[int], None]) -> None:
+    """Write the items of a mix, in its order. Raises NotUnderstood if the received content is not the mix.
 
-    It is read back from the file, so a Parquet or Arrow file that stands is whole and can be read. `progress` is told
-    of items that were read back.
+    The file is read back before it gets its name, so a Parquet or Arrow file is complete and readable. `progress` is
+    called with the number of items that were read back.
     """
     with atomic.replacing(out) as temporary:
         with temporary.open("wb") as file:
-            for piece in _pieces(client, str(known.id), out.suffix):
+            for piece in _pieces(client, str(mix.id), out.suffix):
                 file.write(piece)
         digest = hashlib.sha256()
         for digests in _read(temporary, out.suffix):
             digest.update(digests.tobytes())
             progress(len(digests))
-        if to_text(digest.digest()) != known.digest:
-            raise NotUnderstood(f"what arrived is not the mix {known.id}: its digest is another; download it again")
+        if to_text(digest.digest()) != mix.digest:
+            raise NotUnderstood(
+                f"The received items are not the mix {mix.id}: their digest is wrong. Download it again."
+            )
 
 
 def _pieces(client: Client, id: str, suffix: str) -> Iterator[bytes]:
-    if suffix in FORMS:
-        return client.mix_file(id, FORMS[suffix])
+    if suffix in MEDIA_TYPES:
+        return client.mix_file(id, MEDIA_TYPES[suffix])
     lines = ("".join(f"{to_text(digest)}\n" for digest in to_bytes(digests)) for digests in client.mix_digests(id))
     return (piece.encode() for piece in lines)
 
 
 def _read(path: Path, suffix: str) -> Iterator[Digests]:
-    """The digests that a file holds, some at a time."""
-    form = FORMS.get(suffix)
-    if form == RAW:
+    """Yield the digests in a file, as arrays."""
+    media_type = MEDIA_TYPES.get(suffix)
+    if media_type == RAW:
         return _raw(path)
-    if form == NDJSON:
+    if media_type == NDJSON:
         return _texts(path, lambda line: json.loads(line)["digest"])
-    return _texts(path, bytes.decode) if form is None else _columns(path, form)
+    return _texts(path, bytes.decode) if media_type is None else _columns(path, media_type)
 
 
 def _raw(path: Path) -> Iterator[Digests]:
@@ -68,20 +72,17 @@ def _texts(path: Path, digest: Callable[[bytes], str]) -> Iterator[Digests]:
             yield from_texts(digest(line).strip() for line in lines)
 
 
-def _columns(path: Path, form: str) -> Iterator[Digests]:
-    import pyarrow as pa  # as long to import as all else: only for files that it reads
-    from pyarrow import parquet
-
+def _columns(path: Path, media_type: str) -> Iterator[Digests]:
     try:
         with pa.OSFile(str(path)) as file:
             batches = (
                 parquet.ParquetFile(file, pre_buffer=False).iter_batches(_ROWS)
-                if form == PARQUET
+                if media_type == PARQUET
                 else pa.ipc.open_stream(file)
             )
             for batch in batches:
                 column = batch.column("digest")
-                held = np.frombuffer(column.buffers()[1], dtype=np.uint8)
-                yield held[column.offset * SIZE : (column.offset + len(column)) * SIZE].reshape(-1, SIZE)
+                values = np.frombuffer(column.buffers()[1], dtype=np.uint8)
+                yield values[column.offset * SIZE : (column.offset + len(column)) * SIZE].reshape(-1, SIZE)
     except pa.ArrowException as error:
-        raise NotUnderstood(f"what arrived is not whole ({error}); download it again") from None
+        raise NotUnderstood(f"The received file is not complete ({error}). Download it again.") from None

@@ -1,4 +1,4 @@
-"""Recipes of mixes as people write them: parts in one line each, or a YAML file."""
+"""Read recipes of mixes from text: a part in one line, or a complete recipe in a YAML file."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from firsthand.schemas.explain import explain
 from firsthand.schemas.mixes import Part, Recipe
 
-#: Short words of a part → its fields. What is not here is called as in the recipe.
+#: Short names of fields of a part. Other fields have the same name as in the recipe.
 _SHORT = {
     "verdict": "verdict_in",
     "generation": "generation_in",
@@ -22,28 +22,29 @@ _LISTS = frozenset(_SHORT.values())
 
 
 def part(text: str) -> Part:
-    """Parse `verdict=human|unknown,dataset=acme/web,share=0.1`: fields with commas between, several values with bars.
+    """Read a part such as `verdict=human|unknown,dataset=acme/web,share=0.1`.
 
-    Raises ValueError that says what is wrong with it.
+    Commas separate fields, bars separate several values of a field. Raises ValueError for a wrong field or value.
     """
     fields: dict[str, Any] = {}
     for pair in filter(None, text.split(",")):
         name, equals, value = (word.strip() for word in pair.partition("="))
         name = _SHORT.get(name, name)
         if not equals or name in fields:
-            raise ValueError(f"{pair!r} is not one field=value; write for example verdict=human,share=0.1")
+            reason = "the field occurs twice" if equals else "there is no '='"
+            raise ValueError(f"{pair!r}: {reason}; use field=value, separated by commas: verdict=human,share=0.1")
         fields[name] = value.split("|") if name in _LISTS else value
     return Part.model_validate(_moments(fields))
 
 
 def load(path: Path) -> Recipe:
-    """The recipe of a YAML file: the fields of `firsthand.schemas.mixes.Recipe`. Raises ValueError naming the file."""
+    """Read the recipe in a YAML file: the fields of `firsthand.schemas.mixes.Recipe`. Raises ValueError."""
     try:
         recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not YAML: {error}") from None
     if not isinstance(recipe, dict):
-        raise ValueError(f"{path} holds no recipe: begin with `parts:` and a list")
+        raise ValueError(f"{path} is not a recipe: it must begin with `parts:` and a list of parts")
     if isinstance(parts := recipe.get("parts"), list):
         recipe["parts"] = [_moments(p) if isinstance(p, dict) else p for p in parts]
     try:
@@ -53,7 +54,7 @@ def load(path: Path) -> Recipe:
 
 
 def _moments(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A bare date, of text or of YAML, is its first second in UTC."""
+    """Replace a date, of a text or of YAML, by its first second in UTC."""
     moments = dict(fields)
     match moments.get("collected_before"):
         case datetime():

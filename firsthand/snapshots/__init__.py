@@ -1,10 +1,10 @@
-"""Snapshots: the verdicts of a registry in a few bytes an item, to be asked without network.
+"""Snapshots: the verdicts of a registry in about 2 bytes per item, for look-ups without a network.
 
-docs/snapshots.md describes the files. `Snapshot.open(folder)` reads them, `Writer` writes them.
+docs/reference/snapshot-format.md describes the files. `Snapshot.open(folder)` reads them, `SnapshotWriter` writes them.
 """
 
-from firsthand.snapshots.build import Writer
+from firsthand.snapshots.build import SnapshotWriter
 from firsthand.snapshots.manifest import Subject
 from firsthand.snapshots.snapshot import Snapshot
 
-__all__ = ["Snapshot", "Subject", "Writer"]
+__all__ = ["Snapshot", "SnapshotWriter", "Subject"]

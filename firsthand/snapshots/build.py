@@ -1,4 +1,4 @@
-"""Building a snapshot's files in bounded memory: items are spooled to disk, then built shard by shard."""
+"""Write the files of a snapshot in bounded memory: items are first collected on disk, then built shard by shard."""
 
 import os
 from collections.abc import Callable
@@ -20,11 +20,11 @@ from firsthand.snapshots.manifest import Subject
 _ROW = SIZE + 1
 
 
-class Spool:
-    """Digests with a payload each, in a temporary file, to be read back by the first byte of the digest."""
+class ShardSpool:
+    """Digests with their payloads in a temporary file, which are read back shard by shard."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = TemporaryFile(dir=folder)  # noqa: SIM115 — it lives as long as the spool
+        self._file = TemporaryFile(dir=folder)  # noqa: SIM115 — the file is open as long as the spool
         self._runs: list[list[tuple[int, int]]] = [[] for _ in range(shards.SHARDS)]  # (offset, bytes)
 
     def add(self, digests: Digests, codes: Codes) -> None:
@@ -38,7 +38,7 @@ class Spool:
                 self._runs[shard].append((start + low, high - low))
 
     def read(self, shard: int) -> tuple[Digests, Codes]:
-        """All of a shard, in the order in which it was added."""
+        """Return all items of a shard, in the order in which they were added."""
         self._file.flush()
         content = b"".join(os.pread(self._file.fileno(), size, offset) for offset, size in self._runs[shard])
         rows = np.frombuffer(content, dtype=np.uint8).reshape(-1, _ROW)
@@ -48,47 +48,47 @@ class Spool:
         self._file.close()
 
 
-class Writer:
-    """Writes a snapshot into a folder: `add` what the registry knows, in any order, then `finish`.
+class SnapshotWriter:
+    """Writes a snapshot into a folder: call `add` for all items of the registry, in any order, then `finish`.
 
-    Memory holds what is added at once, then one shard: some 250 bytes an item of the largest. What is added twice is
-    kept once; ValueError where it was given two verdicts.
+    It needs memory for the items of one `add`, and about 250 bytes per item of the largest shard. An item that is added
+    twice is stored once; `finish` raises ValueError if it has two verdicts.
     """
 
     def __init__(self, folder: Path, subject: Subject) -> None:
         self._folder, self._subject = folder, subject
-        self._spool = Spool(folder)
+        self._spool = ShardSpool(folder)
 
-    def __enter__(self) -> "Writer":
+    def __enter__(self) -> "SnapshotWriter":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._spool.close()
 
     def add(self, digests: Digests, verdicts: Verdicts) -> None:
-        """`uint8[n, 32]` with the verdicts `[n]`; what is unknown is left out."""
+        """Add `uint8[n, 32]` with their verdicts, `[n]`. Items with the verdict unknown are skipped."""
         known = verdicts.verdict != UNKNOWN
         self._spool.add(digests[known], verdict_codes.encode(verdicts)[known])
 
-    def finish(self, going: Callable[[], None] = lambda: None) -> None:
-        """Write all shards, then the manifest. `going` is called before each shard, and may raise."""
+    def finish(self, before_shard: Callable[[], None] = lambda: None) -> None:
+        """Write all shards, then the manifest. `before_shard` is called before each shard; it can raise to stop."""
         written, counted = [], np.zeros(2**binary_fuse.PAYLOAD_BITS, dtype=np.int64)
         for shard in range(shards.SHARDS):
-            going()
-            digests, codes = binary_fuse.once(*self._spool.read(shard))
+            before_shard()
+            digests, codes = binary_fuse.without_duplicates(*self._spool.read(shard))
             counted += np.bincount(codes, minlength=len(counted))
             content = shards.encode(binary_fuse.build(digests, codes, self._subject.bits), shard)
             (self._folder / shards.name(shard)).write_bytes(content)
             written.append(Shard(items=len(digests), bytes=len(content), digest=to_text(sha256(content).digest())))
-        said = manifest.write(self._subject, _counts(counted), written)
-        (self._folder / manifest.FILE).write_bytes(said)
+        content = manifest.write(self._subject, _counts(counted), written)
+        (self._folder / manifest.FILE).write_bytes(content)
 
 
 def _counts(counted: npt.NDArray[np.int64]) -> OriginCounts:
-    """Items by payload → by verdict and generation; 3 is 3 or more."""
-    said = verdict_codes.decode(np.arange(len(counted), dtype=np.uint8))
-    by = {name: int(counted[said.verdict == code].sum()) for code, name in enumerate(VERDICTS)}
-    made = (said.generation > 0) & (counted > 0)
-    generations = {str(g): int(counted[said.generation == g].sum()) for g in np.unique(said.generation[made])}
-    bounds = int(counted[said.lower_bound].sum())
+    """Convert the number of items per payload into counts by verdict and generation; 3 stands for 3 or more."""
+    decoded = verdict_codes.decode(np.arange(len(counted), dtype=np.uint8))
+    by = {name: int(counted[decoded.verdict == code].sum()) for code, name in enumerate(VERDICTS)}
+    made = (decoded.generation > 0) & (counted > 0)
+    generations = {str(g): int(counted[decoded.generation == g].sum()) for g in np.unique(decoded.generation[made])}
+    bounds = int(counted[decoded.lower_bound].sum())
     return OriginCounts(**by, generations=generations, lower_bounds=bounds)

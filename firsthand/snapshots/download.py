@@ -1,4 +1,4 @@
-"""Downloading a snapshot into a folder: whole and compared with its manifest, or not at all."""
+"""Download a snapshot into a folder: complete and compared with its manifest, or not at all."""
 
 import os
 import shutil
@@ -10,61 +10,55 @@ from firsthand.files import atomic
 from firsthand.schemas.snapshots import Snapshot
 from firsthand.snapshots import manifest, shards
 
-#: A path under the snapshot's own, "" for its manifest → what the registry answers.
+#: Fetches a path below the URL of the snapshot; "" is its manifest.
 Fetch = Callable[[str], bytes]
 
 
 def pull(fetch: Fetch, folder: Path, progress: Callable[[int], None] = lambda _: None) -> Snapshot:
-    """Make `folder` hold the snapshot; `progress` is told the bytes of each shard that is there.
+    """Download a snapshot into `folder` and return its manifest. `progress` gets the bytes of each complete shard.
 
-    Shards arrive in a folder beside, which takes the place of `folder` once all are whole. One that broke off is just
-    run again: what had arrived whole, and what `folder` holds of it already, is not fetched a second time. Raises
-    SnapshotError where `folder` holds something else, or where what arrives is not what the manifest says.
+    Shards are first written to a folder beside `folder`, which replaces it when all are complete. If a download stops,
+    run it again: it fetches only the shards that are complete in neither folder. Raises SnapshotError if `folder` holds
+    other files, or if a shard is not the one in the manifest.
     """
-    _check_free(folder)
+    is_snapshot = folder.is_dir() and ((folder / manifest.FILE).exists() or not any(folder.iterdir()))
+    if folder.exists() and not is_snapshot:
+        raise SnapshotError(f"{folder} holds files that are not a snapshot; choose another folder, or empty this one")
     content = fetch("")
-    known = manifest.read(content)
+    snapshot = manifest.read(content)
     beside = folder.with_name(f".{folder.name}.part")
     beside.mkdir(parents=True, exist_ok=True)
     for shard in range(shards.SHARDS):
-        _get(fetch, shard, known, beside, folder)
-        progress(known.shards[shard].bytes)
+        _get(fetch, shard, snapshot, beside, folder)
+        progress(snapshot.shards[shard].bytes)
     atomic.write_bytes(beside / manifest.FILE, content)
     _replace(folder, beside)
-    return known
+    return snapshot
 
 
-def _check_free(folder: Path) -> None:
-    """Only a snapshot, or nothing, is replaced."""
-    if folder.is_dir() and ((folder / manifest.FILE).exists() or not any(folder.iterdir())):
-        return
-    if folder.exists():
-        raise SnapshotError(f"{folder} holds something that is no snapshot; name another folder, or empty this one")
-
-
-def _get(fetch: Fetch, shard: int, known: Snapshot, beside: Path, folder: Path) -> None:
+def _get(fetch: Fetch, shard: int, snapshot: Snapshot, beside: Path, folder: Path) -> None:
     name = shards.name(shard)
-    if _whole(beside / name, shard, known) is not None:
+    if _complete(beside / name, shard, snapshot) is not None:
         return
-    content = _whole(folder / name, shard, known)
+    content = _complete(folder / name, shard, snapshot)
     if content is None:
         content = fetch(f"/shards/{shard:02x}")
-        manifest.check(content, shard, known, name)
+        manifest.check(content, shard, snapshot, name)
     atomic.write_bytes(beside / name, content)
 
 
-def _whole(path: Path, shard: int, known: Snapshot) -> bytes | None:
-    """A file's bytes, where they are those of the manifest."""
+def _complete(path: Path, shard: int, snapshot: Snapshot) -> bytes | None:
+    """Return the content of a file if it is the shard in the manifest, otherwise None."""
     try:
         content = path.read_bytes()
-        manifest.check(content, shard, known, path.name)
+        manifest.check(content, shard, snapshot, path.name)
     except (FileNotFoundError, NotADirectoryError, SnapshotError):
         return None
     return content
 
 
 def _replace(folder: Path, by: Path) -> None:
-    """A folder in use cannot be replaced in one step; what is killed between the two is made good by the next pull."""
+    """Replace a folder, in two steps. If the process is killed between them, the next download repairs it."""
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():

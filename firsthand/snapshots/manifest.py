@@ -1,4 +1,4 @@
-"""The manifest: `manifest.json` beside the shards."""
+"""The manifest of a snapshot, `manifest.json`: what it holds, and the digest of each shard."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -18,13 +18,15 @@ from firsthand.snapshots.binary_fuse import Bits
 
 FILE = "manifest.json"
 
+_PULL_AGAIN = "download the snapshot again"
+
 
 @dataclass(frozen=True)
 class Subject:
-    """What a snapshot is of: the same registry gives the same files for it, whenever it is built."""
+    """What a snapshot is built from. The same registry always builds the same files for the same subject."""
 
     position: int
-    #: The digest of the statement at the position, `sha256:…`: another registry has another one there.
+    #: The digest of the statement at the position, `sha256:…`. It differs between registries.
     statement: str | None
     policy: PolicyName = "strict"
     bits: Bits = 12
@@ -35,52 +37,49 @@ class Subject:
 
 
 def write(subject: Subject, counts: OriginCounts, shards: list[Shard]) -> bytes:
-    """The bytes of a manifest."""
-    said: dict[str, Any] = {
+    """Return the bytes of a manifest."""
+    fields: dict[str, Any] = {
         "form": FORM,
         "id": subject.id,
         **asdict(subject),
         "counts": counts.model_dump(),
         "shards": [shard.model_dump() for shard in shards],
     }
-    return canonical.encode(said | {"digest": _digest(said)})
+    return canonical.encode(fields | {"digest": _digest(fields)})
 
 
 def read(content: bytes) -> Snapshot:
-    """A manifest out of its bytes. Raises SnapshotError where it is none, or not as it was written."""
+    """Read a manifest. Raises SnapshotError if the bytes are not a manifest, or have changed since it was written."""
     try:
-        said = json.loads(content)
-        known = Snapshot.model_validate(said)
+        fields = json.loads(content)
+        snapshot = Snapshot.model_validate(fields)
     except (ValueError, ValidationError):
-        raise SnapshotError(f"{FILE} is no manifest of a snapshot of this form; pull the snapshot anew") from None
-    rest = {name: value for name, value in said.items() if name != "digest"}
-    if _digest(rest) != known.digest or known.id != _subject(known).id:
-        raise SnapshotError(f"{FILE} is not as it was written: its digest is another; pull the snapshot anew")
-    return known
+        raise SnapshotError(f"{FILE} is not the manifest of a snapshot; {_PULL_AGAIN}") from None
+    digest = _digest({name: value for name, value in fields.items() if name != "digest"})
+    subject = Subject(snapshot.position, snapshot.statement, snapshot.policy, snapshot.bits)
+    if digest != snapshot.digest or snapshot.id != subject.id:
+        raise SnapshotError(f"{FILE} has changed since it was written: its digest is wrong; {_PULL_AGAIN}")
+    return snapshot
 
 
 def load(folder: Path) -> Snapshot:
-    """The manifest in a folder. Raises SnapshotError."""
+    """Read the manifest in a folder. Raises SnapshotError."""
     try:
         return read((folder / FILE).read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         raise SnapshotError(
-            f"{folder} holds no snapshot (there is no {FILE}); get one with: firsthand snapshot pull --out {folder}"
+            f"{folder} is not a snapshot: it has no {FILE}. Download one with: firsthand snapshot pull --out {folder}"
         ) from None
 
 
-def check(content: bytes, shard: int, known: Snapshot, name: str) -> None:
-    """Raises SnapshotError naming the shard's file where its bytes are not those of the manifest."""
-    said = known.shards[shard]
-    if len(content) != said.bytes:
-        raise SnapshotError(f"{name} has {len(content):,} bytes in place of {said.bytes:,}; pull the snapshot again")
-    if to_text(sha256(content).digest()) != said.digest:
-        raise SnapshotError(f"{name} is damaged: its SHA-256 is not that of the manifest; pull the snapshot again")
+def check(content: bytes, shard: int, snapshot: Snapshot, name: str) -> None:
+    """Raise SnapshotError, with the name of the file, if the bytes of a shard are not those that the manifest lists."""
+    expected = snapshot.shards[shard]
+    if len(content) != expected.bytes:
+        raise SnapshotError(f"{name} has {len(content):,} bytes instead of {expected.bytes:,}; {_PULL_AGAIN}")
+    if to_text(sha256(content).digest()) != expected.digest:
+        raise SnapshotError(f"{name} is damaged: its SHA-256 is not the one in the manifest; {_PULL_AGAIN}")
 
 
-def _subject(known: Snapshot) -> Subject:
-    return Subject(known.position, known.statement, known.policy, known.bits)
-
-
-def _digest(said: dict[str, Any]) -> str:
-    return to_text(sha256(canonical.encode(said)).digest())
+def _digest(fields: dict[str, Any]) -> str:
+    return to_text(sha256(canonical.encode(fields)).digest())

@@ -1,15 +1,15 @@
-"""What a snapshot says of an item, in four bits.
+"""The verdict on an item in four bits, as a snapshot stores it.
 
-| payload | says |
+| payload | meaning |
 |---|---|
 | 1 | human |
 | 2 | contested |
 | 5, 6 | a model of generation 1, 2 |
 | 7 | a model of generation 3 or more |
-| 13, 14, 15 | as 5, 6, 7, of a generation known only from below |
+| 13, 14, 15 | as 5, 6, 7; the generation is a lower bound |
 
-The other eight stand for nothing and are never stored: what a stranger's slots amount to by chance is one of them half
-of the time, and then is no false verdict.
+The other eight payloads have no meaning and are never stored. The payload of an unregistered item is random, so half of
+the time it is one of these, and the item is unknown.
 """
 
 import numpy as np
@@ -26,15 +26,15 @@ _VERDICT = np.where(_MADE, IS_MODEL, UNKNOWN).astype(np.uint8)
 _VERDICT[_HUMAN], _VERDICT[_CONTESTED] = IS_HUMAN, CONTESTED
 _GENERATION = np.where(_MADE, _PAYLOADS & HIGHEST, NO_GENERATION).astype(np.int16)
 _GENERATION[_HUMAN] = 0
-# the highest stands for all above it, so it too is known only from below
+# the highest stands for all generations above it too, so it is always a lower bound
 _BOUND = _MADE & ((_PAYLOADS & _LOWER_BOUND != 0) | (_PAYLOADS & HIGHEST == HIGHEST))
 
-#: Payloads that stand for a verdict; of these, one is human.
+#: The number of payloads with a meaning; one of them is human.
 MEANINGFUL = int((_VERDICT != UNKNOWN).sum())
 
 
 def encode(verdicts: Verdicts) -> Codes:
-    """Verdicts → payloads, `[n]`; 0 for what is unknown, which is not to be stored."""
+    """Convert verdicts into payloads, `[n]`. Unknown gives 0, which must not be stored."""
     generation = np.clip(verdicts.generation, 1, HIGHEST).astype(np.uint8)
     made = (_MODEL | generation | np.where(verdicts.lower_bound, _LOWER_BOUND, 0)).astype(np.uint8)
     coded = np.where(verdicts.verdict == IS_MODEL, made, 0)
@@ -43,19 +43,19 @@ def encode(verdicts: Verdicts) -> Codes:
 
 
 def decode(payloads: Codes) -> Verdicts:
-    """Payloads → verdicts, `[n]`; what stands for nothing is unknown."""
+    """Convert payloads into verdicts, `[n]`. A payload without a meaning gives unknown."""
     return Verdicts(_VERDICT[payloads], _GENERATION[payloads], _BOUND[payloads])
 
 
 def false_verdicts(bits: Bits) -> float:
-    """The probability that a digest which is in no snapshot is given a verdict all the same: 2⁻¹³ or 2⁻²⁹.
+    """Return the probability that a digest outside the snapshot gets a verdict: 2⁻¹³ or 2⁻²⁹.
 
-    For digests that nobody chose against this very snapshot; who has it can search for one that it knows nothing of
-    and that it takes for human.
+    This holds for digests that were not chosen with knowledge of the snapshot. With the snapshot at hand, somebody can
+    search for a digest that gets the verdict human.
     """
     return MEANINGFUL * 2.0 ** -(bits + PAYLOAD_BITS)
 
 
 def false_humans(bits: Bits) -> float:
-    """The probability that it is called human: 2⁻¹⁶ or 2⁻³²."""
+    """Return the probability that a digest outside the snapshot gets the verdict human: 2⁻¹⁶ or 2⁻³²."""
     return 2.0 ** -(bits + PAYLOAD_BITS)

@@ -6,7 +6,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from firsthand.core import verdicts
-from firsthand.core.digests import Digests, places, sort_unique
+from firsthand.core.digests import Digests, positions_of, sort_unique
 from firsthand.core.verdicts import Flags, PolicyName, Tally, Verdicts
 from service.claims.view import ClaimColumns, View
 from service.storage import tables
@@ -51,7 +51,7 @@ def standing_claims(session: Session, view: View, digests: Digests) -> StandingC
     claims = view.claims(registration)
     disputed = claims.disputed | _disputed(session, view, ordered, row, registration)
     standing = StandingClaims(len(ordered), item, registration, claims, disputed)
-    return standing if len(rows) == len(digests) else _repeated(standing, places(ordered, digests))
+    return standing if len(rows) == len(digests) else _repeated(standing, positions_of(ordered, digests))
 
 
 def _repeated(standing: StandingClaims, unique: Ids) -> StandingClaims:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from firsthand.core.names import Dataset as DatasetName
+from firsthand.core.names import ParsedDatasetName as DatasetName
 from firsthand.core.names import Word
 from firsthand.schemas.base import Page
 from firsthand.schemas.datasets import Dataset, NewDataset

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from firsthand.core.names import Dataset as DatasetName
+from firsthand.core.names import ParsedDatasetName as DatasetName
 from firsthand.schemas.datasets import Dataset, NewDataset
 from service.errors import NotPermitted, ResourceNotFound, StateConflict
 from service.log import store as log

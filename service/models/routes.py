@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 
-from firsthand.core.names import Model as ModelName
+from firsthand.core.names import ParsedModelName as ModelName
 from firsthand.core.names import Word
 from firsthand.schemas.base import Page
 from firsthand.schemas.models import Model, NewModel

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from firsthand.core.names import Model as ModelName
+from firsthand.core.names import ParsedModelName as ModelName
 from firsthand.schemas.mixes import Part
 from firsthand.schemas.models import Model, NewModel, OriginCounts, TrainedOn
 from service.claims.catalog import Catalog

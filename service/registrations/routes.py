@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
 from firsthand.core.media_types import JSON, NDJSON, RAW
-from firsthand.core.names import Dataset as DatasetName
+from firsthand.core.names import ParsedDatasetName as DatasetName
 from firsthand.core.names import Word
 from firsthand.schemas.registrations import (
     MAX_BATCH,

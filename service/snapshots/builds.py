@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from firsthand.schemas.mixes import Part, Recipe
-from firsthand.snapshots import Subject, Writer
+from firsthand.snapshots import SnapshotWriter, Subject
 from service.claims.view import View
 from service.errors import Unavailable
 from service.mixes.scan import Scan
@@ -101,7 +101,7 @@ class SnapshotBuilds:
 
     def _write(self, folder: Path, view: View, subject: Subject) -> None:
         scan = Scan(self._database, view, Recipe(policy=subject.policy, as_of=view.position, parts=[_KNOWN]))
-        with Writer(folder, subject) as writer:
+        with SnapshotWriter(folder, subject) as writer:
             for chunk in scan.candidates(_KNOWN, lambda: _EVERY_KEY):
                 self._check_running()
                 writer.add(chunk.digests, chunk.verdicts)

@@ -1,31 +1,55 @@
-"""Files whose rows are items: JSON lines, CSV, Parquet and WARC, read and written in parts of many rows.
+"""The table of file formats: which suffix is read and written by which class, and with which compression.
 
-A filtered file keeps each row as it stood, byte for byte (Parquet: value for value, under the same schema).
+To add a format, write a class with the interface `RowFormat` in a module beside this one, and add one entry to
+`FORMATS`. Everything else (discovery of files, help texts, progress) follows from the entry.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from firsthand.files.compression import CODECS
-from firsthand.files.formats.base import Rows, Table, Writer
+from firsthand.files.formats.base import RowFormat, Rows, RowWriter
 from firsthand.files.formats.delimited import Csv
 from firsthand.files.formats.jsonlines import JsonLines
 from firsthand.files.formats.parquet import Parquet
 from firsthand.files.formats.warc import Warc
 
-__all__ = ["Csv", "JsonLines", "Parquet", "Rows", "Table", "Warc", "Writer", "of"]
-
-_PACKED: dict[str, Table] = {
-    ".jsonl": JsonLines(),
-    ".ndjson": JsonLines(),
-    ".csv": Csv(),
-    ".tsv": Csv("\t"),
-}
-_AS_THEY_ARE: dict[str, Table] = {".parquet": Parquet(), ".pq": Parquet(), ".warc": Warc()}
+__all__ = ["FORMATS", "Csv", "FileFormat", "JsonLines", "Parquet", "RowFormat", "RowWriter", "Rows", "Warc", "of"]
 
 
-def of(suffixes: Sequence[str]) -> Table | None:
-    """The format that the end of a name says (`.jsonl`, `.csv.zst`, `.warc.gz`), or None."""
-    *_, before, last = ["", "", *[suffix.lower() for suffix in suffixes]]
-    if last in CODECS:
-        return Warc() if (before, last) == (".warc", ".gz") else _PACKED.get(before)
-    return _PACKED.get(last) or _AS_THEY_ARE.get(last)
+@dataclass(frozen=True)
+class FileFormat:
+    """One entry of the table."""
+
+    #: The name in help texts.
+    name: str
+    suffixes: tuple[str, ...]
+    #: Reads and writes the rows; None if the content of the file is one item.
+    rows: RowFormat | None
+    #: Suffixes of compression that may follow, as in `.jsonl.gz`.
+    compressions: tuple[str, ...] = ()
+
+
+_ANY_COMPRESSION = tuple(CODECS)
+
+FORMATS = (
+    FileFormat("JSONL", (".jsonl", ".ndjson"), JsonLines(), _ANY_COMPRESSION),
+    FileFormat("CSV", (".csv",), Csv(), _ANY_COMPRESSION),
+    FileFormat("TSV", (".tsv",), Csv("\t"), _ANY_COMPRESSION),
+    FileFormat("Parquet", (".parquet", ".pq"), Parquet()),
+    FileFormat("WARC", (".warc",), Warc(), (".gz",)),  # each record is compressed by itself, which only gzip can do
+    # A text is the same item compressed and not compressed. Of any other compressed file (`.tar.gz`) the item is the
+    # file as it is.
+    FileFormat("text", (".txt", ".text", ".md", ".html", ".htm"), None, _ANY_COMPRESSION),
+)
+
+_BY_SUFFIX = {suffix: format for format in FORMATS for suffix in format.suffixes}
+
+
+def of(suffixes: Sequence[str]) -> FileFormat | None:
+    """Return the format for the suffixes of a file name (`.jsonl`, `.csv.zst`, `.warc.gz`), or None."""
+    *_, second, last = ["", "", *[suffix.lower() for suffix in suffixes]]
+    if last not in CODECS:
+        return _BY_SUFFIX.get(last)
+    format = _BY_SUFFIX.get(second)
+    return format if format is not None and last in format.compressions else None

@@ -1,4 +1,4 @@
-"""What every table has: rows with an item each, read in parts, and a writer that keeps rows as they stood."""
+"""The interface of a file format whose rows are items: read in parts, and write selected rows unchanged."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -12,52 +12,68 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from firsthand.errors import ContentError
-from firsthand.files.locations import Place
+from firsthand.files.locations import Location
 
-#: Bytes that are read, or rows that are gathered, at once.
+#: Bytes that are read at once, and the number of rows that are collected at once.
 BLOCK = 2**22
 BATCH = 20_000
+
+#: Bytes from the start of a file from which the length of its lines is estimated.
+_SAMPLE = 2**20
 
 
 @dataclass(frozen=True)
 class Rows:
     """Consecutive rows of one file."""
 
-    #: What a reader would call each: its line in JSON lines, its record in CSV and Parquet, from 1; in WARC its offset.
+    #: The number of each row for a person: the line in JSON Lines, the record in CSV and Parquet (both from 1), the
+    #: offset in WARC.
     numbers: Sequence[int]
-    #: What stands in the asked field of each, `[n]`: the item, as text or bytes, null where there is none.
+    #: The requested field of each row, `[n]`: the item as text or bytes, null if there is none.
     items: pa.Array
-    #: The rows whole, in the form that the same format's writer takes; None unless they were asked for.
+    #: The complete rows, in the form that the writer of the same format takes; None unless they were requested.
     raw: Any
 
 
-class Writer(Protocol):
+class RowWriter(Protocol):
     def write(self, rows: Rows, keep: npt.NDArray[np.bool_]) -> None:
-        """Write the rows that `keep`, `[n]`, says."""
+        """Write the rows for which `keep`, `[n]`, is true."""
 
 
-class Table(Protocol):
-    """A format. Reading raises ContentError, which names the file, the row and what there is instead."""
+class RowFormat(Protocol):
+    """A file format. Reading raises ContentError, which names the file and the row and says what is wrong there."""
 
-    def read(self, place: Place, field: str, whole: bool = False) -> Iterator[Rows]:
-        """The rows in parts; with `whole` there is more of each than its item, for a writer."""
+    def read(self, location: Location, field: str, whole: bool = False) -> Iterator[Rows]:
+        """Yield the rows in parts. With `whole`, `raw` holds the complete rows, for a writer."""
 
-    def writing(self, path: Path, like: Place) -> AbstractContextManager[Writer]:
-        """A writer of a file at `path` that has the form of the one at `like`."""
+    def writing(self, path: Path, like: Location) -> AbstractContextManager[RowWriter]:
+        """Return a writer of a file at `path` that has the header, schema and compression of the file at `like`."""
 
-
-def no_field(place: Place, number: int, field: str, there: Sequence[str]) -> ContentError:
-    known = f"there are {', '.join(there[:20])}" if there else "it has none"
-    return ContentError(f"{place}, row {number}: no field {field!r}; {known}. Say which with --field NAME.")
+    def estimate_rows(self, path: Path) -> int | None:
+        """Return about how many rows an uncompressed local file has, without reading all of it; None if unknown."""
 
 
-def no_text(place: Place, row: str, field: str, found: Any) -> ContentError:
-    return ContentError(f"{place}, {row}: the field {field!r} holds {json.dumps(found)[:40]}, not a text")
+def no_field(location: Location, number: int, field: str, fields: Sequence[str]) -> ContentError:
+    known = f"the fields are {', '.join(fields[:20])}" if fields else "the row has no fields"
+    return ContentError(
+        f"{location}, row {number}: there is no field {field!r}; {known}. Choose one with --field NAME."
+    )
 
 
-def of_texts(texts: Sequence[str | None]) -> pa.Array:
-    """Texts as a column; as bytes where one holds a lone surrogate, which no encoding of text has a place for."""
+def not_text(location: Location, row: str, field: str, value: Any) -> ContentError:
+    return ContentError(f"{location}, {row}: the field {field!r} must hold a text, and holds {json.dumps(value)[:40]}")
+
+
+def text_column(texts: Sequence[str | None]) -> pa.Array:
+    """Return texts as a column; as bytes if a text holds a lone surrogate, which Arrow's texts cannot hold."""
     try:
         return pa.array(texts, pa.large_string())
     except UnicodeEncodeError:
         return pa.array([text and text.encode("utf-8", "surrogatepass") for text in texts], pa.large_binary())
+
+
+def estimate_lines(path: Path) -> int:
+    """Estimate the number of lines of a file from its size and the length of its first lines."""
+    with path.open("rb") as file:
+        sample = file.read(_SAMPLE)
+    return round(path.stat().st_size * max(sample.count(b"\n"), 1) / len(sample)) if sample else 0

@@ -1,4 +1,4 @@
-"""CSV and TSV: a header and records; a record may run over several lines. A kept record stays byte for byte."""
+"""CSV and TSV: a header and records. A record may have several lines. Kept records are written byte for byte."""
 
 import csv
 from collections.abc import Iterator
@@ -14,67 +14,72 @@ import numpy.typing as npt
 from firsthand.errors import ContentError
 from firsthand.files import compression
 from firsthand.files.formats import base
-from firsthand.files.formats.base import Rows, Writer, no_field, of_texts
-from firsthand.files.locations import Place
+from firsthand.files.formats.base import Rows, RowWriter, no_field, text_column
+from firsthand.files.locations import Location
 
-#: csv refuses fields above 128 KiB otherwise, and texts are longer than that.
+#: Python's csv module refuses fields above 128 KiB by default, and texts are longer than that.
 _LONGEST_FIELD = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class Csv:
-    """A header and records."""
+    """A header and records, with fields that are separated by `delimiter`."""
 
     delimiter: str = ","
 
-    def read(self, place: Place, field: str, whole: bool = False) -> Iterator[Rows]:
-        records = self._records(place)
+    def read(self, location: Location, field: str, whole: bool = False) -> Iterator[Rows]:
+        records = self._records(location)
         _, header = next(records, (b"", []))
         if field not in header:
-            raise no_field(place, 1, field, header)
+            raise no_field(location, 1, field, header)
         column = header.index(field)
         numbered = enumerate(records, 1)
         while part := list(islice(numbered, base.BATCH)):
-            items = [_item(place, number, record, column, field) for number, (_, record) in part]
-            yield Rows([number for number, _ in part], of_texts(items), [raw for _, (raw, _) in part])
+            items = []
+            for number, (_, record) in part:
+                if len(record) <= column:
+                    raise ContentError(
+                        f"{location}, record {number}: there are {len(record)} fields, and the field {field!r} is"
+                        f" number {column + 1}"
+                    )
+                items.append(record[column])
+            yield Rows([number for number, _ in part], text_column(items), [raw for _, (raw, _) in part])
 
     @contextmanager
-    def writing(self, path: Path, like: Place) -> Iterator[Writer]:
+    def writing(self, path: Path, like: Location) -> Iterator[RowWriter]:
         header, _ = next(self._records(like), (b"", []))
         with compression.writing(path, like) as file:
             file.write(header)
-            yield _RecordWriter(file)
+            yield _CsvRecordWriter(file)
 
-    def _records(self, place: Place) -> Iterator[tuple[bytes, list[str]]]:
-        """Each record with the bytes that it was read from."""
+    def estimate_rows(self, path: Path) -> int:
+        return base.estimate_lines(path)
+
+    def _records(self, location: Location) -> Iterator[tuple[bytes, list[str]]]:
+        """Yield each record with the bytes from which it was read."""
         csv.field_size_limit(_LONGEST_FIELD)
-        with compression.reading(place) as file:
-            tape: list[bytes] = []
+        with compression.reading(location) as file:
+            lines: list[bytes] = []  # those read since the last record
             try:
-                for record in csv.reader(_recorded(file, tape), delimiter=self.delimiter):
-                    raw = b"".join(tape)
-                    tape.clear()
+                for record in csv.reader(_recording(file, lines), delimiter=self.delimiter):
+                    raw = b"".join(lines)
+                    lines.clear()
                     if record:
                         yield raw, record
             except (csv.Error, UnicodeDecodeError) as error:
-                raise ContentError(f"{place} is not CSV in UTF-8: {error}") from None
+                raise ContentError(f"{location} is not CSV in UTF-8: {error}") from None
 
 
 @dataclass(frozen=True)
-class _RecordWriter:
+class _CsvRecordWriter:
     file: IO[bytes]
 
     def write(self, rows: Rows, keep: npt.NDArray[np.bool_]) -> None:
         self.file.writelines(compress(rows.raw, keep))
 
 
-def _recorded(file: IO[bytes], tape: list[bytes]) -> Iterator[str]:
+def _recording(file: IO[bytes], lines: list[bytes]) -> Iterator[str]:
+    """Yield the lines of a file as text, and append the bytes of each line to `lines`."""
     for number, line in enumerate(file):
-        tape.append(line)
+        lines.append(line)
         yield line.decode("utf-8" if number else "utf-8-sig")
-
-
-def _item(place: Place, number: int, record: list[str], column: int, field: str) -> str:
-    if len(record) <= column:
-        raise ContentError(f"{place}, record {number}: {len(record)} fields, and {field!r} is number {column + 1}")
-    return record[column]

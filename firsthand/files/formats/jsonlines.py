@@ -1,7 +1,7 @@
-"""JSON lines: an object a line; blank lines are no rows. A kept line stays byte for byte.
+"""JSON Lines: one object per line; blank lines are skipped. Kept lines are written byte for byte.
 
-Blocks of lines are parsed by Arrow, five times as fast as by Python. It is more liberal than the rest of the world in
-places and stricter in others; a block in which that could matter is parsed line by line.
+Arrow parses blocks of lines, five times as fast as Python does. In some cases it accepts more than other parsers, in
+others less. A block in which this could make a difference is parsed line by line, by Python.
 """
 
 import json
@@ -19,15 +19,15 @@ import pyarrow.json
 from firsthand.errors import ContentError
 from firsthand.files import compression
 from firsthand.files.formats import base
-from firsthand.files.formats.base import Rows, Writer, no_field, no_text, of_texts
-from firsthand.files.locations import Place
+from firsthand.files.formats.base import Rows, RowWriter, no_field, not_text, text_column
+from firsthand.files.locations import Location
 
 _LF, _CR, _OPEN, _CLOSE = b"\n\r{}"
 
 
 @dataclass(frozen=True)
-class Block:
-    """Whole lines of a file; those that are not blank are rows: line `numbers[i]` is `content[starts[i] : ends[i]]`."""
+class LineBlock:
+    """Complete lines of a file without the blank ones: line `numbers[i]` is `content[starts[i] : ends[i]]`."""
 
     content: bytes
     numbers: npt.NDArray[np.int64]
@@ -35,31 +35,34 @@ class Block:
     ends: npt.NDArray[np.int64]
 
     def lines(self, which: Any = slice(None)) -> list[bytes]:
-        """The lines of these rows, with their ends."""
+        """Return the lines of the selected rows, with their line ends."""
         bounds = zip(self.starts[which].tolist(), self.ends[which].tolist(), strict=True)
         return [self.content[start:end] for start, end in bounds]
 
 
 class JsonLines:
-    """One JSON object a line."""
+    """One JSON object per line."""
 
-    def read(self, place: Place, field: str, whole: bool = False) -> Iterator[Rows]:
-        with compression.reading(place) as file:
+    def read(self, location: Location, field: str, whole: bool = False) -> Iterator[Rows]:
+        with compression.reading(location) as file:
             for block in blocks(file):
                 items = _by_arrow(block, field)
                 if items is None:
-                    items = of_texts(_by_line(place, block, field))
+                    items = text_column(_by_line(location, block, field))
                 yield Rows(block.numbers, items, block)  # type: ignore[arg-type]
 
     @contextmanager
-    def writing(self, path: Path, like: Place) -> Iterator[Writer]:
+    def writing(self, path: Path, like: Location) -> Iterator[RowWriter]:
         with compression.writing(path, like) as file:
-            yield LineWriter(file)
+            yield JsonLineWriter(file)
+
+    def estimate_rows(self, path: Path) -> int:
+        return base.estimate_lines(path)
 
 
 @dataclass(frozen=True)
-class LineWriter:
-    """Writes lines whose `raw` is their block."""
+class JsonLineWriter:
+    """Writes lines of rows whose `raw` is their block."""
 
     file: IO[bytes]
 
@@ -67,8 +70,8 @@ class LineWriter:
         self.file.write(b"".join(rows.raw.lines(keep)))
 
 
-def blocks(file: IO[bytes]) -> Iterator[Block]:
-    """A file's lines in blocks of about `BLOCK` bytes, or as long as its longest line."""
+def blocks(file: IO[bytes]) -> Iterator[LineBlock]:
+    """Yield the lines of a file in blocks of about `BLOCK` bytes; a block is longer if a line is."""
     number = 1
     while content := file.read(base.BLOCK):
         content += file.readline()
@@ -76,24 +79,24 @@ def blocks(file: IO[bytes]) -> Iterator[Block]:
         if not len(ends) or ends[-1] < len(content):
             ends = np.append(ends, len(content))
         starts = np.concatenate([[0], ends[:-1]])
-        block = Block(content, np.arange(number, number + len(ends)), starts, ends)
+        block = LineBlock(content, np.arange(number, number + len(ends)), starts, ends)
         number += len(ends)
         yield _without_blank(block)
 
 
-def _without_blank(block: Block) -> Block:
-    """Blank lines are found among the short ones and those that begin with what a blank line does."""
+def _without_blank(block: LineBlock) -> LineBlock:
+    """Return the block without its blank lines. Only lines that begin with white space need a closer look."""
     first = np.frombuffer(block.content, dtype=np.uint8)[block.starts]
     maybe = np.flatnonzero(first <= ord(" "))
     if not len(maybe):
         return block
     rows = np.ones(len(block.starts), dtype=np.bool_)
     rows[maybe] = [bool(line.strip()) for line in block.lines(maybe)]
-    return Block(block.content, block.numbers[rows], block.starts[rows], block.ends[rows])
+    return LineBlock(block.content, block.numbers[rows], block.starts[rows], block.ends[rows])
 
 
-def _by_arrow(block: Block, field: str) -> pa.Array | None:
-    """The items, or None where Arrow may have understood something else than Python would."""
+def _by_arrow(block: LineBlock, field: str) -> pa.Array | None:
+    """Return the items as Arrow reads them, or None if Python might read them differently."""
     if not _an_object_a_line(block):
         return None
     try:
@@ -107,12 +110,12 @@ def _by_arrow(block: Block, field: str) -> pa.Array | None:
         ).column(0)
     except (UnicodeDecodeError, pa.ArrowException, OverflowError):
         return None
-    # a null may also be a field that is not there; two objects on a line would be two rows
+    # A null can also stand for an absent field, and two objects on one line are two rows for Arrow.
     return None if items.null_count or len(items) != len(block.starts) else items.combine_chunks()
 
 
-def _an_object_a_line(block: Block) -> bool:
-    """Whether every line begins and ends as an object does: none then runs over into the next, which Arrow allows."""
+def _an_object_a_line(block: LineBlock) -> bool:
+    """Return whether every line begins and ends like an object. Arrow also accepts objects of several lines."""
     if not len(block.starts):
         return True
     content = np.frombuffer(block.content, dtype=np.uint8)
@@ -122,20 +125,17 @@ def _an_object_a_line(block: Block) -> bool:
     return bool((content[block.starts] == _OPEN).all() and (content[last] == _CLOSE).all())
 
 
-def _by_line(place: Place, block: Block, field: str) -> Sequence[str | None]:
-    return [
-        _item(place, number, line, field) for number, line in zip(block.numbers.tolist(), block.lines(), strict=True)
-    ]
-
-
-def _item(place: Place, number: int, line: bytes, field: str) -> str | None:
-    try:
-        row = json.loads(line.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise ContentError(f"{place}, line {number}: not JSON in UTF-8 ({error})") from None
-    if not isinstance(row, dict) or field not in row:
-        raise no_field(place, number, field, list(row) if isinstance(row, dict) else [])
-    item = row[field]
-    if item is not None and not isinstance(item, str):
-        raise no_text(place, f"line {number}", field, item)
-    return item
+def _by_line(location: Location, block: LineBlock, field: str) -> Sequence[str | None]:
+    items = []
+    for number, line in zip(block.numbers.tolist(), block.lines(), strict=True):
+        try:
+            row = json.loads(line.decode("utf-8-sig"))
+        except (ValueError, RecursionError) as error:
+            raise ContentError(f"{location}, line {number}: not JSON in UTF-8 ({error})") from None
+        if not isinstance(row, dict) or field not in row:
+            raise no_field(location, number, field, list(row) if isinstance(row, dict) else [])
+        item = row[field]
+        if item is not None and not isinstance(item, str):
+            raise not_text(location, f"line {number}", field, item)
+        items.append(item)
+    return items

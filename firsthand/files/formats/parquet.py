@@ -1,4 +1,4 @@
-"""Parquet, whose rows are items. Kept rows stay value for value, under the same schema and packed as they were."""
+"""Parquet: each row is an item. Kept rows keep their values, the schema and the compression of each column."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,19 +14,19 @@ import pyarrow.parquet as pq
 from firsthand.errors import ContentError
 from firsthand.files.arrow_digests import holds_items
 from firsthand.files.formats import base
-from firsthand.files.formats.base import Rows, Writer, no_field
-from firsthand.files.locations import Place, opened
+from firsthand.files.formats.base import Rows, RowWriter, no_field
+from firsthand.files.locations import Location, open_binary
 
-#: Bytes of rows, unpacked, that are read at once, and that are gathered before they are written as a row group.
+#: Uncompressed bytes of rows that are read at once, and that are collected before a row group is written.
 _READ, _WRITTEN = 2**25, 2**26
 
 
 class Parquet:
-    """Texts (string columns) or bytes (binary columns, an image say) are items."""
+    """The items are texts (string columns) or bytes (binary columns, for example images)."""
 
-    def read(self, place: Place, field: str, whole: bool = False) -> Iterator[Rows]:
-        with _reading(place) as file:
-            _check(place, file.schema_arrow, field)
+    def read(self, location: Location, field: str, whole: bool = False) -> Iterator[Rows]:
+        with _reading(location) as file:
+            _check_field(location, file.schema_arrow, field)
             start = 1
             columns = None if whole else [field]
             for batch in file.iter_batches(batch_size=_rows_at_once(file.metadata), columns=columns):
@@ -34,18 +34,25 @@ class Parquet:
                 start += batch.num_rows
 
     @contextmanager
-    def writing(self, path: Path, like: Place) -> Iterator[Writer]:
+    def writing(self, path: Path, like: Location) -> Iterator[RowWriter]:
         with _reading(like) as file:
-            schema, packed = file.schema_arrow, _compression(file.metadata)
-        with pq.ParquetWriter(path, schema, compression=packed) as into:
-            writer = _GroupWriter(into)
+            schema, codecs = file.schema_arrow, _codecs(file.metadata)
+        with pq.ParquetWriter(path, schema, compression=codecs) as file:
+            writer = _RowGroupWriter(file)
             yield writer
             writer.flush()
 
+    def estimate_rows(self, path: Path) -> int | None:
+        """Return the exact number of rows, from the metadata; None for a damaged file, which fails when it is read."""
+        try:
+            return int(pq.read_metadata(path).num_rows)
+        except (pa.ArrowException, OSError):
+            return None
+
 
 @dataclass
-class _GroupWriter:
-    """Gathers rows, so that few kept rows do not become many small row groups."""
+class _RowGroupWriter:
+    """Collects rows, so that few kept rows do not become many small row groups."""
 
     writer: Any
     _waiting: list[Any] = field(default_factory=list)
@@ -65,36 +72,36 @@ class _GroupWriter:
 
 
 @contextmanager
-def _reading(place: Place) -> Iterator[Any]:
+def _reading(location: Location) -> Iterator[Any]:
     try:
-        with opened(place) as raw, pq.ParquetFile(raw, pre_buffer=False) as file:
+        with open_binary(location) as raw, pq.ParquetFile(raw, pre_buffer=False) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
-        raise ContentError(f"{place} is not Parquet that can be read: {error}") from None
+        raise ContentError(f"{location} cannot be read as Parquet: {error}") from None
 
 
 def _rows_at_once(metadata: Any) -> int:
-    """As many as make some 32 MiB of an average row, so that pages of a crawl fit into memory as well as lines do."""
+    """Return the number of average rows that have about 32 MiB, so that long rows (pages of a crawl) fit in memory."""
     size: int = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
     rows: int = metadata.num_rows
     return max(1, min(base.BATCH, _READ * rows // max(size, 1)))
 
 
-def _compression(metadata: Any) -> Any:
-    """The codec of each column, as the first row group has it; pyarrow's own default where there is none."""
+def _codecs(metadata: Any) -> Any:
+    """Return the codec of each column in the first row group; pyarrow's default if there is no row group."""
     if not metadata.num_row_groups:
         return "snappy"
     group = metadata.row_group(0)
-    columns = [group.column(place) for place in range(group.num_columns)]
+    columns = [group.column(number) for number in range(group.num_columns)]
     return {
         column.path_in_schema: "none" if column.compression == "UNCOMPRESSED" else column.compression.lower()
         for column in columns
     }
 
 
-def _check(place: Place, schema: Any, field: str) -> None:
+def _check_field(location: Location, schema: Any, field: str) -> None:
     if field not in schema.names:
-        raise no_field(place, 1, field, schema.names)
+        raise no_field(location, 1, field, schema.names)
     kind = schema.field(field).type
     if not holds_items(kind):
-        raise ContentError(f"{place}: the field {field!r} holds {kind}, neither text nor bytes")
+        raise ContentError(f"{location}: the field {field!r} must hold texts or bytes, and holds {kind}")

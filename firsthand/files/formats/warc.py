@@ -1,8 +1,8 @@
-"""WARC, the form of web archives (ISO 28500): the payload of each response, resource and conversion is an item.
+"""WARC, the format of web archives (ISO 28500): the payload of each response, resource and conversion is an item.
 
-Read by warcio (Apache-2.0, pure Python), which is an extra. Of a response the payload is what a browser would be
-shown: without its HTTP headers, its chunks and its content encoding. A kept record stays byte for byte, compressed by
-itself as before, after the `warcinfo` that the file began with; requests, metadata and revisits are no items.
+The reader is warcio (Apache-2.0, pure Python), an optional dependency. The payload of a response is what a browser
+shows: without HTTP headers, chunks and content encoding. Requests, metadata and revisits are not items. A filtered file
+holds the `warcinfo` record of the original and the kept records, byte for byte, each compressed by itself as before.
 """
 
 import zlib
@@ -19,14 +19,14 @@ import pyarrow as pa
 
 from firsthand.errors import ContentError
 from firsthand.files.formats import base
-from firsthand.files.formats.base import Rows, Writer
-from firsthand.files.locations import Place, opened
+from firsthand.files.formats.base import Rows, RowWriter
+from firsthand.files.locations import Location, open_binary
 
 _ITEMS = ("response", "resource", "conversion")
 
 
-class _Record(NamedTuple):
-    """Where a record stands in its file, and its payload where it is an item."""
+class _WarcRecord(NamedTuple):
+    """The position of a record in its file, and its payload if it is an item."""
 
     kind: str
     offset: int
@@ -35,12 +35,12 @@ class _Record(NamedTuple):
 
 
 class Warc:
-    """Web archives. They have no fields: `field` says nothing here."""
+    """Web archives. Their records have no fields, so `field` is ignored."""
 
-    def read(self, place: Place, field: str, whole: bool = False) -> Iterator[Rows]:
-        part: list[_Record] = []
+    def read(self, location: Location, field: str, whole: bool = False) -> Iterator[Rows]:
+        part: list[_WarcRecord] = []
         size = 0
-        for record in _records(place):
+        for record in _records(location):
             if record.payload is None:
                 continue
             part.append(record)
@@ -52,16 +52,19 @@ class Warc:
             yield _rows(part)
 
     @contextmanager
-    def writing(self, path: Path, like: Place) -> Iterator[Writer]:
+    def writing(self, path: Path, like: Location) -> Iterator[RowWriter]:
         first = next(_records(like), None)
-        with opened(like) as source, path.open("wb") as file:
+        with open_binary(like) as source, path.open("wb") as file:
             if first is not None and first.kind == "warcinfo":
                 _copy(source, file, first)
-            yield _RecordWriter(source, file)
+            yield _WarcRecordWriter(source, file)
+
+    def estimate_rows(self, path: Path) -> None:
+        return None
 
 
 @dataclass(frozen=True)
-class _RecordWriter:
+class _WarcRecordWriter:
     source: IO[bytes]
     file: IO[bytes]
 
@@ -70,42 +73,44 @@ class _RecordWriter:
             _copy(self.source, self.file, record)
 
 
-def _copy(source: IO[bytes], file: IO[bytes], record: _Record) -> None:
+def _copy(source: IO[bytes], file: IO[bytes], record: _WarcRecord) -> None:
     source.seek(record.offset)
     content = source.read(record.length)
     file.write(content)
-    if content.startswith(b"WARC/"):  # not compressed: two ends of line, which warcio does not count, close a record
+    if content.startswith(b"WARC/"):  # Not compressed: two line ends close a record, and warcio does not count them.
         file.write(b"\r\n\r\n")
 
 
-def _rows(part: list[_Record]) -> Rows:
+def _rows(part: list[_WarcRecord]) -> Rows:
     items = pa.array([record.payload for record in part], pa.large_binary())
     return Rows([record.offset for record in part], items, [record._replace(payload=None) for record in part])
 
 
-def _records(place: Place) -> Iterator[_Record]:
+def _records(location: Location) -> Iterator[_WarcRecord]:
     try:
-        from warcio.archiveiterator import ArchiveIterator  # only for who has web archives
+        from warcio.archiveiterator import ArchiveIterator  # an optional dependency: needed for WARC only
         from warcio.exceptions import ArchiveLoadFailed
     except ImportError:
-        raise ContentError(f"{place}: reading WARC takes warcio; pip install 'firsthand[warc]'") from None
+        raise ContentError(
+            f"{location}: reading WARC needs warcio. Install it with: pip install 'firsthand[warc]'"
+        ) from None
     try:
-        with opened(place) as file:
-            found, end = ArchiveIterator(file), 0
-            for record in found:
+        with open_binary(location) as file:
+            records, end = ArchiveIterator(file), 0
+            for record in records:
                 payload = record.content_stream().read() if record.rec_type in _ITEMS else None
-                offset, length = found.get_record_offset(), found.get_record_length()
+                offset, length = records.get_record_offset(), records.get_record_length()
                 if not record.rec_headers.get_header("Content-Length") or record.raw_stream.limit > 0:
                     raise _cut_off(offset)
-                yield _Record(record.rec_type, offset, length, payload)
+                yield _WarcRecord(record.rec_type, offset, length, payload)
                 end = offset + length
             file.seek(end)
-            if file.read().strip():  # what warcio takes for the end may be a record that was cut off
+            if file.read().strip():  # warcio takes a record that is cut off for the end of the file
                 raise _cut_off(end)
     except (ArchiveLoadFailed, OSError, EOFError, ValueError, zlib.error, AttributeError) as error:
-        # warcio meets headers that are cut off with an AttributeError of its own
-        raise ContentError(f"{place} is not WARC that can be read: {' '.join(str(error).split())}") from None
+        # warcio raises AttributeError for headers that are cut off
+        raise ContentError(f"{location} cannot be read as WARC: {' '.join(str(error).split())}") from None
 
 
 def _cut_off(offset: int) -> EOFError:
-    return EOFError(f"it ends in the middle of the record at byte {offset:,}")
+    return EOFError(f"the record at byte {offset:,} is incomplete")

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from firsthand.checking import filter as filtering
-from firsthand.checking.filter import ByMix
+from firsthand.checking.filter import SelectByMix
 from firsthand.core.digests import stack
 from firsthand.files.discover import find
 from firsthand.files.inputs import digest, hash_both
@@ -55,10 +55,10 @@ def test_files_with_one_of_several_verdicts_are_copied(known: Firsthand, tmp_pat
     source.mkdir()
     for name, text in (("h.txt", HUMAN[0]), ("m.txt", MADE[0]), ("u.txt", "unheard of")):
         (source / name).write_text(text + "\n")
-    told = known(
+    filtered = known(
         "filter", source, "--out", tmp_path / "out", "--verdict", "unknown", "--verdict", "human", "--json"
     ).json
-    assert (told["files"], told["items"], told["kept"]) == (3, 3, 2)
+    assert (filtered["files"], filtered["items"], filtered["kept"]) == (3, 3, 2)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["h.txt", "u.txt"]
     assert (tmp_path / "out" / "h.txt").read_text() == HUMAN[0] + "\n"
 
@@ -88,8 +88,8 @@ def test_an_output_never_takes_the_place_of_an_input(known: Firsthand, tmp_path:
 
 
 def test_two_inputs_never_share_an_output(known: Firsthand, tmp_path: Path) -> None:
-    one, other = lines(tmp_path / "1" / "a.jsonl", HUMAN), lines(tmp_path / "2" / "a.jsonl", MADE)
-    ran = known("filter", one, other, "--out", tmp_path / "out", "--verdict", "human", status=1)
+    first, other = lines(tmp_path / "1" / "a.jsonl", HUMAN), lines(tmp_path / "2" / "a.jsonl", MADE)
+    ran = known("filter", first, other, "--out", tmp_path / "out", "--verdict", "human", status=1)
     assert "two of the files would be written to" in ran.err
     assert not (tmp_path / "out").exists()
 
@@ -106,13 +106,13 @@ def test_a_file_that_breaks_in_the_middle_leaves_what_stood_there_before(known: 
 
 
 @pytest.mark.parametrize("words", [[], ["--mix", "0" * 32, "--verdict", "human"], ["--verdict", "humane"]])
-def test_what_to_keep_must_be_said_and_said_once(alone: Firsthand, tmp_path: Path, words: list[str]) -> None:
+def test_filter_needs_exactly_one_kind_of_what_to_keep(alone: Firsthand, tmp_path: Path, words: list[str]) -> None:
     alone("filter", lines(tmp_path / "a.jsonl", HUMAN), "--out", tmp_path / "out", *words, status=2)
 
 
 def test_a_mix_admits_an_item_under_either_profile_and_only_once() -> None:
     exact, canonical = digest("two  words", "bytes-1"), digest("one  more", "text-1")
-    admits = ByMix(stack([exact, canonical]))
+    admits = SelectByMix(stack([exact, canonical]))
     assert admits(hash_both(["one more", "two words", "two  words", "one\tmore"])).tolist() == [
         True,
         False,
@@ -124,6 +124,6 @@ def test_a_mix_admits_an_item_under_either_profile_and_only_once() -> None:
 
 
 def test_an_empty_mix_admits_nothing(tmp_path: Path) -> None:
-    admits = ByMix(stack([]))
+    admits = SelectByMix(stack([]))
     (written,) = filtering.write(find([lines(tmp_path / "a.jsonl", HUMAN)]), "text", tmp_path / "out", admits)
     assert (written.items, written.kept) == (30, 0)

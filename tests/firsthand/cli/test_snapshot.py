@@ -1,31 +1,18 @@
 """`firsthand snapshot`, and `firsthand check --snapshot`: a gate without network."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from firsthand import Client, Snapshot
+from firsthand.checking.lookup_source import SnapshotSource
 from firsthand.core.digests import digest_text, stack
 from firsthand.core.verdicts import IS_HUMAN, UNKNOWN, VERDICTS, Verdicts
-from firsthand.snapshots import Subject, Writer
-from firsthand.snapshots.source import Local
+from firsthand.snapshots import SnapshotWriter, Subject
 from tests.conftest import Registry
-from tests.factories import digests
+from tests.factories import NOBODY, digests, write_lines
 from tests.firsthand.conftest import Firsthand
-
-NOBODY = "http://127.0.0.1:9"
-
-
-def write_lines(file: Path, texts: list[str]) -> Path:
-    file.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-    return file
-
-
-@pytest.fixture
-def client(registry: Registry) -> Client:
-    return registry.client()
 
 
 def humans(n: int) -> Verdicts:
@@ -51,10 +38,10 @@ def test_a_snapshot_is_created_listed_pulled_and_shown(firsthand: Firsthand, cor
     (listed,) = firsthand("snapshot", "list", "--json").lines
     assert listed["id"] == made["id"]
     out = tmp_path / "pulled"
-    told = firsthand("snapshot", "pull", "--out", out).out
-    assert f"80 items at position {made['position']}" in told
-    assert "one in 8,192" in told
-    assert f"firsthand check PATH --snapshot {out}" in told
+    printed = firsthand("snapshot", "pull", "--out", out).out
+    assert f"80 items at position {made['position']}" in printed
+    assert "one in 8,192" in printed
+    assert f"firsthand check PATH --snapshot {out}" in printed
     assert firsthand("snapshot", "show", out, "--json").json == made
     assert firsthand("snapshot", "show", made["id"], "--json").json == made
     (out / "3c.fuse").write_bytes(b"")
@@ -80,12 +67,12 @@ def test_28_bits_are_believed_without_any_network(
     alone: Firsthand, corpus: Path, pulled: dict[int, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FIRSTHAND_URL", NOBODY)
-    told = alone("check", corpus, "--snapshot", pulled[28], "--json", "--max-synthetic", 0.6).json
-    assert told["counts"] == {"unknown": 20, "human": 40, "model": 30, "contested": 10}
-    assert told["generations"] == {"3": 30}
-    assert told["share"] == {"low": 0.3, "high": 0.6, "text": "30.0–60.0 %"}
-    assert {item["lower_bound"] for item in told["items"] if item["verdict"] == "model"} == {True}
-    assert told["snapshot"]["expected_false_verdicts"] < 1e-6
+    checked = alone("check", corpus, "--snapshot", pulled[28], "--json", "--max-synthetic", 0.6).json
+    assert checked["counts"] == {"unknown": 20, "human": 40, "model": 30, "contested": 10}
+    assert checked["generations"] == {"3": 30}
+    assert checked["share"] == {"low": 0.3, "high": 0.6, "text": "30.0–60.0 %"}
+    assert {item["lower_bound"] for item in checked["items"] if item["verdict"] == "model"} == {True}
+    assert checked["snapshot"]["expected_false_verdicts"] < 1e-6
     assert "30.0–60.0 %" in alone("check", corpus, "--snapshot", pulled[28]).out
 
 
@@ -93,50 +80,50 @@ def test_12_bits_that_say_human_are_unknown_until_the_registry_confirms(
     alone: Firsthand, registry: Registry, corpus: Path, pulled: dict[int, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FIRSTHAND_URL", NOBODY)
-    told = alone("check", corpus, "--snapshot", pulled[12], "--json", "--summary").json
-    assert (told["counts"]["human"], told["counts"]["unknown"]) == (0, 60)
-    assert told["snapshot"]["unconfirmed"] == 40
-    assert told["share"]["high"] == 1.0
+    checked = alone("check", corpus, "--snapshot", pulled[12], "--json", "--summary").json
+    assert (checked["counts"]["human"], checked["counts"]["unknown"]) == (0, 60)
+    assert checked["snapshot"]["unconfirmed"] == 40
+    assert checked["share"]["high"] == 1.0
     words = alone("check", corpus, "--snapshot", pulled[12], "--summary").out
     assert "40 look-ups said human and are counted as unknown, for 12 bits are no proof: say --confirm" in words
     assert "fingerprints of 12 bits: expect" in words
     monkeypatch.setenv("FIRSTHAND_URL", registry.url)
-    told = alone("check", corpus, "--snapshot", pulled[12], "--confirm", "--json", "--summary").json
-    assert told["counts"] == {"unknown": 20, "human": 40, "model": 30, "contested": 10}
-    assert (told["snapshot"]["confirmed"], told["snapshot"]["unconfirmed"]) == (40, 0)
+    checked = alone("check", corpus, "--snapshot", pulled[12], "--confirm", "--json", "--summary").json
+    assert checked["counts"] == {"unknown": 20, "human": 40, "model": 30, "contested": 10}
+    assert (checked["snapshot"]["confirmed"], checked["snapshot"]["unconfirmed"]) == (40, 0)
 
 
 def test_a_false_human_does_not_survive_confirming(registry: Registry, tmp_path: Path) -> None:
     """A snapshot that calls human what its registry has never heard of, as any does with one item in 65,536."""
     client, strangers = registry.client(), digests(range(200))
     (folder := tmp_path / "snapshot").mkdir()
-    with Writer(folder, Subject(client.statistics().now.position, None, bits=12)) as writer:
+    with SnapshotWriter(folder, Subject(client.statistics().now.position, None, bits=12)) as writer:
         writer.add(strangers, humans(200))
         writer.finish()
     snapshot = Snapshot.open(folder)
     assert (snapshot.answer(strangers).verdict == IS_HUMAN).all()
-    assert (Local(snapshot).lookup(strangers).verdict == UNKNOWN).all()
-    assert (Local(snapshot, client).lookup(strangers).verdict == UNKNOWN).all()
+    assert (SnapshotSource(snapshot).lookup(strangers).verdict == UNKNOWN).all()
+    assert (SnapshotSource(snapshot, client).lookup(strangers).verdict == UNKNOWN).all()
 
 
 def test_the_expected_false_verdicts_follow_the_unknown(client: Client, tmp_path: Path) -> None:
     (folder := tmp_path / "snapshot").mkdir()
-    with Writer(folder, Subject(client.statistics().now.position, None, bits=12)) as writer:
+    with SnapshotWriter(folder, Subject(client.statistics().now.position, None, bits=12)) as writer:
         writer.add(digests(range(100)), humans(100))
         writer.finish()
-    local = Local(Snapshot.open(folder), client)
+    local = SnapshotSource(Snapshot.open(folder), client)
     unknown = int((local.lookup(digests(range(100, 8_292))).verdict == UNKNOWN).sum())
-    assert local.expected == pytest.approx(unknown * 7 * 2**-16)  # a false human is found out
+    assert local.take_confidence().expected == pytest.approx(unknown * 7 * 2**-16)  # a false human is found out
     assert local.check(["never heard of"]).verdict.tolist() == [VERDICTS.index("unknown")]
 
 
 def test_texts_are_asked_under_both_profiles(client: Client, tmp_path: Path) -> None:
     (folder := tmp_path / "snapshot").mkdir()
     known = stack([digest_text("a text", "text-1"), digest_text("b  text", "bytes-1")])
-    with Writer(folder, Subject(1, None, bits=28)) as writer:
+    with SnapshotWriter(folder, Subject(1, None, bits=28)) as writer:
         writer.add(known, humans(2))
         writer.finish()
-    answer = Local(Snapshot.open(folder)).check(["a   text", "b  text", "b text"])
+    answer = SnapshotSource(Snapshot.open(folder)).check(["a   text", "b  text", "b text"])
     assert [VERDICTS[code] for code in answer.verdict] == ["human", "human", "unknown"]
 
 

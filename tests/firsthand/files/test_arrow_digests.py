@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from firsthand.core.digests import canonical_text
 from firsthand.files import arrow_digests
-from firsthand.files.arrow_digests import PLAIN, hashed
+from firsthand.files.arrow_digests import PLAIN, hash_column
 from firsthand.files.inputs import Item, hash_both
 
 TEXTS = [
@@ -41,51 +41,51 @@ def column(texts: list[Any], kind: Any) -> Any:
     return made.dictionary_encode().cast(kind) if pa.types.is_dictionary(kind) else made
 
 
-def agree(found: arrow_digests.Hashed, items: list[Item]) -> None:
+def agree(hashed_column: arrow_digests.HashedColumn, items: list[Item]) -> None:
     exact, text = hash_both(items)
-    np.testing.assert_array_equal(found.exact, exact)
-    np.testing.assert_array_equal(found.text, text)
+    np.testing.assert_array_equal(hashed_column.exact, exact)
+    np.testing.assert_array_equal(hashed_column.text, text)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_every_form_of_a_column_is_hashed_as_its_texts_are(kind: Any) -> None:
-    found = hashed(column(TEXTS, kind))
-    agree(found, list(TEXTS))
-    assert found.rows.tolist() == list(range(len(TEXTS)))
+    hashed_column = hash_column(column(TEXTS, kind))
+    agree(hashed_column, list(TEXTS))
+    assert hashed_column.rows.tolist() == list(range(len(TEXTS)))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_nulls_are_no_items_and_slices_and_chunks_keep_their_rows(kind: Any) -> None:
     made = column(["a", None, "b", "b", None, "c  d"], kind)
-    agree(hashed(made), ["a", "b", "b", "c  d"])
-    assert hashed(made).rows.tolist() == [0, 2, 3, 5]
-    agree(hashed(made[2:]), ["b", "b", "c  d"])
-    assert hashed(made[1:3]).rows.tolist() == [1]
+    agree(hash_column(made), ["a", "b", "b", "c  d"])
+    assert hash_column(made).rows.tolist() == [0, 2, 3, 5]
+    agree(hash_column(made[2:]), ["b", "b", "c  d"])
+    assert hash_column(made[1:3]).rows.tolist() == [1]
     chunked = pa.chunked_array([made[4:], made[:0], made[1:3]])
-    agree(hashed(chunked), ["c  d", "b"])
-    assert hashed(chunked).rows.tolist() == [1, 3]
+    agree(hash_column(chunked), ["c  d", "b"])
+    assert hash_column(chunked).rows.tolist() == [1, 3]
     for empty in (made[:0], made[1:2], pa.chunked_array([], kind)):
-        assert len(hashed(empty).rows) == len(hashed(empty).exact) == 0
+        assert len(hash_column(empty).rows) == len(hash_column(empty).exact) == 0
 
 
 def test_bytes_that_are_no_text_have_their_own_digest_alone() -> None:
     items: list[Item] = [b"\xff\x00", b"a  text", b"", b"\x00" * 32]
-    agree(hashed(pa.array(items, pa.binary())), items)
+    agree(hash_column(pa.array(items, pa.binary())), items)
     fixed: list[Item] = [b"ab", b"\xff\xff"]
-    agree(hashed(pa.array(fixed, pa.binary(2))), fixed)
+    agree(hash_column(pa.array(fixed, pa.binary(2))), fixed)
     unchecked = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"\xffa")])
-    agree(hashed(unchecked), [b"\xffa"])  # Parquet's readers take it on trust that texts are UTF-8
+    agree(hash_column(unchecked), [b"\xffa"])  # Parquet's readers take it on trust that texts are UTF-8
 
 
 def test_a_dictionary_may_hold_a_null_of_its_own() -> None:
     made = pa.DictionaryArray.from_arrays(pa.array([0, 1, None, 2]), pa.array(["a", None, "b"]))
-    assert hashed(made).rows.tolist() == [0, 3]
-    agree(hashed(made), ["a", "b"])
+    assert hash_column(made).rows.tolist() == [0, 3]
+    agree(hash_column(made), ["a", "b"])
 
 
 def test_a_column_of_numbers_is_refused() -> None:
-    with pytest.raises(TypeError, match="a column of int64 holds neither text nor bytes"):
-        hashed(pa.array([1]))
+    with pytest.raises(TypeError, match="must hold texts or bytes, and this column holds int64"):
+        hash_column(pa.array([1]))
 
 
 @given(
@@ -94,13 +94,17 @@ def test_a_column_of_numbers_is_refused() -> None:
     )
 )
 def test_no_text_is_taken_for_canonical_that_is_not(texts: list[str]) -> None:
-    agree(hashed(pa.array(texts, pa.string())), list(texts))
+    agree(hash_column(pa.array(texts, pa.string())), list(texts))
 
 
 def test_plain_characters_are_left_as_they_are_beside_any_others() -> None:
     """By the tables of Unicode: no white space, of no combining class, their own NFC, and never a composition's end."""
     every = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
-    ends = {unicodedata.normalize("NFD", one)[-1] for one in every if len(unicodedata.normalize("NFD", one)) > 1}
+    ends = {
+        unicodedata.normalize("NFD", character)[-1]
+        for character in every
+        if len(unicodedata.normalize("NFD", character)) > 1
+    }
     for first, last in PLAIN:
         for plain in map(chr, range(first, last + 1)):
             assert canonical_text(f"a{plain}b") == f"a{plain}b", hex(ord(plain))
@@ -110,5 +114,5 @@ def test_plain_characters_are_left_as_they_are_beside_any_others() -> None:
 
 def test_a_column_of_nothing_but_nulls_has_no_items() -> None:
     """So Arrow types a part of a file in which the field is null in every row."""
-    found = hashed(pa.nulls(3))
-    assert (found.exact.shape, found.text.shape, found.rows.tolist()) == ((0, 32), (0, 32), [])
+    hashed_column = hash_column(pa.nulls(3))
+    assert (hashed_column.exact.shape, hashed_column.text.shape, hashed_column.rows.tolist()) == ((0, 32), (0, 32), [])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from firsthand.errors import ContentError
-from firsthand.files import discover
+from firsthand.files import discover, formats
 
 
 def make(folder: Path, *names: str) -> None:
@@ -16,8 +16,8 @@ def make(folder: Path, *names: str) -> None:
 
 def test_folders_are_walked_in_the_order_of_names_without_what_is_hidden(tmp_path: Path) -> None:
     make(tmp_path, "b.txt", "a/2.txt", "a/1.txt", ".hidden", ".git/config", "c.txt")
-    found = discover.find([tmp_path])
-    assert [str(source.relative) for source in found] == ["a/1.txt", "a/2.txt", "b.txt", "c.txt"]
+    files = discover.find([tmp_path])
+    assert [str(source.relative) for source in files] == ["a/1.txt", "a/2.txt", "b.txt", "c.txt"]
 
 
 def test_a_link_back_to_a_folder_above_is_not_followed(tmp_path: Path) -> None:
@@ -42,13 +42,14 @@ def test_a_link_to_another_folder_is_followed_for_a_gate_must_see_what_a_trainer
     ],
 )
 def test_the_name_says_what_is_a_table(names: list[str], table: str) -> None:
-    assert [type(discover.table_of(Path(name))).__name__ for name in names] == [table] * len(names)
+    formats_of_names = [formats.of(Path(name).suffixes) for name in names]
+    assert [type(format and format.rows).__name__ for format in formats_of_names] == [table] * len(names)
 
 
 def test_a_table_may_be_taken_as_one_item(tmp_path: Path) -> None:
     make(tmp_path, "rows.jsonl")
     (source,) = discover.find([tmp_path], whole=True)
-    assert source.table is None
+    assert source.row_format is None
 
 
 def test_items_keep_their_order_across_files_and_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +67,7 @@ def test_items_keep_their_order_across_files_and_tables(tmp_path: Path, monkeypa
 
 
 def test_a_path_that_is_not_there_is_an_error_and_so_is_an_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(ContentError, match="nowhere is not there"):
+    with pytest.raises(ContentError, match="nowhere does not exist"):
         discover.find([tmp_path / "nowhere"])
     with pytest.raises(ContentError, match="no files in"):
         discover.find([tmp_path])

@@ -8,7 +8,7 @@ from datatrove.data import Document
 
 from firsthand import Snapshot
 from firsthand.integrations.datatrove import OriginFilter
-from tests.firsthand.checking.test_annotate import TEXTS, write_snapshot
+from tests.factories import TEXTS, write_snapshot
 
 
 def documents() -> list[Document]:
@@ -41,5 +41,5 @@ def test_a_gate_travels_to_workers_and_opens_its_folder_there(tmp_path: Path) ->
 
 
 def test_a_verdict_that_there_is_not_is_refused() -> None:
-    with pytest.raises(ValueError, match="humane: a verdict is one of unknown, human"):
+    with pytest.raises(ValueError, match="keep has humane; the verdicts are unknown, human"):
         OriginFilter("snapshot", keep=["humane"])  # type: ignore[list-item]

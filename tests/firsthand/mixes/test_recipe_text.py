@@ -40,9 +40,9 @@ def test_a_part_without_fields_takes_everything() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("human", "'human' is not one field=value"),
-        ("verdict=human,verdict=model", "is not one field=value"),
-        ("verdict=human,verdict_in=model", "is not one field=value"),
+        ("human", "'human': there is no '='"),
+        ("verdict=human,verdict=model", "the field occurs twice"),
+        ("verdict=human,verdict_in=model", "the field occurs twice"),
         ("share=1.5", "less than or equal to 1"),
         ("share=0.5,size=3", "not both"),
         ("collected_before=2022-13-01", "datetime"),
@@ -71,7 +71,7 @@ def test_a_recipe_in_yaml_is_the_recipe_on_the_wire(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("parts: [", "is not YAML"),
-        ("- a\n- list\n", "holds no recipe: begin with `parts:`"),
+        ("- a\n- list\n", "is not a recipe: it must begin with `parts:`"),
         ("seed: 1\n", "parts: this field is required"),
         ("parts: [{colour: red}]\n", r"parts\.0\.colour: there is no such field"),
         ("parts: [text]\n", r"parts\.0"),

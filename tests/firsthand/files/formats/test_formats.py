@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from firsthand.errors import ContentError
-from firsthand.files.formats import Csv, JsonLines, Parquet, Table, base
+from firsthand.files.formats import Csv, JsonLines, Parquet, RowFormat, base
 
 
-def read(table: Table, path: Path, field: str = "text") -> list[tuple[int, str | bytes | None]]:
+def read(table: RowFormat, path: Path, field: str = "text") -> list[tuple[int, str | bytes | None]]:
     return [
         (n, item)
         for part in table.read(path, field)
@@ -22,7 +22,7 @@ def read(table: Table, path: Path, field: str = "text") -> list[tuple[int, str |
     ]
 
 
-def keep(table: Table, path: Path, out: Path, kept: set[int]) -> Path:
+def keep(table: RowFormat, path: Path, out: Path, kept: set[int]) -> Path:
     """A copy with the rows of these numbers."""
     with table.writing(out, like=path) as writer:
         for part in table.read(path, "text", whole=True):
@@ -65,7 +65,7 @@ def test_kept_records_of_csv_stay_byte_for_byte_under_their_header(tmp_path: Pat
 def test_a_field_of_csv_may_be_long(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("text\n" + "x" * 1_000_000 + "\n")
-    assert len(read(Csv(), path)[0][1]) == 1_000_000
+    assert read(Csv(), path) == [(1, "x" * 1_000_000)]
 
 
 def test_tabs_separate_where_the_name_says_so(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_tabs_separate_where_the_name_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("end", [".gz", ".zst"])
 @pytest.mark.parametrize(("table", "content"), [(JsonLines(), JSONL), (Csv(), CSV)])
-def test_packed_tables_are_read_and_written_packed(tmp_path: Path, table: Table, content: bytes, end: str) -> None:
+def test_packed_tables_are_read_and_written_packed(tmp_path: Path, table: RowFormat, content: bytes, end: str) -> None:
     path = packed(tmp_path / f"rows{end}", content)
     everything = {1, 2, 3, 4}
     first = keep(table, path, tmp_path / f"first{end}", everything).read_bytes()
@@ -218,37 +218,37 @@ def test_lines_parsed_in_blocks_are_those_that_python_parses_one_by_one(
     path.write_bytes(around % line)
     expected: list[tuple[int, Any]] = []
     refused = None
-    for number, one in enumerate(path.read_bytes().split(b"\n"), 1):
-        if one.strip() and refused is None:
+    for number, row in enumerate(path.read_bytes().split(b"\n"), 1):
+        if row.strip() and refused is None:
             try:
-                expected.append((number, json.loads(one.decode("utf-8-sig"))["text"]))
+                expected.append((number, json.loads(row.decode("utf-8-sig"))["text"]))
             except (ValueError, KeyError, TypeError, RecursionError):
                 refused = number
     if refused is not None:
         with pytest.raises(ContentError, match=rf"(line|row) {refused}:"):
             read(JsonLines(), path)
         return
-    found = [(n, i.decode("utf-8", "surrogatepass") if isinstance(i, bytes) else i) for n, i in read(JsonLines(), path)]
-    assert found == expected
+    rows = [(n, i.decode("utf-8", "surrogatepass") if isinstance(i, bytes) else i) for n, i in read(JsonLines(), path)]
+    assert rows == expected
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.jsonl", b'{"text": "one"}\n{"text": 2}\n', "line 2: the field 'text' holds 2, not a text"),
+        ("a.jsonl", b'{"text": "one"}\n{"text": 2}\n', "line 2: the field 'text' must hold a text, and holds 2"),
         (
             "a.jsonl",
             b'{"body": "one", "id": 1}\n',
-            "row 1: no field 'text'; there are body, id. Say which with --field",
+            "row 1: there is no field 'text'; the fields are body, id. Choose one with --field",
         ),
-        ("a.jsonl", b"[1]\n", "no field 'text'; it has none"),
+        ("a.jsonl", b"[1]\n", "no field 'text'; the row has no fields"),
         ("a.jsonl", b'{"text": \n', "line 1: not JSON in UTF-8"),
         ("a.jsonl", b'{"text": "\xff"}\n', "line 1: not JSON in UTF-8"),
-        ("a.csv", b"body,id\none,1\n", "no field 'text'; there are body, id"),
-        ("a.csv", b"", "no field 'text'; it has none"),
-        ("a.csv", b"id,text\n1\n", "record 1: 1 fields, and 'text' is number 2"),
+        ("a.csv", b"body,id\none,1\n", "no field 'text'; the fields are body, id"),
+        ("a.csv", b"", "no field 'text'; the row has no fields"),
+        ("a.csv", b"id,text\n1\n", "record 1: there are 1 fields, and the field 'text' is number 2"),
         ("a.csv", b"text\n\xff\n", "is not CSV in UTF-8"),
-        ("a.parquet", b"nothing of the sort", "is not Parquet"),
+        ("a.parquet", b"nothing of the sort", "cannot be read as Parquet"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_file_and_row(
@@ -256,15 +256,15 @@ def test_what_cannot_be_read_is_named_with_file_and_row(
 ) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    table: Table = {".jsonl": JsonLines(), ".csv": Csv(), ".parquet": Parquet()}[path.suffix]
+    tables: dict[str, RowFormat] = {".jsonl": JsonLines(), ".csv": Csv(), ".parquet": Parquet()}
     with pytest.raises(ContentError) as caught:
-        read(table, path)
+        read(tables[path.suffix], path)
     assert str(path) in str(caught.value)
     assert message in str(caught.value)
 
 
 def test_parquet_that_holds_no_text_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ContentError, match="the field 'text' holds int64, neither text nor bytes"):
+    with pytest.raises(ContentError, match="the field 'text' must hold texts or bytes, and holds int64"):
         read(Parquet(), parquet(tmp_path / "rows.parquet", [1, 2], pa.int64()))
 
 

@@ -41,9 +41,9 @@ RECORDS = [
 @pytest.fixture(params=["crawl.warc", "crawl.warc.gz"])
 def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A request, four responses (one chunked, one gzipped on the wire), a conversion, a resource and a revisit."""
-    path = tmp_path / request.param
-    each = [gzip.compress(one, mtime=0) for one in RECORDS] if path.suffix == ".gz" else RECORDS
-    path.write_bytes(b"".join(each))
+    path: Path = tmp_path / request.param
+    records = [gzip.compress(record, mtime=0) for record in RECORDS] if path.suffix == ".gz" else RECORDS
+    path.write_bytes(b"".join(records))
     return path
 
 
@@ -99,17 +99,17 @@ def test_an_archive_that_was_cut_off_is_an_error_that_names_it(archive: Path) ->
     tail = 12 if archive.suffix == ".gz" else 5  # what comes after the content: a check sum, or two ends of line
     for cut in range(rows.numbers[0] + 1, rows.numbers[1] - tail):
         archive.write_bytes(content[:cut])
-        with pytest.raises(ContentError, match=rf"{archive.name} is not WARC that can be read"):
+        with pytest.raises(ContentError, match=rf"{archive.name} cannot be read as WARC"):
             list(Warc().read(archive, "text"))
 
 
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.warc").write_bytes(b"nothing of the sort\n" * 20)
-    with pytest.raises(ContentError, match=r"a\.warc is not WARC"):
+    with pytest.raises(ContentError, match=r"a\.warc cannot be read as WARC"):
         list(Warc().read(tmp_path / "a.warc", "text"))
 
 
-def test_without_warcio_it_is_said_how_to_get_it(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_warcio_the_error_says_how_to_install_it(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "warcio.archiveiterator", None)
     with pytest.raises(ContentError, match=r"pip install 'firsthand\[warc\]'"):
         list(Warc().read(archive, "text"))
