@@ -79,6 +79,7 @@ def test_a_second_registry_at_the_same_address_leaves_the_first_ones_key_alone_a
     command = [*FIRSTHAND, "serve", "--port", port, "--with-parent"]
     restarted = run_without_input(command, tmp_path / "second")
     assert f"firsthand login {first.url} < firsthand-data/first-key" in restarted.stdout
+    assert "firsthand dataset create" not in restarted.stdout  # it would use the other registry's key
     with serve(tmp_path / "first", "--port", port), Client() as client:
         assert client.whoami().organization == "local"
 
@@ -98,9 +99,11 @@ def test_it_says_in_three_lines_what_it_did_and_with_its_parent_ends_when_standa
     does, made, goes_on = ended.stdout.splitlines()
     (url,) = credentials.load().registries
     assert f"serves sqlite:///{tmp_path / 'firsthand-data' / 'firsthand.sqlite'} at {url} " in does
-    assert "the organization local has a key" in made
+    assert "Created the organization local and its API key" in made
     assert made.endswith(f" {credentials.path()}")
     assert "firsthand dataset create local/texts" in goes_on
+    assert "Uvicorn running" in ended.stderr
+    assert "\x1b" not in ended.stderr  # no colors in a log that is not a terminal
     assert credentials.load().registries[url].api_key.split("_", 2)[2] not in ended.stdout + ended.stderr
 
 
@@ -120,6 +123,19 @@ def test_an_answer_does_not_wait_for_the_callers_acknowledgement() -> None:
                 return bool(await options)
 
     assert asyncio.run(turns_nagle_off(cli._listen("127.0.0.1", 0)))
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8734"),
+        ("0.0.0.0", "http://127.0.0.1:8734"),
+        ("::", "http://[::1]:8734"),
+        ("registry.example", "http://registry.example:8734"),
+    ],
+)
+def test_the_printed_address_can_be_opened_in_a_browser(host: str, url: str) -> None:
+    assert cli._url(host, 8734) == url
 
 
 PARENT = """
@@ -237,7 +253,7 @@ def test_a_file_or_address_that_is_no_database_is_reported(tmp_path: Path, monke
     for command in (["serve", "--port", "0"], ["migrate"]):
         refused = ran(*command)
         assert refused.exit_code == 1
-        assert "database_url: this is no address of a database" in refused.output
+        assert "database_url: this is not the address of a database" in refused.output
 
 
 def test_a_port_in_use_is_refused_before_anything_is_made(tmp_path: Path) -> None:
