@@ -74,8 +74,7 @@ def run(
     settings = _settings(data_dir)
     logging_setup.set_up(settings.log_format)
     with _listen(host, port) as listener:
-        shown_host = _EVERY_INTERFACE.get(host, host)
-        url = f"http://{f'[{shown_host}]' if ':' in shown_host else shown_host}:{listener.getsockname()[1]}"
+        url = _url(host, listener.getsockname()[1])
         first, command_line_key = _prepared(settings, url)
         if json_:
             organization = first.organization if first else None
@@ -85,6 +84,12 @@ def run(
         if with_parent:
             processes.end_with(processes.standard_input_closed)
         processes.serve(settings, listener, workers)
+
+
+def _url(host: str, port: int) -> str:
+    """Return the address to open. For a host that means all interfaces, it is that of this machine."""
+    opened = _EVERY_INTERFACE.get(host, host)
+    return f"http://{f'[{opened}]' if ':' in opened else opened}:{port}"
 
 
 def _prepared(settings: Settings, url: str) -> tuple[FirstKey | None, CommandLineKey]:
@@ -119,9 +124,12 @@ def _announce(url: str, settings: Settings, first: FirstKey | None, key: Command
         )
     elif key.state == "none":
         _out.print(f"The command line has no API key for this address. Store one with:  firsthand login {url}")
-    elif settings.embedded and credentials.resolve()[0] == url:
-        _out.print(f"Continue in another terminal:  firsthand dataset create {key.organization}/texts")
-    _out.print("Stop the registry with Ctrl-C.")
+    if settings.embedded and key.state == "valid" and credentials.resolve()[0] == url:
+        _out.print(
+            f"Continue in another terminal:  firsthand dataset create {key.organization}/texts  ·  Stop with Ctrl-C"
+        )
+    else:
+        _out.print("Stop with Ctrl-C")
 
 
 @migrate.command()

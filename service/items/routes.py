@@ -23,7 +23,13 @@ from service.items import responses
 router = APIRouter(prefix="/v1", tags=["items"])
 
 CatalogOf = Annotated[Catalog, shared(Catalog)]
-DigestInPath = Annotated[str, Path(pattern=r"^(sha256:)?[0-9a-fA-F]{64}$")]
+DigestInPath = Annotated[
+    str,
+    Path(
+        pattern=r"^(sha256:)?[0-9a-fA-F]{64}$",
+        description="The digest of the item: `sha256:` and 64 hexadecimal digits.",
+    ),
+]
 
 _FORMATS = (JSON, ARROW, PARQUET, NDJSON)
 _ANSWERS = content_negotiation.documented(*_FORMATS, json={"$ref": "#/components/schemas/Lookups"})

@@ -21,6 +21,7 @@ After = Annotated[
     Position,
     Query(description="The list begins above this position. If `cursor` is given, the cursor counts instead."),
 ]
+PositionInPath = Annotated[int, Path(ge=1, le=2**53 - 1, description="The position of the statement.")]
 
 
 @router.get("", summary="List statements")
@@ -31,7 +32,7 @@ def list_statements(_: Reader, session: Reads, pages: Pages, after: After = 0) -
 
 
 @router.get("/{position}", summary="Get a statement", responses=documented(404))
-def get_statement(position: Annotated[int, Path(ge=1, le=2**53 - 1)], _: Reader, session: Reads) -> Statement:
+def get_statement(position: PositionInPath, _: Reader, session: Reads) -> Statement:
     """Get the statement at a position."""
     row = store.at(session, position)
     if row is None:

@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v1/mixes", tags=["mixes"])
 
 CatalogOf = Annotated[Catalog, shared(Catalog)]
 DrawnCacheOf = Annotated[DrawnCache, shared(DrawnCache)]
-MixId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
+MixId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="The id of the mix.")]
 
 _FORMATS = (RAW, NDJSON, ARROW, PARQUET)
 _CHANGE_FORMATS = (NDJSON, ARROW, PARQUET)

@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 
 from firsthand.core.names import ParsedModelName as ModelName
-from firsthand.core.names import Word
 from firsthand.schemas.base import Page
 from firsthand.schemas.models import Model, NewModel
 from service.claims.catalog import Catalog
 from service.errors import documented
 from service.http.auth import Reader, Writer
 from service.http.paging import Pages
+from service.http.path_parameters import ModelInPath, OrganizationInPath, VersionInPath
 from service.http.state import shared
 from service.http.transactions import DatabaseOf, Reads, Writes
 from service.models import store
@@ -26,9 +26,9 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
     responses={200: {"model": Model}, **documented(400, 403, 409, 413, 415)},
 )
 def put_model(
-    organization: Word,
-    name: Word,
-    version: Word,
+    organization: OrganizationInPath,
+    name: ModelInPath,
+    version: VersionInPath,
     new: NewModel,
     caller: Writer,
     database: DatabaseOf,
@@ -48,7 +48,9 @@ def put_model(
 
 
 @router.get("/{organization}/{name}/{version}", summary="Get a model", responses=documented(404))
-def get_model(organization: Word, name: Word, version: Word, _: Reader, session: Reads) -> Model:
+def get_model(
+    organization: OrganizationInPath, name: ModelInPath, version: VersionInPath, _: Reader, session: Reads
+) -> Model:
     """Get a model, with its training data and its generation."""
     return store.get(session, str(ModelName(organization, name, version)))
 

@@ -16,7 +16,7 @@ from service.organizations import store
 
 router = APIRouter(tags=["organizations"])
 
-KeyId = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$")]
+KeyId = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$", description="The id of the API key.")]
 
 
 @router.post(

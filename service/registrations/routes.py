@@ -7,7 +7,6 @@ from fastapi.responses import StreamingResponse
 
 from firsthand.core.media_types import JSON, NDJSON, RAW
 from firsthand.core.names import ParsedDatasetName as DatasetName
-from firsthand.core.names import Word
 from firsthand.schemas.registrations import (
     MAX_BATCH,
     Columns,
@@ -23,6 +22,7 @@ from service.http import bulk_bodies
 from service.http.auth import Reader, Writer
 from service.http.idempotency import OnceBulk
 from service.http.metrics import MetricsOf
+from service.http.path_parameters import DatasetInPath, OrganizationInPath
 from service.http.state import shared
 from service.http.transactions import DatabaseOf, Reads, Writes
 from service.http.uploads import Upload
@@ -34,7 +34,9 @@ from service.storage.blocks import stream_digests
 router = APIRouter(tags=["registrations"])
 
 CatalogOf = Annotated[Catalog, shared(Catalog)]
-RegistrationId = Annotated[int, Path(ge=1, le=2**53 - 1)]
+RegistrationId = Annotated[
+    int, Path(ge=1, le=2**53 - 1, description="The id of the registration: its position in the log.")
+]
 
 _BULK: dict[str, Any] = {
     "requestBody": {
@@ -86,8 +88,8 @@ _DIGESTS: dict[int | str, dict[str, Any]] = {
     openapi_extra=_BULK,
 )
 def register(
-    organization: Word,
-    name: Word,
+    organization: OrganizationInPath,
+    name: DatasetInPath,
     new: Annotated[NewRegistration, Query()],
     body: Upload,
     caller: Writer,

@@ -18,7 +18,7 @@ from service.snapshots.store import SnapshotStore, subject_at
 router = APIRouter(prefix="/v1/snapshots", tags=["snapshots"])
 
 StoreOf = Annotated[SnapshotStore, shared(SnapshotStore)]
-SnapshotId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
+SnapshotId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="The id of the snapshot.")]
 ShardName = Annotated[
     str, Path(pattern=r"^[0-9a-f]{2}$", description="The first byte of the digests in the file, in hexadecimal.")
 ]

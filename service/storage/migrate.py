@@ -1,13 +1,18 @@
 """Revisions of the database's schema: the current one, the one that this version needs, and the upgrade."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from sqlalchemy.orm import Session
 
 from service.settings import Settings
 from service.storage.engine import Database, claim_partitions_of, revision
+
+Result = TypeVar("Result")
 
 _MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
@@ -37,21 +42,21 @@ def upgrade(settings: Settings) -> tuple[str | None, str]:
 
 def claim_partitions(settings: Settings) -> int:
     """Return the number of partitions of the claims table of a migrated database; 1 if it is not partitioned."""
-    database = Database(settings)
-    try:
-        with database.reads() as session:
-            return claim_partitions_of(session)
-    finally:
-        database.close()
+    return _read(settings, claim_partitions_of)
 
 
 def current(settings: Settings) -> str | None:
     """Return the revision of the database, or None if it was never migrated or, on SQLite, does not exist."""
     if settings.embedded and not (settings.data_dir / "firsthand.sqlite").exists():
         return None
+    return _read(settings, revision)
+
+
+def _read(settings: Settings, question: Callable[[Session], Result]) -> Result:
+    """Return the result of one function of a session, on a connection of its own."""
     database = Database(settings)
     try:
         with database.reads() as session:
-            return revision(session)
+            return question(session)
     finally:
         database.close()

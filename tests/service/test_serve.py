@@ -44,6 +44,9 @@ def test_an_empty_folder_becomes_a_registry_with_a_key_for_the_command_line(tmp_
         key = credentials.load().registries[served.url].api_key
     assert stat.S_IMODE(credentials.path().stat().st_mode) == 0o600
     assert (tmp_path / "work" / "firsthand-data" / "firsthand.sqlite").exists()
+    log = served.log.read_text()
+    assert "Application startup complete" in log
+    assert "\x1b" not in log  # no colors in a log that is not a terminal
 
     # started again at another address, all is there, and the same key opens it
     with serve(tmp_path / "work", "--host", "::1") as again:
@@ -79,6 +82,7 @@ def test_a_second_registry_at_the_same_address_leaves_the_first_ones_key_alone_a
     command = [*FIRSTHAND, "serve", "--port", port, "--with-parent"]
     restarted = run_without_input(command, tmp_path / "second")
     assert f"firsthand login {first.url} < firsthand-data/first-key" in restarted.stdout
+    assert "firsthand dataset create" not in restarted.stdout  # it would use the other registry's key
     with serve(tmp_path / "first", "--port", port), Client() as client:
         assert client.whoami().organization == "local"
 
@@ -98,7 +102,7 @@ def test_it_says_in_three_lines_what_it_did_and_with_its_parent_ends_when_standa
     does, made, goes_on = ended.stdout.splitlines()
     (url,) = credentials.load().registries
     assert f"serves sqlite:///{tmp_path / 'firsthand-data' / 'firsthand.sqlite'} at {url} " in does
-    assert "the organization local has a key" in made
+    assert "Created the organization local and its API key" in made
     assert made.endswith(f" {credentials.path()}")
     assert "firsthand dataset create local/texts" in goes_on
     assert credentials.load().registries[url].api_key.split("_", 2)[2] not in ended.stdout + ended.stderr
@@ -120,6 +124,19 @@ def test_an_answer_does_not_wait_for_the_callers_acknowledgement() -> None:
                 return bool(await options)
 
     assert asyncio.run(turns_nagle_off(cli._listen("127.0.0.1", 0)))
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8734"),
+        ("0.0.0.0", "http://127.0.0.1:8734"),
+        ("::", "http://[::1]:8734"),
+        ("registry.example", "http://registry.example:8734"),
+    ],
+)
+def test_the_printed_address_can_be_opened_in_a_browser(host: str, url: str) -> None:
+    assert cli._url(host, 8734) == url
 
 
 PARENT = """
@@ -237,7 +254,7 @@ def test_a_file_or_address_that_is_no_database_is_reported(tmp_path: Path, monke
     for command in (["serve", "--port", "0"], ["migrate"]):
         refused = ran(*command)
         assert refused.exit_code == 1
-        assert "database_url: this is no address of a database" in refused.output
+        assert "database_url: this is not the address of a database" in refused.output
 
 
 def test_a_port_in_use_is_refused_before_anything_is_made(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_no_form_that_is_accepted_is_a_problem_that_names_those_that_are_offered
         return httpx2.post(url, content=body, headers={"Content-Type": RAW, "Accept": accept})
 
     refused = answered("text/csv, application/json;q=0")
-    assert (refused.status_code, refused.json()["title"]) == (406, "Not acceptable")
+    assert (refused.status_code, refused.json()["title"]) == (406, "No acceptable format")
     assert ARROW in refused.json()["detail"]
     assert answered(f"text/csv, {PARQUET};q=0.5, */*;q=0.1").headers["Content-Type"] == PARQUET
     assert answered("application/*").headers["Content-Type"] == JSON
@@ -166,9 +166,9 @@ def test_a_bad_question_is_refused_at_its_place(registry: Registry) -> None:
         ({"digests": [good, "nonsense"]}, "row 1"),
         ({"digests": [good, 7]}, "row 1"),
         ({"digests": []}, "at least one"),
-        ({}, "a list of digests"),
+        ({}, "no list of digests"),
         ({"digests": [good], "policy": "hopeful"}, "strict"),
-        ({"digests": [good], "colour": "red"}, "Extra inputs"),
+        ({"digests": [good], "colour": "red"}, "there is no such field"),
         ({"digests": [good], "as_of": 99}, "not reached"),
     ):
         answer = httpx2.post(url, json=body)
