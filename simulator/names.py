@@ -103,6 +103,8 @@ def load_file(path: str, directory: Path | None = None) -> ModuleType:
     file = ((directory or Path.cwd()) / path).resolve()
     name = f"{file.stem}@{file.parent}"
     if name in sys.modules:
+        if file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() != _files[name].sha256:
+            raise ValueError(f"{file} has changed since this process loaded it: start the command again")
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)
     if not file.is_file() or spec is None or spec.loader is None:

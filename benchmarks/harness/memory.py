@@ -32,7 +32,7 @@ class MemoryWatch:
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def _watch(self) -> None:
-        while not self._done.wait(0.02):
+        while not self._done.wait(0.02):  # short: the interval between two samples
             self._sample()
 
     def _sample(self) -> None:

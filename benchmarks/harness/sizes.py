@@ -23,7 +23,7 @@ class Sizes:
     "items of a mix that is 90 % human, from a pool that is half human"
     rare: int = 90_000
     "human items of a mix from a pool that is 1 % human"
-    seconds: float = 5.0
+    seconds: float = 5.0  # short: this is a duration of work, not a time limit
     "duration of the load of single-item requests"
     lines: int = 1_000_000
     "lines of JSON to read and hash"

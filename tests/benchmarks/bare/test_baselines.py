@@ -168,7 +168,7 @@ def test_lines_are_read_and_hashed_under_each_profile(tmp_path: Path, generator:
 def test_the_watch_sees_memory_that_is_gone_again() -> None:
     with MemoryWatch() as watch:
         held = np.ones(4_000_000)
-        sleep(0.2)
+        sleep(0.2)  # short: ten samples of the watch
         del held
     assert 30e6 < watch.over_idle < 100e6
 

@@ -1,4 +1,4 @@
-"""What exact digests miss: the benchmark at a small size, and its table in the README."""
+"""What exact digests miss: the benchmark at a small size, and its table in the documentation."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.registry import digest_recall
 
-README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+CONCEPTS = (Path(__file__).parents[3] / "docs" / "explanation" / "concepts.md").read_text(encoding="utf-8")
 
 
 def test_a_small_run_finds_what_the_profiles_forgive_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,8 +40,8 @@ def test_a_change_is_what_its_name_says() -> None:
     assert sum(before != after for before, after in pairs) == 10
 
 
-def test_the_readme_shows_the_table_and_the_command() -> None:
-    section = README.split("\n## What exact digests cannot do\n")[1].split("\n## ")[0]
+def test_the_page_of_concepts_shows_the_table_and_the_command() -> None:
+    section = CONCEPTS.split("\n## What exact digests cannot do\n")[1].split("\n## ")[0]
     assert "python -m benchmarks.registry.digest_recall" in section
     shown = [line.split(" | ")[0].removeprefix("| ") for line in section.splitlines() if line.startswith("| ")]
     assert shown[1:] == [*digest_recall.CHANGES]
