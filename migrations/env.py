@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the database of the settings, in one transaction."""
+"""The entry point for Alembic: runs the migrations on the database of the settings, in one transaction."""
 
 from alembic import context
 from sqlalchemy import create_engine, event
@@ -11,16 +11,17 @@ _LOCK = int.from_bytes(b"firsthnd", "big", signed=True)
 
 
 def run() -> None:
+    """Run the migrations. `service.storage.migrate` gives the address; Alembic's own commands use the settings."""
     url = context.config.attributes.get("url") or Settings().url
-    # of two that migrate an embedded database at once, the second waits for the first
+    # if two processes migrate an embedded database at once, the second one waits for the first
     engine = create_engine(url, connect_args={"timeout": _WAIT_SECONDS} if url.startswith("sqlite") else {})
     if engine.dialect.name == "sqlite":
-        # whole or not at all, and one at a time: the driver would commit each CREATE TABLE by itself
+        # one transaction for all, and one process at a time: by itself, the driver would commit each CREATE TABLE
         event.listen(engine, "connect", lambda connection, _: setattr(connection, "isolation_level", None))
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     with engine.connect() as connection:
         if connection.dialect.name == "postgresql":
-            # a migration that cannot have its locks soon gives up, before all readers queue behind it
+            # a migration that does not get its locks soon gives up; otherwise all readers would wait behind it
             connection.exec_driver_sql("SET lock_timeout = '10s'")
             connection.commit()
         context.configure(
@@ -32,7 +33,7 @@ def run() -> None:
         )
         with context.begin_transaction():
             if connection.dialect.name == "postgresql":
-                # of two that migrate at once, the second waits, and finds it done
+                # if two processes migrate at once, the second one waits, and then has nothing to do
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
             context.run_migrations()
     engine.dispose()

@@ -1,11 +1,11 @@
-"""The application: wiring, and the one handler that answers problems (RFC 9457)."""
+"""The application: its routers and shared objects, and the one handler that answers errors (RFC 9457)."""
 
-import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from errno import EDQUOT, EFBIG, ENOSPC
 from http import HTTPStatus
+from importlib.metadata import version
 from typing import Any
 
 import psycopg
@@ -26,123 +26,129 @@ from service.claims.catalog import Catalog
 from service.corrections.routes import router as corrections
 from service.datasets.routes import router as datasets
 from service.errors import Refusal
-from service.http.dependencies import DatabaseOf
-from service.http.middleware import LimitBody, Metrics, Observe
+from service.http.metrics import Metrics
+from service.http.middleware import LimitBody, ObserveRequests
+from service.http.state import SharedState
+from service.http.uploads import UploadSlots
 from service.items.routes import router as items
 from service.log.routes import router as log
-from service.mixes.drawn_cache import Recent
+from service.mixes.drawn_cache import DrawnCache
 from service.mixes.routes import router as mixes
 from service.models.routes import router as models
 from service.organizations.routes import router as organizations
 from service.registrations.routes import router as registrations
 from service.settings import Settings
-from service.snapshots.builds import Builds
+from service.snapshots.builds import SnapshotBuilds
 from service.snapshots.routes import router as snapshots
-from service.snapshots.store import Store
+from service.snapshots.store import SnapshotStore
 from service.statistics.routes import router as statistics
 from service.storage import migrate
-from service.storage.engine import Database, revision, shown
+from service.storage.engine import Database, revision, without_password
 
 logger = structlog.get_logger("firsthand")
 
-#: A database that does not answer, is full, or is locked for too long; also out of the bare drivers.
-_AWAY = (PoolTimeout, OperationalError, psycopg.OperationalError, sqlite3.OperationalError)
+#: Errors of a database that does not answer, is full, or is locked for too long; also from the drivers themselves.
+_UNAVAILABLE = (PoolTimeout, OperationalError, psycopg.OperationalError, sqlite3.OperationalError)
 
-#: Seconds after which to ask again whether somebody made room.
-_ROOM = 10
+#: Seconds after which to try again if a disk is full.
+_RETRY_WHEN_FULL = 10
 
-#: What any call may answer: the query is refused, the key is, or the database is away.
+#: What any call may answer: its parameters or its key are refused, or the database is not available.
 _EVERYWHERE = errors.documented(401, 403, 422, 503)
 
 
 class WrongRevision(Exception):
-    """The database has another schema than this code was written for."""
+    """The database has a schema of another revision than this version needs."""
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The service on the settings' database. Raises WrongRevision when it starts on a database of another revision."""
+    """Return the service on the database of the settings. Raises WrongRevision if the database must be migrated."""
+    database = Database(settings)
+    try:
+        check_revision(settings, database)
+    except BaseException:
+        database.close()
+        raise
+    metrics, snapshot_store = Metrics(), SnapshotStore(settings.snapshots)
+    builds = SnapshotBuilds(snapshot_store, database)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         current_default_thread_limiter().total_tokens = settings.threads
         yield
-        app.state.snapshot_builds.close()
-        app.state.database.close()
+        builds.close()
+        database.close()
 
     app = FastAPI(
         title="Firsthand",
-        version="0.1.0",
-        summary="The registry that knows which training data is firsthand.",
+        version=version("firsthand"),
+        summary="A registry of the origin of training data: a human, or a model and its generation.",
         lifespan=lifespan,
         responses=_EVERYWHERE,
     )
-    app.state.settings, app.state.database = settings, Database(settings)
-    try:
-        check_revision(settings, app.state.database)
-    except BaseException:
-        app.state.database.close()
-        raise
-    app.state.catalog, app.state.metrics = Catalog(), Metrics()
-    app.state.snapshots = Store(settings.snapshots)
-    app.state.snapshot_builds = Builds(app.state.snapshots, app.state.database)
-    app.state.recent_mixes = Recent()
-    app.state.bulk_slots = asyncio.Semaphore(settings.bulk_slots)
-    # a request is matched against one router after the other: those that are asked most come first
+    app.state.shared = SharedState(
+        settings, database, metrics, snapshot_store, builds, Catalog(), DrawnCache(), UploadSlots(settings.bulk_slots)
+    )
+    # a request is matched against one router after the other: the most frequent ones come first
     nouns = (items, registrations, mixes, organizations, datasets, models, snapshots, corrections, log, statistics)
     for router in nouns:
         app.include_router(router)
-    _add_health(app)
+    _add_health(app, settings, database, metrics)
     app.add_middleware(LimitBody, settings=settings)
-    app.add_middleware(Observe, metrics=app.state.metrics, answer=answer_problem)
-    for kind in (Refusal, RequestValidationError, HTTPException, DBAPIError, *_AWAY):
+    app.add_middleware(ObserveRequests, metrics=metrics, answer=answer_problem)
+    for kind in (Refusal, RequestValidationError, HTTPException, DBAPIError, *_UNAVAILABLE):
         app.add_exception_handler(kind, answer_problem)
     _document_problems(app)
     return app
 
 
 def check_revision(settings: Settings, database: Database) -> None:
-    """Refuse a database of another revision, and say which command helps."""
+    """Raise WrongRevision, with the command that helps, if the database does not have the needed revision."""
     with database.reads() as session:
-        found = revision(session)
+        current = revision(session)
     needed = migrate.needed(settings)
-    if found != needed:
-        has = f"revision {found}" if found else "no tables of Firsthand yet"
+    if current != needed:
+        state = f"revision {current}" if current else "no tables of Firsthand yet"
         raise WrongRevision(
-            f"The database {shown(settings.url)} has {has}; this version needs {needed}. Run: firsthand migrate"
+            f"The database {without_password(settings.url)} has {state}; this version needs {needed}. "
+            "Run: firsthand migrate"
         )
 
 
-def _add_health(app: FastAPI) -> None:
-    @app.get("/healthz", tags=["health"])
+def _add_health(app: FastAPI, settings: Settings, database: Database, metrics: Metrics) -> None:
+    @app.get("/healthz", summary="Check that the service runs", tags=["health"])
     def healthz() -> dict[str, str]:
-        """The process is alive."""
+        """Answer 200 if the process runs. The database is not asked."""
         return {"status": "alive"}
 
-    @app.get("/readyz", tags=["health"])
-    def readyz(database: DatabaseOf) -> dict[str, str]:
-        """The database is reached, and has the revision that this version needs."""
+    @app.get("/readyz", summary="Check that the service is ready", tags=["health"])
+    def readyz() -> dict[str, str]:
+        """Answer 200 if the database answers and has the revision that this version needs; otherwise 503."""
         try:
-            check_revision(app.state.settings, database)
+            check_revision(settings, database)
         except WrongRevision as error:
-            raise errors.Busy(str(error), retry_after=10) from None
+            raise errors.Unavailable(str(error), retry_after=10) from None
         return {"status": "ready"}
 
-    @app.get("/metrics", tags=["health"], response_class=Response)
-    def metrics() -> Response:
-        """Prometheus metrics."""
-        return Response(app.state.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+    @app.get(
+        "/metrics", summary="Get metrics", tags=["health"], operation_id="metrics_metrics_get", response_class=Response
+    )
+    def prometheus_metrics() -> Response:
+        """Get the metrics of the service in the text format of Prometheus."""
+        return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def answer_problem(request: Request, error: Exception) -> Response:
-    """Every error that leaves a handler, as `application/problem+json`."""
+    """Answer an error that left a handler as `application/problem+json`. Failures of the service are logged."""
     refusal = _refusal(error)
-    if isinstance(error, (DBAPIError, OSError, *_AWAY)) or refusal.status == 500:
-        logger.error("failed", path=request.url.path, exc_info=error)
+    if isinstance(error, (DBAPIError, OSError, *_UNAVAILABLE)) or refusal.status == 500:
+        logger.error("request failed", path=request.url.path, exc_info=error)
     problem = refusal.problem(request.url.path)
     return Response(problem.model_dump_json(), refusal.status, headers=refusal.headers, media_type=MEDIA_TYPE)
 
 
 def _refusal(error: Exception) -> Refusal:
+    """Return the refusal that answers an error."""
     if isinstance(error, Refusal):
         return error
     if isinstance(error, RequestValidationError):
@@ -150,17 +156,21 @@ def _refusal(error: Exception) -> Refusal:
     if isinstance(error, HTTPException):
         return _of_framework(error)
     if isinstance(error, ClientDisconnect):
-        return errors.Malformed("The body ended before it was whole; nothing was stored.")
+        return errors.Malformed("The body ended before it was complete; nothing was stored. Send it again.")
     if _is_full(error):
-        said = "The registry's disk is full, or cannot be written; nothing was stored. Its operator must make room."
-        return errors.Busy(said, _ROOM)
-    if isinstance(error, _AWAY) or (isinstance(error, DBAPIError) and error.connection_invalidated):
-        return errors.Busy("The database does not answer at the moment; nothing was stored. Try again.", retry_after=2)
-    return Refusal("Something failed here that should not have; nothing was stored. The service's log has the details.")
+        return errors.Unavailable(
+            "The disk of the registry is full or cannot be written; nothing was stored. Its operator must free space.",
+            _RETRY_WHEN_FULL,
+        )
+    if isinstance(error, _UNAVAILABLE) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+        return errors.Unavailable("The database does not answer; nothing was stored. Try again.", retry_after=2)
+    return Refusal(
+        "The service failed unexpectedly; nothing was stored. The details are in its log, with the id of this request."
+    )
 
 
 def _is_full(error: BaseException) -> bool:
-    """Whether there is no room: where a body is spooled, in SQLite's file, or at PostgreSQL."""
+    """Return whether a disk is full: that of temporary files, that of SQLite's file, or PostgreSQL's."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     if isinstance(cause, sqlite3.Error):
         return getattr(cause, "sqlite_errorcode", None) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
@@ -168,20 +178,24 @@ def _is_full(error: BaseException) -> bool:
 
 
 def _invalid(error: RequestValidationError) -> Refusal:
+    """Return the refusal of parameters or of a body that do not have the documented form."""
+    for entry in error.errors():
+        if entry["type"] == "json_invalid":
+            return errors.Malformed(f"The body is not JSON: {entry['ctx']['error']} at character {entry['loc'][-1]}.")
     problems = explain.problems(error.errors())
-    for e in error.errors():
-        if e["type"] == "json_invalid":
-            return errors.Malformed(f"The body is not JSON: {e['ctx']['error']} at character {e['loc'][-1]}.")
     return errors.Unprocessable("; ".join(explain.located(p.where, p.message) for p in problems[:5]), problems)
 
 
 def _of_framework(error: HTTPException) -> Refusal:
-    """What FastAPI and Starlette refuse by themselves: a call that does not exist, a body that broke off."""
+    """Return the refusal for an error of FastAPI or Starlette: a call that does not exist, a body that broke off."""
     kinds = {kind.status: kind for kind in Refusal.__subclasses__()}
-    said = str(error.detail)
-    if said == HTTPStatus(error.status_code).phrase:
-        said = f"{said}: /docs lists the calls of this registry."
-    refusal = kinds.get(error.status_code, errors.Malformed)(said)
+    detail = str(error.detail)
+    if detail == HTTPStatus(error.status_code).phrase:
+        detail = {
+            404: "This registry has no call with this path. The page /docs lists all calls.",
+            405: "The call with this path does not have this method. The page /docs lists all calls.",
+        }.get(error.status_code, f"{detail}. The page /docs describes all calls.")
+    refusal = kinds.get(error.status_code, errors.Malformed)(detail)
     refusal.headers.update(error.headers or {})
     return refusal
 

@@ -1,17 +1,17 @@
-"""Everything that can go wrong, as one tree; `app.py` has the one handler that answers it (RFC 9457).
+"""All errors that the service answers, as one tree; `app.py` has the one handler that renders them (RFC 9457).
 
 Refusal
-├── Malformed              400  the body is not what its content type says
-├── Unauthorized           401  no key, or none that is known
-├── Forbidden              403  the key may not do this
-├── NotFound               404
+├── Malformed              400  the body does not have the format that its content type names
+├── Unauthenticated        401  no API key, an unknown key or a revoked key
+├── NotPermitted           403  the key lacks the scope, or belongs to another organization
+├── ResourceNotFound       404
 ├── MethodNotAllowed       405
-├── NotAcceptable          406  no form that the caller accepts
-├── Conflict               409  the name is taken by something else
-├── TooLarge               413  the body is over the limit
-├── UnsupportedMedia       415  nobody reads this content type
-├── Unprocessable          422  understood, and refused; errors[] say where and why
-└── Busy                   503  try again in a moment: Retry-After
+├── NotAcceptable          406  no format that the Accept header allows
+├── StateConflict          409  the request contradicts what is recorded
+├── BodyTooLarge           413  the body is over the limit
+├── UnsupportedMedia       415  the service does not read this content type
+├── Unprocessable          422  well-formed but not accepted; errors[] name the fields and the reasons
+└── Unavailable            503  try again later: Retry-After
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ TYPE = "urn:firsthand:problem:"
 
 
 class Refusal(Exception):
-    """A problem to answer. `detail` says what is wrong here and what to do next."""
+    """A request that is answered by a problem. `detail` says what is wrong, where, and what to do next."""
 
     status: ClassVar[int] = 500
     slug: ClassVar[str] = "internal"
@@ -41,6 +41,7 @@ class Refusal(Exception):
         self.headers = dict(headers or {})
 
     def problem(self, instance: str) -> Problem:
+        """Return the body of the answer; `instance` is the path of the request."""
         return Problem(
             type=TYPE + self.slug,
             title=self.title,
@@ -52,61 +53,83 @@ class Refusal(Exception):
 
 
 class Malformed(Refusal):
-    status, slug, title = 400, "malformed", "Malformed body"
+    """The body cannot be parsed."""
+
+    status, slug, title = 400, "malformed", "Malformed request body"
 
 
-class Unauthorized(Refusal):
-    status, slug, title = 401, "unauthorized", "A key is needed"
+class Unauthenticated(Refusal):
+    """The request has no valid API key."""
+
+    status, slug, title = 401, "unauthorized", "API key missing or not valid"
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail, headers={"WWW-Authenticate": "Bearer"})
 
 
-class Forbidden(Refusal):
-    status, slug, title = 403, "forbidden", "This key may not do that"
+class NotPermitted(Refusal):
+    """The API key is valid and does not permit this request."""
+
+    status, slug, title = 403, "forbidden", "Not permitted with this API key"
 
 
-class NotFound(Refusal):
+class ResourceNotFound(Refusal):
+    """There is nothing of this name, id or position."""
+
     status, slug, title = 404, "not-found", "Not found"
 
 
 class MethodNotAllowed(Refusal):
+    """The path does not have this method."""
+
     status, slug, title = 405, "method-not-allowed", "Method not allowed"
 
 
 class NotAcceptable(Refusal):
-    status, slug, title = 406, "not-acceptable", "Not acceptable"
+    """The call has no format that the Accept header allows."""
+
+    status, slug, title = 406, "not-acceptable", "No acceptable format"
 
 
-class Conflict(Refusal):
-    status, slug, title = 409, "conflict", "Conflict"
+class StateConflict(Refusal):
+    """The request contradicts what is recorded; recorded statements never change."""
+
+    status, slug, title = 409, "conflict", "Conflict with what is recorded"
 
 
-class TooLarge(Refusal):
-    status, slug, title = 413, "too-large", "Body too large"
+class BodyTooLarge(Refusal):
+    """The request body is over the limit."""
+
+    status, slug, title = 413, "too-large", "Request body too large"
 
 
 class UnsupportedMedia(Refusal):
+    """The service does not read this content type or content encoding."""
+
     status, slug, title = 415, "unsupported-media-type", "Unsupported media type"
 
 
 class Unprocessable(Refusal):
-    status, slug, title = 422, "unprocessable", "Refused"
+    """The request is well-formed and its content is not accepted."""
+
+    status, slug, title = 422, "unprocessable", "Request content not accepted"
 
     @classmethod
     def at(cls, where: str, message: str) -> "Unprocessable":
-        """One thing wrong at one place."""
+        """Return a refusal because of one field, row or parameter, named by `where`."""
         return cls(f"{where}: {message}", [ProblemError(where=where, message=message)])
 
     @classmethod
     def of(cls, error: ValidationError) -> "Unprocessable":
-        """What a message's own rules refuse."""
+        """Return a refusal with the errors that a schema found."""
         problems = explain.problems(error.errors())
         return cls("; ".join(explain.located(problem.where, problem.message) for problem in problems), problems)
 
 
-class Busy(Refusal):
-    status, slug, title = 503, "busy", "Busy"
+class Unavailable(Refusal):
+    """The service cannot answer now. `retry_after` is in seconds."""
+
+    status, slug, title = 503, "busy", "Temporarily unavailable"
 
     def __init__(self, detail: str, retry_after: int = 1) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
@@ -116,6 +139,8 @@ _TITLES = {kind.status: kind.title for kind in Refusal.__subclasses__()}
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of a route: these statuses, each with a problem."""
+    """Return the `responses=` of a route for these statuses: each is answered by a problem."""
     schema = {"$ref": "#/components/schemas/Problem"}
-    return {s: {"description": _TITLES[s], "content": {MEDIA_TYPE: {"schema": schema}}} for s in statuses}
+    return {
+        status: {"description": _TITLES[status], "content": {MEDIA_TYPE: {"schema": schema}}} for status in statuses
+    }

@@ -1,7 +1,7 @@
-"""The processes that serve: one, or several behind one address, watched by a parent that serves nothing itself.
+"""The processes of the service: one, or several workers behind one address, started by a parent that does not serve.
 
-All accept from one listening socket, which the parent opened: a connection that waits there while a worker dies is
-taken by another. Workers share nothing but the database, whose positions their catalogs go by.
+All workers accept from one listening socket, which the parent opened. So if a worker dies, another takes the waiting
+connections. Workers share only the database.
 """
 
 import multiprocessing
@@ -22,22 +22,24 @@ from types import FrameType
 import structlog
 import uvicorn
 
+from service import logging_setup
 from service.app import create_app
-from service.http import logging_setup
-from service.http.middleware import METRICS_FOLDER
+from service.http.metrics import METRICS_FOLDER
 from service.settings import Settings
 
 log = structlog.get_logger("firsthand")
 
-#: After the first Ctrl-C, answers under way are finished within so many seconds.
+#: Seconds in which running requests are finished after SIGTERM or the first Ctrl-C.
 _GRACE = 10
-#: How often the parent looks, and how long it waits before it replaces a worker that died young: no busy loop where
-#: each dies at once (a database that is away).
-_LOOK, _PAUSE = 0.1, 1.0
+#: Seconds between two looks at the workers.
+_LOOK = 0.1
+#: A worker is replaced at the earliest so many seconds after its start: no busy loop if each dies at once, for example
+#: because the database does not answer.
+_PAUSE = 1.0
 
 
 def serve(settings: Settings, listener: socket, workers: int) -> None:
-    """Answer on the listening socket until SIGTERM or SIGINT; with one worker, in this process."""
+    """Serve on the listening socket until SIGTERM or SIGINT; with one worker, in this process."""
     if workers == 1:
         _server(settings).run(sockets=[listener])
         return
@@ -47,7 +49,7 @@ def serve(settings: Settings, listener: socket, workers: int) -> None:
 
 
 def end_with(gone: Callable[[], object]) -> None:
-    """End this process, as SIGTERM does, when `gone` returns. For the pipes that close however a parent ends."""
+    """Send SIGTERM to this process when `gone` returns. `gone` waits for a pipe that closes when the parent ends."""
 
     def watch() -> None:
         gone()
@@ -57,7 +59,7 @@ def end_with(gone: Callable[[], object]) -> None:
 
 
 def standard_input_closed() -> None:
-    """Returns when standard input is at its end: a parent holds it open, and SIGKILL closes it too."""
+    """Return at the end of standard input. A parent holds it open until it ends, even by SIGKILL."""
     while sys.stdin.buffer.read(4096):
         pass
 
@@ -68,7 +70,7 @@ def _server(settings: Settings) -> uvicorn.Server:
 
 
 def _work(settings: Settings, listener: socket) -> None:
-    """One worker, from its start to its end."""
+    """Run one worker until it ends."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     end_with(lambda: wait([parent.sentinel]))
@@ -77,28 +79,30 @@ def _work(settings: Settings, listener: socket) -> None:
 
 
 class _Parent:
-    """Starts the workers, replaces those that die, and ends them all."""
+    """Starts the workers, replaces those that die, and stops all of them."""
 
     def __init__(self, settings: Settings, listener: socket, workers: int) -> None:
         # spawned, not forked: this process has threads, and a worker must not share its database connections
         self._context = multiprocessing.get_context("spawn")
         self._settings, self._listener = settings, listener
-        self._told, self._hurry = threading.Event(), threading.Event()
-        self._number, self._workers, self._since = workers, list[BaseProcess](), list[float]()
+        self._stop, self._stop_now = threading.Event(), threading.Event()
+        self._number, self._workers, self._started_at = workers, list[BaseProcess](), list[float]()
 
     def run(self) -> None:
+        """Run the workers until SIGTERM or SIGINT."""
         with self._signals():
-            self._workers = [self._started() for _ in range(self._number)]
-            self._since = [time.monotonic()] * self._number
-            while not self._told.wait(_LOOK):
-                self._replace()
+            self._workers = [self._start_worker() for _ in range(self._number)]
+            self._started_at = [time.monotonic()] * self._number
+            while not self._stop.wait(_LOOK):
+                self._replace_dead()
             self._listener.close()
             self._end()
 
-    def _started(self) -> BaseProcess:
+    def _start_worker(self) -> BaseProcess:
         worker = self._context.Process(target=_work, args=(self._settings, self._listener), name="firsthand-worker")
-        resource_tracker.ensure_running()  # its start would unblock what is blocked here
-        # Ctrl-C reaches every process of a terminal; a worker inherits that it is blocked, and ends when it is told
+        # otherwise the worker's start would start the tracker, with SIGINT unblocked
+        resource_tracker.ensure_running()
+        # Ctrl-C reaches every process of a terminal. A worker inherits the blocked SIGINT, and ends by SIGTERM instead
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             worker.start()
@@ -106,20 +110,21 @@ class _Parent:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         return worker
 
-    def _replace(self) -> None:
-        for place, worker in enumerate(self._workers):
-            if worker.is_alive() or time.monotonic() < self._since[place] + _PAUSE:
+    def _replace_dead(self) -> None:
+        for number, worker in enumerate(self._workers):
+            if worker.is_alive() or time.monotonic() < self._started_at[number] + _PAUSE:
                 continue
-            log.warning("worker died and is replaced", worker=worker.pid, status=worker.exitcode)
+            log.warning("a worker died; starting another", worker=worker.pid, status=worker.exitcode)
             worker.close()
-            self._workers[place], self._since[place] = self._started(), time.monotonic()
+            self._workers[number], self._started_at[number] = self._start_worker(), time.monotonic()
 
     def _end(self) -> None:
+        """Stop all workers: by SIGTERM, and by SIGKILL after the grace period or at the second signal."""
         for worker in self._workers:
             worker.terminate()
-        until = time.monotonic() + _GRACE + 5
+        deadline = time.monotonic() + _GRACE + 5
         while any(worker.is_alive() for worker in self._workers):
-            if self._hurry.wait(_LOOK) or time.monotonic() > until:
+            if self._stop_now.wait(_LOOK) or time.monotonic() > deadline:
                 for worker in self._workers:
                     worker.kill()
         for worker in self._workers:
@@ -127,10 +132,12 @@ class _Parent:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        def tell(_signal: int, _frame: FrameType | None) -> None:
-            (self._hurry if self._told.is_set() else self._told).set()
+        """Handle SIGTERM and SIGINT: the first one stops the workers, the second one kills them."""
 
-        before = {sign: signal.signal(sign, tell) for sign in (signal.SIGTERM, signal.SIGINT)}
+        def handle(_signal: int, _frame: FrameType | None) -> None:
+            (self._stop_now if self._stop.is_set() else self._stop).set()
+
+        before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
         yield
-        for sign, handler in before.items():
-            signal.signal(sign, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)

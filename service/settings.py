@@ -1,4 +1,4 @@
-"""Settings of the service: environment variables `FIRSTHAND_…`, each documented here and in the README."""
+"""Settings of the service: environment variables `FIRSTHAND_…`. The reference page is generated from this class."""
 
 from functools import cached_property
 from pathlib import Path
@@ -8,57 +8,88 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-#: All are spoken by the one driver that is installed.
+#: The accepted ways to write a PostgreSQL address. All of them use the one driver that is installed.
 _SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 
 
-def _by_psycopg(address: str) -> str:
-    """A PostgreSQL address for the one driver that is installed."""
+def _with_psycopg(address: str) -> str:
+    """Return a PostgreSQL address that names the installed driver."""
     return "postgresql+psycopg://" + address.partition("://")[2]
 
 
 class Settings(BaseSettings):
-    """Read from the environment, or given by name (tests, the command line)."""
+    """The settings, read from the environment or given by name (by tests and by the command line)."""
 
     model_config = SettingsConfigDict(
         env_prefix="FIRSTHAND_", env_ignore_empty=True, frozen=True, populate_by_name=True, hide_input_in_errors=True
     )
 
-    data_dir: Path = Field(Path("firsthand-data"), description="Folder of the embedded SQLite database.")
+    data_dir: Path = Field(
+        Path("firsthand-data"), description="Folder of the embedded SQLite database and of the first API key."
+    )
     database_url: str | None = Field(
-        None, description="A PostgreSQL database, postgresql://user:password@host/name, in place of SQLite."
+        None,
+        description="Address of a PostgreSQL database, such as postgresql://user:password@host/name. "
+        "If it is not set, the service uses an embedded SQLite database in the data folder.",
     )
     snapshots_dir: Path | None = Field(
-        None, description="Folder of the snapshots; where none is given, `snapshots` in the data folder."
+        None, description="Folder of the snapshots. If it is not set, the folder `snapshots` in the data folder."
     )
     claim_partitions: int = Field(
-        1, gt=0, le=1024, description="Partitions of the claims on PostgreSQL, when `migrate` creates them; not later."
+        1,
+        gt=0,
+        le=1024,
+        description="Number of partitions of the claims table on PostgreSQL. It is used once, when `firsthand migrate` "
+        "creates the table; later changes have no effect.",
     )
-    public_read: bool = Field(True, description="Whether reading needs no key.")
-    migrate_on_start: bool = Field(False, description="Whether `serve` upgrades the database before it starts.")
-    max_bulk_bytes: int = Field(64 * 2**20, gt=0, description="Largest bulk body; a larger one is answered 413.")
-    max_json_bytes: int = Field(16 * 2**20, gt=0, description="Largest body of every other call.")
-    bulk_slots: int = Field(4, gt=0, description="Bulk bodies taken at once by a process; one more is answered 503.")
-    threads: int = Field(16, gt=0, description="Threads of a process, and as many database connections.")
-    log_format: str = Field("console", pattern="^(console|json)$", description="console, or json for machines.")
+    public_read: bool = Field(True, description="Whether everybody may read without an API key.")
+    migrate_on_start: bool = Field(
+        False, description="Whether `firsthand serve` migrates the database before it starts."
+    )
+    max_bulk_bytes: int = Field(
+        64 * 2**20,
+        gt=0,
+        description="Largest body of a bulk request (a registration or a batch), in bytes. "
+        "A larger body is answered with status 413.",
+    )
+    max_json_bytes: int = Field(
+        16 * 2**20,
+        gt=0,
+        description="Largest body of every other request, in bytes. A larger body is answered with status 413.",
+    )
+    bulk_slots: int = Field(
+        4,
+        gt=0,
+        description="Number of large bulk bodies that one process receives at the same time. "
+        "A further one is answered with status 503 and can be retried.",
+    )
+    threads: int = Field(16, gt=0, description="Number of threads and of database connections per process.")
+    log_format: str = Field(
+        "console",
+        pattern="^(console|json)$",
+        description="Format of the log: `console` for people, `json` for machines.",
+    )
 
     @field_validator("database_url")
     @classmethod
     def _postgresql(cls, address: str | None) -> str | None:
         if address is not None and not address.startswith(_SCHEMES):
-            raise ValueError("a PostgreSQL address begins with postgresql://; for SQLite set FIRSTHAND_DATA_DIR alone")
+            raise ValueError(
+                "this is not the address of a PostgreSQL database, which begins with postgresql://; "
+                "for SQLite, set only FIRSTHAND_DATA_DIR"
+            )
         try:
-            make_url(_by_psycopg(address or ""))
+            make_url(_with_psycopg(address or ""))
         except (ValueError, ArgumentError) as error:
-            raise ValueError(f"this is no address of a database: {error}") from None
+            raise ValueError(f"this is not the address of a database: {error}") from None
         return address
 
     @cached_property
     def url(self) -> str:
-        """The database's address as SQLAlchemy takes it."""
+        """The address of the database, as SQLAlchemy takes it."""
         if self.database_url is None:
             return f"sqlite:///{self.data_dir.resolve() / 'firsthand.sqlite'}"
-        return _by_psycopg(self.database_url)
+        return _with_psycopg(self.database_url)
 
     @property
     def snapshots(self) -> Path:

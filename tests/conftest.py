@@ -11,19 +11,39 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import psycopg
 import pytest
 import uvicorn
 
+from benchmarks.harness.waiting import wait_until
 from firsthand import Client
+from service import logging_setup
 from service.app import create_app
-from service.http import logging_setup
 from service.organizations import store as organizations
 from service.settings import Settings
 from service.storage import migrate
 from service.storage.engine import Database
+from tests import pages
 
 DATABASES = ("sqlite", "postgresql")
+
+# An example may take as long as a busy machine needs for it.
+hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("suite")
+
+
+#: Fixtures that make a test slow: `pytest -m "not slow"` leaves out every test that uses one of them.
+SLOW_FIXTURES = {"postgresql", "registry"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what uses a slow fixture, also by a parameter such as `empty_database` on PostgreSQL."""
+    for item in items:
+        parameters = getattr(item, "callspec", None)
+        on_postgresql = parameters is not None and "postgresql" in map(str, parameters.params.values())
+        if on_postgresql or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +58,15 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_report_header() -> str:
     where = os.environ.get("FIRSTHAND_TEST_POSTGRES_URL")
     return f"databases: SQLite, PostgreSQL ({'FIRSTHAND_TEST_POSTGRES_URL' if where else 'started by the tests'})"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """After the tests of the documents, list the blocks of code that none of them ran."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    if any("test_docs.py" in getattr(report, "nodeid", "") for report in reports):
+        terminalreporter.section("blocks of the documents that were not run")
+        for path, block in pages.skipped():
+            terminalreporter.line(f"{path}, line {block.line}: {block.skip}")
 
 
 @pytest.fixture(scope="session")
@@ -141,6 +170,14 @@ class Registry:
 
 
 @pytest.fixture
+def client(request: pytest.FixtureRequest, registry: "Registry") -> Client:
+    """An administrator's client of `registry`, after the functions of `pytest.mark.prepare` have filled that."""
+    for mark in reversed(list(request.node.iter_markers("prepare"))):
+        mark.args[0](registry)
+    return registry.client()
+
+
+@pytest.fixture
 def settings(request: pytest.FixtureRequest, empty_database: Settings) -> Settings:
     """The settings of `registry`; parametrize to change some."""
     return empty_database.model_copy(update=getattr(request, "param", {}))
@@ -158,9 +195,8 @@ def registry(settings: Settings) -> Iterator[Registry]:
     server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
-    while not server.started:
-        thread.join(0.01)
-        assert thread.is_alive(), "the server did not start"
+    wait_until(lambda: server.started or not thread.is_alive(), "the server starts")
+    assert server.started, "the server did not start"
     port = server.servers[0].sockets[0].getsockname()[1]
     running = Registry(f"http://127.0.0.1:{port}", key, settings)
     yield running

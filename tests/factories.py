@@ -1,16 +1,31 @@
-"""Things that tests need many of, made from a number so that they can be made again."""
+"""What many tests need: items made from a number, so that they can be made again; snapshots; full disks."""
 
-from collections.abc import Iterable
+import json
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 
 from firsthand import Client
-from firsthand.core.digests import Digests, stack
-from firsthand.core.verdicts import Origin
+from firsthand.core.digests import Digests, digest_text, stack
+from firsthand.core.verdicts import CONTESTED, IS_HUMAN, IS_MODEL, Origin, Verdicts
 from firsthand.files.inputs import Digested
 from firsthand.schemas.models import Model
 from firsthand.schemas.registrations import Registered
+from firsthand.schemas.snapshots import Bits
+from firsthand.snapshots import SnapshotWriter, Subject
+
+#: An address at which no registry answers: the port is that of the protocol Discard.
+NOBODY = "http://127.0.0.1:9"
+
+#: Texts of which `write_snapshot` knows the first three: as a model's, as human, as contested.
+TEXTS = ["a model's", "a  person's", "both say", "nobody's"]
+
+WORD = 2**64 - 1
 
 
 def digest(number: int, name: str = "item") -> bytes:
@@ -43,14 +58,66 @@ def register(
 ) -> Registered:
     """One registration in a dataset that is made where it is missing."""
     client.put_dataset(dataset)
-    columns = {
-        "sizes": None if sizes is None else np.array(list(sizes)),
-        "confidences": None if confidences is None else np.array(list(confidences)),
-    }
-    (registered,) = client.register(dataset, Digested(items), origin=origin, model=model, **columns)
+    (registered,) = client.register(
+        dataset,
+        Digested(items),
+        origin=origin,
+        model=model,
+        sizes=None if sizes is None else np.array(list(sizes)),
+        confidences=None if confidences is None else np.array(list(confidences)),
+    )
     return registered
 
 
 def model(client: Client, name: str, generation: int | None = 1) -> Model:
     """A model whose training data nobody registered, of a declared generation."""
     return client.put_model(name, generation=generation)
+
+
+def random_digests(n: int, seed: int = 0) -> Digests:
+    """`uint8[n, 32]` of random bytes, the same for the same seed: many at little cost."""
+    return np.random.default_rng(seed).integers(0, 256, (n, 32), dtype=np.uint8)
+
+
+def answer(number: int) -> str:
+    """A text as a model might answer it, of about 250 bytes."""
+    return f"Answer {number}: " + "patterns woven by an engine, " * 8
+
+
+def write_lines(file: Path, texts: list[str], field: str = "text") -> Path:
+    """A file of JSON lines with an id and a text each."""
+    file.write_text("".join(json.dumps({"id": n, field: text}) + "\n" for n, text in enumerate(texts)))
+    return file
+
+
+def write_snapshot(folder: Path, bits: Bits = 28) -> Path:
+    """A snapshot at position 7 of the first three TEXTS: of generation 2 or more, human, contested."""
+    folder.mkdir()
+    with SnapshotWriter(folder, Subject(7, None, bits=bits)) as writer:
+        known = stack([digest_text(text) for text in TEXTS[:3]])
+        codes = np.array([IS_MODEL, IS_HUMAN, CONTESTED], dtype=np.uint8)
+        writer.add(known, Verdicts(codes, np.array([2, 0, -1], dtype=np.int16), np.array([True, False, False])))
+        writer.finish()
+    return folder
+
+
+def finalizer(x: int) -> int:
+    """The finalizer of splitmix64, in integers without bounds."""
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & WORD
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & WORD
+    return x ^ (x >> 31)
+
+
+@contextmanager
+def small_disk(folder: Path, kilobytes: int) -> Iterator[bool]:
+    """Make `folder`, if possible as a file system of so many KiB. Yields whether it is one: only root may mount."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
+    mounted = (
+        shutil.which("mount") is not None and subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    )
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)

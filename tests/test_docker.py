@@ -12,12 +12,13 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).parent.parent
 
@@ -26,13 +27,13 @@ class Instruction(NamedTuple):
     """A line of the Dockerfile, continued lines joined."""
 
     name: str
-    rest: str
+    arguments: str
 
     @property
     def words(self) -> list[str]:
         """The words of the JSON form, else those between spaces."""
-        found: list[str] = json.loads(self.rest) if self.rest.startswith("[") else self.rest.split()
-        return found
+        words: list[str] = json.loads(self.arguments) if self.arguments.startswith("[") else self.arguments.split()
+        return words
 
 
 def dockerfile() -> list[Instruction]:
@@ -46,8 +47,8 @@ def instructions(name: str) -> list[Instruction]:
 
 
 def only(name: str) -> Instruction:
-    (found,) = instructions(name)
-    return found
+    (instruction,) = instructions(name)
+    return instruction
 
 
 def ignored(path: str) -> bool:
@@ -84,7 +85,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "app" / target).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, folder / "app" / target)
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
-    for command in [run.rest for run in instructions("RUN") if run.rest.startswith("pip ")]:
+    for command in [run.arguments for run in instructions("RUN") if run.arguments.startswith("pip ")]:
         # the tests may keep what they downloaded, a layer of an image should not
         kept = command.replace("--no-cache-dir ", "")
         done = subprocess.run(
@@ -116,10 +117,10 @@ def test_the_image_holds_the_service_and_nothing_that_it_does_not_need() -> None
 
 
 def test_the_image_is_slim_and_runs_as_a_user_of_its_own() -> None:
-    assert only("FROM").rest == "python:3.11-slim"
-    user = only("USER").rest
+    assert only("FROM").arguments == "python:3.11-slim"
+    user = only("USER").arguments
     assert user != "root"
-    assert any(f"--create-home {user}" in run.rest for run in instructions("RUN"))
+    assert any(f"--create-home {user}" in run.arguments for run in instructions("RUN"))
     names = [instruction.name for instruction in dockerfile()]
     assert names.index("USER") < names.index("CMD")
 
@@ -131,23 +132,25 @@ def test_its_commands_serve_a_registry_in_a_clean_environment_without_torch(imag
     absent = subprocess.run(["python", "-c", "import torch"], env=settings, capture_output=True, text=True, check=False)
     assert "No module named 'torch'" in absent.stderr
 
-    health = only("HEALTHCHECK").rest.partition("CMD ")[2]
+    health = only("HEALTHCHECK").arguments.partition("CMD ")[2]
     with (image / "log").open("w") as log:
         server = subprocess.Popen(
             [*only("ENTRYPOINT").words, *only("CMD").words], cwd=image / "app", env=settings, stdout=log, stderr=log
         )
     try:
-        deadline, status = time.monotonic() + 60, 1
-        while status and time.monotonic() < deadline and server.poll() is None:
-            status = subprocess.run(json.loads(health), env=settings, capture_output=True, check=False).returncode
-        assert status == 0, (image / "log").read_text()
+
+        def is_healthy() -> bool:
+            return subprocess.run(json.loads(health), env=settings, capture_output=True, check=False).returncode == 0
+
+        wait_until(lambda: is_healthy() or server.poll() is not None, "the server is healthy")
+        assert server.poll() is None, (image / "log").read_text()
         listed = subprocess.run(
             ["firsthand", "organization", "list", "--json"], env=settings, capture_output=True, text=True, check=False
         )
         assert '"local"' in listed.stdout, listed.stderr
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(PATIENCE_SECONDS)
     ended = subprocess.run(json.loads(health), env=settings, capture_output=True, check=False)
     assert ended.returncode != 0, "the health check must fail when nobody answers"
     assert (image / "data" / "firsthand.sqlite").is_file()

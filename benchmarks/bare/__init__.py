@@ -1,5 +1,5 @@
-"""What the bare drivers do with the registry's work: no service between, no ORM, no validation.
+"""The registry's tasks by bare drivers: no service, no ORM, no validation.
 
-The registry is measured against these, so they are written as well as their author knew how, from the design alone,
-and read nothing of the service.
+The registry is compared with these. They are written to be as fast as possible, from the design alone, and use no code
+of the service.
 """

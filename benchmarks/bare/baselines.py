@@ -1,16 +1,14 @@
-"""The baselines of the registry's benchmarks: the same work by the bare drivers, each against what the machine can do.
+"""Measure the registry's tasks with bare drivers, and compare each baseline with the limit of the machine.
 
     python -m benchmarks.bare.baselines [--quick] [--by sqlite …] [--postgresql URL]
 
-prints a table. A baseline counts where it reaches 0.8 of the limit measured on this kind of machine before there was
-any registry; where it does not (a busy machine, a poor baseline) the ratios to it flatter the registry. The works are
-in `benchmarks.bare`, each a function of a connection or a path that returns seconds; this module repeats them.
-`--quick` takes a minute at a tenth of the sizes, at which most limits were not measured and are left out.
+A baseline is valid if it reaches 0.8 of the limit, which was measured on a machine of this kind before the registry
+existed. On a busy machine a baseline can be too slow; ratios to it make the registry look faster than it is. `--quick`
+takes a minute at a tenth of the sizes; most limits were not measured at these sizes and are not shown.
 """
 
 import argparse
 import importlib.util
-import os
 import statistics
 import sys
 import tempfile
@@ -23,69 +21,54 @@ import numpy as np
 from fastapi import FastAPI
 
 from benchmarks.bare import lines, parquet, postgresql, routes, sqlite
-from benchmarks.bare.drawing import draw, half_known
+from benchmarks.bare.inputs import half_known, random_digests
 from benchmarks.harness import http_load
-from benchmarks.harness.limits import BAR, Figure
-from benchmarks.harness.memory import Watch
+from benchmarks.harness.command import machine_load
+from benchmarks.harness.limits import LIMITS, VALID_SHARE, share_of_limit
+from benchmarks.harness.memory import MemoryWatch
+from benchmarks.harness.report import Measure
+from benchmarks.harness.sizes import QUICK_BASELINES, Sizes
 from firsthand.core.digests import Digests, Profile, sort_unique
 
-#: What does the works: figures are named by these.
-BY = ("duckdb", "sqlite", "postgresql", "json")
-#: A measurement, told its number.
-Measure = Callable[[int], float]
-Make = Callable[[str], FastAPI]
+#: What performs the tasks; results have these names.
+DRIVERS = ("duckdb", "sqlite", "postgresql", "json")
+MakeApp = Callable[[str], FastAPI]
 Connection = TypeVar("Connection", contravariant=True)
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """How much of each work, and how often."""
+class BaselineResult:
+    """A measured baseline: the median of several values, and its limit if the limit is known."""
 
-    new: int = 1_000_000
-    "items to register"
-    batch: int = 50_000
-    "items a registration"
-    held: tuple[int, ...] = (1_000_000, 10_000_000)
-    "items held while others are looked up, growing"
-    asked: int = 10_000
-    "digests a look-up, every second one held"
-    look_ups: int = 20
-    "look-ups a measurement"
-    pool: int = 10_000_000
-    "items to draw mixes from"
-    mix: int = 1_000_000
-    "items of a mix, 90 % human, out of a pool half human"
-    rare: int = 90_000
-    "human items asked of a pool that is 1 % human"
-    seconds: float = 5.0
-    "of asking for single items"
-    lines: int = 1_000_000
-    "of JSON to read and hash"
-    times: int = 5
-    "measurements, of which the median stands"
-    recorded: int = 160_000
-    "single items that a Recorder is given"
-    small: int = 10_000_000
-    "items held in registrations of ten, against the same in a hundred"
-    singly: int = 640
-    "single items that are posted each by itself"
+    task: str
+    driver: str
+    size: int
+    values: tuple[float, ...]
+    unit: str
+    memory: int | None = None
+    "anonymous bytes of the client's process above idle"
+    note: str = ""
+
+    @property
+    def value(self) -> float:
+        return statistics.median(self.values)
+
+    @property
+    def limit(self) -> float | None:
+        return LIMITS.get((self.task, self.driver, self.size))
+
+    @property
+    def share(self) -> float | None:
+        """The value as a share of its limit."""
+        return None if self.limit is None else share_of_limit(self.value, self.limit, self.unit)
+
+    @property
+    def verdict(self) -> str:
+        return "-" if self.share is None else "pass" if self.share >= VALID_SHARE else "miss"
 
 
-QUICK = Sizes(
-    new=200_000,
-    held=(1_000_000,),
-    look_ups=5,
-    pool=1_000_000,
-    mix=100_000,
-    rare=9_000,
-    seconds=2,
-    lines=100_000,
-    times=3,
-)
-
-
-class Bare(Protocol[Connection]):
-    """What the modules `bare.postgresql` and `bare.sqlite` have in common."""
+class BareDriver(Protocol[Connection]):
+    """The functions of the modules `bare.postgresql` and `bare.sqlite`."""
 
     def create(self, connection: Connection) -> None: ...
     def fill(self, connection: Connection, ordered: Digests) -> None: ...
@@ -95,144 +78,171 @@ class Bare(Protocol[Connection]):
 
 @dataclass(frozen=True)
 class Baselines:
-    """The works at some sizes, in a folder and an empty PostgreSQL database; figures come as they are measured."""
+    """All baselines, measured in a folder and an empty PostgreSQL database. Results are yielded one by one."""
 
     sizes: Sizes
     folder: Path
-    address: str
+    postgresql_url: str
     generator: np.random.Generator
 
-    def all(self, by: Sequence[str] = BY) -> Iterator[Figure]:
-        """Every figure of these, in the order of `BY`."""
-        works = {"duckdb": self.mixes, "sqlite": self.sqlite, "postgresql": self.postgresql, "json": self.lines}
-        for name in BY:
-            if name in by:
-                yield from works[name]()
+    def all(self, drivers: Sequence[str] = DRIVERS) -> Iterator[BaselineResult]:
+        """Measure the tasks of these drivers, in the order of `DRIVERS`."""
+        tasks = {"duckdb": self.mixes, "sqlite": self.sqlite, "postgresql": self.postgresql, "json": self.lines}
+        for name in DRIVERS:
+            if name in drivers:
+                yield from tasks[name]()
 
-    def sqlite(self) -> Iterator[Figure]:
+    def sqlite(self) -> Iterator[BaselineResult]:
         path = self.folder / "bare.sqlite"
         with sqlite.connected(path) as connection:
             apps = (routes.sqlite_def, routes.sqlite_async)
             yield from self.database("sqlite", sqlite, connection, apps, str(path))
 
-    def postgresql(self) -> Iterator[Figure]:
-        with postgresql.connect(self.address) as connection:
+    def postgresql(self) -> Iterator[BaselineResult]:
+        with postgresql.connect(self.postgresql_url) as connection:
             apps = (routes.postgresql_def, routes.postgresql_async)
-            yield from self.database("postgresql", postgresql, connection, apps, self.address)
+            yield from self.database("postgresql", postgresql, connection, apps, self.postgresql_url)
 
     def database(
-        self, by: str, bare: Bare[Connection], connection: Connection, apps: tuple[Make, Make], where: str
-    ) -> Iterator[Figure]:
-        """Registering, then look-ups in claims that grow, and single items of the first of them."""
-        yield self.registering(by, bare, connection)
-        bare.create(connection)
-        held = draw(0, self.generator)
+        self,
+        name: str,
+        driver: BareDriver[Connection],
+        connection: Connection,
+        apps: tuple[MakeApp, MakeApp],
+        address: str,
+    ) -> Iterator[BaselineResult]:
+        """Measure registration, look-ups at each size, and single items at the first size.
+
+        `address` is the path or URL of the database of `connection`.
+        """
+
+        def register(_: int) -> float:
+            new = random_digests(self.sizes.new, self.generator)
+            driver.create(connection)
+            return len(new) / driver.register(connection, new, self.sizes.batch)
+
+        note = f"batches of {self.sizes.batch:,}"
+        yield self.result("register", name, self.sizes.new, "items/s", register, note)
+
+        driver.create(connection)
+        held = random_digests(0, self.generator)
         for size in self.sizes.held:
-            more = sort_unique(draw(size - len(held), self.generator))[0]
-            bare.fill(connection, more)
-            held = np.concatenate([held, more])
-            yield self.looking_up(by, bare, connection, held)
-            if len(held) == len(more):
-                yield from self.single_items(by, apps, where, held)
+            added = sort_unique(random_digests(size - len(held), self.generator))[0]
+            driver.fill(connection, added)
+            held = np.concatenate([held, added])
+            yield self.look_ups(name, driver, connection, held)
+            if len(held) == len(added):
+                yield from self.single_items(name, apps, address, held)
 
-    def registering(self, by: str, bare: Bare[Connection], connection: Connection) -> Figure:
-        def once(_: int) -> float:
-            new = draw(self.sizes.new, self.generator)
-            bare.create(connection)
-            return len(new) / bare.register(connection, new, self.sizes.batch)
+    def look_ups(
+        self, name: str, driver: BareDriver[Connection], connection: Connection, held: Digests
+    ) -> BaselineResult:
+        def look_up(_: int) -> float:
+            batches = half_known(held, self.sizes.lookup_batch, self.sizes.look_ups, self.generator)
+            return self.sizes.lookup_batch * len(batches) / driver.look_up(connection, batches)
 
-        return self.figure("register", by, self.sizes.new, "items/s", once, f"batches of {self.sizes.batch:,}")
+        note = f"batches of {self.sizes.lookup_batch:,}, half of the digests known"
+        return self.result("look up", name, len(held), "items/s", look_up, note)
 
-    def looking_up(self, by: str, bare: Bare[Connection], connection: Connection, held: Digests) -> Figure:
-        def once(_: int) -> float:
-            batches = half_known(held, self.sizes.asked, self.sizes.look_ups, self.generator)
-            return self.sizes.asked * len(batches) / bare.look_up(connection, batches)
-
-        return self.figure("look up", by, len(held), "items/s", once, f"batches of {self.sizes.asked:,}, half known")
-
-    def single_items(self, by: str, apps: tuple[Make, Make], where: str, held: Digests) -> Iterator[Figure]:
+    def single_items(
+        self, name: str, apps: tuple[MakeApp, MakeApp], address: str, held: Digests
+    ) -> Iterator[BaselineResult]:
         chosen = held[self.generator.choice(len(held), min(len(held), 10_000), replace=False)]
         paths = [f"/v1/items/{digest.tobytes().hex()}" for digest in chosen]
-        for work, make in zip(("get, def", "get, async"), apps, strict=True):
-            with routes.served(make, where) as port:
+        for task, make in zip(("get, def", "get, async"), apps, strict=True):
+            with routes.served(make, address) as port:
                 loads = [http_load.get(port, paths, seconds=self.sizes.seconds) for _ in range(self.sizes.times)]
-            p99 = statistics.median(one.p99 for one in loads)
-            rates = tuple(one.rate for one in loads)
-            yield Figure(work, by, len(held), rates, "requests/s", note=f"32 connections, p99 {p99 * 1000:.0f} ms")
+            p99 = statistics.median(load.p99 for load in loads)
+            rates = tuple(load.rate for load in loads)
+            note = f"32 connections, p99 {p99 * 1000:.0f} ms"
+            yield BaselineResult(task, name, len(held), rates, "requests/s", note=note)
 
-    def mixes(self) -> Iterator[Figure]:
-        """The file is written twice: of a pool half human, and 1 % human. Nothing where DuckDB is not installed."""
+    def mixes(self) -> Iterator[BaselineResult]:
+        """Measure mixes from a pool that is half human, and from one that is 1 % human. Needs DuckDB."""
         if not importlib.util.find_spec("duckdb"):
-            print("mixes are left out: DuckDB is not installed (pip install --group dev)", file=sys.stderr)
+            print("mixes are not measured: install DuckDB (pip install --group dev)", file=sys.stderr)
             return
-        digests = draw(self.sizes.pool, self.generator)
+        digests = random_digests(self.sizes.pool, self.generator)
         human = self.sizes.mix * 9 // 10
-        yield self.mixing("mix", digests, 2, {"human": human, "model": self.sizes.mix - human})
-        yield self.mixing("mix, rare", digests, 100, {"human": self.sizes.rare})
+        yield self.mix("mix", digests, 2, {"human": human, "model": self.sizes.mix - human})
+        yield self.mix("mix, rare", digests, 100, {"human": self.sizes.rare})
 
-    def mixing(self, work: str, digests: Digests, one_in: int, counts: dict[str, int]) -> Figure:
+    def mix(self, task: str, digests: Digests, one_in: int, counts: dict[str, int]) -> BaselineResult:
+        """Measure a mix of so many items of each origin, from a pool in which one item in `one_in` is human."""
         path = self.folder / "items.parquet"
         parquet.write(path, digests, np.arange(len(digests)) % one_in == 0)
-        note = f"{sum(counts.values()):,} of which {counts['human']:,} human; of the pool 1 in {one_in}"
-        return self.figure(work, "duckdb", len(digests), "s", lambda seed: parquet.mix(path, counts, seed)[1], note)
+        note = f"{sum(counts.values()):,} items, {counts['human']:,} of them human; in the pool 1 of {one_in} is human"
+        return self.result(task, "duckdb", len(digests), "s", lambda seed: parquet.mix(path, counts, seed)[1], note)
 
-    def lines(self) -> Iterator[Figure]:
-        """Under the one profile that costs nothing, and under both, as a look-up of a text asks."""
+    def lines(self) -> Iterator[BaselineResult]:
+        """Measure reading and hashing under the cheap profile alone, and under both, as a look-up of texts does."""
         path = self.folder / "lines.jsonl"
         lines.write(path, self.sizes.lines, self.generator)
-        yield self.hashing(path, "bytes-1")
-        yield self.hashing(path, "text-1", "bytes-1")
+        profile_sets: tuple[tuple[Profile, ...], ...] = (("bytes-1",), ("text-1", "bytes-1"))
+        for profiles in profile_sets:
+            yield self.result(
+                "read and hash",
+                "json",
+                self.sizes.lines,
+                "s",
+                lambda _, profiles=profiles: lines.read_and_hash(path, profiles)[1],  # type: ignore[misc]
+                " and ".join(profiles),
+            )
 
-    def hashing(self, path: Path, *profiles: Profile) -> Figure:
-        def once(_: int) -> float:
-            return lines.read_and_hash(path, profiles)[1]
-
-        return self.figure("read and hash", "json", self.sizes.lines, "s", once, " and ".join(profiles))
-
-    def figure(self, work: str, by: str, size: int, unit: str, once: Measure, note: str) -> Figure:
-        """Measure once and again; memory is the highest over idle of this process (a server's own is not in it)."""
-        with Watch() as watch:
-            values = tuple(once(number) for number in range(self.sizes.times))
-        return Figure(work, by, size, values, unit, watch.over_idle, note)
+    def result(self, task: str, driver: str, size: int, unit: str, measure: Measure, note: str) -> BaselineResult:
+        """Repeat a measurement. Memory is the peak of this process above idle; memory of a server is not in it."""
+        with MemoryWatch() as watch:
+            values = tuple(measure(number) for number in range(self.sizes.times))
+        return BaselineResult(task, driver, size, values, unit, watch.over_idle, note)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table; 1 where a baseline is under 0.8 of its limit."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bare.baselines", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the sizes, in about a minute")
-    parser.add_argument("--postgresql", metavar="URL", help="a server that may create databases; else one is started")
-    parser.add_argument("--by", nargs="+", choices=BY, default=BY, help="measure these alone")
-    parser.add_argument("--seed", type=int, default=0, help="of the digests drawn")
-    asked = parser.parse_args(arguments)
-    generator = np.random.default_rng(asked.seed)
-    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before: a busy machine misses its own limits")
-    with tempfile.TemporaryDirectory() as folder, postgresql.database(asked.postgresql) as address:
-        baselines = Baselines(QUICK if asked.quick else Sizes(), Path(folder), address, generator)
-        figures = show(baselines.all(asked.by))
-    return int(any(figure.verdict == "miss" for figure in figures))
+    """Print the table; return 1 if a baseline is under 0.8 of its limit."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.bare.baselines",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--quick", action="store_true", help="use a tenth of the sizes; takes about a minute")
+    parser.add_argument(
+        "--postgresql",
+        metavar="URL",
+        help="PostgreSQL server on which databases may be created; default: start a temporary server",
+    )
+    parser.add_argument("--by", nargs="+", choices=DRIVERS, default=DRIVERS, help="measure these drivers only")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random digests; default: 0")
+    options = parser.parse_args(arguments)
+    generator = np.random.default_rng(options.seed)
+    print(machine_load())
+    with tempfile.TemporaryDirectory() as folder, postgresql.database(options.postgresql) as url:
+        baselines = Baselines(QUICK_BASELINES if options.quick else Sizes(), Path(folder), url, generator)
+        results = print_results(baselines.all(options.by))
+    return int(any(result.verdict == "miss" for result in results))
 
 
-def show(figures: Iterator[Figure]) -> list[Figure]:
-    """Print each figure as it comes."""
-    form = "{:<14} {:<10} {:>10} {:>11} {:<10} {:>21} {:>9} {:>5} {:<4} {:>6}  {}"
-    print(form.format("work", "by", "of", "figure", "unit", "lowest … highest", "limit", "ratio", "", "MB", "note"))
-    shown = []
-    for one in figures:
-        print(form.format(*_cells(one)), flush=True)
-        shown.append(one)
-    print(f"\nratio: to the limit; a baseline counts from {BAR}. MB: anonymous memory of the client over idle.")
-    return shown
+def print_results(results: Iterator[BaselineResult]) -> list[BaselineResult]:
+    """Print each result when it is measured; return all."""
+    line = "{:<14} {:<10} {:>10} {:>11} {:<10} {:>21} {:>9} {:>5} {:<4} {:>6}  {}"
+    print(
+        line.format("task", "driver", "items", "median", "unit", "least … greatest", "limit", "share", "", "MB", "note")
+    )
+    printed = []
+    for result in results:
 
+        def number(value: float | None, unit: str = result.unit) -> str:
+            return "-" if value is None else f"{value:,.2f}" if unit == "s" else f"{value:,.0f}"
 
-def _cells(one: Figure) -> tuple[str, ...]:
-    def number(value: float | None) -> str:
-        return "-" if value is None else f"{value:,.2f}" if one.unit == "s" else f"{value:,.0f}"
-
-    spread = f"{number(min(one.values))} … {number(max(one.values))}"
-    ratio = "-" if one.ratio is None else f"{one.ratio:.2f}"
-    memory = "-" if one.memory is None else f"{one.memory / 1e6:,.0f}"
-    head = (one.work, one.by, f"{one.size:,}", number(one.value), one.unit)
-    return (*head, spread, number(one.limit), ratio, one.verdict, memory, one.note)
+        spread = f"{number(min(result.values))} … {number(max(result.values))}"
+        share = "-" if result.share is None else f"{result.share:.2f}"
+        memory = "-" if result.memory is None else f"{result.memory / 1e6:,.0f}"
+        columns = (result.task, result.driver, f"{result.size:,}", number(result.value), result.unit, spread)
+        print(line.format(*columns, number(result.limit), share, result.verdict, memory, result.note), flush=True)
+        printed.append(result)
+    print(
+        f"\nshare: of the machine's limit; a baseline is valid from {VALID_SHARE}."
+        " MB: anonymous memory of the client above idle."
+    )
+    return printed
 
 
 if __name__ == "__main__":

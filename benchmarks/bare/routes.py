@@ -1,7 +1,7 @@
-"""A single item's claims by a bare FastAPI route: `def` (in the thread pool) and `async`, one worker.
+"""Return the claims on a single item from a bare FastAPI route: `def` (in the thread pool) or `async`, one worker.
 
-Answers `{"digest": …, "registrations": […]}`, in one query on a connection of the thread's own (of the pool's, where
-async), without keys, validation or errors.
+The response is `{"digest": …, "registrations": […]}`. It takes one query, on a connection per thread or, if async, on a
+connection of a pool. There are no API keys, no validation and no error handling.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ Item = dict[str, str | list[int]]
 
 
 def sqlite_def(path: str) -> FastAPI:
-    """sqlite3, `def`: a connection a thread."""
+    """Return an app with a `def` route that reads SQLite, with one connection per thread."""
     app, threads = FastAPI(), threading.local()
 
     @app.get("/v1/items/{digest}")
@@ -35,7 +35,7 @@ def sqlite_def(path: str) -> FastAPI:
 
 
 def sqlite_async(path: str) -> FastAPI:
-    """sqlite3 called inline by an `async` route: the event loop waits while it reads."""
+    """Return an app with an `async` route that reads SQLite directly; the event loop waits while it reads."""
     app, connection = FastAPI(), _open_sqlite(path)
 
     @app.get("/v1/items/{digest}")
@@ -60,7 +60,7 @@ _FIND = "SELECT registration FROM claims WHERE digest = %b"
 
 
 def postgresql_def(address: str) -> FastAPI:
-    """psycopg, `def`: a connection a thread, autocommit, prepared after the fifth query."""
+    """Return an app with a `def` route that reads PostgreSQL, with one connection per thread and prepared queries."""
     app, threads = FastAPI(), threading.local()
 
     @app.get("/v1/items/{digest}")
@@ -74,7 +74,7 @@ def postgresql_def(address: str) -> FastAPI:
 
 
 def postgresql_async(address: str, connections: int = 16) -> FastAPI:
-    """psycopg's own async connections, a queue of them."""
+    """Return an app with an `async` route that reads PostgreSQL with a pool of psycopg's async connections."""
     pool: asyncio.Queue[psycopg.AsyncConnection[tuple[Any, ...]]] = asyncio.Queue()
 
     @asynccontextmanager
@@ -103,14 +103,14 @@ def postgresql_async(address: str, connections: int = 16) -> FastAPI:
 
 @contextmanager
 def served(make: Callable[[str], FastAPI], database: str) -> Iterator[int]:
-    """The port of `make(database)`, served by uvicorn in a process of its own, one worker, no access log."""
+    """Serve `make(database)` with uvicorn in a separate process, one worker, no access log; yield its port."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
-        # asyncio sets this only on sockets made with IPPROTO_TCP; without it each answer waits 40 ms for a delayed ACK.
+        # asyncio sets this only on sockets made with IPPROTO_TCP. Without it each response waits 40 ms for an ACK.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         port = listening.getsockname()[1]
         server = multiprocessing.get_context("spawn").Process(target=_serve, args=(make, database, listening))
         server.start()
-    # From here on the socket is the server's alone: should it die, the client is refused and does not wait.
+    # Now only the server has the socket. If the server dies, the client is refused and does not wait.
     try:
         _first_answer(port)
         yield port

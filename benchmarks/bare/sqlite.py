@@ -1,4 +1,4 @@
-"""SQLite by the sqlite3 module alone: tables, registering, looking up."""
+"""Register and look up in SQLite with the sqlite3 module only."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -8,11 +8,11 @@ from time import perf_counter
 
 import numpy as np
 
-from benchmarks.bare.drawing import blocks, split, statement
+from benchmarks.bare.inputs import blocks, split, statement
 from firsthand.core.digests import Digests, sort_unique, to_bytes
 
-# Pages of 8 KiB register a sixth more than those of 4 KiB. The cache is of the size that registering 1 M items fills;
-# look-ups in more than it holds go through the memory map, which costs no anonymous memory.
+# Pages of 8 KiB register one sixth more items per second than pages of 4 KiB. The cache has the size that registering
+# 1 M items fills. Larger databases are read through the memory map, which uses no anonymous memory.
 SETTINGS = """
 PRAGMA page_size = 8192;
 PRAGMA journal_mode = WAL;
@@ -38,7 +38,7 @@ CREATE TABLE statements (position INTEGER PRIMARY KEY, kind TEXT NOT NULL, organ
 
 @contextmanager
 def connected(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection to the database at `path`, made if it is not there; transactions begin and end where told."""
+    """Open the database at `path`, or create it; transactions begin and end explicitly."""
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.executescript(SETTINGS)
@@ -48,7 +48,7 @@ def connected(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def create(connection: sqlite3.Connection) -> None:
-    """Empty tables in place of any that there are, in a file of no free pages."""
+    """Replace all tables by empty tables, in a file without free pages."""
     connection.executescript(TABLES)
     connection.execute("VACUUM")
     _checkpoint(connection)
@@ -59,7 +59,7 @@ def _checkpoint(connection: sqlite3.Connection) -> None:
 
 
 def register(connection: sqlite3.Connection, digests: Digests, size: int, origin: str = "human") -> float:
-    """Seconds to register `uint8[n, 32]` in batches of `size`: a transaction each, sorted, after an existence check."""
+    """Return the seconds to register `uint8[n, 32]` in batches of `size`: check, sort and commit each batch."""
     started = perf_counter()
     origins: dict[int, str] = dict(connection.execute("SELECT registration, origin FROM registrations").fetchall())
     for registration, batch in enumerate(split(digests, size), start=len(origins) + 1):
@@ -73,17 +73,18 @@ def register(connection: sqlite3.Connection, digests: Digests, size: int, origin
 def _register(connection: sqlite3.Connection, registration: int, ordered: Digests, origins: dict[int, str]) -> None:
     origin = origins[registration]
     differing = {digest for digest, earlier in find(connection, ordered) if origins[earlier] != origin}
-    said, digest = statement(registration, origin, ordered)
-    claims = [(one, registration) for one in to_bytes(ordered)]
+    canonical, statement_digest = statement(registration, origin, ordered)
+    claims = [(digest, registration) for digest in to_bytes(ordered)]
     connection.executemany("INSERT INTO claims VALUES (?, ?)", claims)
-    connection.executemany("INSERT OR IGNORE INTO overlapping VALUES (?)", [(one,) for one in differing])
-    connection.executemany("INSERT INTO blocks VALUES (?, ?, ?)", [(registration, *one) for one in blocks(ordered)])
+    connection.executemany("INSERT OR IGNORE INTO overlapping VALUES (?)", [(digest,) for digest in differing])
+    connection.executemany("INSERT INTO blocks VALUES (?, ?, ?)", [(registration, *block) for block in blocks(ordered)])
     connection.execute("INSERT INTO registrations VALUES (?, ?, ?)", (registration, origin, len(ordered)))
-    connection.execute("INSERT INTO statements VALUES (?, 'registration', 'bare', ?, ?)", (registration, said, digest))
+    row = (registration, canonical, statement_digest)
+    connection.execute("INSERT INTO statements VALUES (?, 'registration', 'bare', ?, ?)", row)
 
 
 def fill(connection: sqlite3.Connection, ordered: Digests, registrations: int = 100) -> None:
-    """Claims alone on `uint8[n, 32]`, for looking up: sorted, spread over some registrations."""
+    """Insert claims on sorted digests, `uint8[n, 32]`, of several registrations, ready for look-ups."""
     connection.execute("BEGIN IMMEDIATE")
     for part in split(ordered, 1_000_000):
         spread = (np.arange(len(part)) % registrations + 1).tolist()
@@ -94,14 +95,18 @@ def fill(connection: sqlite3.Connection, ordered: Digests, registrations: int = 
 
 
 def find(connection: sqlite3.Connection, digests: Digests) -> list[tuple[bytes, int]]:
-    """The claims on these digests (250,000 at most, SQLite's limit of parameters in Debian), in no order."""
-    asked = to_bytes(digests)
-    places = ",".join("?" * len(asked))
-    return connection.execute(f"SELECT digest, registration FROM claims WHERE digest IN ({places})", asked).fetchall()
+    """Return the claims on these digests as (digest, registration), in any order.
+
+    At most 250,000 digests, the limit of parameters of SQLite in Debian.
+    """
+    parameters = to_bytes(digests)
+    marks = ",".join("?" * len(parameters))
+    query = f"SELECT digest, registration FROM claims WHERE digest IN ({marks})"
+    return connection.execute(query, parameters).fetchall()
 
 
 def look_up(connection: sqlite3.Connection, batches: list[Digests]) -> float:
-    """Seconds to find the claims on all batches `uint8[n, 32]`, one query each."""
+    """Return the seconds to find the claims on all batches, `uint8[n, 32]`: one query per batch."""
     started = perf_counter()
     for batch in batches:
         find(connection, batch)

@@ -1,9 +1,10 @@
-"""Correctness under load: paced writers, readers and verifiers against a registry that is killed again and again.
+"""Test correctness under load: writers, readers and verifiers use a registry that is killed again and again.
 
     python -m benchmarks.hammer [--minutes 3] [--database sqlite|postgresql|both] [--workers 4] [--seed 0]
 
-Writers register (raw, Arrow, batches, some of it what others say otherwise), withdraw and dispute, and retry under the
-same Idempotency-Key until they are answered, as `firsthand.Client` does. Meanwhile the whole server is killed with
-SIGKILL and started again, and single workers in between. What was acknowledged is kept in a model of our own (`model`),
-and every answer is held against it. Prints rates, times, kills and the faults of each check; exits 1 with any fault.
+Writers register items (as raw digests, as Arrow, in batches, and some items with contradicting origins), withdraw and
+dispute. They retry with the same Idempotency-Key until they get a response, as `firsthand.Client` does. Meanwhile the
+server and its workers are killed with SIGKILL and started again. `expected_state` computes every expected response from
+the acknowledged calls, without code of the service. The command prints rates, times, kills and the faults of each
+check, and exits with status 1 if there is a fault.
 """

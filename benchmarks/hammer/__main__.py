@@ -1,4 +1,4 @@
-"""`python -m benchmarks.hammer`; what it does is told in `benchmarks.hammer`."""
+"""The command `python -m benchmarks.hammer`; `benchmarks.hammer` describes it."""
 
 import argparse
 import sys
@@ -7,73 +7,83 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
 
 import benchmarks.hammer
 from benchmarks.bare.postgresql import database as postgresql_database
-from benchmarks.hammer.calls import Caller
-from benchmarks.hammer.final import check_all
-from benchmarks.hammer.ledger import Ledger
-from benchmarks.hammer.model import Model
-from benchmarks.hammer.readers import Mixes, Reader, Verifier
-from benchmarks.hammer.server import Server, harass
-from benchmarks.hammer.writers import MODELS, Writer
+from benchmarks.hammer.check_log import CHECKS, CheckLog
+from benchmarks.hammer.client import HammerClient
+from benchmarks.hammer.expected_state import ExpectedState
+from benchmarks.hammer.final_checks import check_all
+from benchmarks.hammer.readers import BuiltMixes, ReaderActor, VerifierActor
+from benchmarks.hammer.restarting_server import RestartingServer, kill_at_random
+from benchmarks.hammer.writers import MODELS, WriterActor
+from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
 
 WRITERS, READERS, VERIFIERS = 4, 3, 2
-#: Seconds from the beginning of one act to that of the next.
-_PACE = {"writer": 0.2, "reader": 0.1, "verifier": 0.3}
-_PATIENCE_SECONDS = 180
+#: Seconds from the start of one call to the start of the next.
+_INTERVAL = {"writer": 0.2, "reader": 0.1, "verifier": 0.3}
+#: Checks that `check_all` does not make again at the end.
+_CHECKS_OF_LOAD = [name for name in CHECKS if name != "gaps or unknown statements in the log"]
 
 
-def hammer(database: str, seconds: float, workers: int, seed: int) -> Ledger:
-    """One registry, from its creation to the last check."""
+def hammer(database: str, seconds: float, workers: int, seed: int) -> CheckLog:
+    """Run the load on a new registry, then the final checks."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="firsthand-hammer-")))
-        place = {"FIRSTHAND_DATA_DIR": str(folder), "FIRSTHAND_MIGRATE_ON_START": "true", "FIRSTHAND_DATABASE_URL": ""}
-        # places for all writers at one worker: a 503 while the server is up is then always a fault
-        place["FIRSTHAND_BULK_SLOTS"] = str(2 * WRITERS)
+        # Bulk slots for all writers even if one worker runs: then a 503 is always a fault while the server is up.
+        environment = {
+            "FIRSTHAND_DATA_DIR": str(folder),
+            "FIRSTHAND_MIGRATE_ON_START": "true",
+            "FIRSTHAND_DATABASE_URL": "",
+            "FIRSTHAND_BULK_SLOTS": str(2 * WRITERS),
+        }
         if database == "postgresql":
-            place["FIRSTHAND_DATABASE_URL"] = stack.enter_context(postgresql_database())
-        ledger = Ledger()
-        server = Server(folder, workers, ledger, place)
+            environment["FIRSTHAND_DATABASE_URL"] = stack.enter_context(postgresql_database())
+        log = CheckLog()
+        server = RestartingServer(folder, workers, log, environment)
         stack.callback(server.stop)
-        return _run(server, ledger, seconds, np.random.SeedSequence(seed))
+        return _run(server, log, seconds, np.random.SeedSequence(seed))
 
 
-def _run(server: Server, ledger: Ledger, seconds: float, seeds: np.random.SeedSequence) -> Ledger:
-    admin = Caller(server, ledger, server.key)
-    keys = _set_up(admin)
-    model, mixes = Model([statement.position for statement in admin.client.statements()]), Mixes()
-    callers, actors = [admin], list[tuple[str, Callable[[], None]]]()
+def _run(server: RestartingServer, log: CheckLog, seconds: float, seeds: np.random.SeedSequence) -> CheckLog:
+    admin = HammerClient(server, log, server.key)
+    keys = _create_organizations(admin)
+    state = ExpectedState([statement.position for statement in admin.client.statements()])
+    mixes = BuiltMixes()
+    clients, actors = [admin], list[tuple[str, Callable[[], None]]]()
 
-    def caller(organization: str = "local") -> Caller:
-        callers.append(Caller(server, ledger, keys[organization]))
-        return callers[-1]
+    def connect(organization: str = "local") -> HammerClient:
+        return HammerClient(server, log, keys[organization])
+
+    def keep_open(client: HammerClient) -> HammerClient:
+        clients.append(client)
+        return client
 
     def random() -> np.random.Generator:
         return np.random.default_rng(seeds.spawn(1)[0])
 
     for number in range(WRITERS):
         organization = ("local", "other")[number % 2]
-        actors.append(("writer", Writer(number, organization, caller(organization), model, ledger, random()).act))
-    actors += [("reader", Reader(caller(), model, mixes, ledger, random()).act) for _ in range(READERS)]
-    connect = lambda: Caller(server, ledger, keys["local"])  # noqa: E731
-    actors += [("verifier", Verifier(connect, model, mixes, ledger, random()).act) for _ in range(VERIFIERS)]
-    took = _load(actors, ledger, seconds, lambda stop: harass(server, seconds, random(), stop))
-    check_all(admin, model, mixes, ledger, random())
-    for each in callers:
-        each.close()
-    registered = sum(len(said.items) for said in model.registrations.values())
-    print(f"{registered:,} items in {len(model.registrations):,} registrations, {registered / took:,.0f} a second")
-    print(f"{model.frontier:,} positions, {len(mixes.kept):,} mixes\n{ledger.report(took)}", flush=True)
-    return ledger
+        writer = WriterActor(number, organization, keep_open(connect(organization)), state, log, random())
+        actors.append(("writer", writer.act))
+    actors += [("reader", ReaderActor(keep_open(connect()), state, mixes, log, random()).act) for _ in range(READERS)]
+    actors += [("verifier", VerifierActor(connect, state, mixes, log, random()).act) for _ in range(VERIFIERS)]
+    duration = _load(actors, log, seconds, lambda stop: kill_at_random(server, seconds, random(), stop))
+    check_all(admin, state, mixes, log, random())
+    for client in clients:
+        client.close()
+    items = sum(len(registration.items) for registration in state.registrations.values())
+    print(f"{items:,} items in {len(state.registrations):,} registrations, {items / duration:,.0f} items per second")
+    print(f"{state.frontier:,} log entries, {len(mixes.built):,} mixes\n{log.report(duration)}", flush=True)
+    return log
 
 
-def _set_up(admin: Caller) -> dict[str, str]:
-    """Two organizations with datasets and models of their own; their keys."""
+def _create_organizations(admin: HammerClient) -> dict[str, str]:
+    """Create two organizations, each with its datasets and models; return their API keys."""
     admin.client.create_organization("other")
     keys = {name: admin.client.create_key(name).key for name in ("local", "other")}
     for organization, key in keys.items():
@@ -89,56 +99,67 @@ def _set_up(admin: Caller) -> dict[str, str]:
 
 def _load(
     actors: Sequence[tuple[str, Callable[[], None]]],
-    ledger: Ledger,
+    log: CheckLog,
     seconds: float,
-    harassing: Callable[[threading.Event], None],
+    kill: Callable[[threading.Event], None],
 ) -> float:
-    """All at once for so many seconds; each finishes the call that it is in. Returns how long it took."""
-    stop, begun = threading.Event(), time.monotonic()
+    """Run all actors and `kill` at once for at least so many seconds; return how long it took.
 
-    def act(pace: float, work: Callable[[], None]) -> None:
+    Continues until the server was killed once and every check was made, since a busy machine needs more time. Each
+    actor finishes its last call.
+    """
+    stop, started = threading.Event(), time.monotonic()
+
+    def repeat(interval: float, act: Callable[[], None]) -> None:
         due = time.monotonic()
         while not stop.wait(max(due - time.monotonic(), 0)):
-            due = max(due + pace, time.monotonic() - pace)  # after an outage no rush to make up for it
-            work()
+            due = max(due + interval, time.monotonic() - interval)  # do not make up for calls missed in a restart
+            act()
 
-    def guarded(work: Callable[[], None]) -> None:
+    def guard(work: Callable[[], None]) -> None:
         try:
             work()
         except BaseException:
-            ledger.check("call that was not understood or refused", False, traceback.format_exc())
+            log.check("call refused or not answered", False, traceback.format_exc())
 
     threads = [
-        threading.Thread(target=guarded, args=(lambda kind=kind, work=work: act(_PACE[kind], work),))
-        for kind, work in actors
+        threading.Thread(target=guard, args=(lambda kind=kind, act=act: repeat(_INTERVAL[kind], act),))
+        for kind, act in actors
     ]
-    threads.append(threading.Thread(target=guarded, args=(lambda: harassing(stop),)))
+    threads.append(threading.Thread(target=guard, args=(lambda: kill(stop),)))
     for thread in threads:
         thread.start()
     time.sleep(seconds)
+    with suppress(TimeoutError):  # the report shows a check that was never made
+        wait_until(lambda: log.kills["servers"] > 0 and all(log.made[name] > 0 for name in _CHECKS_OF_LOAD))
     stop.set()
     for thread in threads:
-        thread.join(_PATIENCE_SECONDS)
-        said = "an actor was not answered in three minutes"
-        ledger.check("call that was not understood or refused", not thread.is_alive(), said)
-    return time.monotonic() - begun
+        thread.join(PATIENCE_SECONDS)
+        detail = f"an actor got no response in {PATIENCE_SECONDS:.0f} s"
+        log.check("call refused or not answered", not thread.is_alive(), detail)
+    return time.monotonic() - started
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the hammer on each database; return 1 if there is a fault."""
     parser = argparse.ArgumentParser(
-        description=benchmarks.hammer.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks.hammer",
+        description=benchmarks.hammer.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--minutes", type=float, default=3.0)
-    parser.add_argument("--database", choices=("sqlite", "postgresql", "both"), default="both")
-    parser.add_argument("--workers", type=int, default=4)
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args(arguments)
+    parser.add_argument("--minutes", type=float, default=3.0, help="duration of the load; default: 3")
+    parser.add_argument(
+        "--database", choices=("sqlite", "postgresql", "both"), default="both", help="database to use; default: both"
+    )
+    parser.add_argument("--workers", type=int, default=4, help="worker processes of the server; default: 4")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random choices; default: 0")
+    options = parser.parse_args(arguments)
     failed = False
-    for database in ("sqlite", "postgresql") if given.database == "both" else (given.database,):
-        print(f"{database}, {given.minutes:g} min, {given.workers} workers, seed {given.seed}", flush=True)
-        ledger = hammer(database, 60 * given.minutes, given.workers, given.seed)
-        print(f"{'FAULTS' if ledger.failed else 'no faults'}\n", flush=True)
-        failed |= ledger.failed
+    for database in ("sqlite", "postgresql") if options.database == "both" else (options.database,):
+        print(f"{database}, {options.minutes:g} min, {options.workers} workers, seed {options.seed}", flush=True)
+        log = hammer(database, 60 * options.minutes, options.workers, options.seed)
+        print(f"{'FAULTS' if log.failed else 'no faults'}\n", flush=True)
+        failed |= log.failed
     return int(failed)
 
 

@@ -1,13 +1,13 @@
-"""Readers and verifiers: each answer is held against the model, at a position below which all is known."""
+"""Readers and verifiers: they compare each response with the expected state."""
 
 from collections.abc import Callable
 from hashlib import sha256
 
 import numpy as np
 
-from benchmarks.hammer.calls import Caller
-from benchmarks.hammer.ledger import Ledger
-from benchmarks.hammer.model import Model, Said
+from benchmarks.hammer.check_log import CheckLog
+from benchmarks.hammer.client import HammerClient
+from benchmarks.hammer.expected_state import ExpectedRegistration, ExpectedState
 from firsthand import Client, Part, Recipe, errors
 from firsthand.core.digests import stack
 from firsthand.schemas.mixes import Mix
@@ -20,147 +20,171 @@ RECIPES = (
     Recipe(shortfall="shrink", parts=_CONTESTED_FIRST),
     Recipe(shortfall="shrink", parts=[Part(generation_in=[2, 3], size=1000), Part(size=100)]),
 )
-#: How often a download is begun that a kill may break off.
+#: Attempts to download a mix; a kill can interrupt each.
 _DOWNLOADS = 10
 
 
-class Mixes:
-    """Those that were built, to be downloaded by others and recomputed at the end."""
+class BuiltMixes:
+    """The mixes that readers have built: verifiers download them, and the final checks compute them again."""
 
     def __init__(self) -> None:
-        self.kept: list[Mix] = []
+        self.built: list[Mix] = []
 
-    def any(self, random: np.random.Generator) -> Mix | None:
-        return self.kept[int(random.integers(len(self.kept)))] if self.kept else None
+    def choose(self, random: np.random.Generator) -> Mix | None:
+        return self.built[int(random.integers(len(self.built)))] if self.built else None
 
 
-class Reader:
-    """Looks up, asks for single items, builds mixes."""
+class ReaderActor:
+    """Looks up batches, requests single items, builds mixes."""
 
-    def __init__(self, caller: Caller, model: Model, mixes: Mixes, ledger: Ledger, random: np.random.Generator) -> None:
-        self._caller, self._model, self._mixes = caller, model, mixes
-        self._ledger, self._random = ledger, random
+    def __init__(
+        self,
+        client: HammerClient,
+        state: ExpectedState,
+        mixes: BuiltMixes,
+        log: CheckLog,
+        random: np.random.Generator,
+    ) -> None:
+        self._client, self._state, self._mixes = client, state, mixes
+        self._log, self._random = log, random
 
     def act(self) -> None:
+        """Make one random call."""
         acts: list[tuple[Callable[[], None], float]] = [(self._look_up, 0.5), (self._item, 0.4), (self._mix, 0.1)]
         acts[self._random.choice(len(acts), p=[share for _, share in acts])][0]()
 
-    def _registration(self) -> Said | None:
-        """One that was acknowledged, the newest as often as all others together."""
-        known = list(self._model.registrations.values())
+    def _registration(self) -> ExpectedRegistration | None:
+        """Return an acknowledged registration: the newest one half of the time."""
+        known = list(self._state.registrations.values())
         if not known:
             return None
         return known[-1] if self._random.random() < 0.5 else known[int(self._random.integers(len(known)))]
 
     def _look_up(self) -> None:
-        """Known and never sent items at the head: the answer is no older than what was acknowledged before."""
-        said = self._registration()
-        never = self._random.integers(0, 256, (50, 32), dtype=np.uint8)
-        asked = [*(sorted(said.items)[:200] if said else []), *map(bytes, never)]
-        newest = self._model.newest
-        found = self._caller.ask("look up", lambda client: client.lookup(stack(asked)))
-        if found is None:
+        """Look up registered digests and digests that were never sent, at the head of the log."""
+        registration = self._registration()
+        unregistered = self._random.integers(0, 256, (50, 32), dtype=np.uint8)
+        digests = [*(sorted(registration.items)[:200] if registration else []), *map(bytes, unregistered)]
+        newest = self._state.newest
+        result = self._client.call("look up", lambda client: client.lookup(stack(digests)))
+        if result is None:
             return
-        told = f"position {found.position}, and {newest} was acknowledged"
-        self._ledger.check("answer older than what was acknowledged", found.position >= newest, told)
-        seen = int((found.verdict[-len(never) :] != 0).sum())
-        self._ledger.check("visible and never sent", not seen, f"{seen} of {len(never)} in a look-up", len(never))
+        self._check_position("a look-up", result.position, newest)
+        visible = int((result.verdict[-len(unregistered) :] != 0).sum())
+        detail = f"{visible} of {len(unregistered)} in a look-up"
+        self._log.check("visible and never sent", not visible, detail, len(unregistered))
 
     def _item(self) -> None:
-        said = self._registration()
-        if said is None:
+        registration = self._registration()
+        if registration is None:
             return
-        digest = min(said.items) if self._random.random() < 0.5 else max(said.items)
-        found = self._caller.ask("item", lambda client: client.item(digest))
-        if found is not None:
-            claimed = said.position in {claim.registration for claim in found.claims}
-            self._ledger.check("acknowledged and missing", claimed, f"{digest.hex()} of {said.position}")
+        digest = min(registration.items) if self._random.random() < 0.5 else max(registration.items)
+        item = self._client.call("item", lambda client: client.item(digest))
+        if item is not None:
+            claimed = registration.position in {claim.registration for claim in item.claims}
+            detail = f"item {digest.hex()} of registration {registration.position}"
+            self._log.check("acknowledged and missing", claimed, detail)
 
     def _mix(self) -> None:
         recipe = RECIPES[int(self._random.integers(len(RECIPES)))]
         recipe = recipe.model_copy(update={"seed": int(self._random.integers(1000))})
-        newest = self._model.newest
-        mix = self._caller.ask("mix", lambda client: client.create_mix(recipe))
+        newest = self._state.newest
+        mix = self._client.call("mix", lambda client: client.create_mix(recipe))
         if mix is not None:
-            told = f"a mix at {mix.position}, and {newest} was acknowledged"
-            self._ledger.check("answer older than what was acknowledged", mix.position >= newest, told)
-            self._mixes.kept.append(mix)
+            self._check_position("a mix", mix.position, newest)
+            self._mixes.built.append(mix)
+
+    def _check_position(self, name: str, position: int, newest: int) -> None:
+        """Check that a response is not older than `newest`, the last acknowledgement before the request."""
+        detail = f"{name} at position {position}, after {newest} was acknowledged"
+        self._log.check("response older than the last acknowledgement", position >= newest, detail)
 
 
-class Verifier:
-    """Asks again, later and on a new connection, what others asked; and at the frontier what the model answers too."""
+class VerifierActor:
+    """Repeats requests of the readers later, on new connections, and compares verdicts with the expected state."""
 
     def __init__(
-        self, connect: Callable[[], Caller], model: Model, mixes: Mixes, ledger: Ledger, random: np.random.Generator
+        self,
+        connect: Callable[[], HammerClient],
+        state: ExpectedState,
+        mixes: BuiltMixes,
+        log: CheckLog,
+        random: np.random.Generator,
     ) -> None:
-        self._connect, self._model, self._mixes = connect, model, mixes
-        self._ledger, self._random = ledger, random
+        self._connect, self._state, self._mixes = connect, state, mixes
+        self._log, self._random = log, random
 
     def act(self) -> None:
-        caller = self._connect()
+        """Make one random call."""
+        client = self._connect()
         try:
-            (self._verdicts, self._download, self._again)[int(self._random.integers(3))](caller)
+            (self._verdicts, self._download, self._build_again)[int(self._random.integers(3))](client)
         finally:
-            caller.close()
+            client.close()
 
-    def _verdicts(self, caller: Caller) -> None:
-        """At the frontier or anywhere below: as in the model."""
-        known = list(self._model.registrations.values())
+    def _verdicts(self, client: HammerClient) -> None:
+        """Check verdicts at a position up to which all statements are acknowledged."""
+        known = list(self._state.registrations.values())
         if not known:
             return
-        chosen = [known[int(i)] for i in self._random.integers(len(known), size=3)]
-        at = (
-            self._model.frontier
-            if self._random.random() < 0.5
-            else int(self._random.integers(self._model.frontier + 1))
-        )
-        asked = sorted(set().union(*(said.items for said in chosen)))[:2_000]
-        check_verdicts(
-            caller, self._model, self._ledger, asked, at, "strict" if self._random.random() < 0.7 else "pessimistic"
-        )
+        chosen = [known[int(index)] for index in self._random.integers(len(known), size=3)]
+        position = self._state.frontier
+        if self._random.random() >= 0.5:
+            position = int(self._random.integers(position + 1))
+        digests = sorted(set().union(*(registration.items for registration in chosen)))[:2_000]
+        policy = "strict" if self._random.random() < 0.7 else "pessimistic"
+        check_verdicts(client, self._state, self._log, digests, position, policy)
 
-    def _download(self, caller: Caller) -> None:
-        mix = self._mixes.any(self._random)
+    def _download(self, client: HammerClient) -> None:
+        mix = self._mixes.choose(self._random)
         if mix is not None:
-            digest = caller.ask("download", lambda client: downloaded(client, str(mix.id)))
+            digest = client.call("download", lambda client: download_digest(client, str(mix.id)))
             if digest is not None:
-                told = f"mix {mix.id} was {mix.digest}, and is downloaded as {digest}"
-                self._ledger.check("mix that differs from its recomputation", digest == mix.digest, told)
+                detail = f"mix {mix.id} was {mix.digest}, but the download is {digest}"
+                self._log.check("mix differs from the expected mix", digest == mix.digest, detail)
 
-    def _again(self, caller: Caller) -> None:
-        """The same recipe at the same position: the same mix."""
-        mix = self._mixes.any(self._random)
+    def _build_again(self, client: HammerClient) -> None:
+        """Check that the same recipe at the same position gives the same mix."""
+        mix = self._mixes.choose(self._random)
         if mix is not None:
-            again = caller.ask("mix again", lambda client: client.create_mix(mix.recipe, dry_run=True))
+            again = client.call("mix again", lambda client: client.create_mix(mix.recipe, dry_run=True))
             if again is not None:
                 same = (again.digest, again.items) == (mix.digest, mix.items)
-                self._ledger.check("mix that differs from its recomputation", same, f"mix {mix.id}, built again")
+                self._log.check("mix differs from the expected mix", same, f"mix {mix.id}, built again")
 
 
-def downloaded(client: Client, mix: str) -> str:
-    """SHA-256 over a mix's items as they are streamed; one that breaks off is begun again."""
+def download_digest(client: Client, mix: str) -> str:
+    """Download a mix and return the SHA-256 of its digests; start again if the download is interrupted."""
     for _ in range(_DOWNLOADS):
         hashed = sha256()
         try:
-            for piece in client.mix_digests(mix):
-                hashed.update(piece.tobytes())
+            for part in client.mix_digests(mix):
+                hashed.update(part.tobytes())
         except errors.Unreachable:
             continue
         return f"sha256:{hashed.hexdigest()}"
-    raise errors.Unreachable(f"mix {mix} broke off {_DOWNLOADS} times")
+    raise errors.Unreachable(f"the download of mix {mix} was interrupted {_DOWNLOADS} times")
 
 
 def check_verdicts(
-    caller: Caller, model: Model, ledger: Ledger, digests: list[bytes], at: int, policy: str = "strict"
+    client: HammerClient,
+    state: ExpectedState,
+    log: CheckLog,
+    digests: list[bytes],
+    position: int,
+    policy: str = "strict",
 ) -> None:
-    """Verdict and generation of distinct digests at a position up to the frontier, as the model has them."""
-    found = caller.ask("look up as of", lambda client: client.lookup(stack(digests), policy, at))  # type: ignore[arg-type]
-    if found is None:
+    """Compare the verdicts and generations of distinct digests at a position with the expected state."""
+    result = client.call("look up as of", lambda client: client.lookup(stack(digests), policy, position))  # type: ignore[arg-type]
+    if result is None:
         return
-    verdict, generation = model.claims(digests).judge(at, policy)
-    wrong = np.flatnonzero((found.verdict != verdict) | (found.generation != generation))
-    told = "" if not len(wrong) else (
-        f"{len(wrong)} of {len(digests)} at {at} under {policy}, as {digests[wrong[0]].hex()}: "
-        f"{found.verdict[wrong[0]]}/{found.generation[wrong[0]]}, not {verdict[wrong[0]]}/{generation[wrong[0]]}"
-    )  # fmt: skip
-    ledger.check("verdict that differs from the model", not len(wrong), told, len(digests))
+    verdict, generation = state.claims(digests).judge(position, policy)
+    wrong = np.flatnonzero((result.verdict != verdict) | (result.generation != generation))
+    detail = ""
+    if len(wrong):
+        row = wrong[0]
+        detail = (
+            f"{len(wrong)} of {len(digests)} at {position} under {policy}; {digests[row].hex()} is"
+            f" {result.verdict[row]}/{result.generation[row]}, expected {verdict[row]}/{generation[row]}"
+        )
+    log.check("verdict differs from the expected verdict", not len(wrong), detail, len(digests))

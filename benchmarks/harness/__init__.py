@@ -1,1 +1,4 @@
-"""What all benchmarks share: sizes, rows, served registries, load, memory, limits of the machine."""
+"""Code that all benchmarks share: sizes, served registries, load, memory, limits, tables of results.
+
+`served_registry` and `waiting` serve the tests too.
+"""

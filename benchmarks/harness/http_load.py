@@ -1,7 +1,8 @@
-"""A client that asks for single items as fast as it is answered, on a fixed number of kept connections.
+"""An HTTP client that sends GET requests as fast as the server answers, on a fixed number of open connections.
 
-It speaks just enough HTTP/1.1 to cost little beside the server it measures (a full client in Python would be the
-slower of the two): requests are rendered beforehand, and of an answer only the status and the length are read.
+It implements only the part of HTTP/1.1 that it needs, so that it uses little CPU next to the server that it measures; a
+complete client in Python would be slower than the server. Requests are rendered in advance, and only the status and the
+length of a response are read.
 """
 
 import asyncio
@@ -15,9 +16,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Load:
-    """What a server bore: answers, and their times in seconds."""
+    """Responses of a server under load: their number, their rate per second, and response times in seconds."""
 
-    answers: int
+    responses: int
     rate: float
     p50: float
     p99: float
@@ -31,83 +32,83 @@ def get(
     warm_up: float = 0.5,
     headers: Mapping[str, str] | None = None,
 ) -> Load:
-    """GET the paths in turn from 127.0.0.1, one request at a time on each connection; the warm-up is not counted.
+    """Request the paths in turn from 127.0.0.1, one request at a time per connection. The warm-up is not counted.
 
-    Raises RuntimeError at the first answer that is not 200, or when the server closes a connection.
+    Raises RuntimeError at the first response that is not 200, or if the server closes a connection.
     """
     lines = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
     requests = cycle([f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{lines}\r\n".encode() for path in paths])
-    return asyncio.run(_hammer(port, requests, connections, seconds, warm_up))
+    return asyncio.run(_run(port, requests, connections, seconds, warm_up))
 
 
-async def _hammer(port: int, requests: Iterator[bytes], connections: int, seconds: float, warm_up: float) -> Load:
+async def _run(port: int, requests: Iterator[bytes], count: int, seconds: float, warm_up: float) -> Load:
     loop = asyncio.get_running_loop()
     failed: asyncio.Future[None] = loop.create_future()
     opened = [
-        await loop.create_connection(lambda: _Connection(requests, failed), "127.0.0.1", port)
-        for _ in range(connections)
+        await loop.create_connection(lambda: _LoadConnection(requests, failed), "127.0.0.1", port) for _ in range(count)
     ]
-    asking = [one for _, one in opened]
-    begun = perf_counter()
-    for one in asking:
-        one.ask()
+    connections = [connection for _, connection in opened]
+    start = perf_counter() + warm_up
+    end = start + seconds
+    for connection in connections:
+        connection.send()
     await asyncio.wait([failed], timeout=warm_up + seconds)
-    for one in asking:
-        one.close()
+    for connection in connections:
+        connection.close()
     if failed.done():
         failed.result()
-    return _summary([time for one in asking for time in one.times], begun + warm_up, begun + warm_up + seconds)
+
+    times = [
+        received - sent for connection in connections for sent, received in connection.times if start <= received < end
+    ]
+    if not times:
+        raise RuntimeError("the server answered no request in time; measure for more seconds")
+    p50, p99 = np.percentile(times, [50, 99])
+    return Load(len(times), len(times) / seconds, float(p50), float(p99))
 
 
-def _summary(times: list[tuple[float, float]], since: float, until: float) -> Load:
-    took = np.array([end - start for start, end in times if since <= end < until])
-    if not len(took):
-        raise RuntimeError("no request was answered in time; measure for longer")
-    p50, p99 = np.percentile(took, [50, 99])
-    return Load(len(took), len(took) / (until - since), float(p50), float(p99))
-
-
-class _Connection(asyncio.Protocol):
-    """One connection: a request is sent when the answer to the last is whole."""
+class _LoadConnection(asyncio.Protocol):
+    """One connection. It sends the next request when the last response is complete."""
 
     def __init__(self, requests: Iterator[bytes], failed: "asyncio.Future[None]") -> None:
+        #: When each request was sent and its response complete, in seconds of `perf_counter`.
         self.times: list[tuple[float, float]] = []
         self._requests, self._failed = requests, failed
-        self._seen = b""
+        self._received = b""
         self._closing = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
-    def ask(self) -> None:
-        self._asked = perf_counter()
+    def send(self) -> None:
+        self._sent_at = perf_counter()
         self._transport.write(next(self._requests))
 
     def data_received(self, data: bytes) -> None:
-        self._seen += data
-        if self._closing or not self._whole():
+        self._received += data
+        if self._closing or not self._complete():
             return
-        if not self._seen.startswith(b"HTTP/1.1 200"):
-            self._fail(f"the server answered {self._seen[:200]!r}")
+        if not self._received.startswith(b"HTTP/1.1 200"):
+            self._fail(f"the server answered {self._received[:200]!r}")
             return
-        self.times.append((self._asked, perf_counter()))
-        self._seen = b""
-        self.ask()
+        self.times.append((self._sent_at, perf_counter()))
+        self._received = b""
+        self.send()
 
-    def _whole(self) -> bool:
-        head, end, body = self._seen.partition(b"\r\n\r\n")
+    def _complete(self) -> bool:
+        head, end, body = self._received.partition(b"\r\n\r\n")
         if not end:
             return False
-        _, length, rest = head.lower().partition(b"content-length:")
+        _, length, after = head.lower().partition(b"content-length:")
         if not length:
-            self._fail("an answer has no Content-Length; give this client paths whose answers are not streamed")
+            self._fail("a response has no Content-Length; use paths whose responses are not streamed")
             return False
-        return len(body) >= int(rest.partition(b"\r\n")[0])
+        return len(body) >= int(after.partition(b"\r\n")[0])
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self._closing:
-            self._fail(f"the server closed a connection ({error or 'without an error'})")
+            self._fail(f"the server closed a connection ({error or 'no error reported'})")
 
     def _fail(self, message: str) -> None:
         if not self._failed.done():

@@ -1,48 +1,49 @@
-"""Anonymous memory of a process, as the kernel counts it."""
+"""The anonymous memory of a process, as the kernel counts it."""
 
 import os
 import threading
 from pathlib import Path
-from types import TracebackType
 
 
-def anonymous(pid: int | None = None) -> int:
-    """Resident anonymous memory (RssAnon) in bytes: what a process holds that is in no file."""
+def anonymous_bytes(pid: int | None = None) -> int:
+    """Return the resident anonymous memory (RssAnon) of a process in bytes, by default of this process."""
     for line in Path(f"/proc/{pid or os.getpid()}/status").read_text().splitlines():
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) * 1024
-    raise OSError("the kernel does not say RssAnon; measure on Linux 4.5 or newer")
+    raise OSError("the kernel does not report RssAnon; run the benchmarks on Linux 4.5 or newer")
 
 
-class Watch:
-    """The peak of a process's anonymous memory over what it held at first, while the `with` lasts.
+class MemoryWatch:
+    """Measures the peak of a process's anonymous memory above its idle memory while the `with` block runs.
 
-    Looks every 20 ms; a peak shorter than that may be missed.
+    Samples every 20 ms; a shorter peak may be missed.
     """
 
     def __init__(self, pid: int | None = None, idle: int | None = None) -> None:
-        """`idle` is for who knows what the process held before: what was freed since it may still keep."""
+        """Watch process `pid`, by default this one.
+
+        `idle` is its memory in bytes before any work, by default the memory when the block starts. Give it if the
+        process has worked before: the process may keep memory that it has freed.
+        """
         self.pid = pid or os.getpid()
         self._idle = idle
         self.over_idle = 0
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def _look(self) -> None:
+    def _watch(self) -> None:
         while not self._done.wait(0.02):
-            self._note()
+            self._sample()
 
-    def _note(self) -> None:
-        self.over_idle = max(self.over_idle, anonymous(self.pid) - (self._idle or 0))
+    def _sample(self) -> None:
+        self.over_idle = max(self.over_idle, anonymous_bytes(self.pid) - (self._idle or 0))
 
-    def __enter__(self) -> "Watch":
-        self._idle = anonymous(self.pid) if self._idle is None else self._idle
+    def __enter__(self) -> "MemoryWatch":
+        self._idle = anonymous_bytes(self.pid) if self._idle is None else self._idle
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._done.set()
         self._thread.join()
-        self._note()
+        self._sample()

@@ -1,8 +1,8 @@
-"""How long `Recorder.add` keeps a serving path, while its items are really registered.
+"""Measure how long `Recorder.add` delays its caller while the items are sent to a registry.
 
-One thread adds texts at a steady pace, then as fast as it can; each add is timed, and the 99th percentile of a round
-stands. The baseline is the same hashing and one 44-byte write to an open file, without a recorder, at the same pace: a
-thread that slept finds its caches cold, and takes three times as long for the same.
+One thread adds texts as fast as it can, then at a fixed rate. Each call is timed; the value is the 99th percentile of a
+round. The baseline computes the same hash and writes 44 bytes to an open file, without a recorder and at the same rate,
+because a thread that has slept finds cold caches and takes three times as long.
 """
 
 import hashlib
@@ -15,68 +15,67 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.harness.bench import Bench
-from benchmarks.harness.rows import Bar, Row, alternately
+from benchmarks.harness.report import BenchmarkRow, Target, alternate
 from firsthand import Client, Recorder
 from firsthand.core.digests import text_bytes
 
-#: Bytes of a text, and texts a second of a server that is well used.
+#: Bytes per text, and texts per second of a busy server.
 _SIZE = 1_000
 _RATE = 2_000.0
-_MOST = Bar("figure", "<=", 50.0)
+_TARGET = Target("value", "<=", 50.0)
 _WORDS = ["the", "engine", "weaves", "algebraic", "patterns", "as", "a", "loom", "weaves", "flowers", "and", "leaves"]
 
 
-def rows(bench: Bench) -> Iterator[Row]:
-    """As fast as it goes, while what was added is sent, and at a pace."""
+def rows(bench: Bench) -> Iterator[BenchmarkRow]:
+    """Measure calls as fast as possible, and at a fixed rate."""
     count = max(16, bench.sizes.recorded // 16)
-    with bench.registry() as held, tempfile.TemporaryFile() as file:
-        held.client.put_dataset("local/texts", profile="text-1")
+    with bench.registry() as registry, tempfile.TemporaryFile() as file:
+        registry.client.put_dataset("local/texts", profile="text-1")
 
-        def both(rate: float | None) -> list[tuple[float, ...]]:
-            return alternately(
+        def bare_add(text: str) -> None:
+            os.write(file.fileno(), hashlib.sha256(text_bytes(text, "text-1")).digest() + bytes(12))
+
+        def measure(rate: float | None) -> list[tuple[float, ...]]:
+            return alternate(
                 bench.sizes.times,
-                lambda number: _p99(_bare(file.fileno()), _texts(f"b{number}", count, bench.generator), rate),
-                lambda number: _recorded(held.client, _texts(f"{rate}r{number}", count, bench.generator), rate),
+                lambda number: _p99(bare_add, _texts(f"b{number}", count, bench.generator), rate),
+                lambda number: _by_recorder(registry.client, _texts(f"{rate}r{number}", count, bench.generator), rate),
             )
 
-        note = f"texts of {_SIZE:,} bytes; the baseline is hashing and one write to a file, at the same pace"
-        for pace, rate in (("unpaced", None), (f"{_RATE:,.0f} texts a second", _RATE)):
-            baselines, values = both(rate)
-            yield Row(f"Recorder.add, p99, {pace}", bench.database, values, "µs", baselines, _MOST, note)
+        note = f"texts of {_SIZE:,} bytes; baseline: hash and write to a file, at the same rate"
+        for name, rate in (("no pause", None), (f"{_RATE:,.0f} texts/s", _RATE)):
+            baselines, values = measure(rate)
+            yield BenchmarkRow(f"Recorder.add, p99, {name}", bench.database, values, "µs", baselines, _TARGET, note)
 
 
 def _texts(name: str, count: int, generator: np.random.Generator) -> list[str]:
-    """`count` texts of about `_SIZE` bytes, with line breaks, none like another."""
+    """Return `count` different texts of about `_SIZE` bytes, with line breaks."""
     words = [_WORDS[i] for i in generator.integers(len(_WORDS), size=_SIZE // 6)]
     words[::40] = [f"{word}.\n\n" for word in words[::40]]
     body = " ".join(words)
     return [f"{name} {number} {body}" for number in range(count)]
 
 
-def _recorded(client: Client, given: list[str], rate: float | None) -> float:
-    """Microseconds by a recorder of its own, all of whose items are acknowledged in the end."""
+def _by_recorder(client: Client, texts: list[str], rate: float | None) -> float:
+    """Return the microseconds of a new recorder; the registry must acknowledge all its items."""
     with (
         tempfile.TemporaryDirectory() as folder,
         Recorder(client, model="local/m@1", dataset="local/texts", spool=folder, seconds=1.0) as recorder,
     ):
-        p99 = _p99(recorder.add, given, rate)
-        if not recorder.flush(120.0) or recorder.counts.sent != len(given):
-            raise RuntimeError(f"of {len(given):,} texts, the recorder has {recorder.counts}")
+        p99 = _p99(recorder.add, texts, rate)
+        if not recorder.flush(120.0) or recorder.counts.sent != len(texts):
+            raise RuntimeError(f"the recorder has not sent all {len(texts):,} texts: {recorder.counts}")
     return p99
 
 
-def _p99(add: Callable[[str], object], given: list[str], rate: float | None) -> float:
-    """Microseconds of a call that 99 of 100 stay under; `rate` calls a second, or as fast as it goes."""
-    took: npt.NDArray[np.float64] = np.empty(len(given))
+def _p99(add: Callable[[str], object], texts: list[str], rate: float | None) -> float:
+    """Return the 99th percentile in microseconds, at `rate` calls per second, or without pauses if None."""
+    seconds: npt.NDArray[np.float64] = np.empty(len(texts))
     start = perf_counter()
-    for number, text in enumerate(given):
+    for number, text in enumerate(texts):
         if rate is not None:
             sleep(max(0.0, start + number / rate - perf_counter()))
         before = perf_counter()
         add(text)
-        took[number] = perf_counter() - before
-    return float(np.percentile(took, 99) * 1e6)
-
-
-def _bare(file: int) -> Callable[[str], object]:
-    return lambda text: os.write(file, hashlib.sha256(text_bytes(text, "text-1")).digest() + bytes(12))
+        seconds[number] = perf_counter() - before
+    return float(np.percentile(seconds, 99) * 1e6)

@@ -1,1 +1,1 @@
-"""The speed of the registry, beside bare drivers and peers."""
+"""The speed of the registry, compared with bare drivers and other tools."""

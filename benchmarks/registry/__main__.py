@@ -1,4 +1,4 @@
-"""Run the benchmarks of the registry: `python -m benchmarks.registry`."""
+"""Measure the registry: `python -m benchmarks.registry`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Registering new items over HTTP, as raw digests and as Arrow, beside the bare driver that stores the same rows."""
+"""Register new items over HTTP, raw and as Arrow, compared with the bare driver that stores the same rows."""
 
 from collections.abc import Callable, Iterator
 from time import perf_counter
@@ -8,68 +8,72 @@ import httpx2
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.bare.drawing import draw, split
+from benchmarks.bare.inputs import random_digests, split
 from benchmarks.harness.bench import Bench
 from benchmarks.harness.limits import LIMITS
-from benchmarks.harness.memory import Watch
-from benchmarks.harness.rows import Bar, Row, alternately
-from benchmarks.harness.serving import Address
+from benchmarks.harness.memory import MemoryWatch
+from benchmarks.harness.report import BenchmarkRow, Target, alternate
+from benchmarks.harness.served_registry import ServedRegistry
 from firsthand.core.digests import SIZE, Digests
 
-_LEAST = {"sqlite": 0.5, "postgresql": 0.6}
+_LEAST_RATIO = {"sqlite": 0.5, "postgresql": 0.6}
 
 
-def rows(bench: Bench) -> Iterator[Row]:
-    """Each round registers new items in empty tables: by the bare driver, as raw digests, as Arrow."""
-    module, connection, _ = bench.bare()
+def rows(bench: Bench) -> Iterator[BenchmarkRow]:
+    """Measure in rounds: in empty tables, register new items by the bare driver, as raw digests, and as Arrow."""
+    driver, connection, _ = bench.bare()
     sizes, memory = bench.sizes, dict[str, int]()
 
     def bare(_: int) -> float:
-        new = draw(sizes.new, bench.generator)
-        module.create(connection)
-        return sizes.new / float(module.register(connection, new, sizes.batch))
+        new = random_digests(sizes.new, bench.generator)
+        driver.create(connection)
+        return sizes.new / float(driver.register(connection, new, sizes.batch))
 
     def over_http(media_type: str) -> Callable[[int], float]:
-        def once(_: int) -> float:
-            new = draw(sizes.new, bench.generator)
-            with bench.registry() as held, Watch(held.address.process, held.idle) as watch:
-                seconds = register(held.address, new, sizes.batch, media_type)
+        def measure(_: int) -> float:
+            new = random_digests(sizes.new, bench.generator)
+            with bench.registry() as registry, MemoryWatch(registry.served.pid, registry.idle) as watch:
+                seconds = register(registry.served, new, sizes.batch, media_type)
             memory[media_type] = max(memory.get(media_type, 0), watch.over_idle)
             return sizes.new / seconds
 
-        return once
+        return measure
 
-    baselines, *measured = alternately(sizes.times, bare, *(over_http(media_type) for media_type in BODIES))
-    bar, limit = Bar("ratio", ">=", _LEAST[bench.database]), LIMITS.get(("register", bench.database, sizes.new))
+    baselines, *measured = alternate(sizes.times, bare, *(over_http(media_type) for media_type in BODIES))
+    target = Target("ratio", ">=", _LEAST_RATIO[bench.database])
+    limit = LIMITS.get(("register", bench.database, sizes.new))
     for (media_type, (name, _)), values in zip(BODIES.items(), measured, strict=True):
-        note = f"batches of {sizes.batch:,}; memory {memory[media_type] / 1e6:,.0f} MB over idle"
-        yield Row(f"register {sizes.new:,}, {name}", bench.database, values, "items/s", baselines, bar, note, limit)
+        task = f"register {sizes.new:,}, {name}"
+        note = f"batches of {sizes.batch:,}; memory {memory[media_type] / 1e6:,.0f} MB above idle"
+        yield BenchmarkRow(task, bench.database, values, "items/s", baselines, target, note, limit)
 
 
-def register(address: Address, digests: Digests, size: int, media_type: str) -> float:
-    """Seconds until `uint8[n, 32]` are registered as human in batches of `size`, one request after the other."""
+def register(served: ServedRegistry, digests: Digests, size: int, media_type: str) -> float:
+    """Return the seconds to register `uint8[n, 32]` as human, in batches of `size`, one request after the other."""
     _, encode = BODIES[media_type]
-    headers = {"Authorization": f"Bearer {address.api_key}", "Content-Type": media_type}
-    with httpx2.Client(base_url=address.url, headers=headers, timeout=120, trust_env=False) as http:
+    headers = {"Authorization": f"Bearer {served.api_key}", "Content-Type": media_type}
+    with httpx2.Client(base_url=served.url, headers=headers, timeout=120, trust_env=False) as http:
 
         def post(part: Digests) -> None:
-            once = {"Idempotency-Key": str(uuid4())}
-            where = "/v1/datasets/local/d/registrations?origin=human"
-            http.post(where, content=encode(part), headers=once).raise_for_status()
+            path = "/v1/datasets/local/d/registrations?origin=human"
+            key = {"Idempotency-Key": str(uuid4())}
+            http.post(path, content=encode(part), headers=key).raise_for_status()
 
-        post(digests[:1])  # what a process does once, at the first body of a form, is not what a body takes
+        post(digests[:1])  # the first body of each type takes longer, once per process: do not count it
         started = perf_counter()
         for part in split(digests[1:], size):
             post(part)
         return perf_counter() - started
 
 
-def _raw(digests: Digests) -> bytes:
+def encode_raw(digests: Digests) -> bytes:
+    """Encode `uint8[n, 32]` as joined digests."""
     return np.ascontiguousarray(digests).tobytes()
 
 
-def _arrow(digests: Digests) -> bytes:
-    flat = pa.py_buffer(_raw(digests))
+def encode_arrow(digests: Digests) -> bytes:
+    """Encode `uint8[n, 32]` as an Arrow IPC stream with the column `digest`."""
+    flat = pa.py_buffer(encode_raw(digests))
     column = pa.Array.from_buffers(pa.binary(SIZE), len(digests), [None, flat])
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, pa.schema([("digest", pa.binary(SIZE))])) as stream:
@@ -79,6 +83,6 @@ def _arrow(digests: Digests) -> bytes:
 
 
 BODIES: dict[str, tuple[str, Callable[[Digests], bytes]]] = {
-    "application/octet-stream": ("raw", _raw),
-    "application/vnd.apache.arrow.stream": ("Arrow", _arrow),
+    "application/octet-stream": ("raw", encode_raw),
+    "application/vnd.apache.arrow.stream": ("Arrow", encode_arrow),
 }

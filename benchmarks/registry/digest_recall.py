@@ -1,10 +1,11 @@
-"""What exact digests miss: how many of 1,000 texts are still found after what happens to texts on their way.
+"""Measure what exact digests miss: how many of 1,000 texts are recognized after typical changes.
 
     python -m benchmarks.registry.digest_recall [--texts 1000]
 
-The texts are paragraphs of the English that CPython carries (its topics, then the docstrings of its library), each on
-one line, as a crawl's rows have them. They are registered under one digest profile in an empty registry; each is then
-changed, and asked of it under that profile. The same Python gives the same texts and the same changes.
+The texts are paragraphs in English that are part of CPython (help topics, then docstrings of the standard library),
+each on one line, as in the rows of a crawl. They are registered under one digest profile in an empty registry. Each
+text is then changed and looked up under the same profile. One version of Python always gives the same texts and
+changes.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from benchmarks.harness.serving import served
+from benchmarks.harness.served_registry import client_of_empty
 from firsthand import Client
 from firsthand.core.digests import PROFILES, Profile, digest_text, stack
 
@@ -32,11 +33,14 @@ Change: TypeAlias = Callable[[str, np.random.Generator], str]
 
 
 def corpus(texts: int) -> list[str]:
-    """So many distinct paragraphs of at least 200 bytes, each on one line."""
-    found = list(islice(dict.fromkeys(_paragraphs()), texts))
-    if len(found) < texts:
-        raise SystemExit(f"this Python carries {len(found):,} paragraphs of {_SHORTEST} bytes; ask for as many")
-    return found
+    """Return so many distinct paragraphs of at least 200 bytes, each on one line."""
+    paragraphs = list(islice(dict.fromkeys(_paragraphs()), texts))
+    if len(paragraphs) < texts:
+        raise SystemExit(
+            f"this Python has only {len(paragraphs):,} paragraphs of {_SHORTEST} bytes or more:"
+            f" use --texts {len(paragraphs)}"
+        )
+    return paragraphs
 
 
 def _paragraphs() -> Iterator[str]:
@@ -60,17 +64,17 @@ def unchanged(text: str, _: np.random.Generator) -> str:
 
 
 def as_a_file(text: str, _: np.random.Generator) -> str:
-    """As an editor leaves it: with a line end."""
+    """Add a line end, as an editor does."""
     return text + "\r\n"
 
 
 def in_html(text: str, _: np.random.Generator) -> str:
-    """Pasted into a page; then the text of its paragraph, as it stands in the source."""
+    """Paste the text into a page, and extract its paragraph with the white space of the source."""
     return _text_of(_page(text))
 
 
 def in_html_as_shown(text: str, _: np.random.Generator) -> str:
-    """Pasted into a page; then the text of its paragraph as a browser shows it: white space run together."""
+    """Paste the text into a page, and extract its paragraph as a browser shows it: white space collapsed."""
     return " ".join(_text_of(_page(text)).split())
 
 
@@ -79,16 +83,16 @@ def rewrapped(text: str, _: np.random.Generator) -> str:
 
 
 def truncated(text: str, _: np.random.Generator) -> str:
-    """The first nine tenths of its words."""
+    """Keep the first nine tenths of the words."""
     words = text.split(" ")
     return " ".join(words[: len(words) * 9 // 10])
 
 
 def edited(text: str, random: np.random.Generator) -> str:
-    """One word in twenty, and one at least, is another."""
+    """Replace one word in twenty, at least one."""
     words = text.split(" ")
-    for place in random.choice(len(words), max(1, len(words) // 20), replace=False):
-        words[place] = "perhaps" if words[place] != "perhaps" else "maybe"
+    for index in random.choice(len(words), max(1, len(words) // 20), replace=False):
+        words[index] = "perhaps" if words[index] != "perhaps" else "maybe"
     return " ".join(words)
 
 
@@ -114,7 +118,7 @@ def _page(text: str) -> str:
 
 
 class _Paragraph(HTMLParser):
-    """Gathers the text inside of <p>."""
+    """Collects the text inside of <p>."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,20 +141,20 @@ def _text_of(page: str) -> str:
     return paragraph.text
 
 
-def found(client: Client, texts: list[str], profile: Profile) -> dict[str, int]:
-    """Of the texts, registered under a profile: how many are found again after each change."""
+def count_recognized(client: Client, texts: list[str], profile: Profile) -> dict[str, int]:
+    """Register the texts under a profile; return how many are recognized after each change."""
     client.put_dataset("local/texts", profile=profile)
     client.register("local/texts", texts, origin="human")
     counts = {}
     for name, change in CHANGES.items():
         random = np.random.default_rng(0)
-        asked = stack([digest_text(change(text, random), profile) for text in texts])
-        counts[name] = client.lookup(asked).counts()["human"]
+        digests = stack([digest_text(change(text, random), profile) for text in texts])
+        counts[name] = client.lookup(digests).counts()["human"]
     return counts
 
 
 def table(counts: dict[Profile, dict[str, int]]) -> str:
-    """As the README shows it."""
+    """Return the table in Markdown, as in the README."""
     lines = [f"| what happened to the text | {' | '.join(f'`{profile}`' for profile in counts)} |", "|---|---:|---:|"]
     for name in CHANGES:
         lines.append(f"| {name} | {' | '.join(f'{counts[profile][name]:,}' for profile in counts)} |")
@@ -158,15 +162,22 @@ def table(counts: dict[Profile, dict[str, int]]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--texts", type=int, default=1_000)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.registry.digest_recall",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--texts", type=int, default=1_000, help="number of texts; default: 1000")
     texts = corpus(parser.parse_args(arguments).texts)
     counts: dict[Profile, dict[str, int]] = {}
     for profile in PROFILES:
-        with served() as (client, _):  # an empty registry each: one line of canonical text has one digest under both
-            counts[profile] = found(client, texts, profile)
-    print(f"{len(texts):,} texts, SHA-256 of all, a line each: {sha256(chr(10).join(texts).encode()).hexdigest()}")
-    print(f"found again, of {len(texts):,}, by digest profile:\n")
+        # An empty registry per profile, since one line of canonical text has the same digest under both.
+        with client_of_empty() as client:
+            counts[profile] = count_recognized(client, texts, profile)
+    print(
+        f"{len(texts):,} texts. SHA-256 of the texts, one per line: {sha256(chr(10).join(texts).encode()).hexdigest()}"
+    )
+    print(f"Texts that are recognized, of {len(texts):,}, by digest profile:\n")
     print(table(counts))
 
 

@@ -1,4 +1,4 @@
-"""Mixes over HTTP, built and exported as raw digests, beside DuckDB over a Parquet file of the same items."""
+"""Select mixes over HTTP and download them as raw digests, compared with DuckDB on a Parquet file of these items."""
 
 import importlib.util
 import sys
@@ -9,55 +9,58 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.bare import parquet
-from benchmarks.harness.bench import Bench, Held, rare
+from benchmarks.harness.bench import Bench, FilledRegistry, rare_humans
 from benchmarks.harness.limits import LIMITS
-from benchmarks.harness.memory import Watch
-from benchmarks.harness.rows import Bar, Row, alternately
+from benchmarks.harness.memory import MemoryWatch
+from benchmarks.harness.report import BenchmarkRow, Target, alternate
 from firsthand import Part, Recipe
 
-_MOST_SECONDS = Bar("ratio", "<=", 1.0)
-_MOST_MEMORY = Bar("figure", "<=", 400.0)
+_SECONDS = Target("ratio", "<=", 1.0)
+_MEGABYTES = Target("value", "<=", 400.0)
 
 
-def rows(bench: Bench) -> Iterator[Row]:
-    """90 % human out of a pool that is half human; human items alone where they are rare."""
+def rows(bench: Bench) -> Iterator[BenchmarkRow]:
+    """Measure a mix that is 90 % human from a pool that is half human, and a mix of rare human items."""
     sizes = bench.sizes
     if not importlib.util.find_spec("duckdb"):
-        print("mixes are left out: DuckDB is not installed (pip install --group dev)", file=sys.stderr)
+        print("mixes are not measured: install DuckDB (pip install --group dev)", file=sys.stderr)
         return
     human = sizes.mix * 9 // 10
     half = bench.half_human(sizes.pool)
     even = np.arange(sizes.pool) % 2 == 0
-    yield from _mixing(bench, "90 % human", half, even, {"human": human, "model": sizes.mix - human})
+    yield from _compare(bench, "90 % human", half, even, {"human": human, "model": sizes.mix - human})
     hundredth = bench.one_in_a_hundred()
-    yield from _mixing(bench, "human 1 % of the pool", hundredth, rare(sizes.pool), {"human": sizes.rare})
+    yield from _compare(bench, "human items rare", hundredth, rare_humans(sizes.pool), {"human": sizes.rare})
 
 
-def _mixing(bench: Bench, name: str, held: Held, human: npt.NDArray[np.bool_], counts: dict[str, int]) -> Iterator[Row]:
+def _compare(
+    bench: Bench, name: str, registry: FilledRegistry, human: npt.NDArray[np.bool_], counts: dict[str, int]
+) -> Iterator[BenchmarkRow]:
     path = bench.folder / "items.parquet"
-    parquet.write(path, held.digests, human)
-    with Watch(held.address.process, held.idle) as watch:
-        baselines, values = alternately(
+    parquet.write(path, registry.digests, human)
+    with MemoryWatch(registry.served.pid, registry.idle) as watch:
+        baselines, values = alternate(
             bench.sizes.times,
             lambda seed: parquet.mix(path, counts, seed)[1],
-            lambda seed: mix(held, counts, seed),
+            lambda seed: mix(registry, counts, seed),
         )
-    work = f"mix of {sum(counts.values()):,} out of {len(held.digests):,}, {name}"
-    note, limit = "built and exported as raw digests", LIMITS.get(("mix", "duckdb", len(held.digests)))
-    if "model" not in counts:
-        limit = None  # of the rare ones nobody measured one
-    yield Row(work, bench.database, values, "s", baselines, _MOST_SECONDS, note, limit)
-    yield Row(f"{work}: memory", bench.database, (watch.over_idle / 1e6,), "MB", (), _MOST_MEMORY, "over idle")
+    task = f"mix of {sum(counts.values()):,} from {len(registry.digests):,}, {name}"
+    note = "selected and downloaded as raw digests"
+    # The limit was measured for mixes of both origins, not for rare human items.
+    limit = LIMITS.get(("mix", "duckdb", len(registry.digests))) if "model" in counts else None
+    yield BenchmarkRow(task, bench.database, values, "s", baselines, _SECONDS, note, limit)
+    memory = (watch.over_idle / 1e6,)
+    yield BenchmarkRow(f"{task}: memory", bench.database, memory, "MB", (), _MEGABYTES, "above idle")
 
 
-def mix(held: Held, counts: dict[str, int], seed: int) -> float:
-    """Seconds until a mix of so many items of each verdict is built and its digests are here."""
+def mix(registry: FilledRegistry, counts: dict[str, int], seed: int) -> float:
+    """Return the seconds to select a mix of so many items of each verdict and to download its digests."""
     parts = [Part.model_validate({"verdict_in": [verdict], "size": size}) for verdict, size in counts.items()]
     started = perf_counter()
-    built = held.client.create_mix(Recipe(seed=seed, parts=parts))
+    built = registry.client.create_mix(Recipe(seed=seed, parts=parts))
     assert built.id is not None
-    items = sum(len(digests) for digests in held.client.mix_digests(built.id))
+    items = sum(len(digests) for digests in registry.client.mix_digests(built.id))
     seconds = perf_counter() - started
     if items != sum(counts.values()):
-        raise RuntimeError(f"a mix of {counts} came as {items:,} items")
+        raise RuntimeError(f"the downloaded mix has {items:,} items, not {counts}")
     return seconds

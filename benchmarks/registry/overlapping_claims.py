@@ -1,40 +1,38 @@
-"""A mix from a small dataset of a registry in which others contradict each other, beside one in which nobody does."""
+"""Select a mix from a small dataset in a registry where other items have contradicting claims, and in one without."""
 
 from collections.abc import Iterator
 from time import perf_counter
 
-from benchmarks.bare.drawing import draw
-from benchmarks.harness.bench import Bench, Held
-from benchmarks.harness.rows import Bar, Row, alternately
-from firsthand import Client, Digested, Part, Recipe
+from benchmarks.bare.inputs import random_digests
+from benchmarks.harness.bench import Bench, FilledRegistry
+from benchmarks.harness.report import BenchmarkRow, Target, alternate
+from firsthand import Digested, Part, Recipe
 
-_MOST = Bar("ratio", "<=", 2.0)
+_TARGET = Target("ratio", "<=", 2.0)
 
 
-def rows(bench: Bench) -> Iterator[Row]:
-    """One row: what others claim twice must not cost who draws from items of its own."""
+def rows(bench: Bench) -> Iterator[BenchmarkRow]:
+    """Measure the mix in both registries: contradictions about other items must not make it much slower."""
     mine, theirs = max(10, bench.sizes.pool // 10_000), max(20, bench.sizes.pool // 50)
     with bench.registry() as quiet, bench.registry() as contested:
-        own = Digested(draw(mine, bench.generator))
-        for held in (quiet, contested):
-            held.client.register("local/d", own, origin="human")
-        others = Digested(draw(theirs, bench.generator))
+        own = Digested(random_digests(mine, bench.generator))
+        for registry in (quiet, contested):
+            registry.client.register("local/d", own, origin="human")
+        others = Digested(random_digests(theirs, bench.generator))
         contested.client.put_dataset("local/theirs")
         contested.client.register("local/theirs", others, origin="human")
         contested.client.register("local/theirs", others, origin="model", model="local/m@1")
-        baselines, values = alternately(
+        baselines, values = alternate(
             max(3, bench.sizes.times), lambda seed: _seconds(quiet, seed), lambda seed: _seconds(contested, seed)
         )
-    work = f"mix of a dataset of {mine:,} beside {theirs:,} overlaps"
-    yield Row(work, bench.database, values, "s", baselines, _MOST, "beside a registry without overlaps")
+    task = f"mix from {mine:,} items, next to {theirs:,} overlaps"
+    yield BenchmarkRow(task, bench.database, values, "s", baselines, _TARGET, "baseline: a registry without overlaps")
 
 
-def _seconds(held: Held, seed: int) -> float:
+def _seconds(registry: FilledRegistry, seed: int) -> float:
+    """Return the mean seconds of ten mixes that are selected and not saved."""
+    part = Part(verdict_in=["human"], datasets=["local/d"])
     started = perf_counter()
     for number in range(10):
-        _draw(held.client, 10 * seed + number)
+        registry.client.create_mix(Recipe(seed=10 * seed + number, parts=[part]), dry_run=True)
     return (perf_counter() - started) / 10
-
-
-def _draw(client: Client, seed: int) -> None:
-    client.create_mix(Recipe(seed=seed, parts=[Part(verdict_in=["human"], datasets=["local/d"])]), dry_run=True)

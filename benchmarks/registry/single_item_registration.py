@@ -1,7 +1,8 @@
-"""One item at a time from 32 places at once: by a Recorder, in batches of statements, and posted singly.
+"""Register single items from 32 threads: by a Recorder, by `Client.register_batch`, and by one request per item.
 
-Client and server are on one machine. A rate is of items acknowledged by the registry, from the first add to the last
-answer. A Recorder makes one registration of what has gathered; a batch has a registration for each item.
+Client and server are on the same machine. A rate counts items that the registry has acknowledged, from the first call
+to the last response. A Recorder makes one registration of all items that are waiting; a batch makes one registration
+per item.
 """
 
 import tempfile
@@ -10,62 +11,68 @@ from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
 from benchmarks.harness.bench import Bench
-from benchmarks.harness.rows import Bar, Row, alternately
+from benchmarks.harness.report import BenchmarkRow, Target, alternate
 from firsthand import Client, Recorder
 from firsthand.core.digests import digest_text, to_text
 from firsthand.schemas.registrations import NewStatement
 
-CONNECTIONS = 32
+THREADS = 32
 
 
-def rows(bench: Bench) -> Iterator[Row]:
-    """All three in turn on one registry; every round and place has texts of its own."""
+def rows(bench: Bench) -> Iterator[BenchmarkRow]:
+    """Measure all three in turn on one registry; each round and thread has its own texts."""
     sizes = bench.sizes
-    counts = [max(1, count // CONNECTIONS) for count in (sizes.recorded, sizes.recorded // 6, sizes.singly)]
-    with bench.registry() as held:
-        client = held.client
+    recorded, batched, single = (
+        max(1, count // THREADS) for count in (sizes.recorded, sizes.recorded // 6, sizes.singly)
+    )
+    with bench.registry() as registry:
+        client = registry.client
         client.put_dataset("local/texts", profile="text-1")
-        recorded, batched, single = alternately(
+        rates = alternate(
             sizes.times,
-            lambda number: by_recorder(client, f"{number}r", counts[0]),
-            lambda number: _rate(lambda place: _in_batches(client, f"{number}b{place}", counts[1]), counts[1]),
-            lambda number: _rate(lambda place: _singly(client, f"{number}s{place}", counts[2]), counts[2]),
+            lambda number: by_recorder(client, f"{number}r", recorded),
+            lambda number: _rate(lambda thread: _in_batches(client, f"{number}b{thread}", batched), batched),
+            lambda number: _rate(lambda thread: _singly(client, f"{number}s{thread}", single), single),
         )
-    work, of = "one-item registrations", f"from {CONNECTIONS} places"
-    yield Row(f"{work}, Recorder", bench.database, recorded, "items/s", (), Bar("figure", ">=", 20_000.0), of)
-    yield Row(f"{work}, batches of 300", bench.database, batched, "items/s", (), None, f"{of}, a registration an item")
-    yield Row(f"{work}, posted singly", bench.database, single, "items/s", (), None, f"{of}, a request an item")
+    for name, values, target, note in (
+        ("Recorder", rates[0], Target("value", ">=", 20_000.0), "one registration for all waiting items"),
+        ("batches of 300", rates[1], None, "one registration per item"),
+        ("one request per item", rates[2], None, "one registration per item"),
+    ):
+        task = f"register single items, {name}"
+        yield BenchmarkRow(task, bench.database, values, "items/s", (), target, f"{THREADS} threads, {note}")
 
 
 def by_recorder(client: Client, name: str, count: int) -> float:
-    """Items a second by one recorder for all places, `count` each."""
+    """Return the items per second of one Recorder that all threads share, `count` items per thread."""
     with tempfile.TemporaryDirectory() as folder:
         recorder = Recorder(client, model="local/m@1", dataset="local/texts", spool=folder, seconds=0.5)
 
-        def add(place: int) -> None:
-            for text in _texts(f"{name}{place}", count):
+        def add(thread: int) -> None:
+            for text in _texts(f"{name}{thread}", count):
                 recorder.add(text)
 
         rate = _rate(add, count, lambda: recorder.close(300.0))
-    if recorder.counts.sent != CONNECTIONS * count:
-        raise RuntimeError(f"of {CONNECTIONS * count:,} items, the recorder has {recorder.counts}")
+    if recorder.counts.sent != THREADS * count:
+        raise RuntimeError(f"the recorder has not sent all {THREADS * count:,} items: {recorder.counts}")
     return rate
 
 
 def _texts(name: str, count: int) -> Iterator[str]:
-    rest = "patterns that an engine weaves, " * 8
-    return (f"Answer {number} of {name}: {rest}" for number in range(count))
+    filler = "patterns that an engine weaves, " * 8
+    return (f"Answer {number} of {name}: {filler}" for number in range(count))
 
 
 def _in_batches(client: Client, name: str, count: int) -> None:
-    """Bodies of 300 statements: under 64 KiB, so that they need no place among the bulk bodies."""
-    digests = [to_text(digest_text(text)) for text in _texts(name, count)]
-    said = {"dataset": "local/texts", "origin": "model", "model": "local/m@1"}
-    statements = [NewStatement.model_validate({**said, "digests": [digest]}) for digest in digests]
+    """Register in bodies of 300 statements: under 64 KiB, so they do not count as bulk uploads."""
+    statements = [
+        NewStatement(dataset="local/texts", origin="model", model="local/m@1", digests=[to_text(digest_text(text))])
+        for text in _texts(name, count)
+    ]
     for start in range(0, count, 300):
         outcomes = client.register_batch(statements[start : start + 300])
-        if any(done.refused for done in outcomes):
-            raise RuntimeError(f"a statement was refused: {outcomes}")
+        if any(outcome.refused for outcome in outcomes):
+            raise RuntimeError(f"the registry refused a statement: {outcomes}")
 
 
 def _singly(client: Client, name: str, count: int) -> None:
@@ -74,9 +81,9 @@ def _singly(client: Client, name: str, count: int) -> None:
 
 
 def _rate(work: Callable[[int], object], count: int, finish: Callable[[], object] = lambda: None) -> float:
-    """Items a second that 32 places get registered, `count` each."""
+    """Return the items per second that all threads register together, `count` items per thread."""
     started = perf_counter()
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
-        list(pool.map(work, range(CONNECTIONS)))
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(work, range(THREADS)))
     finish()
-    return CONNECTIONS * count / (perf_counter() - started)
+    return THREADS * count / (perf_counter() - started)

@@ -1,97 +1,100 @@
-"""A registry of many small registrations beside one of few large ones, which hold the same items.
+"""Compare a registry of many small registrations with a registry that has the same items in few large registrations.
 
-The small ones, of ten items, are sent by `Client.register_batch`, 1,000 a body; the large ones, 100 of them, by
-`Client.register`. Figures are of the many, baselines of the few: look-ups and mixes may take twice as long.
+The small registrations, of ten items, are sent by `Client.register_batch`, 1,000 per request; the large ones, 100 in
+total, by `Client.register`. Values are of the many small ones, baselines of the few large ones. Look-ups and mixes may
+take twice as long.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from time import perf_counter
 
 import numpy as np
 
-from benchmarks.bare.drawing import draw, half_known
-from benchmarks.harness.bench import Bench, Held, human, settle, synthetic
-from benchmarks.harness.memory import anonymous
-from benchmarks.harness.rows import Bar, Row, alternately
+from benchmarks.bare.inputs import half_known, random_digests
+from benchmarks.harness.bench import Bench, FilledRegistry, register_human, register_model, vacuum
+from benchmarks.harness.memory import anonymous_bytes
+from benchmarks.harness.report import BenchmarkRow, Target, alternate
 from firsthand import Client, Part, Recipe
 from firsthand.core.digests import Digests, to_bytes, to_text
 from firsthand.schemas.registrations import NewStatement
 
-_EACH = 10
-_BODY = 1_000
+_ITEMS = 10
+_STATEMENTS_PER_REQUEST = 1_000
 _LARGE = 100
-_READ = 300_000
-_TWICE = Bar("ratio", "<=", 2.0)
-_MEMORY = Bar("ratio", "<=", 1.5)
-
-
-def rows(bench: Bench) -> Iterator[Row]:
-    """Both registries are filled and stand side by side; memory is of each server over what it was when idle."""
-    items = draw(bench.sizes.small, bench.generator)
-    with ExitStack() as stack:
-        many, few = (stack.enter_context(bench.registry()) for _ in range(2))
-        rates = _filled(many, items, _small), _filled(few, items, _large)
-        held = f"{len(items) // _EACH:,} registrations"
-        note = f"the baseline is {_LARGE} registrations of the same items"
-        yield Row(f"{held}: register", bench.database, (rates[0],), "items/s", (rates[1],), None, note)
-        works: dict[str, tuple[Callable[[Client, int], object], int, Bar | None]] = {
-            "first look-up": (lambda client, _: client.lookup(items[:1]), 1, None),
-            f"look up {len(items[:_READ]):,} at first": (lambda client, _: _read(client, items[:_READ]), 1, None),
-            f"look up {bench.sizes.asked:,}": (_look_up(bench, items), bench.sizes.times, _TWICE),
-            "mix of a tenth": (_mix(Part(share=1.0), len(items) // 10), bench.sizes.times, _TWICE),
-            "mix, human 1 %": (_mix(_HUMAN, len(items) // 200), bench.sizes.times, _TWICE),
-        }
-        for name, (work, times, bar) in works.items():
-            measures = (_timed(work, held.client) for held in (many, few))
-            values, baselines = alternately(times, *measures)
-            yield Row(f"{held}: {name}", bench.database, values, "s", baselines, bar, note)
-        memory = [(anonymous(held.address.process) - held.idle) / 1e6 for held in (many, few)]
-        yield Row(f"{held}: memory", bench.database, (memory[0],), "MB", (memory[1],), _MEMORY, f"over idle; {note}")
-
-
+_WARM_UP = 300_000
+_TIME = Target("ratio", "<=", 2.0)
+_MEMORY = Target("ratio", "<=", 1.5)
 _HUMAN = Part(verdict_in=["human"], share=1.0)
 
 
-def _filled(held: Held, items: Digests, fill: Callable[[Client, Digests], None]) -> float:
-    """Items a second."""
+def rows(bench: Bench) -> Iterator[BenchmarkRow]:
+    """Fill both registries, and measure both in turn; memory is that of each server above idle."""
+    items = random_digests(bench.sizes.small, bench.generator)
+    with ExitStack() as stack:
+        many, few = (stack.enter_context(bench.registry()) for _ in range(2))
+        rates = _fill(many, items, _register_small), _fill(few, items, _register_large)
+        name = f"{len(items) // _ITEMS:,} registrations"
+        note = f"baseline: the same items in {_LARGE} registrations"
+        yield BenchmarkRow(f"{name}: register", bench.database, (rates[0],), "items/s", (rates[1],), None, note)
+        tasks: dict[str, tuple[Callable[[Client, int], object], int, Target | None]] = {
+            "first look-up": (lambda client, _: client.lookup(items[:1]), 1, None),
+            f"look up {len(items[:_WARM_UP]):,}, first time": (lambda client, _: _warm_up(client, items), 1, None),
+            f"look up {bench.sizes.lookup_batch:,}": (_look_up(bench, items), bench.sizes.times, _TIME),
+            "mix of a tenth": (_mix(Part(share=1.0), len(items) // 10), bench.sizes.times, _TIME),
+            "mix, human items rare": (_mix(_HUMAN, len(items) // 200), bench.sizes.times, _TIME),
+        }
+        for task, (work, times, target) in tasks.items():
+            values, baselines = alternate(times, *(_timed(work, registry.client) for registry in (many, few)))
+            yield BenchmarkRow(f"{name}: {task}", bench.database, values, "s", baselines, target, note)
+        memory = [(anonymous_bytes(registry.served.pid) - registry.idle) / 1e6 for registry in (many, few)]
+        yield BenchmarkRow(
+            f"{name}: memory", bench.database, (memory[0],), "MB", (memory[1],), _MEMORY, f"above idle; {note}"
+        )
+
+
+def _fill(registry: FilledRegistry, items: Digests, register: Callable[[Client, Digests], None]) -> float:
+    """Register the items; return the items per second."""
     started = perf_counter()
-    fill(held.client, items)
+    register(registry.client, items)
     seconds = perf_counter() - started
-    if held.database_url is not None:
-        settle(held.database_url)
+    if registry.database_url is not None:
+        vacuum(registry.database_url)
     return len(items) / seconds
 
 
-def _small(client: Client, items: Digests) -> None:
-    """Every hundredth registration says human, the others a model."""
-    for start in range(0, len(items), _BODY * _EACH):
-        texts = [to_text(digest) for digest in to_bytes(items[start : start + _BODY * _EACH])]
-        body = [_statement(place, texts[place : place + _EACH]) for place in range(0, len(texts), _EACH)]
+def _register_small(client: Client, items: Digests) -> None:
+    """Register ten items at a time; every hundredth registration is human, the others are model output."""
+    for start in range(0, len(items), _STATEMENTS_PER_REQUEST * _ITEMS):
+        texts = [to_text(digest) for digest in to_bytes(items[start : start + _STATEMENTS_PER_REQUEST * _ITEMS])]
+        body = []
+        for row in range(0, len(texts), _ITEMS):
+            # `model_construct` does not validate, since that would take longer than the request.
+            construct = partial(NewStatement.model_construct, dataset="local/d", digests=texts[row : row + _ITEMS])
+            human = row % (100 * _ITEMS) == 0
+            body.append(construct(origin="human") if human else construct(origin="model", model="local/m@1"))
         if any(outcome.refused for outcome in client.register_batch(body)):
-            raise RuntimeError("a statement was refused")
+            raise RuntimeError("the registry refused a statement")
 
 
-def _statement(place: int, digests: list[str]) -> NewStatement:
-    if place % (100 * _EACH) == 0:
-        return NewStatement.model_construct(dataset="local/d", origin="human", digests=digests)
-    return NewStatement.model_construct(dataset="local/d", origin="model", model="local/m@1", digests=digests)
-
-
-def _large(client: Client, items: Digests) -> None:
-    """A hundred registrations, the first human."""
+def _register_large(client: Client, items: Digests) -> None:
+    """Register in 100 registrations; the first is human, the others are model output."""
     for number, part in enumerate(np.array_split(items, _LARGE)):
-        (human if number == 0 else synthetic)(client, part)
+        (register_human if number == 0 else register_model)(client, part)
 
 
-def _read(client: Client, items: Digests) -> None:
-    """So many that nearly every page of the index is in memory then: it had left it while the other was filled."""
-    for part in np.array_split(items, 3):
+def _warm_up(client: Client, items: Digests) -> None:
+    """Look up so many items that nearly all pages of the index are in memory.
+
+    Pages of one registry leave the memory while the other is filled.
+    """
+    for part in np.array_split(items[:_WARM_UP], 3):
         client.lookup(part)
 
 
 def _look_up(bench: Bench, items: Digests) -> Callable[[Client, int], object]:
-    batches = half_known(items, bench.sizes.asked, bench.sizes.times, bench.generator)
+    batches = half_known(items, bench.sizes.lookup_batch, bench.sizes.times, bench.generator)
     return lambda client, number: client.lookup(batches[number])
 
 
@@ -100,9 +103,9 @@ def _mix(part: Part, size: int) -> Callable[[Client, int], object]:
 
 
 def _timed(work: Callable[[Client, int], object], client: Client) -> Callable[[int], float]:
-    def once(number: int) -> float:
+    def measure(number: int) -> float:
         started = perf_counter()
         work(client, number)
         return perf_counter() - started
 
-    return once
+    return measure

@@ -1,16 +1,17 @@
-"""What an item costs the database as the registry grows: bytes on disk, and the rates of writing and looking up.
+"""Measure the cost of an item as the registry grows: bytes on disk, and the rates of writing and looking up.
 
     python -m benchmarks.registry.storage_per_item [--items 4000000] [--partitions 1 8 16]
         [--database sqlite|postgresql|both]
 
-Claims and blocks are written by the service's own functions, 50,000 items a transaction, sorted, with fsync; look-ups
-are of 10,000 digests, half of them held. On PostgreSQL once for each number of partitions; all in turn, batch by batch,
-and medians. No HTTP and no statement: what is measured is the part that grows. `docs/growing.md` has the sums.
+Claims and blocks are written by the functions of the service: 50,000 items per transaction, sorted, with fsync. A
+look-up has 10,000 digests, half of them known. PostgreSQL is measured once per number of partitions. All databases are
+measured in turn, batch by batch, and medians are printed. There is no HTTP and there are no statements: only the part
+that grows is measured. `docs/growing.md` explains the results.
 """
 
 import argparse
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,20 +23,22 @@ import psycopg
 from sqlalchemy import delete, insert, text
 from sqlalchemy.orm import Session
 
+from benchmarks.bare.inputs import half_known
 from benchmarks.bare.postgresql import database as postgresql_database
-from benchmarks.harness.serving import served
+from benchmarks.harness.served_registry import client_of_empty
 from firsthand.core.digests import Digests, sort_unique, to_bytes, to_text
 from firsthand.schemas.registrations import NewStatement
 from service.settings import Settings
 from service.storage import migrate, tables
-from service.storage.engine import Database, insert_claims, rows_by_digest
+from service.storage.bulk import insert_claims, rows_by_digest
+from service.storage.engine import Database
 
-BATCH, ASKED, SINGLES, ROUNDS, STATEMENTS = 50_000, 10_000, 100, 9, 5_000
+BATCH, LOOKUP_BATCH, SINGLES, ROUNDS, STATEMENTS = 50_000, 10_000, 100, 9, 5_000
 
 
 @dataclass(frozen=True)
-class Cost:
-    """Of one database at the end: items a second, and bytes an item."""
+class StorageCost:
+    """The cost in one filled database: items per second, and bytes per item."""
 
     write_first: float
     write_last: float
@@ -46,51 +49,48 @@ class Cost:
     blocks: float
 
 
-class Filled:
-    """A new database that is filled and looked up in, and how long each took."""
+class MeasuredDatabase:
+    """A new database, and the seconds of each batch that was written to it and looked up in it."""
 
     def __init__(self, name: str, settings: Settings) -> None:
         self.name, self._embedded = name, settings.embedded
         migrate.upgrade(settings)
         self.database = Database(settings)
-        self._wrote, self._looked, self._asked = list[float](), list[float](), list[float]()
+        self._write_seconds, self._lookup_seconds, self._single_seconds = list[float](), list[float](), list[float]()
 
     def write(self, digests: Digests) -> None:
-        self._wrote.append(_write(self.database, len(self._wrote) + 1, digests))
+        self._write_seconds.append(_write(self.database, len(self._write_seconds) + 1, digests))
 
     def look_up(self, digests: Sequence[bytes]) -> None:
-        self._looked.append(_look_up(self.database, digests))
-        self._asked += [_look_up(self.database, [digest]) for digest in digests[:SINGLES]]
+        self._lookup_seconds.append(_look_up(self.database, digests))
+        self._single_seconds += [_look_up(self.database, [digest]) for digest in digests[:SINGLES]]
 
-    def cost(self, items: int) -> Cost:
-        quarter = max(len(self._wrote) // 4, 1)
-        first, last = (BATCH / median(part) for part in (self._wrote[:quarter], self._wrote[-quarter:]))
+    def cost(self, items: int) -> StorageCost:
+        quarter = max(len(self._write_seconds) // 4, 1)
+        first, last = (BATCH / median(part) for part in (self._write_seconds[:quarter], self._write_seconds[-quarter:]))
         with self.database.writes() as session:
-            return Cost(
+            return StorageCost(
                 first,
                 last,
-                ASKED / median(self._looked),
-                1 / median(self._asked),
+                LOOKUP_BATCH / median(self._lookup_seconds),
+                1 / median(self._single_seconds),
                 *_sizes(session, self._embedded, items),
             )
 
 
-def measure(databases: Sequence[Filled], items: Digests) -> list[Cost]:
-    """Fill each with `uint8[n, 32]` and look up in it: in turn, batch by batch, so that a busy moment is all theirs."""
-    for batch in _batches(items):
-        for each in databases:
-            each.write(batch)
-    for each in databases:
-        _settle(each.database)
-    for asked in _half_known(items):
-        for each in databases:
-            each.look_up(asked)
-    return [each.cost(len(items)) for each in databases]
-
-
-def _batches(items: Digests) -> Iterator[Digests]:
+def measure(databases: Sequence[MeasuredDatabase], items: Digests) -> list[StorageCost]:
+    """Write `uint8[n, 32]` to all databases and look up in them, in turn, so that a busy machine slows all alike."""
     for start in range(0, len(items), BATCH):
-        yield sort_unique(items[start : start + BATCH])[0]
+        batch = sort_unique(items[start : start + BATCH])[0]
+        for measured in databases:
+            measured.write(batch)
+    for measured in databases:
+        _vacuum(measured.database)
+    for batch in half_known(items, LOOKUP_BATCH, ROUNDS, np.random.default_rng(1)):
+        digests = to_bytes(sort_unique(batch)[0])
+        for measured in databases:
+            measured.look_up(digests)
+    return [measured.cost(len(items)) for measured in databases]
 
 
 def _write(database: Database, registration: int, digests: Digests) -> float:
@@ -102,8 +102,8 @@ def _write(database: Database, registration: int, digests: Digests) -> float:
     return perf_counter() - started
 
 
-def _settle(database: Database) -> None:
-    """As autovacuum leaves a table, and without what is still to be written."""
+def _vacuum(database: Database) -> None:
+    """Vacuum the tables, as autovacuum would do later, and write all pages to disk."""
     postgresql = database.engine.dialect.name == "postgresql"
     statements = ["VACUUM ANALYZE claims", "VACUUM ANALYZE blocks", "CHECKPOINT"]
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -111,27 +111,17 @@ def _settle(database: Database) -> None:
             connection.exec_driver_sql(statement)
 
 
-def _half_known(items: Digests) -> list[list[bytes]]:
-    random = np.random.default_rng(1)
-    asked = []
-    for _ in range(ROUNDS):
-        held = items[random.integers(0, len(items), ASKED // 2)]
-        new = random.integers(0, 256, (ASKED // 2, 32), dtype=np.uint8)
-        asked.append(to_bytes(sort_unique(np.concatenate([held, new]))[0]))
-    return asked
-
-
 def _look_up(database: Database, digests: Sequence[bytes]) -> float:
     started = perf_counter()
     with database.reads() as session:
-        found = rows_by_digest(session, tables.claims, digests)
-    assert len(found) > 0.4 * len(digests) or len(digests) == 1
+        claims = rows_by_digest(session, tables.claims, digests)
+    assert len(claims) > 0.4 * len(digests) or len(digests) == 1
     return perf_counter() - started
 
 
 def _sizes(session: Session, embedded: bool, items: int) -> tuple[float, float, float]:
-    """Bytes an item: claims, their index, blocks."""
-    if embedded:  # one tree is both table and index; what a table took is free once it is emptied
+    """Return the bytes per item of claims, of the index on claims, and of blocks."""
+    if embedded:  # SQLite has one tree for table and index; deleting all rows frees the pages that a table used
         session.execute(delete(tables.claims))
         claims = session.scalar(text("PRAGMA freelist_count")) or 0
         session.execute(delete(tables.blocks))
@@ -139,7 +129,7 @@ def _sizes(session: Session, embedded: bool, items: int) -> tuple[float, float, 
         return 4096 * claims / items, 0.0, 4096 * blocks / items
 
     def size(function: str, table: str) -> float:
-        """Of a table with its partitions."""
+        """Return the bytes per item of a table with its partitions."""
         query = f"SELECT sum({function}(oid)) FROM pg_class WHERE relname ~ '^{table}(_[0-9]+)?$' AND relkind = 'r'"
         return float(session.scalar(text(query)) or 0) / items
 
@@ -147,8 +137,8 @@ def _sizes(session: Session, embedded: bool, items: int) -> tuple[float, float, 
 
 
 def statement_bytes() -> float:
-    """Bytes that a registration takes itself: of the log, of its row, with their indexes."""
-    with postgresql_database() as url, served(url) as (client, _):
+    """Return the bytes of a registration without its items: its statement and its row, with their indexes."""
+    with postgresql_database() as url, client_of_empty(url) as client:
         client.put_dataset("local/d")
         new = np.random.default_rng(2).integers(0, 256, (STATEMENTS, 32), dtype=np.uint8)
         texts = [to_text(digest) for digest in to_bytes(new)]
@@ -160,36 +150,51 @@ def statement_bytes() -> float:
     return float(row[0]) / STATEMENTS
 
 
-def show(name: str, cost: Cost) -> None:
+def print_cost(name: str, cost: StorageCost) -> None:
     rates = f"{cost.write_first:10,.0f} {cost.write_last:10,.0f} {cost.look_up:10,.0f} {cost.single:8,.0f}"
     print(f"{name:20} {rates}   {cost.claims:14.1f} {cost.index:6.1f} {cost.blocks:6.1f}", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--items", type=int, default=4_000_000)
-    parser.add_argument("--partitions", type=int, nargs="+", default=[1, 8, 16])
-    parser.add_argument("--database", choices=("sqlite", "postgresql", "both"), default="both")
-    given = parser.parse_args(arguments)
-    items = np.random.default_rng(0).integers(0, 256, (given.items, 32), dtype=np.uint8)
-    print(
-        f"{given.items:,} items. Items/s written, first and last quarter; digests/s looked up, {ASKED:,} at once and 1"
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.registry.storage_per_item",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    print(f"{'':20} {'first':>10} {'last':>10} {'look up':>10} {'single':>8}   bytes an item: claims, index, blocks")
+    parser.add_argument("--items", type=int, default=4_000_000, help="items to write; default: 4000000")
+    parser.add_argument(
+        "--partitions",
+        type=int,
+        nargs="+",
+        default=[1, 8, 16],
+        help="numbers of partitions on PostgreSQL; default: 1 8 16",
+    )
+    parser.add_argument("--database", choices=("sqlite", "postgresql", "both"), default="both", help="default: both")
+    options = parser.parse_args(arguments)
+    items = np.random.default_rng(0).integers(0, 256, (options.items, 32), dtype=np.uint8)
+    print(
+        f"{options.items:,} items. Items per second written, first and last quarter;"
+        f" digests per second looked up, {LOOKUP_BATCH:,} per query and 1 per query; bytes per item."
+    )
+    print(
+        f"{'':20} {'first':>10} {'last':>10} {'look up':>10} {'single':>8}   {'claims':>14} {'index':>6} {'blocks':>6}"
+    )
     with ExitStack() as stack:
-        filled = []
-        if given.database != "postgresql":
+        databases = []
+        if options.database != "postgresql":
             folder = stack.enter_context(tempfile.TemporaryDirectory())
-            filled.append(Filled("sqlite", Settings(data_dir=Path(folder), database_url=None)))
-        for number in given.partitions if given.database != "sqlite" else ():
+            databases.append(MeasuredDatabase("sqlite", Settings(data_dir=Path(folder), database_url=None)))
+        for number in options.partitions if options.database != "sqlite" else ():
             url = stack.enter_context(postgresql_database())
-            filled.append(Filled(f"postgresql, {number} part.", Settings(database_url=url, claim_partitions=number)))
-        for each in filled:
-            stack.callback(each.database.close)
-        for each, cost in zip(filled, measure(filled, items), strict=True):
-            show(each.name, cost)
-    if given.database != "sqlite":
-        print(f"postgresql, beside its items a registration takes {statement_bytes():,.0f} bytes")
+            databases.append(
+                MeasuredDatabase(f"postgresql, {number} part.", Settings(database_url=url, claim_partitions=number))
+            )
+        for measured in databases:
+            stack.callback(measured.database.close)
+        for measured, cost in zip(databases, measure(databases, items), strict=True):
+            print_cost(measured.name, cost)
+    if options.database != "sqlite":
+        print(f"postgresql: a registration takes {statement_bytes():,.0f} bytes in addition to its items")
 
 
 if __name__ == "__main__":

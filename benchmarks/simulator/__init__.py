@@ -1,1 +1,1 @@
-"""The speed of the simulator, beside numpy, scikit-learn and bare torch."""
+"""The speed of the simulator, compared with numpy, scikit-learn and plain torch."""

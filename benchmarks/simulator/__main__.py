@@ -1,4 +1,4 @@
-"""Run the benchmarks of the simulator: `python -m benchmarks.simulator`."""
+"""Measure the simulator: `python -m benchmarks.simulator`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""One-dimensional Gaussians by their sufficient statistics, beside a bare numpy loop over generations."""
+"""Simulate one-dimensional Gaussians by sufficient statistics, compared with a plain numpy loop over generations."""
 
 from collections.abc import Iterator
 from time import perf_counter
@@ -6,18 +6,19 @@ from time import perf_counter
 import numpy as np
 
 from benchmarks.harness.bench import Bench
-from benchmarks.harness.rows import Bar, Row, alternately
+from benchmarks.harness.report import BenchmarkRow, Target, alternate
 from simulator.oracles import simulate_replace
 
 _N, _CHAINS = 100, 10_000
 
 
-def rows(bench: Bench) -> Iterator[Row]:
-    """Chain-generations a second, of maximum likelihood and n = 100."""
+def rows(bench: Bench) -> Iterator[BenchmarkRow]:
+    """Measure generations per second, summed over chains, with maximum likelihood and n = 100."""
     generations = max(5, bench.sizes.look_ups * 5)
-    bare, ours = alternately(bench.sizes.times, lambda n: _bare(n, generations), lambda n: _ours(n, generations))
+    bare, ours = alternate(bench.sizes.times, lambda n: _bare(n, generations), lambda n: _ours(n, generations))
     note = f"{_CHAINS:,} chains, {generations} generations, float64"
-    yield Row("Gaussian chains", "-", ours, "/s", bare, Bar("ratio", ">=", 0.6), note)
+    target = Target("ratio", ">=", 0.6)
+    yield BenchmarkRow("Gaussian chains", "-", ours, "generations/s", bare, target, note)
 
 
 def _ours(number: int, generations: int) -> float:

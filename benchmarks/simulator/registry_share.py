@@ -1,4 +1,4 @@
-"""What a run spends on its registry: the share of its time, and beside the bare database that stores the same rows."""
+"""Measure the time that a run spends on its registry: its share of the run, and compared with a bare database."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks.bare import sqlite
-from benchmarks.bare.baselines import Sizes
-from benchmarks.bare.drawing import draw
+from benchmarks.bare.inputs import random_digests
 from benchmarks.harness.bench import Bench
-from benchmarks.harness.rows import Bar, Row, alternately
+from benchmarks.harness.report import BenchmarkRow, Target, alternate
+from benchmarks.harness.sizes import Sizes
 from firsthand import Client
 from firsthand.core.digests import Digests
 from firsthand.schemas.mixes import Mix
@@ -34,15 +34,15 @@ _CHAINS = 64
 Answer = TypeVar("Answer")
 
 
-class Timed(Ledger):
-    """A ledger that sums up how long it takes."""
+class TimedLedger(Ledger):
+    """Counts the seconds that all its calls take together."""
 
     seconds = 0.0
 
-    def _timed(self, work: Callable[..., Answer], *given: Any) -> Answer:
+    def _timed(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
         started = time.perf_counter()
-        answer = work(*given)
-        Timed.seconds += time.perf_counter() - started
+        answer = call(*arguments)
+        TimedLedger.seconds += time.perf_counter() - started
         return answer
 
     def draw(self, history: History, position: int) -> tuple[Mix, Digests]:
@@ -51,74 +51,78 @@ class Timed(Ledger):
     def trained(self, round: int, provider: int, mix: str) -> Model:
         return self._timed(super().trained, round, provider, mix)
 
-    def tell(self, batch: Batch, digests: Digests, said: Sequence[Said]) -> int:
-        return self._timed(super().tell, batch, digests, said)
+    def tell(self, batch: Batch, digests: Digests, claims: Sequence[Said]) -> int:
+        return self._timed(super().tell, batch, digests, claims)
 
     def known(self, state: State) -> OriginCounts:
         return self._timed(super().known, state)
 
 
-def rows(bench: Bench) -> Iterator[Row]:
-    """Gaussians of 64 chains, the cheapest models, so the registry's largest share; then the trained families."""
-    whole = min(1.0, bench.sizes.lines / Sizes().lines)
-    n, generations = max(500, int(10_000 * whole)), 10
+def rows(bench: Bench) -> Iterator[BenchmarkRow]:
+    """Measure runs of cheap and of trained models.
+
+    Gaussians of 64 chains are the cheapest models, so the share of the registry is largest there.
+    """
+    scale = min(1.0, bench.sizes.lines / Sizes().lines)
+    n, generations = max(500, int(10_000 * scale)), 10
     run = Run(Gaussian(), Normal(n), Replace(), n=n, generations=generations, chains=_CHAINS)
     seconds: list[tuple[float, float]] = []
-    registry, bare = alternately(
-        bench.sizes.times, lambda number: _kept(bench, run, number, seconds), lambda number: _bare(bench, run, number)
+    registry, bare = alternate(
+        bench.sizes.times,
+        lambda number: _play(bench, run, number, seconds),
+        lambda number: _register_by_bare_driver(bench, run, number),
     )
-    note = f"{_CHAINS} chains, {n:,} items a round, {generations} rounds"
-    yield _share("a run's registry, of the run", seconds, 0.5, note)
-    yield Row("a run's registry, of the database", "-", registry, "s", bare, Bar("ratio", "<=", 2.0), note)
-    yield from _trained(bench, whole)
+    note = f"{_CHAINS} chains, {n:,} items per round, {generations} rounds"
+    yield _share("Gaussians: registry, share of run", seconds, 0.5, note)
+    task = "Gaussians: registry, compared with a bare database"
+    yield BenchmarkRow(task, "-", registry, "s", bare, Target("ratio", "<=", 2.0), note)
 
-
-def _trained(bench: Bench, whole: float) -> Iterator[Row]:
-    """Autoencoders and a small GPT, as their reproductions have them at the standard size, where `whole` is 1.
-
-    Of the GPT two of its five rounds.
-    """
-    vae, gpt = VAE(steps=max(1, int(1500 * whole))), Transformer(width=64, steps=max(1, int(375 * whole)), batch=16)
-    pixels, text = max(50, int(1000 * whole)), max(50, int(1200 * whole))
+    # An autoencoder and a small GPT, as in their reproductions at the standard size; two of the five rounds of the GPT.
+    vae, gpt = VAE(steps=max(1, int(1500 * scale))), Transformer(width=64, steps=max(1, int(375 * scale)), batch=16)
+    pixels, texts = max(50, int(1000 * scale)), max(50, int(1200 * scale))
     for name, run in (
-        ("a VAE", Run(vae, Pixels(), Replace(), n=pixels, generations=max(2, int(10 * whole)))),
-        ("a small GPT", Run(gpt, Text(), Replace(), n=text, generations=2)),
+        ("VAE", Run(vae, Pixels(), Replace(), n=pixels, generations=max(2, int(10 * scale)))),
+        ("small GPT", Run(gpt, Text(), Replace(), n=texts, generations=2)),
     ):
-        seconds: list[tuple[float, float]] = []
-        alternately(min(3, bench.sizes.times), partial(_kept, bench, run, seconds=seconds))
-        note = f"{run.n:,} items a round, {run.generations} rounds, {label(run.family)}"
-        yield _share(f"the registry of {name}, of the run", seconds, 0.05, note)
+        seconds = []
+        alternate(min(3, bench.sizes.times), partial(_play, bench, run, seconds=seconds))
+        note = f"{run.n:,} items per round, {run.generations} rounds, {label(run.family)}"
+        yield _share(f"{name}: registry, share of run", seconds, 0.05, note)
 
 
-def _share(work: str, seconds: Sequence[tuple[float, float]], most: float, note: str) -> Row:
-    wholes, registries = zip(*seconds, strict=True)
-    return Row(work, "-", registries, "s", wholes, Bar("ratio", "<=", most), note)
+def _share(task: str, seconds: Sequence[tuple[float, float]], most: float, note: str) -> BenchmarkRow:
+    """Return a row of pairs (seconds of the run, seconds of its registry)."""
+    runs, registries = zip(*seconds, strict=True)
+    return BenchmarkRow(task, "-", registries, "s", runs, Target("ratio", "<=", most), note)
 
 
-def _kept(bench: Bench, run: Run, number: int, seconds: list[tuple[float, float]]) -> float:
-    """Seconds of the registry in one run, in a registry of its own; keeps those of the whole run with them."""
-    with bench.registry() as held:
+def _play(bench: Bench, run: Run, number: int, seconds: list[tuple[float, float]]) -> float:
+    """Play a run in a new registry; return the seconds of the registry.
+
+    Appends the seconds of the run and of the registry to `seconds`.
+    """
+    with bench.registry() as registry:
         folder = bench.folder / f"{run.id}-{number}"
-        seconds.append(played(folder, replace(run, seed=number), held.client))
+        seconds.append(play(folder, replace(run, seed=number), registry.client))
     return seconds[-1][1]
 
 
-def played(folder: Path, run: Run, client: Client) -> tuple[float, float]:
-    """Seconds of a run, and those of its registry among them."""
+def play(folder: Path, run: Run, client: Client) -> tuple[float, float]:
+    """Play a run; return the seconds of the run, and how many of them were spent on the registry."""
     checkpoints.save_plan(folder, Plan(encode(run), "unused", "."))
     line = rounds.Line(folder, checkpoints.load_plan(folder), client)
-    line.ledger, Timed.seconds = Timed(client, line.ledger.organization, run), 0.0
+    line.ledger, TimedLedger.seconds = TimedLedger(client, line.ledger.organization, run), 0.0
     started = time.perf_counter()
     state = line.begin()
     while state.round < run.generations:
         state = line.play_round(state)
-    return time.perf_counter() - started, Timed.seconds
+    return time.perf_counter() - started, TimedLedger.seconds
 
 
-def _bare(bench: Bench, run: Run, number: int) -> float:
-    """Seconds of the bare driver for the same claims: human data, and what each round makes."""
-    items = draw(run.n * (run.generations + 1), bench.generator)
+def _register_by_bare_driver(bench: Bench, run: Run, number: int) -> float:
+    """Return the seconds of the bare driver for as many claims: the human data, and the output of each round."""
+    digests = random_digests(run.n * (run.generations + 1), bench.generator)
     with sqlite.connected(bench.folder / f"rows-{number}.sqlite") as connection:
         sqlite.create(connection)
-        seconds: float = sqlite.register(connection, items, run.n)
+        seconds: float = sqlite.register(connection, digests, run.n)
     return seconds

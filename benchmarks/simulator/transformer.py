@@ -1,4 +1,8 @@
-"""A small GPT: training beside batch 12 with unfused AdamW and beside a bare loop; sampling with cache and without."""
+"""Train and sample a small GPT.
+
+Training is compared with batch 12 and AdamW that is not fused, and with a plain torch loop; sampling with cache is
+compared with sampling without.
+"""
 
 import math
 from collections.abc import Callable, Iterator
@@ -10,87 +14,92 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.harness.bench import Bench
-from benchmarks.harness.rows import Bar, Row, alternately
+from benchmarks.harness.report import BenchmarkRow, Target, alternate
 from simulator.families.decoding import Decoding, draw, write
 from simulator.families.transformer import Transformer
 from simulator.families.transformer_network import Generation, Network, Shape
 from simulator.randomness import generator
 
 BLOCK, ITEMS = 64, 960
-NEW, ROWS = 64, 256
+NEW_TOKENS, TEXTS = 64, 256
 SMALL_BATCH = 12
 FAMILY = Transformer()
 SHAPE = Shape(FAMILY.vocabulary, FAMILY.layers, FAMILY.heads, FAMILY.width, BLOCK)
 
 
-def rows(bench: Bench) -> Iterator[Row]:
-    """The four bars: two of training, two of sampling."""
+def rows(bench: Bench) -> Iterator[BenchmarkRow]:
+    """Measure training, then sampling."""
     yield from _training(bench.sizes.times)
     yield from _sampling(bench.sizes.times)
 
 
-def _training(times: int) -> Iterator[Row]:
-    what = f"small GPT: training, batch {FAMILY.batch}, fused AdamW"
-    ours, small, bare = alternately(times, lambda _: _ours(), lambda _: _small(), lambda _: _bare())
+def _training(times: int) -> Iterator[BenchmarkRow]:
+    task = f"small GPT: train, batch {FAMILY.batch}, fused AdamW"
+    ours, small, plain = alternate(times, lambda _: _fit(), lambda _: _train_small_batches(), lambda _: _train_plain())
     note = f"{_parameters():,} parameters, blocks of {BLOCK}"
-    against = f"{note}; beside batch {SMALL_BATCH}, unfused"
-    yield Row(f"{what}, of batch 12", "-", ours, "tokens/s", small, Bar("ratio", ">=", 1.2), against)
-    bar = Bar("ratio", ">=", 1 / 1.1)
-    yield Row(f"{what}, of a bare loop", "-", ours, "tokens/s", bare, bar, f"{note}; beside a bare torch loop")
+    for name, baselines, target, baseline in (
+        ("compared with batch 12", small, Target("ratio", ">=", 1.2), f"batch {SMALL_BATCH}, not fused"),
+        ("compared with plain torch", plain, Target("ratio", ">=", 1 / 1.1), "plain torch loop"),
+    ):
+        yield BenchmarkRow(f"{task}, {name}", "-", ours, "tokens/s", baselines, target, f"{note}; baseline: {baseline}")
 
 
-def _sampling(times: int) -> Iterator[Row]:
-    what = f"small GPT: sampling, batch {ROWS}, {NEW} new tokens"
-    network, prompts = Network(SHAPE, _torch()), torch.from_numpy(_blocks()[:ROWS])
-    cached, whole = alternately(
-        times, lambda _: _rate(lambda: with_cache(network, prompts)), lambda _: _rate(lambda: without(network, prompts))
+def _sampling(times: int) -> Iterator[BenchmarkRow]:
+    task = f"small GPT: sample, batch {TEXTS}, {NEW_TOKENS} new tokens"
+    network, prompts = Network(SHAPE, _torch()), torch.from_numpy(_blocks()[:TEXTS])
+    cached, uncached = alternate(
+        times,
+        lambda _: _rate(lambda: with_cache(network, prompts)),
+        lambda _: _rate(lambda: without_cache(network, prompts)),
     )
-    yield Row(what, "-", cached, "tokens/s", whole, Bar("ratio", ">=", 10.0), "beside the same without cache")
-    away = most_apart(network, prompts)
-    yield Row("small GPT: logits with cache and without", "-", (away,), "apart", (), Bar("figure", "<=", 1e-5))
+    target = Target("ratio", ">=", 10.0)
+    yield BenchmarkRow(task, "-", cached, "tokens/s", uncached, target, "baseline: the same without cache")
+    difference = greatest_difference(network, prompts)
+    name = "small GPT: logits with cache and without, difference"
+    yield BenchmarkRow(name, "-", (difference,), "logits", (), Target("value", "<=", 1e-5))
 
 
 def with_cache(network: Network, prompts: Tensor) -> Tensor:
-    """As the family writes."""
-    return write(Generation(network, BLOCK + NEW), prompts, NEW, Decoding(), _torch())
+    """Sample as the family does."""
+    return write(Generation(network, BLOCK + NEW_TOKENS), prompts, NEW_TOKENS, Decoding(), _torch())
 
 
 @torch.no_grad()
-def without(network: Network, prompts: Tensor) -> Tensor:
-    """The same, reading everything again for each token."""
+def without_cache(network: Network, prompts: Tensor) -> Tensor:
+    """Sample the same, but read the whole text again for each token."""
     tokens, stream = prompts, _torch()
-    for _ in range(NEW):
+    for _ in range(NEW_TOKENS):
         tokens = torch.cat([tokens, draw(network(tokens, last=True)[:, 0], Decoding(), stream)[:, None]], dim=1)
     return tokens[:, prompts.shape[1] :]
 
 
 @torch.no_grad()
-def most_apart(network: Network, prompts: Tensor) -> float:
-    """The largest difference of any logit along one text that both read."""
-    text = torch.cat([prompts, torch.from_numpy(_blocks()[:ROWS][:, :NEW])], dim=1)
+def greatest_difference(network: Network, prompts: Tensor) -> float:
+    """Return the greatest difference of a logit when both read the same texts."""
+    text = torch.cat([prompts, torch.from_numpy(_blocks()[:TEXTS][:, :NEW_TOKENS])], dim=1)
     whole = network(text)[:, BLOCK - 1 :]
-    steps = Generation(network, BLOCK + NEW)
-    read = [steps.begin(prompts), *(steps.step(text[:, place]) for place in range(BLOCK, BLOCK + NEW))]
+    steps = Generation(network, BLOCK + NEW_TOKENS)
+    read = [steps.begin(prompts), *(steps.step(text[:, column]) for column in range(BLOCK, BLOCK + NEW_TOKENS))]
     return float((torch.stack(read, dim=1) - whole).abs().max())
 
 
-def _ours() -> float:
-    """Tokens a second of the family's `fit`."""
+def _fit() -> float:
+    """Return the tokens per second of the family's `fit`."""
     items = _blocks()[:, np.newaxis].astype(np.uint16)
-    one = Transformer(epochs=1)
-    return _rate(lambda: one.fit(items, generator(0, "training")), ITEMS * BLOCK)
+    family = Transformer(epochs=1)
+    return _rate(lambda: family.fit(items, generator(0, "training")), ITEMS * BLOCK)
 
 
-def _small() -> float:
-    """The same network at batch 12, each parameter's update on its own."""
+def _train_small_batches() -> float:
+    """Return the tokens per second of the same network at batch 12, with a separate update per parameter."""
     network, blocks = Network(SHAPE, _torch()), torch.from_numpy(_blocks())
     optimizer = torch.optim.AdamW(network.parameters(), lr=FAMILY.rate, betas=(0.9, 0.95), foreach=False, fused=False)
     return _rate(lambda: _loop(network, optimizer, blocks, SMALL_BATCH), ITEMS * BLOCK)
 
 
-def _bare() -> float:
-    """A network of torch's own modules with the same arithmetic, in the plainest loop."""
-    network, blocks = Plain(SHAPE), torch.from_numpy(_blocks())
+def _train_plain() -> float:
+    """Return the tokens per second of a network of torch's modules with the same arithmetic, in a plain loop."""
+    network, blocks = PlainTransformer(SHAPE), torch.from_numpy(_blocks())
     optimizer = torch.optim.AdamW(network.parameters(), lr=FAMILY.rate, betas=(0.9, 0.95), fused=True)
     return _rate(lambda: _loop(network, optimizer, blocks, FAMILY.batch), ITEMS * BLOCK)
 
@@ -98,15 +107,15 @@ def _bare() -> float:
 def _loop(network: nn.Module, optimizer: torch.optim.Optimizer, blocks: Tensor, batch: int) -> None:
     for step in range(ITEMS // batch):
         optimizer.param_groups[0]["lr"] = FAMILY.rate * (1 + math.cos(math.pi * step * batch / ITEMS)) / 2
-        seen = blocks[step * batch : (step + 1) * batch]
-        loss = F.cross_entropy(network(seen[:, :-1]).flatten(0, 1), seen[:, 1:].flatten())
+        batch_blocks = blocks[step * batch : (step + 1) * batch]
+        loss = F.cross_entropy(network(batch_blocks[:, :-1]).flatten(0, 1), batch_blocks[:, 1:].flatten())
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad()
 
 
 class PlainLayer(nn.Module):
-    """A layer of `Plain`."""
+    """A layer of `PlainTransformer`."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -121,12 +130,12 @@ class PlainLayer(nn.Module):
         q, k = (torch.cat([a * cos - c * sin, a * sin + c * cos], -1) for a, c in (q.chunk(2, -1), k.chunk(2, -1)))
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.out(y.transpose(1, 2).reshape(b, t, width))
-        shifted: Tensor = x + self.down(F.gelu(self.up(self.second(x)), approximate="tanh"))
-        return shifted
+        output: Tensor = x + self.down(F.gelu(self.up(self.second(x)), approximate="tanh"))
+        return output
 
 
-class Plain(nn.Module):
-    """A GPT as anybody would write it."""
+class PlainTransformer(nn.Module):
+    """A GPT without any optimization."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -148,7 +157,7 @@ class Plain(nn.Module):
         return logits
 
 
-def _rate(work: Callable[[], object], tokens: int = ROWS * NEW) -> float:
+def _rate(work: Callable[[], object], tokens: int = TEXTS * NEW_TOKENS) -> float:
     started = perf_counter()
     work()
     return tokens / (perf_counter() - started)

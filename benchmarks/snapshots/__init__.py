@@ -1,1 +1,1 @@
-"""Snapshots: build, look-up, false verdicts, and `firsthand check` with one."""
+"""Snapshots: build time, size, look-ups, wrong verdicts, and `firsthand check` with a snapshot."""

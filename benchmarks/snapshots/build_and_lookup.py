@@ -1,50 +1,57 @@
-"""A snapshot of everything held: how long it is built, how large it is, how fast it answers on one core."""
+"""Measure a snapshot of all items of a registry: build time, size, and look-ups on one core."""
 
 from collections.abc import Iterator
 from time import perf_counter
 
-import numpy as np
-
-from benchmarks.bare.drawing import draw
-from benchmarks.harness.bench import Bench, Held, human
-from benchmarks.harness.memory import Watch
-from benchmarks.harness.rows import Bar, Row
+from benchmarks.bare.inputs import random_digests
+from benchmarks.harness.bench import Bench, register_human
+from benchmarks.harness.memory import MemoryWatch
+from benchmarks.harness.report import BenchmarkRow, Target
 from firsthand import Snapshot
+from firsthand.core.digests import Digests
 from firsthand.core.verdicts import UNKNOWN
 
-_ASKED = 1_000_000
+_DIGESTS = 1_000_000
 
 
-def rows(bench: Bench) -> Iterator[Row]:
-    """Built anew each time: an item is registered before, for a snapshot that is there already is only answered."""
-    held = bench.half_human(bench.sizes.pool)
-    name = f"snapshot of {len(held.digests):,}"
-    with Watch(held.address.process, held.idle) as watch:
-        built = tuple(_build(bench, held) for _ in range(bench.sizes.times))
-    note = f"memory {watch.over_idle / 1e6:,.0f} MB over idle"
-    yield Row(f"{name}: build", bench.database, built, "s", (), Bar("figure", "<=", 60.0), note)
-    known = held.client.pull_snapshot(bench.folder / "snapshot")
-    size = known.bytes / known.items
-    yield Row(f"{name}: size", bench.database, (size,), "bytes/item", (), Bar("figure", "<=", 2.3), "12 bits")
+def rows(bench: Bench) -> Iterator[BenchmarkRow]:
+    """Measure the build, the size and look-ups.
+
+    An item is registered before each build: a request for a snapshot that exists already builds nothing.
+    """
+    registry = bench.half_human(bench.sizes.pool)
+    held, name = len(registry.digests), f"snapshot of {len(registry.digests):,}"
+
+    def build() -> float:
+        register_human(registry.client, random_digests(1, bench.generator))
+        started = perf_counter()
+        registry.client.create_snapshot()
+        return perf_counter() - started
+
+    with MemoryWatch(registry.served.pid, registry.idle) as watch:
+        seconds = tuple(build() for _ in range(bench.sizes.times))
+    note = f"memory {watch.over_idle / 1e6:,.0f} MB above idle"
+    yield BenchmarkRow(f"{name}: build", bench.database, seconds, "s", (), Target("value", "<=", 60.0), note)
+
+    manifest = registry.client.pull_snapshot(bench.folder / "snapshot")
+    size = (manifest.bytes / manifest.items,)
+    yield BenchmarkRow(
+        f"{name}: size", bench.database, size, "bytes/item", (), Target("value", "<=", 2.3), "12 bits per item"
+    )
+
     snapshot = Snapshot.open(bench.folder / "snapshot")
-    asked = draw(min(_ASKED, 2 * len(held.digests)), bench.generator)
-    asked[::2] = held.digests[: len(asked[::2])]
-    rates = tuple(_look_up(snapshot, asked) for _ in range(bench.sizes.times))
-    bar = Bar("figure", ">=", 8e6)
-    yield Row(f"{name}: look up", bench.database, rates, "items/s", (), bar, "half known, one thread, without network")
+    digests = random_digests(min(_DIGESTS, 2 * held), bench.generator)
+    digests[::2] = registry.digests[: len(digests[::2])]
+    rates = tuple(_look_up(snapshot, digests) for _ in range(bench.sizes.times))
+    note = "half of the digests known, one thread, no network"
+    yield BenchmarkRow(f"{name}: look up", bench.database, rates, "items/s", (), Target("value", ">=", 8e6), note)
 
 
-def _build(bench: Bench, held: Held) -> float:
-    human(held.client, draw(1, bench.generator))
+def _look_up(snapshot: Snapshot, digests: Digests) -> float:
+    """Return the digests per second. Raises RuntimeError if a registered digest, one of every two, is unknown."""
     started = perf_counter()
-    held.client.create_snapshot()
-    return perf_counter() - started
-
-
-def _look_up(snapshot: Snapshot, asked: np.ndarray) -> float:
-    started = perf_counter()
-    found, _ = snapshot.lookup(asked)
+    verdicts, _ = snapshot.lookup(digests)
     seconds = perf_counter() - started
-    if (found[::2] == UNKNOWN).any():
-        raise RuntimeError("a snapshot does not know an item that it holds")
-    return len(asked) / seconds
+    if (verdicts[::2] == UNKNOWN).any():
+        raise RuntimeError("the snapshot does not know an item that it holds")
+    return len(digests) / seconds

@@ -1,17 +1,18 @@
-"""Does a snapshot err as rarely as it states? Members against what was said of them, and as many strangers.
+"""Test whether a snapshot has as few wrong verdicts as it states, on its members and on as many unregistered digests.
 
-    python -m benchmarks.snapshots.false_verdicts [--members 10000000] [--strangers 10000000] [--bits 12|28]
+    python -m benchmarks.snapshots.false_verdicts [--members 10000000] [--unregistered 10000000] [--bits 12|28]
 
-Written by SnapshotWriter, read by Snapshot; items come and go in pieces of a million. A stranger is given a
-verdict with the probability that the snapshot states, each by itself: so their number is binomial. Exits with status 1
-where a member is answered wrongly, or where the number of strangers with a verdict is 3 standard errors off.
+The snapshot is written and read by the package's own classes, a million digests at a time. Every unregistered digest
+gets a verdict with the probability that the snapshot states, independently, so their number is binomial. The exit
+status is 1 if a member gets a wrong verdict, or if the number of unregistered digests with a verdict is 3 standard
+errors or more from its expected value.
 """
 
 import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,18 +24,18 @@ from firsthand.core.verdicts import CONTESTED, IS_HUMAN, IS_MODEL, NO_GENERATION
 from firsthand.schemas.snapshots import Bits
 from firsthand.snapshots import SnapshotWriter, Subject
 
-_PIECE = 1_000_000
-_MEMBERS, _STRANGERS = 0, 1
+_PART = 1_000_000
+_MEMBERS, _UNREGISTERED = 0, 1
 
 
 @dataclass(frozen=True)
-class Errors:
-    """What was found, beside what is stated."""
+class VerdictErrors:
+    """Counts of wrong verdicts, next to their expected values."""
 
     members: int
-    #: Members with another verdict or generation than was said of them.
+    #: Members with a wrong verdict or generation.
     wrong: int
-    strangers: int
+    unregistered: int
     verdicts: int
     expected: float
     humans: int
@@ -42,8 +43,8 @@ class Errors:
 
     @property
     def z(self) -> float:
-        """Standard errors between the verdicts on strangers and those expected."""
-        p = self.expected / self.strangers
+        """The difference of `verdicts` from `expected` in standard errors."""
+        p = self.expected / self.unregistered
         return float((self.verdicts - self.expected) / (self.expected * (1 - p)) ** 0.5)
 
     @property
@@ -51,65 +52,75 @@ class Errors:
         return self.wrong == 0 and abs(self.z) < 3
 
 
-def pieces(n: int, who: int) -> Iterator[Digests]:
-    """n digests; members and strangers have nothing in common but by a chance of 2^-256 a pair."""
-    for number, start in enumerate(range(0, n, _PIECE)):
-        random = np.random.default_rng((who, number))
-        yield random.integers(0, 256, (min(_PIECE, n - start), 32), dtype=np.uint8)
+def random_parts(n: int, kind: int) -> Iterator[Digests]:
+    """Yield n digests in parts of a million. Digests of different kinds are equal with probability 2^-256 per pair."""
+    for number, start in enumerate(range(0, n, _PART)):
+        random = np.random.default_rng((kind, number))
+        yield random.integers(0, 256, (min(_PART, n - start), 32), dtype=np.uint8)
 
 
-def said(n: int) -> Verdicts:
-    """Every kind in turn, models of generation 1 to 6."""
-    at = np.arange(n)
-    verdict = np.array([IS_HUMAN, IS_MODEL, CONTESTED, IS_MODEL], dtype=np.uint8)[at % 4]
-    generation = np.where(verdict == IS_MODEL, at % 6 + 1, np.where(verdict == IS_HUMAN, 0, NO_GENERATION))
+def member_verdicts(n: int) -> Verdicts:
+    """Return n verdicts: each kind in turn, model output of generation 1 to 6."""
+    row = np.arange(n)
+    verdict = np.array([IS_HUMAN, IS_MODEL, CONTESTED, IS_MODEL], dtype=np.uint8)[row % 4]
+    generation = np.where(verdict == IS_MODEL, row % 6 + 1, np.where(verdict == IS_HUMAN, 0, NO_GENERATION))
     return Verdicts(verdict, generation.astype(np.int16), np.zeros(n, dtype=np.bool_))
 
 
 def write(folder: Path, members: int, bits: Bits) -> None:
+    """Write a snapshot of so many members."""
     with SnapshotWriter(folder, Subject(1, None, "strict", bits)) as writer:
-        for piece in pieces(members, _MEMBERS):
-            writer.add(piece, said(len(piece)))
+        for part in random_parts(members, _MEMBERS):
+            writer.add(part, member_verdicts(len(part)))
         writer.finish()
 
 
-def look_up(snapshot: Snapshot, members: int, strangers: int) -> Errors:
+def count_errors(snapshot: Snapshot, members: int, unregistered: int) -> VerdictErrors:
+    """Look up all members and so many unregistered digests; return the wrong verdicts."""
     wrong = verdicts = humans = 0
-    for piece in pieces(members, _MEMBERS):
-        origin, generation = snapshot.lookup(piece)
-        right = said(len(piece))
-        wrong += int(((origin != right.verdict) | (generation != np.minimum(right.generation, 3))).sum())
-    for piece in pieces(strangers, _STRANGERS):
-        origin, _ = snapshot.lookup(piece)
-        verdicts += int((origin != UNKNOWN).sum())
-        humans += int((origin == IS_HUMAN).sum())
-    stated = strangers * snapshot.false_verdicts, strangers * snapshot.false_humans
-    return Errors(members, wrong, strangers, verdicts, stated[0], humans, stated[1])
+    for part in random_parts(members, _MEMBERS):
+        verdict, generation = snapshot.lookup(part)
+        right = member_verdicts(len(part))
+        # A snapshot stores generations of 3 and more as 3.
+        wrong += int(((verdict != right.verdict) | (generation != np.minimum(right.generation, 3))).sum())
+    for part in random_parts(unregistered, _UNREGISTERED):
+        verdict, _ = snapshot.lookup(part)
+        verdicts += int((verdict != UNKNOWN).sum())
+        humans += int((verdict == IS_HUMAN).sum())
+    expected, expected_humans = unregistered * snapshot.false_verdicts, unregistered * snapshot.false_humans
+    return VerdictErrors(members, wrong, unregistered, verdicts, expected, humans, expected_humans)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--members", type=int, default=10_000_000)
-    parser.add_argument("--strangers", type=int, default=10_000_000)
-    parser.add_argument("--bits", type=int, choices=(12, 28), default=12)
-    given = parser.parse_args(arguments)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the counts; return 1 if they are not as the snapshot states."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.snapshots.false_verdicts",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--members", type=int, default=10_000_000, help="items in the snapshot; default: 10000000")
+    parser.add_argument(
+        "--unregistered", type=int, default=10_000_000, help="unregistered digests to look up; default: 10000000"
+    )
+    parser.add_argument("--bits", type=int, choices=(12, 28), default=12, help="bits per item; default: 12")
+    options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as name:
-        folder, start = Path(name), time.perf_counter()
-        write(folder, given.members, given.bits)
-        built = time.perf_counter() - start
+        folder, started = Path(name), time.perf_counter()
+        write(folder, options.members, options.bits)
+        seconds = time.perf_counter() - started
         snapshot = Snapshot.open(folder)
         print(
-            f"{given.members:,} items in {given.bits} bits: "
-            f"{snapshot.manifest.bytes / given.members:.3f} bytes an item, built in {built:.1f} s"
+            f"{options.members:,} items of {options.bits} bits: "
+            f"{snapshot.manifest.bytes / options.members:.3f} bytes per item, built in {seconds:.1f} s"
         )
-        found = look_up(snapshot, given.members, given.strangers)
-    print(f"members answered wrongly: {found.wrong} of {found.members:,}; expected 0")
+        errors = count_errors(snapshot, options.members, options.unregistered)
+    print(f"members with a wrong verdict: {errors.wrong} of {errors.members:,}; expected 0")
     print(
-        f"strangers with a verdict: {found.verdicts} of {found.strangers:,}; "
-        f"expected {found.expected:.1f} (z = {found.z:+.2f})"
+        f"unregistered digests with a verdict: {errors.verdicts} of {errors.unregistered:,}; "
+        f"expected {errors.expected:.1f} (z = {errors.z:+.2f})"
     )
-    print(f"strangers called human:   {found.humans}; expected {found.expected_humans:.1f}")
-    return 0 if found.as_stated else 1
+    print(f"unregistered digests called human: {errors.humans}; expected {errors.expected_humans:.1f}")
+    return 0 if errors.as_stated else 1
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def create(
     trained_on: Annotated[
         list[str] | None,
         typer.Option(
-            help="Training data: the id of a mix, or a dataset at a position (else: now). Can be given several times.",
+            help="Training data: the id of a mix, or a dataset at a position (default: now). Repeat it for several.",
             metavar="MIX|ORG/NAME[@POSITION]",
             show_default=False,
         ),

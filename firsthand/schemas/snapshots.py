@@ -8,7 +8,7 @@ from firsthand.core.verdicts import PolicyName
 from firsthand.schemas.base import Digest, Position, Request, Response
 from firsthand.schemas.models import OriginCounts
 
-#: The format of the files; the documentation describes it.
+#: The form of the files; docs/reference/snapshot-format.md describes it.
 Form = Literal["firsthand snapshot 1"]
 FORM: Form = "firsthand snapshot 1"
 

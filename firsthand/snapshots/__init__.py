@@ -1,6 +1,6 @@
 """Snapshots: the verdicts of a registry in about 2 bytes per item, for look-ups without a network.
 
-The documentation describes the files. `Snapshot.open(folder)` reads them, `SnapshotWriter` writes them.
+docs/reference/snapshot-format.md describes the files. `Snapshot.open(folder)` reads them, `SnapshotWriter` writes them.
 """
 
 from firsthand.snapshots.build import SnapshotWriter

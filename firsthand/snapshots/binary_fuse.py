@@ -7,6 +7,7 @@ Smaller Than Xor Filters" (2022), section 3 and the reference code (4-wise). Sto
 retrieval as in Dillinger et al., "Fast Succinct Retrieval and Approximate Membership Using Ribbon" (2022).
 
 All arithmetic is on uint64 modulo 2⁶⁴, so the table is the same on every machine.
+docs/reference/snapshot-format.md describes it step by step.
 """
 
 import math

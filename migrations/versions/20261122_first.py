@@ -13,7 +13,7 @@ depends_on = None
 
 
 def _claim_partitions() -> int:
-    """What the settings say when the table is created; by PostgreSQL's own hash, as nobody's digests are uniform."""
+    """Return the number of partitions that the settings state. PostgreSQL hashes digests, which need not be uniform."""
     number: int = op.get_context().opts["claim_partitions"]
     return number
 

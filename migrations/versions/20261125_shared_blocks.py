@@ -1,4 +1,7 @@
-"""Registrations that share a block: where in it the items of each begin. Until now each had blocks of its own."""
+"""Registrations can share a block: adds the block of each, and its first item in it.
+
+Before this revision, each registration had blocks of its own.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,7 +24,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     if op.get_bind().scalar(sa.text("SELECT count(*) FROM registrations WHERE block <> id")):
-        raise RuntimeError("registrations share blocks, which the revision before does not know")
+        raise RuntimeError(
+            "Cannot downgrade: some registrations share a block, which the earlier revision does not support."
+        )
     with op.batch_alter_table("registrations") as table:
         table.drop_column("start")
         table.drop_column("block")

@@ -1,4 +1,4 @@
-"""All that is known of one item: one query, and others only where items were ever withdrawn or disputed by name."""
+"""All claims on one item: one query; more queries only if items were ever withdrawn or disputed by name."""
 
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
@@ -7,16 +7,22 @@ import numpy as np
 
 from firsthand.core import verdicts
 from firsthand.core.verdicts import NO_GENERATION, ORIGINS, VERDICTS, Origin, PolicyName
-from service.claims.catalog import Catalog, View
+from service.claims.catalog import Catalog
+from service.claims.view import View
 from service.storage import tables
-from service.storage.engine import Database, rows_by_digest
+from service.storage.bulk import rows_by_digest
+from service.storage.engine import Database
 
-#: Of a claim, what a verdict follows from: origin, generation, whether that is a lower bound, whether it is disputed.
-Said: TypeAlias = tuple[Origin, int | None, bool, bool]
+#: What a verdict needs of a claim: origin, generation, whether that is a lower bound, whether the claim is disputed.
+ClaimSummary: TypeAlias = tuple[Origin, int | None, bool, bool]
 
 
-class Claim(NamedTuple):
-    """One registration (its id) about the item, with the generation that follows, and what was said against it."""
+class ItemClaim(NamedTuple):
+    """The claim of one registration (its id) on the item.
+
+    With the generation that follows, the position at which the claim was withdrawn, and the positions of standing
+    disputes.
+    """
 
     registration: int
     withdrawn: int | None
@@ -27,68 +33,67 @@ class Claim(NamedTuple):
     lower_bound: bool
 
 
-def claims(database: Database, catalog: Catalog, digest: bytes, as_of: int | None) -> tuple[View, list[Claim]]:
-    """The view at the position, and every claim on the digest up to it, withdrawn ones too, by position."""
-    head, ids = _at_head(database, digest)
+def claims(database: Database, catalog: Catalog, digest: bytes, as_of: int | None) -> tuple[View, list[ItemClaim]]:
+    """Return the view at a position, and every claim on the digest up to it, also withdrawn ones, by position."""
+    rows = database.ask("SELECT position, registration FROM head LEFT JOIN claims ON digest = ?", [digest])
+    head, ids = rows[0][0], [id_ for _, id_ in rows if id_ is not None]
     if head > catalog.position:
         with database.reads() as session:
             catalog.catch_up(session, head)
     view = catalog.at(head, as_of)
-    gone, named = _withdrawn(database, view, digest), _disputed(database, view, digest)
-    known = sorted((i for i in ids if view.has(i)), key=lambda i: int(view.registrations["position"][i]))
-    return view, [_claim(view, id_, gone, named) for id_ in known]
-
-
-def _at_head(database: Database, digest: bytes) -> tuple[int, list[int]]:
-    """The position of the newest statement, and the ids of the registrations that claim the digest."""
-    found = database.ask("SELECT position, registration FROM head LEFT JOIN claims ON digest = ?", [digest])
-    return found[0][0], [id_ for _, id_ in found if id_ is not None]
+    withdrawn, disputed = _withdrawn(database, view, digest), _disputed(database, view, digest)
+    known = sorted((id_ for id_ in ids if view.has(id_)), key=lambda id_: int(view.registrations["position"][id_]))
+    return view, [_claim(view, id_, withdrawn, disputed) for id_ in known]
 
 
 def _withdrawn(database: Database, view: View, digest: bytes) -> dict[int, int]:
-    """Where a partial withdrawal took the claim of a registration back."""
+    """Return the positions of partial withdrawals of the claims on the digest, by registration."""
     if not view.catalog.partial_withdrawals:
         return {}
     with database.reads() as session:
-        return {id_: at for _, id_, at in rows_by_digest(session, tables.withdrawn_items, [digest])}
+        return {id_: position for _, id_, position in rows_by_digest(session, tables.withdrawn_items, [digest])}
 
 
 def _disputed(database: Database, view: View, digest: bytes) -> set[tuple[int, int]]:
-    """(dispute, registration) of the disputes that name the item."""
+    """Return (dispute, registration) of the disputes that name the item."""
     if all(dispute.whole for dispute in view.standing_disputes.values()):
         return set()
     with database.reads() as session:
-        return {(at, id_) for _, at, id_ in rows_by_digest(session, tables.disputed_items, [digest])}
+        return {(position, id_) for _, position, id_ in rows_by_digest(session, tables.disputed_items, [digest])}
 
 
-def _claim(view: View, id_: int, gone: dict[int, int], named: set[tuple[int, int]]) -> Claim:
-    withdrawn = min(int(view.registrations["withdrawn"][id_]), gone.get(id_, view.position + 1))
+def _claim(view: View, id_: int, withdrawn: dict[int, int], disputed: set[tuple[int, int]]) -> ItemClaim:
+    withdrawal = min(int(view.registrations["withdrawn"][id_]), withdrawn.get(id_, view.position + 1))
     disputes = [
-        at
-        for at, dispute in view.standing_disputes.items()
-        if dispute.registration == id_ and (dispute.whole or (at, id_) in named)
+        position
+        for position, dispute in view.standing_disputes.items()
+        if dispute.registration == id_ and (dispute.whole or (position, id_) in disputed)
     ]
-    return Claim(id_, withdrawn if withdrawn <= view.position else None, disputes, *view.origin_of(id_))
+    return ItemClaim(id_, withdrawal if withdrawal <= view.position else None, disputes, *view.origin_of(id_))
 
 
-class Verdict(NamedTuple):
-    """The verdict on one item; NO_GENERATION where there is none to tell."""
+class OneItemVerdict(NamedTuple):
+    """The verdict on one item. The generation is NO_GENERATION if there is none."""
 
     verdict: verdicts.Verdict
     generation: int
     lower_bound: bool
 
 
-def verdict(claims: list[Claim], policy: PolicyName) -> Verdict:
-    """What those that stand amount to."""
-    said = ((c.origin, c.generation, c.lower_bound, bool(c.disputes)) for c in claims if c.withdrawn is None)
-    return _judged(frozenset(said), policy)
+def verdict(claims: list[ItemClaim], policy: PolicyName) -> OneItemVerdict:
+    """Return the verdict over the claims that are not withdrawn."""
+    standing = (
+        (claim.origin, claim.generation, claim.lower_bound, bool(claim.disputes))
+        for claim in claims
+        if claim.withdrawn is None
+    )
+    return _judged(frozenset(standing), policy)
 
 
 @lru_cache(4096)
-def _judged(said: frozenset[Said], policy: PolicyName) -> Verdict:
-    """By the rules for columns, which are slow for one item; few different things are ever said of one."""
-    standing = list(said)
+def _judged(summaries: frozenset[ClaimSummary], policy: PolicyName) -> OneItemVerdict:
+    """Apply the rules for columns, which are slow for one item. Cached: items have few different sets of claims."""
+    standing = list(summaries)
     tally = verdicts.tally(
         1,
         np.zeros(len(standing), dtype=np.intp),
@@ -98,4 +103,4 @@ def _judged(said: frozenset[Said], policy: PolicyName) -> Verdict:
         np.array([disputed for *_, disputed in standing], dtype=np.bool_),
     )
     judged = verdicts.judge(tally, policy)
-    return Verdict(VERDICTS[judged.verdict[0]], int(judged.generation[0]), bool(judged.lower_bound[0]))
+    return OneItemVerdict(VERDICTS[judged.verdict[0]], int(judged.generation[0]), bool(judged.lower_bound[0]))

@@ -1,7 +1,8 @@
-"""The overlapping digests among what a part may take: each is judged by all its claims.
+"""The overlapping digests among the items that a part of a mix may take. Each of them is judged by all its claims.
 
-Either all of the registry's, of which memory holds the first word each; or, where what a part may take is less than
-they are, those among its own items, so that what others claim costs it nothing.
+There are two ways to find them. `AllOverlaps` holds the first word of every overlapping digest of the registry in
+memory. `OwnOverlaps` holds only those among a part's own items, if these are fewer: then the overlaps of other items
+cost the part nothing.
 """
 
 from collections.abc import Iterator
@@ -11,23 +12,27 @@ import numpy as np
 from sqlalchemy import func, select
 
 from firsthand.core.digests import Digests, as_strings, first_words, sort_unique, stack
-from service.claims.catalog import Flags
+from firsthand.core.verdicts import Flags
 from service.storage import tables
-from service.storage.engine import Database, columns_by_digest
+from service.storage.bulk import columns_by_digest
+from service.storage.engine import Database
 
 #: Overlapping digests that are judged together.
 _PAGE = 20_000
 
 
 class Overlaps(Protocol):
-    """What a scan asks."""
+    """What a scan needs."""
 
     def among(self, digests: Digests) -> Flags:
-        """Which of `digests`, `uint8[n, 32]` that the part may take, overlap."""
+        """Return which of `digests`, `uint8[n, 32]`, overlap; the part may take all of them."""
         ...
 
     def pages(self) -> Iterator[Digests]:
-        """At least those that it may take, sorted, some thousands at a time; no session is held in between."""
+        """Yield at least the overlapping digests that the part may take, sorted, some thousands at a time.
+
+        No session is open in between.
+        """
         ...
 
 
@@ -42,19 +47,19 @@ class AllOverlaps:
         self._words = np.sort(np.concatenate([np.empty(0, np.uint64), *parts]))
 
     def among(self, digests: Digests) -> Flags:
-        """Those whose first word is an overlap's are asked of the database."""
-        found = np.zeros(len(digests), dtype=np.bool_)
+        """Return which of `digests` overlap. Only those with the first word of an overlap are looked up."""
+        flags = np.zeros(len(digests), dtype=np.bool_)
         if len(self._words):
-            first = first_words(digests)
-            at = np.searchsorted(self._words, first).clip(max=len(self._words) - 1)
-            rows = np.flatnonzero(self._words[at] == first)
-            if not len(rows):  # as of most chunks: nothing is asked
-                return found
-            found[rows] = OwnOverlaps(overlapping(self._database, digests[rows])).among(digests[rows])
-        return found
+            words = first_words(digests)
+            nearest = np.searchsorted(self._words, words).clip(max=len(self._words) - 1)
+            rows = np.flatnonzero(self._words[nearest] == words)
+            if not len(rows):  # true for most chunks: the database is not asked
+                return flags
+            flags[rows] = OwnOverlaps(overlapping(self._database, digests[rows])).among(digests[rows])
+        return flags
 
     def pages(self) -> Iterator[Digests]:
-        """Read as they are asked for."""
+        """Yield the overlaps page by page, each read when it is needed."""
         last: bytes | None = b""
         while last is not None and len(self._words):
             with self._database.reads() as session:
@@ -66,28 +71,28 @@ class AllOverlaps:
 
 
 class OwnOverlaps:
-    """Those among a part's own items: `digests`, `uint8[n, 32]`, sorted and each once."""
+    """The overlaps among a part's own items: `digests`, `uint8[n, 32]`, sorted, without duplicates."""
 
     def __init__(self, digests: Digests) -> None:
         self._digests, self._words = digests, first_words(digests)
         self._tied = bool((self._words[1:] == self._words[:-1]).any())
 
     def among(self, digests: Digests) -> Flags:
-        """All in memory; only crafted digests share their first words, and are compared as a whole."""
+        """Return which of `digests` overlap. Only crafted digests share first words; they are compared as a whole."""
         if self._tied or not len(self._digests):
             return np.isin(as_strings(digests), as_strings(self._digests))
-        at = np.searchsorted(self._words, first_words(digests))
-        found: Flags = (self._digests.take(at, axis=0, mode="clip") == digests).all(axis=1)
-        return found
+        nearest = np.searchsorted(self._words, first_words(digests))
+        flags: Flags = (self._digests.take(nearest, axis=0, mode="clip") == digests).all(axis=1)
+        return flags
 
     def pages(self) -> Iterator[Digests]:
-        """Cut out of what is there."""
+        """Yield slices of the digests in memory."""
         for start in range(0, len(self._digests), _PAGE):
             yield self._digests[start : start + _PAGE]
 
 
 def overlapping(database: Database, digests: Digests) -> Digests:
-    """Those of `digests`, `uint8[n, 32]`, that overlap; sorted, each once."""
+    """Return those of `digests`, `uint8[n, 32]`, that overlap; sorted, without duplicates."""
     ordered, _ = sort_unique(digests)
     with database.reads() as session:
         (row,) = columns_by_digest(session, tables.overlaps, ordered)
@@ -95,7 +100,7 @@ def overlapping(database: Database, digests: Digests) -> Digests:
 
 
 def more_than(database: Database, items: int) -> bool:
-    """Whether the registry has more overlaps than so many items; counts no further."""
+    """Return whether the registry has more overlaps than so many items; it counts no further."""
     some = select(tables.overlaps.c.digest).limit(items + 1).subquery()
     with database.reads() as session:
         return (session.scalar(select(func.count()).select_from(some)) or 0) > items

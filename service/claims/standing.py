@@ -1,4 +1,4 @@
-"""Verdicts out of the claims on digests."""
+"""From digests to verdicts: the claims that stand on many digests."""
 
 from dataclasses import dataclass
 
@@ -7,34 +7,39 @@ from sqlalchemy.orm import Session
 
 from firsthand.core import verdicts
 from firsthand.core.digests import Digests, positions_of, sort_unique
-from firsthand.core.verdicts import PolicyName, Tally, Verdicts
-from service.claims.catalog import Claims, Flags, Ids, View
+from firsthand.core.verdicts import Flags, PolicyName, Tally, Verdicts
+from service.claims.view import ClaimColumns, View
 from service.storage import tables
-from service.storage.engine import columns_by_digest
+from service.storage.block_layout import Ids
+from service.storage.bulk import columns_by_digest
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """The standing claims on some digests: claim i is on digest `item[i]`, by `registration[i]`. Arrays are `[m]`."""
+class StandingClaims:
+    """The standing claims on some digests. Claim i is on digest `item[i]`, by `registration[i]`. Arrays are `[m]`."""
 
     items: int
     item: Ids
     registration: Ids
-    claims: Claims
+    claims: ClaimColumns
     disputed: Flags
 
     def tally(self) -> Tally:
-        says = self.claims
-        return verdicts.tally(self.items, self.item, says.origin, says.generation, says.lower_bound, self.disputed)
+        """Return the claims summed per item."""
+        claims = self.claims
+        return verdicts.tally(
+            self.items, self.item, claims.origin, claims.generation, claims.lower_bound, self.disputed
+        )
 
     def judge(self, policy: PolicyName) -> Verdicts:
+        """Return the verdict on each item under a policy."""
         return verdicts.judge(self.tally(), policy)
 
 
-def evidence(session: Session, view: View, digests: Digests) -> Evidence:
-    """All claims on the digests, `uint8[n, 32]`, that stand at the view's position, sorted by item, then position.
+def standing_claims(session: Session, view: View, digests: Digests) -> StandingClaims:
+    """Return all claims on digests, `uint8[n, 32]`, that stand at the view's position, by item, then by position.
 
-    Item i is row i; a digest may be asked twice.
+    Item i is row i of `digests`; a digest may occur more than once.
     """
     ordered, rows = sort_unique(digests)
     row, registration = columns_by_digest(session, tables.claims, ordered)
@@ -45,44 +50,45 @@ def evidence(session: Session, view: View, digests: Digests) -> Evidence:
     item, row, registration = item[order], row[order], registration[order]
     claims = view.claims(registration)
     disputed = claims.disputed | _disputed(session, view, ordered, row, registration)
-    found = Evidence(len(ordered), item, registration, claims, disputed)
-    return found if len(rows) == len(digests) else _repeated(found, positions_of(ordered, digests))
+    standing = StandingClaims(len(ordered), item, registration, claims, disputed)
+    return standing if len(rows) == len(digests) else _repeated(standing, positions_of(ordered, digests))
 
 
-def _repeated(found: Evidence, asked: Ids) -> Evidence:
-    """The evidence for digests some of which were asked twice: `asked[j]` is the unique item of digest j."""
-    first = np.searchsorted(found.item, asked, "left")
-    count = np.searchsorted(found.item, asked, "right") - first
-    item = np.repeat(np.arange(len(asked)), count)
+def _repeated(standing: StandingClaims, unique: Ids) -> StandingClaims:
+    """Return the claims for digests with duplicates: `unique[j]` is the item, in `standing`, of digest j."""
+    first = np.searchsorted(standing.item, unique, "left")
+    count = np.searchsorted(standing.item, unique, "right") - first
+    item = np.repeat(np.arange(len(unique)), count)
     rows = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + np.repeat(first, count)
-    says = found.claims
-    claims = Claims(
-        says.stands[rows], says.origin[rows], says.generation[rows], says.lower_bound[rows], says.disputed[rows]
-    )
-    return Evidence(len(asked), item, found.registration[rows], claims, found.disputed[rows])
+    claims = standing.claims
+    repeated = ClaimColumns(
+        claims.stands[rows], claims.origin[rows], claims.generation[rows], claims.lower_bound[rows],
+        claims.disputed[rows],
+    )  # fmt: skip
+    return StandingClaims(len(unique), item, standing.registration[rows], repeated, standing.disputed[rows])
 
 
 def _withdrawn(session: Session, view: View, ordered: Digests, row: Ids, registration: Ids) -> Flags:
-    """Which claims, (row in `ordered`, registration), a partial withdrawal took back."""
+    """Return which claims, (row in `ordered`, registration), a partial withdrawal took back."""
     if not view.catalog.partial_withdrawals:
         return np.zeros(len(row), dtype=np.bool_)
-    of, by, position = columns_by_digest(session, tables.withdrawn_items, ordered)
-    gone = position <= view.position
-    return _among(row, registration, of[gone], by[gone])
+    withdrawn_row, withdrawn_registration, position = columns_by_digest(session, tables.withdrawn_items, ordered)
+    effective = position <= view.position
+    return _pairs_among(row, registration, withdrawn_row[effective], withdrawn_registration[effective])
 
 
 def _disputed(session: Session, view: View, ordered: Digests, row: Ids, registration: Ids) -> Flags:
-    """Which claims, (row in `ordered`, registration), a standing dispute of named items contests."""
-    standing = [at for at, dispute in view.standing_disputes.items() if not dispute.whole]
+    """Return which claims, (row in `ordered`, registration), a standing dispute of named items contests."""
+    standing = [position for position, dispute in view.standing_disputes.items() if not dispute.whole]
     if not standing:
         return np.zeros(len(row), dtype=np.bool_)
-    of, dispute, by = columns_by_digest(session, tables.disputed_items, ordered)
-    stands = np.isin(dispute, standing)
-    return _among(row, registration, of[stands], by[stands])
+    disputed_row, dispute, disputed_registration = columns_by_digest(session, tables.disputed_items, ordered)
+    effective = np.isin(dispute, standing)
+    return _pairs_among(row, registration, disputed_row[effective], disputed_registration[effective])
 
 
-def _among(row: Ids, registration: Ids, other_row: Ids, other_registration: Ids) -> Flags:
-    """Which pairs are among others."""
+def _pairs_among(row: Ids, registration: Ids, other_row: Ids, other_registration: Ids) -> Flags:
+    """Return which pairs (row, registration) are among other pairs."""
     pairs, others = np.column_stack([row, registration]), np.column_stack([other_row, other_registration])
     _, number = np.unique(np.concatenate([pairs, others]), axis=0, return_inverse=True)
     return np.isin(number[: len(pairs)], number[len(pairs) :])

@@ -1,22 +1,42 @@
 """Withdrawals and disputes over HTTP."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Response
 
 from firsthand.schemas.corrections import Dispute, NewDispute, NewWithdrawal, Withdrawal
+from service.claims.catalog import Catalog
 from service.corrections import store
 from service.errors import documented
-from service.http.dependencies import CatalogOf, OnceOf, Writer, Writes
+from service.http.auth import Writer
+from service.http.idempotency import OnceOf
+from service.http.state import shared
+from service.http.transactions import Writes
 
 router = APIRouter(prefix="/v1", tags=["corrections"])
 
 
-@router.post("/withdrawals", status_code=201, responses=documented(400, 403, 404, 409, 413, 415))
-def withdraw(new: NewWithdrawal, caller: Writer, once: OnceOf, session: Writes) -> Withdrawal:
-    """Take back one's own registration, whole or of named items, or one's own dispute."""
-    return once.answer(201, lambda: store.withdraw(session, caller.speaker, new))  # type: ignore[return-value]
+@router.post(
+    "/withdrawals",
+    summary="Withdraw a registration or a dispute",
+    status_code=201,
+    response_model=Withdrawal,
+    responses=documented(400, 403, 404, 409, 413, 415),
+)
+def withdraw(new: NewWithdrawal, caller: Writer, once: OnceOf, session: Writes) -> Response:
+    """Withdraw a registration of your own organization, as a whole or for named items, or a dispute of your own."""
+    return once.answer(201, lambda: store.withdraw(session, caller.issuer, new))
 
 
-@router.post("/disputes", status_code=201, responses=documented(400, 404, 409, 413, 415))
-def dispute(new: NewDispute, caller: Writer, once: OnceOf, session: Writes, catalog: CatalogOf) -> Dispute:
-    """Contest another's registration, whole or of named items; it stands until it is withdrawn."""
-    return once.answer(201, lambda: store.dispute(session, catalog, caller.speaker, new))  # type: ignore[return-value]
+@router.post(
+    "/disputes",
+    summary="Dispute a registration",
+    status_code=201,
+    response_model=Dispute,
+    responses=documented(400, 404, 409, 413, 415),
+)
+def dispute(
+    new: NewDispute, caller: Writer, once: OnceOf, session: Writes, catalog: Annotated[Catalog, shared(Catalog)]
+) -> Response:
+    """Dispute a registration of another organization, as a whole or for named items. It stands until withdrawn."""
+    return once.answer(201, lambda: store.dispute(session, catalog, caller.issuer, new))

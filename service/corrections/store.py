@@ -7,133 +7,145 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from firsthand.core import merkle
-from firsthand.core.digests import Digests, sort_unique, stack, to_bytes, to_text
+from firsthand.core.digests import Digests, sort_unique, to_bytes, to_text
 from firsthand.schemas.corrections import Dispute, NewDispute, NewWithdrawal, Withdrawal
 from service.claims.catalog import Catalog
-from service.errors import Conflict, Forbidden, NotFound, Unprocessable
+from service.claims.other_claims import OtherClaims
+from service.errors import NotPermitted, ResourceNotFound, StateConflict, Unprocessable
+from service.http.bulk_bodies import digests_from_texts
 from service.log import store as log
-from service.log.rules import Speaker
+from service.log.rules import Issuer
 from service.registrations import store as registrations
-from service.registrations.bodies import digests_from_texts
-from service.registrations.store import Neighbours, digests_of
 from service.storage import tables
-from service.storage.engine import insert_new, rows_by_digest
+from service.storage.blocks import registration_digests
+from service.storage.bulk import insert_new, rows_by_digest
 
 
-def withdraw(session: Session, speaker: Speaker, new: NewWithdrawal) -> Withdrawal:
-    """Take back one's own registration, whole or of named items, or one's own dispute."""
-    said = log.at(session, new.statement)
-    if said is None:
-        raise NotFound(f"There is no statement at position {new.statement}.")
-    if said.name != speaker.name:
-        raise Forbidden(f"Statement {new.statement} is one of {said.name}; what another says can be disputed.")
-    if said.kind not in ("registration", "dispute"):
-        raise Unprocessable.at("statement", f"{new.statement} is a {said.kind}; registrations and disputes go back")
-    if said.kind == "dispute" and new.digests is not None:
-        raise Unprocessable.at("digests", "a dispute is taken back whole")
-    named = _named(session, new.statement, new.digests) if said.kind == "registration" else None
-    log.lock(session)
-    _not_withdrawn(session, new.statement)
-    if named:
-        _none_withdrawn(session, new.statement, named)
-    body = {"statement": new.statement, "reason": new.reason, **_said_of(named)}
-    place = log.append(session, "withdrawal", speaker, body)
-    items = len(named.digests) if named else _items(session, new.statement, said.kind)
-    values = {"statement": new.statement, "whole": named is None, "items": items, "reason": new.reason}
-    session.execute(insert(tables.withdrawals).values(position=place, **values))
-    if named:
-        digests = to_bytes(named.digests)
-        rows: dict[str, list[Any]] = {
-            "digest": digests,
-            "registration": [named.id] * items,
-            "position": [place] * items,
-        }
-        insert_new(session, tables.withdrawn_items, rows)
-        insert_new(session, tables.overlaps, {"digest": digests})
-    return Withdrawal(position=place, statement=new.statement, items=items, reason=new.reason)
+class CorrectedItems(NamedTuple):
+    """Items that a correction names, of the registration with this id: sorted, without duplicates."""
 
-
-def dispute(session: Session, catalog: Catalog, speaker: Speaker, new: NewDispute) -> Dispute:
-    """Contest another's registration, whole or of named items."""
-    row = registrations.row_at(session, new.registration)
-    if row.organization == speaker.id:
-        raise Unprocessable.at("registration", f"{new.registration} is your own: withdraw it instead")
-    _not_withdrawn(session, new.registration)
-    named = _named(session, new.registration, new.digests)
-    overlapping = _whole(session, catalog, row.id) if named is None else to_bytes(named.digests)
-    log.lock(session)
-    _not_withdrawn(session, new.registration)
-    body = {"registration": new.registration, "reason": new.reason, **_said_of(named)}
-    place = log.append(session, "dispute", speaker, body)
-    items = len(named.digests) if named else row.items
-    values = {"registration": row.id, "whole": named is None, "items": items, "reason": new.reason}
-    session.execute(insert(tables.disputes).values(position=place, organization=speaker.id, **values))
-    if named:
-        rows: dict[str, list[Any]] = {
-            "digest": overlapping,
-            "dispute": [place] * items,
-            "registration": [row.id] * items,
-        }
-        insert_new(session, tables.disputed_items, rows)
-    insert_new(session, tables.overlaps, {"digest": overlapping})
-    return Dispute(position=place, registration=new.registration, items=items, reason=new.reason)
-
-
-class _Named(NamedTuple):
-    """Items that a correction names, of the registration with this id."""
-
-    id: int
+    registration: int
     digests: Digests
 
 
-def _named(session: Session, position: int, texts: list[str] | None) -> _Named | None:
-    """The named items, sorted; each must be claimed by the registration."""
+def withdraw(session: Session, issuer: Issuer, new: NewWithdrawal) -> Withdrawal:
+    """Withdraw a registration of the issuer, as a whole or for named items, or a dispute of the issuer."""
+    statement = log.at(session, new.statement)
+    if statement is None:
+        raise ResourceNotFound(f"There is no statement at position {new.statement}.")
+    if statement.name != issuer.name:
+        raise NotPermitted(
+            f"Statement {new.statement} belongs to {statement.name}, which alone can withdraw it; "
+            "a registration of another organization can be disputed."
+        )
+    if statement.kind not in ("registration", "dispute"):
+        raise Unprocessable.at(
+            "statement",
+            f"statement {new.statement} is a {statement.kind}; only registrations and disputes can be withdrawn",
+        )
+    if statement.kind == "dispute" and new.digests is not None:
+        raise Unprocessable.at("digests", "a dispute is withdrawn as a whole; leave digests out")
+    named = _named(session, new.statement, new.digests) if statement.kind == "registration" else None
+    log.lock(session)
+    _check_not_withdrawn(session, new.statement)
+    if named:
+        _check_none_withdrawn(session, new.statement, named)
+        items = len(named.digests)
+    else:
+        table = tables.registrations if statement.kind == "registration" else tables.disputes
+        items = session.scalar(select(table.c["items"]).filter_by(position=new.statement)) or 0
+    body = {"statement": new.statement, "reason": new.reason, **_items_field(named)}
+    position = log.append(session, "withdrawal", issuer, body)
+    values = {"statement": new.statement, "whole": named is None, "items": items, "reason": new.reason}
+    session.execute(insert(tables.withdrawals).values(position=position, **values))
+    if named:
+        digests = to_bytes(named.digests)
+        columns: dict[str, list[Any]] = {
+            "digest": digests,
+            "registration": [named.registration] * items,
+            "position": [position] * items,
+        }
+        insert_new(session, tables.withdrawn_items, columns)
+        insert_new(session, tables.overlaps, {"digest": digests})
+    return Withdrawal(position=position, statement=new.statement, items=items, reason=new.reason)
+
+
+def dispute(session: Session, catalog: Catalog, issuer: Issuer, new: NewDispute) -> Dispute:
+    """Dispute a registration of another organization, as a whole or for named items."""
+    row = registrations.row_at(session, new.registration)
+    if row.organization == issuer.id:
+        raise Unprocessable.at(
+            "registration", f"registration {new.registration} is your own: withdraw it instead of disputing it"
+        )
+    _check_not_withdrawn(session, new.registration)
+    named = _named(session, new.registration, new.digests)
+    overlapping = _claimed_by_others(session, catalog, row.id) if named is None else to_bytes(named.digests)
+    log.lock(session)
+    _check_not_withdrawn(session, new.registration)
+    body = {"registration": new.registration, "reason": new.reason, **_items_field(named)}
+    position = log.append(session, "dispute", issuer, body)
+    items = len(named.digests) if named else row.items
+    values = {"registration": row.id, "whole": named is None, "items": items, "reason": new.reason}
+    session.execute(insert(tables.disputes).values(position=position, organization=issuer.id, **values))
+    if named:
+        columns: dict[str, list[Any]] = {
+            "digest": overlapping,
+            "dispute": [position] * items,
+            "registration": [row.id] * items,
+        }
+        insert_new(session, tables.disputed_items, columns)
+    insert_new(session, tables.overlaps, {"digest": overlapping})
+    return Dispute(position=position, registration=new.registration, items=items, reason=new.reason)
+
+
+def _named(session: Session, position: int, texts: list[str] | None) -> CorrectedItems | None:
+    """Return the named items. Raises Unprocessable if one is not claimed by the registration."""
     if texts is None:
         return None
     id_ = registrations.row_at(session, position).id
     digests, _ = sort_unique(digests_from_texts(texts))
-    claimed = {digest for digest, by in rows_by_digest(session, tables.claims, to_bytes(digests)) if by == id_}
+    rows = rows_by_digest(session, tables.claims, to_bytes(digests))
+    claimed = {digest for digest, registration in rows if registration == id_}
     for digest in to_bytes(digests):
         if digest not in claimed:
             raise Unprocessable.at("digests", f"{to_text(digest)} is not claimed by registration {position}")
-    return _Named(id_, digests)
+    return CorrectedItems(id_, digests)
 
 
-def _said_of(named: _Named | None) -> dict[str, Any]:
-    """Named items in a statement: by number and root, for a statement is small."""
+def _items_field(named: CorrectedItems | None) -> dict[str, Any]:
+    """Return the field of a statement that commits to named items, by number and root: a statement stays small."""
     if named is None:
         return {}
     return {"items": {"count": len(named.digests), "root": to_text(merkle.root(named.digests))}}
 
 
-def _whole(session: Session, catalog: Catalog, id_: int) -> list[bytes]:
-    """The items of a registration that others claim too: judged by their own registration, they would seem undisputed.
+def _claimed_by_others(session: Session, catalog: Catalog, id_: int) -> list[bytes]:
+    """Return the items of a registration that others claim too, sorted. Takes the head lock.
 
-    Takes the head lock.
+    A mix must judge these by all their claims: by the other registration alone, they would look undisputed.
     """
-    held = digests_of(session, catalog.view(session), np.array([id_]))
-    digests = stack([d for _, block in held for d in to_bytes(block)])
-    neighbours = Neighbours(session, catalog, digests, id_)
+    registration_columns = catalog.view(session).registrations
+    blocks = [digests for _, digests in registration_digests(session, registration_columns, np.array([id_]))]
+    digests = np.concatenate([np.empty((0, 32), np.uint8), *blocks])
+    others = OtherClaims(session, catalog, digests, own=id_)
     log.lock(session)
-    neighbours.look_again()
-    return neighbours.known()
+    others.complete()
+    return to_bytes(digests[np.unique(others.row)])
 
 
-def _not_withdrawn(session: Session, position: int) -> None:
+def _check_not_withdrawn(session: Session, position: int) -> None:
     withdrawals = tables.withdrawals.c
     query = select(withdrawals.position).where(withdrawals.statement == position, withdrawals.whole)
-    at = session.scalar(query)
-    if at is not None:
-        raise Conflict(f"Statement {position} was withdrawn at position {at}.")
+    withdrawal = session.scalar(query)
+    if withdrawal is not None:
+        raise StateConflict(f"Statement {position} was withdrawn at position {withdrawal}.")
 
 
-def _none_withdrawn(session: Session, position: int, named: _Named) -> None:
-    """A log says a thing once; so the items of partial withdrawals can be counted together."""
-    for digest, id_, at in rows_by_digest(session, tables.withdrawn_items, to_bytes(named.digests)):
-        if id_ == named.id:
-            raise Conflict(f"{to_text(digest)} of registration {position} was withdrawn at position {at}.")
-
-
-def _items(session: Session, position: int, kind: str) -> int:
-    table = tables.registrations if kind == "registration" else tables.disputes
-    return session.scalar(select(table.c["items"]).filter_by(position=position)) or 0
+def _check_none_withdrawn(session: Session, position: int, named: CorrectedItems) -> None:
+    """No item is withdrawn twice, so the items of partial withdrawals can be summed."""
+    for digest, id_, withdrawal in rows_by_digest(session, tables.withdrawn_items, to_bytes(named.digests)):
+        if id_ == named.registration:
+            raise StateConflict(
+                f"{to_text(digest)} of registration {position} was withdrawn at position {withdrawal}. "
+                "Leave it out of digests."
+            )

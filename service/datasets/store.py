@@ -8,48 +8,55 @@ from sqlalchemy.orm import Session
 
 from firsthand.core.names import ParsedDatasetName as DatasetName
 from firsthand.schemas.datasets import Dataset, NewDataset
-from service.errors import Conflict, Forbidden, NotFound
+from service.errors import NotPermitted, ResourceNotFound, StateConflict
 from service.log import store as log
-from service.log.rules import Speaker
+from service.log.rules import Issuer
 from service.storage import tables
 
 
-def put(session: Session, speaker: Speaker, name: DatasetName, new: NewDataset) -> tuple[Dataset, bool]:
-    """Register a dataset. Returns (dataset, whether it is new); the same body again changes nothing."""
-    if name.organization != speaker.name:
-        raise Forbidden(f"The dataset {name} would be one of {name.organization}; this key is one of {speaker.name}.")
+def put(session: Session, issuer: Issuer, name: DatasetName, new: NewDataset) -> tuple[Dataset, bool]:
+    """Create a dataset. Returns (dataset, whether it is new). Raises StateConflict if it exists with another body."""
+    if name.organization != issuer.name:
+        raise NotPermitted(
+            f"The dataset {name} would belong to {name.organization}, but this API key belongs to {issuer.name}. "
+            f"Use a name that begins with {issuer.name}/."
+        )
     log.lock(session)
     row = session.execute(_rows().where(tables.datasets.c.name == str(name))).one_or_none()
     if row is not None:
         if (row.profile, row.title) != (new.profile, new.title):
-            raise Conflict(f"{name} is registered with the profile {row.profile} and the title {row.title!r}.")
+            raise StateConflict(
+                f"The dataset {name} exists with the profile {row.profile} and the title {row.title!r}. "
+                "A dataset cannot be changed; choose another name."
+            )
         return _dataset(row), False
-    said = {"dataset": str(name), "profile": new.profile, "title": new.title}
-    place = log.append(session, "dataset", speaker, said)
-    values = {"name": str(name), "profile": new.profile, "title": new.title}
-    session.execute(insert(tables.datasets).values(organization=speaker.id, position=place, **values))
+    values = {"profile": new.profile, "title": new.title}
+    position = log.append(session, "dataset", issuer, {"dataset": str(name), **values})
+    session.execute(insert(tables.datasets).values(organization=issuer.id, name=str(name), position=position, **values))
     return get(session, str(name)), True
 
 
 def get(session: Session, name: str) -> Dataset:
+    """Return a dataset. Raises ResourceNotFound."""
     row = session.execute(_rows().where(tables.datasets.c.name == name)).one_or_none()
     if row is None:
-        raise NotFound(f"There is no dataset {name}.")
+        raise ResourceNotFound(f"There is no dataset {name}.")
     return _dataset(row)
 
 
 def page(session: Session, after: str, limit: int) -> Sequence[Dataset]:
+    """Return the datasets after a name, by name."""
     return [_dataset(row) for row in session.execute(_rows().where(tables.datasets.c.name > after).limit(limit))]
 
 
 def _rows() -> Any:
-    """Datasets with the number of their standing registrations and claims, by name."""
+    """Return the query for datasets with the number of their standing registrations and claims, by name."""
     datasets, registrations, withdrawals = tables.datasets, tables.registrations, tables.withdrawals
     withdrawn = select(withdrawals.c.position).where(
         withdrawals.c.statement == registrations.c.position, withdrawals.c.whole
     )
     standing = (registrations.c.dataset == datasets.c.id) & ~withdrawn.exists()
-    partly = select(func.coalesce(func.sum(withdrawals.c["items"]), 0)).where(
+    withdrawn_items = select(func.coalesce(func.sum(withdrawals.c["items"]), 0)).where(
         withdrawals.c.statement == registrations.c.position, ~withdrawals.c.whole
     )
 
@@ -59,7 +66,7 @@ def _rows() -> Any:
     return select(
         datasets,
         total(func.count(registrations.c.id)).label("registrations"),
-        total(func.sum(registrations.c["items"] - partly.scalar_subquery())).label("claims"),
+        total(func.sum(registrations.c["items"] - withdrawn_items.scalar_subquery())).label("claims"),
     ).order_by(datasets.c.name)
 
 

@@ -1,1 +1,1 @@
-"""HTTP of the service: dependencies of routes, paging, content negotiation, middleware, logging."""
+"""HTTP: keys, transactions, uploads, idempotency, pages, formats and the middleware around every request."""

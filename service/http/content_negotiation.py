@@ -1,6 +1,6 @@
-"""In which form many items are answered: `Accept` → a media type → bytes, a batch of rows after the other.
+"""The formats of bulk answers: the `Accept` header gives a media type, and record batches give the bytes.
 
-A form writes Arrow record batches of one schema; only what the last batch made is held.
+Every format is written from Arrow record batches of one schema. Only the bytes of the last batch are held in memory.
 """
 
 import io
@@ -18,33 +18,32 @@ from firsthand.core.media_types import ARROW, JSON, NDJSON
 from firsthand.core.verdicts import NO_GENERATION, VERDICTS, Codes, Generations
 from service.errors import NotAcceptable
 
-#: Says at which position a bulk answer is true, in whatever form it comes.
+#: The header with the position at which a bulk answer holds.
 POSITION = "Firsthand-Position"
 
-
-#: The type of a column of verdicts: places in a dictionary of four words.
+#: The Arrow type of a column of verdicts: indices into a dictionary of four words.
 VERDICT = pa.dictionary(pa.int8(), pa.string())
 
 
-def digests(rows: Digests) -> Any:
-    """`uint8[n, 32]` as a column."""
+def digest_column(rows: Digests) -> Any:
+    """Return `uint8[n, 32]` as an Arrow column."""
     return pa.Array.from_buffers(pa.binary(SIZE), len(rows), [None, pa.py_buffer(np.ascontiguousarray(rows))])
 
 
-def verdicts(codes: Codes) -> Any:
-    """Codes of verdicts as a column of words."""
+def verdict_column(codes: Codes) -> Any:
+    """Return codes of verdicts as an Arrow column of words."""
     return pa.DictionaryArray.from_arrays(pa.array(codes.view(np.int8)), pa.array(VERDICTS))
 
 
-def generations(generation: Generations) -> Any:
-    """Generations as a column; null where there is none."""
+def generation_column(generation: Generations) -> Any:
+    """Return generations as an Arrow column; null for NO_GENERATION."""
     return pa.array(generation, mask=generation == NO_GENERATION)
 
 
-class Accepted:
-    """Which of the forms that a call offers its caller likes best: a dependency. The first one offered is the default.
+class AcceptedFormat:
+    """A dependency: the format, of those that a call offers, that the caller prefers. The default is the first one.
 
-    By RFC 9110, section 12.5.1: what is named most exactly counts, then its `q`; among equals the order offered.
+    RFC 9110, section 12.5.1: the most specific range counts, by its `q`. Among equals, the order of the offer counts.
     """
 
     def __init__(self, *offered: str) -> None:
@@ -52,46 +51,46 @@ class Accepted:
 
     async def __call__(self, accept: Annotated[str | None, Header(include_in_schema=False)] = None) -> str:
         ranges = [_range(text) for text in (accept or "*/*").split(",")]
-        liked = [(_quality(ranges, media), -place, media) for place, media in enumerate(self.offered)]
-        quality, _, media = max(liked)
+        preferences = [(_quality(ranges, media), -number, media) for number, media in enumerate(self.offered)]
+        quality, _, media = max(preferences)
         if not quality:
             raise NotAcceptable(
-                f"This call answers as {', '.join(self.offered)}; the Accept header admits none of them."
+                f"The Accept header allows none of the formats of this call. Use one of: {', '.join(self.offered)}."
             )
         return media
 
 
 def accepted(*offered: str) -> Any:
-    """`Depends` on the form that the caller likes best."""
-    return Depends(Accepted(*offered))
+    """Return the dependency on the format that the caller prefers."""
+    return Depends(AcceptedFormat(*offered))
 
 
 def _range(text: str) -> tuple[str, float]:
-    """`type/subtype;q=0.5` → (type/subtype, 0.5). What cannot be read as a number is no preference."""
+    """Parse `type/subtype;q=0.5` into (type/subtype, 0.5). A quality that is not a number counts as 1."""
     media, *parameters = (part.strip().lower() for part in text.split(";"))
-    said = next((part.removeprefix("q=") for part in parameters if part.startswith("q=")), "1")
+    quality = next((part.removeprefix("q=") for part in parameters if part.startswith("q=")), "1")
     try:
-        return media, float(said)
+        return media, float(quality)
     except ValueError:
         return media, 1.0
 
 
 def _quality(ranges: Sequence[tuple[str, float]], media: str) -> float:
-    for exactly in (media, media.partition("/")[0] + "/*", "*/*"):
-        said = [quality for name, quality in ranges if name == exactly]
-        if said:
-            return max(said)
+    for name in (media, media.partition("/")[0] + "/*", "*/*"):
+        qualities = [quality for range_name, quality in ranges if range_name == name]
+        if qualities:
+            return max(qualities)
     return 0.0
 
 
 def documented(*offered: str, json: dict[str, Any] | None = None) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of a bulk answer: 200 in each form, of columns but where it is raw."""
+    """Return the `responses=` of a bulk answer: status 200 in each offered format. `json` is the schema of JSON."""
     binary, text = {"type": "string", "format": "binary"}, {"type": "string"}
     schemas = {media: text if media == NDJSON else json if media == JSON and json else binary for media in offered}
-    header = {"description": "The position at which this is true.", "schema": {"type": "integer"}}
+    header = {"description": "The position at which the answer holds.", "schema": {"type": "integer"}}
     return {
         200: {
-            "description": "In the form that `Accept` asks for; raw digests are 32 bytes each.",
+            "description": "The answer, in the format that `Accept` asks for. Raw digests have 32 bytes each.",
             "headers": {POSITION: header},
             "content": {media: {"schema": schema} for media, schema in schemas.items()},
         }
@@ -99,37 +98,37 @@ def documented(*offered: str, json: dict[str, Any] | None = None) -> dict[int | 
 
 
 def written(media: str, schema: Any, batches: Iterable[Any]) -> Iterator[bytes]:
-    """Record batches of one schema, piece by piece, as Arrow IPC stream, Parquet or NDJSON."""
+    """Yield record batches of one schema, piece by piece, as an Arrow IPC stream, Parquet or NDJSON."""
     if media == NDJSON:
         return (_lines(batch) for batch in batches)
     return _arrow(schema, batches) if media == ARROW else _parquet(schema, batches)
 
 
 def _arrow(schema: Any, batches: Iterable[Any]) -> Iterator[bytes]:
-    pieces = _Pieces()
-    with pa.ipc.new_stream(pa.PythonFile(pieces, mode="w"), schema) as writer:
+    sink = _PieceSink()
+    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), schema) as writer:
         for batch in batches:
             writer.write_batch(batch)
-            yield pieces.take()
-    yield pieces.take()
+            yield sink.take()
+    yield sink.take()
 
 
 def _parquet(schema: Any, batches: Iterable[Any]) -> Iterator[bytes]:
-    """A row group a batch. Digests are neither packed nor put into a dictionary: they are as good as random."""
-    pieces = _Pieces()
+    """Write one row group per batch. Digests are as good as random: neither compression nor a dictionary helps."""
+    sink = _PieceSink()
     words = [field.name for field in schema if not pa.types.is_fixed_size_binary(field.type)]
-    packed = {field.name: "zstd" if field.name in words else "none" for field in schema}
+    compression = {field.name: "zstd" if field.name in words else "none" for field in schema}
     with parquet.ParquetWriter(
-        pa.PythonFile(pieces, mode="w"), schema, compression=packed, use_dictionary=words, write_statistics=words
+        pa.PythonFile(sink, mode="w"), schema, compression=compression, use_dictionary=words, write_statistics=words
     ) as writer:
         for batch in batches:
             writer.write_table(pa.Table.from_batches([batch]))
-            yield pieces.take()
-    yield pieces.take()
+            yield sink.take()
+    yield sink.take()
 
 
 def _lines(batch: Any) -> bytes:
-    """A JSON object a row; digests as they are written in JSON everywhere."""
+    """Return one JSON object per row. Digests are written as `sha256:<hex>`."""
     columns = [_plain(column) for column in batch.columns]
     rows = [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
     return msgspec.json.Encoder().encode_lines(rows)
@@ -140,8 +139,8 @@ def _plain(column: Any) -> list[Any]:
     return [to_text(value) for value in values] if column.type == pa.binary(SIZE) else values
 
 
-class _Pieces(io.RawIOBase):
-    """A file that is only written: what was, is taken away piece by piece."""
+class _PieceSink(io.RawIOBase):
+    """A file that can only be written. What was written is taken out piece by piece."""
 
     def __init__(self) -> None:
         self._written: list[bytes] = []
@@ -160,6 +159,6 @@ class _Pieces(io.RawIOBase):
         return len(piece)
 
     def take(self) -> bytes:
-        """All since the last time."""
+        """Return everything that was written since the last call."""
         taken, self._written = b"".join(self._written), []
         return taken

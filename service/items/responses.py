@@ -1,4 +1,4 @@
-"""Verdicts and claims → what the wire says of them."""
+"""The answers about items: verdicts in bulk, and everything about one item."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,15 +14,24 @@ from firsthand.core.digests import Digests, to_text
 from firsthand.core.media_types import JSON
 from firsthand.core.verdicts import IS_MODEL, NO_GENERATION, VERDICTS, Flags, PolicyName, Verdicts
 from firsthand.schemas.items import Claim, Item, LookupQuery
-from service.claims import one_item, standing
-from service.claims.catalog import EVIDENCE, NO_TIME, Catalog, Ids, View
+from service.claims import one_item
+from service.claims.catalog import Catalog
+from service.claims.standing import StandingClaims, standing_claims
+from service.claims.view import EVIDENCE, NO_TIME, View
 from service.http import content_negotiation
 from service.log.rules import moment
+from service.storage.block_layout import Ids
 from service.storage.engine import Database
+
+#: The index of an item without a model: the last one, which has the name None.
+_NO_MODEL = -1
+_VERDICTS = np.array(VERDICTS, dtype=object)
+#: By generation; the last element, None, is that of NO_GENERATION.
+_GENERATIONS = np.array([*range(2**15), None], dtype=object)
 
 
 @dataclass(frozen=True)
-class Answered:
+class LookupVerdicts:
     """The verdicts on n digests, in order, at the view's position. Arrays are `[n]`."""
 
     view: View
@@ -32,15 +41,15 @@ class Answered:
     model: npt.NDArray[np.int32]  # its id, 0 for none
 
     def written(self, media: str) -> bytes:
-        """The answer in one of the forms of the wire."""
+        """Return the answer in one of the formats of the call."""
         if media == JSON:
-            return self.json()
-        batch = self._batch()
+            return self._json()
+        batch = self._record_batch()
         return b"".join(content_negotiation.written(media, batch.schema, [batch]))
 
-    def json(self) -> bytes:
-        """Columns as `schemas.items.Lookups` has them. Looked up in tables: no work an item beyond its words."""
-        names, place = self._models()
+    def _json(self) -> bytes:
+        """Return the columns of `schemas.items.Lookups`. All values come from tables: no computation per item."""
+        names, model = self._models()
         return msgspec.json.encode(
             {
                 "position": self.view.position,
@@ -48,63 +57,56 @@ class Answered:
                 "verdicts": _VERDICTS[self.verdicts.verdict].tolist(),
                 "generations": _GENERATIONS.take(self.verdicts.generation, mode="wrap").tolist(),
                 "lower_bounds": self.verdicts.lower_bound.tolist(),
-                "models": np.array([*names, None], dtype=object)[place].tolist(),
+                "models": np.array([*names, None], dtype=object)[model].tolist(),
                 "contested": self.contested.tolist(),
             }
         )
 
-    def _batch(self) -> Any:
-        """The same as a record batch; words are places in a dictionary."""
-        names, place = self._models()
-        model = pa.array(place, mask=place == _NO_MODEL)
+    def _record_batch(self) -> Any:
+        """Return the same columns as a record batch; words are indices into a dictionary."""
+        names, model = self._models()
+        indices = pa.array(model, mask=model == _NO_MODEL)
         columns = {
-            "verdict": content_negotiation.verdicts(self.verdicts.verdict),
-            "generation": content_negotiation.generations(self.verdicts.generation),
+            "verdict": content_negotiation.verdict_column(self.verdicts.verdict),
+            "generation": content_negotiation.generation_column(self.verdicts.generation),
             "lower_bound": pa.array(self.verdicts.lower_bound),
-            "model": pa.DictionaryArray.from_arrays(model, pa.array(names, pa.string())),
+            "model": pa.DictionaryArray.from_arrays(indices, pa.array(names, pa.string())),
             "contested": pa.array(self.contested),
         }
-        said = {"position": str(self.view.position), "policy": self.policy}
-        return pa.record_batch(columns, metadata=said)
+        metadata = {"position": str(self.view.position), "policy": self.policy}
+        return pa.record_batch(columns, metadata=metadata)
 
     def _models(self) -> tuple[list[str], npt.NDArray[np.int32]]:
-        """The names of the models that are named, and the place in them of each item's; by a table, without sorting."""
+        """Return the names of the models that occur, and each item's index among them. A table spares sorting."""
         ids = np.flatnonzero(np.bincount(self.model))
         ids = ids[ids > 0]
-        places = np.full(int(self.model.max(initial=0)) + 1, _NO_MODEL, dtype=np.int32)
-        places[ids] = np.arange(len(ids))
-        return [self.view.catalog.models[id_].name for id_ in ids.tolist()], places[self.model]
+        index_of = np.full(int(self.model.max(initial=0)) + 1, _NO_MODEL, dtype=np.int32)
+        index_of[ids] = np.arange(len(ids))
+        return [self.view.catalog.models[id_].name for id_ in ids.tolist()], index_of[self.model]
 
 
-#: The place of what has no model: the last one, that of None.
-_NO_MODEL = -1
-_VERDICTS = np.array(VERDICTS, dtype=object)
-#: By generation; the last place is that of NO_GENERATION.
-_GENERATIONS = np.array([*range(2**15), None], dtype=object)
-
-
-def lookups(session: Session, view: View, digests: Digests, policy: PolicyName) -> Answered:
-    """The verdicts on digests, in order, as columns."""
-    found = standing.evidence(session, view, digests)
-    tally = found.tally()
+def lookups(session: Session, view: View, digests: Digests, policy: PolicyName) -> LookupVerdicts:
+    """Return the verdicts on digests, `uint8[n, 32]`, in order."""
+    standing = standing_claims(session, view, digests)
+    tally = standing.tally()
     judged = verdicts.judge(tally, policy)
-    model = np.where(judged.verdict == IS_MODEL, _models(view, found), 0)
-    return Answered(view, policy, judged, verdicts.contested(tally), model.astype(np.int32))
+    model = np.where(judged.verdict == IS_MODEL, _model_of_items(view, standing), 0)
+    return LookupVerdicts(view, policy, judged, verdicts.contested(tally), model.astype(np.int32))
 
 
-def _models(view: View, found: standing.Evidence) -> Ids:
-    """The model of each item by its id, where all its model claims name the same one; 0 else."""
-    model = view.registrations["model"][found.registration].astype(np.int64)
-    by_model = model > 0
-    lowest = np.full(found.items, np.iinfo(np.int64).max)
-    highest = np.zeros(found.items, dtype=np.int64)
-    np.minimum.at(lowest, found.item[by_model], model[by_model])
-    np.maximum.at(highest, found.item[by_model], model[by_model])
+def _model_of_items(view: View, standing: StandingClaims) -> Ids:
+    """Return the model of each item, by its id, if all its claims with a model name the same one; otherwise 0."""
+    model = view.registrations["model"][standing.registration].astype(np.int64)
+    has_model = model > 0
+    lowest = np.full(standing.items, np.iinfo(np.int64).max)
+    highest = np.zeros(standing.items, dtype=np.int64)
+    np.minimum.at(lowest, standing.item[has_model], model[has_model])
+    np.maximum.at(highest, standing.item[has_model], model[has_model])
     return np.where(lowest == highest, highest, 0)
 
 
 def item(database: Database, catalog: Catalog, digest: bytes, question: LookupQuery) -> Item:
-    """All that is known of one item: the verdict, and every claim, withdrawn ones too."""
+    """Return everything about one item: the verdict, and every claim, also withdrawn ones."""
     view, claims = one_item.claims(database, catalog, digest, question.as_of)
     judged = one_item.verdict(claims, question.policy)
     return Item(
@@ -118,7 +120,7 @@ def item(database: Database, catalog: Catalog, digest: bytes, question: LookupQu
     )
 
 
-def _claim(view: View, claim: one_item.Claim) -> Claim:
+def _claim(view: View, claim: one_item.ItemClaim) -> Claim:
     row = {name: column[claim.registration] for name, column in view.registrations.items()}
     return Claim(
         registration=int(row["position"]),

@@ -1,4 +1,4 @@
-"""Items over HTTP: verdicts in bulk, and all that is known of one."""
+"""Items over HTTP: verdicts in bulk, and everything about one item."""
 
 from io import BytesIO
 from typing import Annotated, Any
@@ -10,24 +10,35 @@ from pydantic import ValidationError
 from firsthand.core.digests import Digests, from_text
 from firsthand.core.media_types import ARROW, JSON, NDJSON, PARQUET
 from firsthand.schemas.items import MAX_LOOKUP, Item, LookupQuery, LookupRequest, Lookups
+from service.claims.catalog import Catalog
 from service.errors import Malformed, Unprocessable, documented
-from service.http import content_negotiation
-from service.http.dependencies import CatalogOf, DatabaseOf, MetricsOf, Reader, Reads, media_type
+from service.http import bulk_bodies, content_negotiation
+from service.http.auth import Reader
+from service.http.metrics import MetricsOf
+from service.http.state import shared
+from service.http.transactions import DatabaseOf, Reads
+from service.http.uploads import media_type
 from service.items import responses
-from service.registrations import bodies
 
 router = APIRouter(prefix="/v1", tags=["items"])
 
-DigestInPath = Annotated[str, Path(pattern=r"^(sha256:)?[0-9a-fA-F]{64}$")]
+CatalogOf = Annotated[Catalog, shared(Catalog)]
+DigestInPath = Annotated[
+    str,
+    Path(
+        pattern=r"^(sha256:)?[0-9a-fA-F]{64}$",
+        description="The digest of the item: `sha256:` and 64 hexadecimal digits.",
+    ),
+]
 
-_FORMS = (JSON, ARROW, PARQUET, NDJSON)
-_ANSWERS = content_negotiation.documented(*_FORMS, json={"$ref": "#/components/schemas/Lookups"})
+_FORMATS = (JSON, ARROW, PARQUET, NDJSON)
+_ANSWERS = content_negotiation.documented(*_FORMATS, json={"$ref": "#/components/schemas/Lookups"})
 
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "Digests; columns beside them are read and left out.",
-        "content": {JSON: {"schema": LookupRequest.model_json_schema()}, **bodies.BULK},
+        "description": "Digests. Other columns of a bulk body are accepted and ignored.",
+        "content": {JSON: {"schema": LookupRequest.model_json_schema()}, **bulk_bodies.BULK},
     }
 }
 
@@ -36,11 +47,9 @@ async def _body(request: Request) -> bytes:
     return await request.body()
 
 
-RawBody = Annotated[bytes, Depends(_body)]
-
-
 @router.post(
     "/lookups",
+    summary="Look up verdicts",
     response_model=Lookups,
     responses={**_ANSWERS, **documented(400, 406, 413, 415)},
     openapi_extra=_BODY,
@@ -48,54 +57,60 @@ RawBody = Annotated[bytes, Depends(_body)]
 def look_up(
     request: Request,
     question: Annotated[LookupQuery, Query()],
-    form: Annotated[str, content_negotiation.accepted(*_FORMS)],
-    body: RawBody,
+    answer_format: Annotated[str, content_negotiation.accepted(*_FORMATS)],
+    body: Annotated[bytes, Depends(_body)],
     _: Reader,
     session: Reads,
     catalog: CatalogOf,
     metrics: MetricsOf,
 ) -> Response:
-    """Verdicts of up to 100,000 digests, in order, as columns: in JSON, or by `Accept`. Asked in any form of items.
+    """Get the verdicts on up to 100,000 digests, in order, as columns.
 
-    In a JSON question, policy and as_of may stand in the body.
+    The request has any format of items. The answer has the format that the `Accept` header asks for; the default is
+    JSON. If the request is JSON, `policy` and `as_of` may also be fields of the body.
     """
     question, digests = _read(media_type(request), body, question)
     if len(digests) > MAX_LOOKUP:
-        raise Unprocessable.at("digests", f"{len(digests):,} are more than the {MAX_LOOKUP:,} of one call")
+        raise Unprocessable.at(
+            "digests", f"the request has {len(digests):,} digests; one call takes at most {MAX_LOOKUP:,}: send several"
+        )
     metrics.items.labels("lookups").inc(len(digests))
-    answered = responses.lookups(session, catalog.view(session, question.as_of), digests, question.policy)
-    headers = {content_negotiation.POSITION: str(answered.view.position)}
-    return Response(answered.written(form), headers=headers, media_type=form)
+    result = responses.lookups(session, catalog.view(session, question.as_of), digests, question.policy)
+    headers = {content_negotiation.POSITION: str(result.view.position)}
+    return Response(result.written(answer_format), headers=headers, media_type=answer_format)
 
 
 def _read(media: str, body: bytes, question: LookupQuery) -> tuple[LookupQuery, Digests]:
+    """Parse the body of a look-up. Fields of a JSON body replace those of the query."""
     if media != JSON:
-        return question, bodies.read(media, BytesIO(body)).digests
+        return question, bulk_bodies.read(media, BytesIO(body)).digests
     try:
-        said = msgspec.json.decode(body)
+        fields = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"The body is not JSON: {error}") from None
-    if not isinstance(said, dict) or not isinstance(said.get("digests"), list):
-        raise Unprocessable.at("digests", "a list of digests is needed")
-    texts = said.pop("digests")
+    if not isinstance(fields, dict) or not isinstance(fields.get("digests"), list):
+        raise Unprocessable.at("digests", 'the body has no list of digests; send {"digests": ["sha256:…"]}')
+    texts = fields.pop("digests")
     if not set(map(type, texts)) <= {str}:
-        row, text = next((row, text) for row, text in enumerate(texts) if not isinstance(text, str))
-        raise Unprocessable.at("digests", f"row {row}: {str(text)[:80]} is not a digest")
+        row, value = next((row, value) for row, value in enumerate(texts) if not isinstance(value, str))
+        raise Unprocessable.at(
+            "digests", f"row {row}: {str(value)[:80]} is not a digest: sha256: and 64 hexadecimal digits"
+        )
     if not texts:
-        raise Unprocessable.at("digests", "at least one is needed")
+        raise Unprocessable.at("digests", "the list is empty; send at least one digest")
     try:
-        # the envelope is for pydantic; a hundred thousand digests are for numpy
-        asked = LookupQuery.model_validate({**question.model_dump(exclude_unset=True), **said})
+        # pydantic validates the other fields; numpy parses a hundred thousand digests faster
+        question = LookupQuery.model_validate({**question.model_dump(exclude_unset=True), **fields})
     except ValidationError as error:
         raise Unprocessable.of(error) from None
-    return asked, bodies.digests_from_texts(texts)
+    return question, bulk_bodies.digests_from_texts(texts)
 
 
-@router.get("/items/{digest}", response_model=Item)
+@router.get("/items/{digest}", summary="Get an item", response_model=Item)
 def get_item(
     digest: DigestInPath, question: Annotated[LookupQuery, Query()], _: Reader, database: DatabaseOf, catalog: CatalogOf
 ) -> Response:
-    """All that is known of one item: verdict, claims, who, why, when. What nobody claims is `unknown`, not 404."""
-    found = responses.item(database, catalog, from_text(digest), question)
-    # rendered here: FastAPI would check it once more, in another turn of a worker thread
-    return Response(found.model_dump_json(), media_type="application/json")
+    """Get the verdict on one item, and all claims on it. An item without claims is `unknown`, with status 200."""
+    item = responses.item(database, catalog, from_text(digest), question)
+    # serialized here: FastAPI would validate it once more, in another turn of a worker thread
+    return Response(item.model_dump_json(), media_type="application/json")

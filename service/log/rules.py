@@ -1,30 +1,31 @@
-"""What a statement is made of. Pure."""
+"""The parts of a statement: who issues it, its largest size, its times. Pure."""
 
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from firsthand.core.canonical import timestamp
 
-#: A statement's canonical bytes at most: with room to spare under the 65,535 of a tlog-tiles entry.
+#: The most canonical bytes of a statement: well under the 65,535 bytes of a tlog-tiles entry.
 MAX_BYTES = 16 * 1024
 
 
-class Speaker(NamedTuple):
-    """The organization that a statement is by."""
+class Issuer(NamedTuple):
+    """The organization that makes a statement."""
 
     id: int
     name: str
 
 
 def moment(seconds: int) -> datetime:
-    """Seconds since 1970 → UTC."""
+    """Convert seconds since 1970 into a time in UTC."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def optional_moment(seconds: int | None) -> datetime | None:
+    """Convert seconds since 1970 into a time in UTC; None stays None."""
     return None if seconds is None else moment(seconds)
 
 
 def canonical_time(seconds: int) -> str:
-    """Seconds since 1970 → `YYYY-MM-DDTHH:MM:SSZ`."""
+    """Convert seconds since 1970 into `YYYY-MM-DDTHH:MM:SSZ`."""
     return timestamp(moment(seconds))

@@ -1,7 +1,7 @@
-"""Appending to the log, and reading it.
+"""Appending statements to the log, and reading them.
 
-A position is taken last in a transaction, under a lock on the head row that is held until commit: commit order is
-position order, and there is no gap. Who writes under that lock (overlaps) does so after `lock` and before commit.
+A position is taken last in a transaction, under a lock on the head row that is held until commit. So commit order is
+position order, and there is no gap. Writes that need this lock (the table `overlaps`) come after `lock`.
 """
 
 from collections.abc import Sequence
@@ -14,37 +14,43 @@ from sqlalchemy.orm import Session
 from firsthand.core import canonical
 from firsthand.schemas.statements import Kind
 from service.errors import Unprocessable
-from service.log.rules import MAX_BYTES, Speaker, canonical_time
+from service.log.rules import MAX_BYTES, Issuer, canonical_time
 from service.storage import tables
-from service.storage.engine import insert_rows, now
+from service.storage.bulk import insert_rows
+from service.storage.engine import now
 
 
 def position(session: Session) -> int:
-    """The position of the newest committed statement; 0 in an empty log."""
+    """Return the position of the newest committed statement; 0 if the log is empty."""
     return session.scalar(select(tables.head.c.position)) or 0
 
 
 def lock(session: Session) -> int:
-    """Lock the head row until commit; returns its position. No other writer gets one meanwhile."""
+    """Lock the head row until commit, and return its position. Until then no other transaction takes a position."""
     return session.scalar(select(tables.head.c.position).with_for_update()) or 0
 
 
-def append(session: Session, kind: Kind, speaker: Speaker, body: dict[str, Any], at: int | None = None) -> int:
-    """Write one statement and return its position. `body` is what the kind says; kind, speaker and time are added."""
-    return extend(session, kind, speaker, [body], at or now())
+def append(session: Session, kind: Kind, issuer: Issuer, body: dict[str, Any], at: int | None = None) -> int:
+    """Write one statement at the time `at` (default: now), and return its position."""
+    return extend(session, kind, issuer, [body], at or now())
 
 
-def extend(session: Session, kind: Kind, speaker: Speaker, bodies: Sequence[dict[str, Any]], at: int) -> int:
-    """Write statements one after the other and return the first one's position; the lock is taken once for all."""
+def extend(session: Session, kind: Kind, issuer: Issuer, bodies: Sequence[dict[str, Any]], at: int) -> int:
+    """Write statements of one kind, and return the position of the first. The lock is taken once.
+
+    Each body has the fields of its kind; kind, issuer and time are added here. Raises Unprocessable if the canonical
+    form of a statement is too large.
+    """
     first = lock(session) + 1
     entries = []
-    for place, body in enumerate(bodies, first):
-        said = {"kind": kind, "organization": speaker.name, "recorded_at": canonical_time(at), **body}
-        encoded = canonical.encode(said)
+    for entry_position, body in enumerate(bodies, first):
+        statement = {"kind": kind, "organization": issuer.name, "recorded_at": canonical_time(at), **body}
+        encoded = canonical.encode(statement)
         if len(encoded) > MAX_BYTES:
-            problem = f"the statement has {len(encoded):,} canonical bytes; {MAX_BYTES:,} is the most"
-            raise Unprocessable.at("body", problem)
-        entries.append((place, kind, speaker.id, at, encoded, sha256(encoded).digest()))
+            raise Unprocessable.at(
+                "body", f"the statement has {len(encoded):,} canonical bytes; at most {MAX_BYTES:,} are allowed"
+            )
+        entries.append((entry_position, kind, issuer.id, at, encoded, sha256(encoded).digest()))
     insert_rows(session, tables.statements, _COLUMNS, entries)
     session.execute(update(tables.head).values(position=first + len(entries) - 1))
     return first
@@ -54,13 +60,13 @@ _COLUMNS = ("position", "kind", "organization", "recorded_at", "body", "digest")
 
 
 def page(session: Session, after: int, limit: int) -> Sequence[Any]:
-    """Statements above a position, in order: rows of position, kind, recorded_at, body, digest, name."""
+    """Return the statements above a position, in order: rows of position, kind, recorded_at, body, digest, name."""
     return session.execute(_statements().where(tables.statements.c.position > after).limit(limit)).all()
 
 
-def at(session: Session, place: int) -> Any | None:
-    """The statement at a position, or None."""
-    return session.execute(_statements().where(tables.statements.c.position == place)).one_or_none()
+def at(session: Session, entry_position: int) -> Any | None:
+    """Return the statement at a position, or None."""
+    return session.execute(_statements().where(tables.statements.c.position == entry_position)).one_or_none()
 
 
 def _statements() -> Any:

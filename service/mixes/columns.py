@@ -1,4 +1,4 @@
-"""The items of a drawn mix, and what became of them since, as record batches."""
+"""The items of a drawn mix, and their later changes, as record batches."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,15 +8,15 @@ import pyarrow as pa
 
 from firsthand.core.digests import SIZE
 from firsthand.schemas.mixes import Unit
-from service.claims.catalog import View
-from service.claims.standing import evidence
+from service.claims.standing import standing_claims
+from service.claims.view import View
 from service.http import content_negotiation
 from service.mixes.rules import Candidates
 from service.mixes.scan import Scan
 from service.mixes.store import Drawn
 from service.storage.engine import Database
 
-_ITEMS = [
+_ITEM_FIELDS = [
     ("digest", pa.binary(SIZE)),
     ("part", pa.int16()),
     ("verdict", content_negotiation.VERDICT),
@@ -24,65 +24,67 @@ _ITEMS = [
 ]
 
 #: Items that are judged together.
-_JUDGED = 20_000
+_ITEMS_PER_CHUNK = 20_000
 
 
 def schema(drawn: Drawn) -> Any:
-    """The columns of a mix's items; they have a size where the recipe counts sizes."""
-    return _schema(drawn, [*_ITEMS, ("size", pa.uint32())] if drawn.recipe.unit == "size" else _ITEMS)
+    """Return the schema of a mix's items. They have a size if the recipe counts sizes."""
+    by_size = drawn.recipe.unit == "size"
+    return _schema(drawn, [*_ITEM_FIELDS, ("size", pa.uint32())] if by_size else _ITEM_FIELDS)
 
 
 def items(drawn: Drawn) -> Iterator[Any]:
-    """All items in order, with the part that took each (counted from 0), its verdict, its generation."""
-    kind = schema(drawn)
+    """Yield all items in order, with the part that took each (counted from 0), its verdict and its generation."""
+    batch_schema = schema(drawn)
     for number, chunk in drawn.chunks():
-        yield pa.record_batch(_columns(number, chunk, drawn.recipe.unit), schema=kind)
+        yield pa.record_batch(_columns(number, chunk, drawn.recipe.unit), schema=batch_schema)
 
 
 def changes_schema(drawn: Drawn, now: View) -> Any:
-    """The columns of `changes`: those of items as they were, and what is said of them now."""
-    now_columns = [
+    """Return the schema of `changes`: the columns of the items as they were, and as they are judged now."""
+    fields_now = [
         ("verdict_now", content_negotiation.VERDICT),
         ("generation_now", pa.int16()),
         ("admitted", pa.bool_()),
     ]
-    return _schema(drawn, [*_ITEMS, *now_columns], now)
+    return _schema(drawn, [*_ITEM_FIELDS, *fields_now], now)
 
 
 def changes(database: Database, drawn: Drawn, now: View) -> Iterator[Any]:
-    """Of each part's items, in its order and each once, those that `now` judges otherwise or the part admits no more.
+    """Yield the items that `now` judges differently, or that the part which took them no longer admits.
 
-    A short transaction for each run of items: what a position says never changes.
+    The items of each part come in its order, each once. Every chunk is read in a short transaction of its own: what is
+    recorded up to a position never changes.
     """
-    kind = changes_schema(drawn, now)
+    batch_schema = changes_schema(drawn, now)
     recipe = drawn.recipe.model_copy(update={"as_of": now.position})
     scan = Scan(database, now, recipe)
     for number, (part, taken) in enumerate(zip(recipe.parts, drawn.parts, strict=True)):
-        for start in range(0, len(taken), _JUDGED):
-            chunk = taken.at(slice(start, start + _JUDGED))
+        for start in range(0, len(taken), _ITEMS_PER_CHUNK):
+            chunk = taken.at(slice(start, start + _ITEMS_PER_CHUNK))
             with database.reads() as session:
-                found = evidence(session, now, chunk.digests)
-            judged, admitted = found.judge(recipe.policy), scan.admits(part, chunk.digests, found)
+                standing = standing_claims(session, now, chunk.digests)
+            judged, admitted = standing.judge(recipe.policy), scan.admits(part, chunk.digests, standing)
             differs = (judged.verdict != chunk.verdict) | (judged.generation != chunk.generation) | ~admitted
             rows = np.flatnonzero(differs)
-            said = [
-                content_negotiation.verdicts(judged.verdict[rows]),
-                content_negotiation.generations(judged.generation[rows]),
+            columns_now = [
+                content_negotiation.verdict_column(judged.verdict[rows]),
+                content_negotiation.generation_column(judged.generation[rows]),
                 pa.array(admitted[rows]),
             ]
-            yield pa.record_batch([*_columns(number, chunk.at(rows), "items"), *said], schema=kind)
+            yield pa.record_batch([*_columns(number, chunk.at(rows), "items"), *columns_now], schema=batch_schema)
 
 
 def _schema(drawn: Drawn, columns: list[Any], now: View | None = None) -> Any:
-    said = {"position": str(drawn.recipe.as_of if now is None else now.position), "policy": drawn.recipe.policy}
-    return pa.schema(columns, metadata=said)
+    position = drawn.recipe.as_of if now is None else now.position
+    return pa.schema(columns, metadata={"position": str(position), "policy": drawn.recipe.policy})
 
 
 def _columns(number: int, chunk: Candidates, unit: Unit) -> list[Any]:
     columns = [
-        content_negotiation.digests(chunk.digests),
+        content_negotiation.digest_column(chunk.digests),
         pa.array(np.full(len(chunk), number, dtype=np.int16)),
-        content_negotiation.verdicts(chunk.verdict),
-        content_negotiation.generations(chunk.generation),
+        content_negotiation.verdict_column(chunk.verdict),
+        content_negotiation.generation_column(chunk.generation),
     ]
     return [*columns, pa.array(chunk.size)] if unit == "size" else columns

@@ -2,46 +2,48 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
 from firsthand.core.media_types import ARROW, NDJSON, PARQUET, RAW
 from firsthand.schemas.mixes import Mix, NewMix, Recipe
-from service.claims.catalog import Catalog, View
-from service.errors import Unauthorized, Unprocessable, documented
+from service.claims.catalog import Catalog
+from service.claims.view import View
+from service.errors import Unauthenticated, Unprocessable, documented
 from service.http import content_negotiation
-from service.http.dependencies import CatalogOf, DatabaseOf, Reader, Reads
+from service.http.auth import Reader
+from service.http.state import shared
+from service.http.transactions import DatabaseOf, Reads
 from service.mixes import columns, store
-from service.mixes.drawn_cache import Recent
+from service.mixes.drawn_cache import DrawnCache
 from service.storage.engine import Database
 
 router = APIRouter(prefix="/v1/mixes", tags=["mixes"])
 
-MixId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
+CatalogOf = Annotated[Catalog, shared(Catalog)]
+DrawnCacheOf = Annotated[DrawnCache, shared(DrawnCache)]
+MixId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="The id of the mix.")]
 
-_FORMS = (RAW, NDJSON, ARROW, PARQUET)
-_CHANGES = (NDJSON, ARROW, PARQUET)
+_FORMATS = (RAW, NDJSON, ARROW, PARQUET)
+_CHANGE_FORMATS = (NDJSON, ARROW, PARQUET)
 
-Later = Annotated[int | None, Query(ge=0, le=2**53 - 1, description="The position to compare with; the head if none.")]
-
-
-async def _recent(request: Request) -> Recent:
-    return request.app.state.recent_mixes  # type: ignore[no-any-return]
-
-
-RecentOf = Annotated[Recent, Depends(_recent)]
+Later = Annotated[
+    int | None,
+    Query(ge=0, le=2**53 - 1, description="The position to compare with. Default: the newest position."),
+]
 
 
-@router.post("", status_code=201, responses={200: {"model": Mix}, **documented(400, 413, 415)})
+@router.post("", summary="Build a mix", status_code=201, responses={200: {"model": Mix}, **documented(400, 413, 415)})
 def create_mix(
-    new: NewMix, reader: Reader, database: DatabaseOf, catalog: CatalogOf, recent: RecentOf, response: Response
+    new: NewMix, reader: Reader, database: DatabaseOf, catalog: CatalogOf, cache: DrawnCacheOf, response: Response
 ) -> Mix:
-    """Build a mix: 201, or 200 where it was built before, or for a dry run.
+    """Build a mix from a recipe. The status is 200 if it was built before, or for a dry run.
 
-    A mix says nothing of its own and the same recipe is the same mix, so building one needs a key that reads.
+    Any API key is sufficient: a mix makes no claim, and the same recipe at the same position is the same mix. A dry run
+    needs no key if reading needs none.
     """
     if reader is None and not new.dry_run:
-        raise Unauthorized("Keeping a mix needs a key; without one, ask for a dry run.")
+        raise Unauthenticated("Storing a mix needs an API key. Send a key, or set dry_run to true.")
     recipe = Recipe(**new.model_dump(exclude={"dry_run"}))
     with database.reads() as session:
         view = catalog.view(session, recipe.as_of)
@@ -51,76 +53,83 @@ def create_mix(
         return drawn.mix(kept=False)
     with database.writes() as session:
         mix, created = store.keep(session, drawn.mix(kept=True))
-    recent.keep(str(mix.id), drawn)
+    cache.keep(str(mix.id), drawn)
     response.status_code = 201 if created else 200
     return mix
 
 
-@router.get("/{id}", responses=documented(404))
+@router.get("/{id}", summary="Get a mix", responses=documented(404))
 def get_mix(id: MixId, _: Reader, session: Reads) -> Mix:
-    """A mix: its recipe, position, counts and digest."""
+    """Get a mix: its recipe, position, counts and digest."""
     return store.get(session, id)
 
 
 @router.get(
     "/{id}/digests",
-    responses={**content_negotiation.documented(*_FORMS), **documented(404, 406)},
+    summary="Get the items of a mix",
+    responses={**content_negotiation.documented(*_FORMATS), **documented(404, 406)},
     response_class=StreamingResponse,
 )
 def get_mix_digests(
     id: MixId,
-    form: Annotated[str, content_negotiation.accepted(*_FORMS)],
+    answer_format: Annotated[str, content_negotiation.accepted(*_FORMATS)],
     _: Reader,
     database: DatabaseOf,
     catalog: CatalogOf,
-    recent: RecentOf,
+    cache: DrawnCacheOf,
 ) -> StreamingResponse:
-    """The items of a mix in its keyed order, part by part, drawn again: 32 bytes each.
+    """Get the items of a mix, part by part, in the order of their keys. They are the same every time.
 
-    By `Accept` as columns: digest, part (from 0), verdict, generation; and size, where that is what the recipe counts.
+    The default is raw digests of 32 bytes each. Other formats, by the `Accept` header, have the columns digest, part
+    (counted from 0), verdict and generation; and size, if the recipe counts sizes.
     """
-    drawn, _now = _drawn(database, catalog, recent, id)
+    drawn, _now = _drawn(database, catalog, cache, id)
     pieces = (
         drawn.digests()
-        if form == RAW
-        else content_negotiation.written(form, columns.schema(drawn), columns.items(drawn))
+        if answer_format == RAW
+        else content_negotiation.written(answer_format, columns.schema(drawn), columns.items(drawn))
     )
-    return StreamingResponse(pieces, headers={content_negotiation.POSITION: str(drawn.recipe.as_of)}, media_type=form)
+    headers = {content_negotiation.POSITION: str(drawn.recipe.as_of)}
+    return StreamingResponse(pieces, headers=headers, media_type=answer_format)
 
 
 @router.get(
     "/{id}/diff",
-    responses={**content_negotiation.documented(*_CHANGES), **documented(404, 406)},
+    summary="Get the changes since a mix was built",
+    responses={**content_negotiation.documented(*_CHANGE_FORMATS), **documented(404, 406)},
     response_class=StreamingResponse,
 )
 def get_mix_diff(
     id: MixId,
-    form: Annotated[str, content_negotiation.accepted(*_CHANGES)],
+    answer_format: Annotated[str, content_negotiation.accepted(*_CHANGE_FORMATS)],
     _: Reader,
     database: DatabaseOf,
     catalog: CatalogOf,
-    recent: RecentOf,
+    cache: DrawnCacheOf,
     as_of: Later = None,
 ) -> StreamingResponse:
-    """The items of a mix that are judged otherwise since, or that the part which took them admits no more.
+    """Get the items of a mix whose verdict or generation changed, or that would no longer be selected.
 
-    A row an item: digest, part (from 0), verdict and generation as they were; verdict_now, generation_now, admitted.
-    The recipe holds as long as every item is admitted: no row has `admitted` false.
+    One row per item: digest, part (counted from 0), verdict, generation, verdict_now, generation_now, admitted. If no
+    row has `admitted` false, every item of the mix would still be admitted by its part.
     """
-    drawn, now = _drawn(database, catalog, recent, id, as_of)
+    drawn, now = _drawn(database, catalog, cache, id, as_of)
     pieces = content_negotiation.written(
-        form, columns.changes_schema(drawn, now), columns.changes(database, drawn, now)
+        answer_format, columns.changes_schema(drawn, now), columns.changes(database, drawn, now)
     )
-    return StreamingResponse(pieces, headers={content_negotiation.POSITION: str(now.position)}, media_type=form)
+    headers = {content_negotiation.POSITION: str(now.position)}
+    return StreamingResponse(pieces, headers=headers, media_type=answer_format)
 
 
 def _drawn(
-    database: Database, catalog: Catalog, recent: Recent, id: str, as_of: int | None = None
+    database: Database, catalog: Catalog, cache: DrawnCache, id: str, as_of: int | None = None
 ) -> tuple[store.Drawn, View]:
-    """A mix drawn again, and the view at a later position."""
+    """Return a stored mix with its items, and the view at a later position."""
     with database.reads() as session:
         mix = store.get(session, id)
         view, now = catalog.view(session, mix.position), catalog.view(session, as_of)
     if now.position < mix.position:
-        raise Unprocessable.at("as_of", f"the mix was drawn at position {mix.position}, and {as_of} is before it")
-    return recent.again(database, view, mix), now
+        raise Unprocessable.at(
+            "as_of", f"position {as_of} is before position {mix.position}, at which the mix was drawn; use a later one"
+        )
+    return cache.drawn(database, view, mix), now

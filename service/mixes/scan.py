@@ -1,7 +1,7 @@
-"""The candidates of a part, read from blocks in bounded memory, in short transactions: what they hold never changes.
+"""The candidates of a part, read from blocks in bounded memory and in short transactions. Blocks never change.
 
-Every item outside `overlaps` is judged by its registration alone, so whole registrations are admitted or passed over
-unread. Items in `overlaps` are judged by all their claims.
+An item that does not overlap has the verdict of its registration, so whole registrations are admitted or skipped
+without being read. Overlapping items are judged by all their claims.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,48 +11,50 @@ import numpy as np
 import numpy.typing as npt
 
 from firsthand.core import selection
-from firsthand.core.digests import Digests, as_strings, sort_unique, stack, to_bytes
+from firsthand.core.digests import SIZE, Digests, as_strings, sort_unique, stack, to_bytes
 from firsthand.core.digests import at as digest_rows
 from firsthand.core.selection import Keys
-from firsthand.core.verdicts import Verdicts
+from firsthand.core.verdicts import Flags, Verdicts
 from firsthand.schemas.mixes import Part, Recipe
-from service.claims.catalog import Flags, Ids, View
 from service.claims.overlaps import AllOverlaps, Overlaps, OwnOverlaps, more_than, overlapping
-from service.claims.standing import Evidence, evidence
+from service.claims.standing import StandingClaims, standing_claims
+from service.claims.view import View
 from service.mixes.rules import Candidates, admits, eligible
-from service.storage.block_layout import Layout, Rows
-from service.storage.engine import Database, blocks_of
+from service.storage.block_layout import BlockReader, Ids, Rows
+from service.storage.blocks import read_blocks
+from service.storage.engine import Database
 
 #: Items that are looked at together: few enough for a processor's cache.
 _PIECE = 2**16
-#: As many items as are asked, one by one, whether they overlap; their digests are held in memory.
+#: A part with at most this many items looks up which of them overlap, and holds these in memory.
 _FEW = 2**20
 
 
 class Scan:
-    """One mix's reading of the registry, at a position."""
+    """The reading of the registry for one mix, at a position."""
 
     def __init__(self, database: Database, view: View, recipe: Recipe) -> None:
         self._database, self._view, self._recipe = database, view, recipe
         self._all: AllOverlaps | None = None
         self._near: tuple[Part, Overlaps] | None = None
-        self._of: tuple[Part, tuple[Ids, Verdicts]] | None = None
+        self._admitted_by: tuple[Part, tuple[Ids, Verdicts]] | None = None
 
     def candidates(self, part: Part, bound: Callable[[], np.uint64]) -> Iterator[Candidates]:
-        """All candidates of a part; those with keys over `bound()` at the time of reading may be left out."""
+        """Yield all candidates of a part. Those with keys above `bound()` at the time of reading may be left out."""
         overlaps = self._overlaps(part)
         yield from self._alone(part, bound, overlaps)
         yield from self._judged(part, overlaps)
 
-    # Which items their registration does not judge alone.
+    # Which items overlap.
 
     def _overlaps(self, part: Part) -> Overlaps:
-        """All of the registry's, or, where the part may take fewer items than they are, those among these."""
-        if self._near is None or self._near[0] is not part:  # asked again for each bound
+        """Return the overlaps of a part; the last result is kept, because each bound needs it."""
+        if self._near is None or self._near[0] is not part:
             self._near = part, self._find_overlaps(part)
         return self._near[1]
 
     def _find_overlaps(self, part: Part) -> Overlaps:
+        """Return all overlaps of the registry or, if the part has fewer items than there are, those among its items."""
         ids = self._view.standing()
         ids = ids[eligible(part, self._view, ids)]
         items = int(self._view.registrations["items"][ids].sum(dtype=np.int64))
@@ -62,132 +64,132 @@ class Scan:
         return self._all
 
     def _own(self, ids: Ids) -> Digests:
-        """The overlapping digests of some registrations, sorted, each once."""
+        """Return the overlapping digests of some registrations, sorted, without duplicates."""
         blocks = self._blocks([], ids)
         parts = [
             overlapping(self._database, digest_rows(digests, np.flatnonzero(rows >= 0))) for rows, digests, *_ in blocks
         ]
-        return sort_unique(np.concatenate([np.empty((0, 32), np.uint8), *parts]))[0]
+        return sort_unique(np.concatenate([np.empty((0, SIZE), np.uint8), *parts]))[0]
 
-    # Items that their registration alone judges.
+    # Items that do not overlap.
 
     def pool(self, part: Part) -> int:
-        """How many items a part may choose from, one that several registrations claim as often."""
+        """Return how many candidate claims a part has; an item claimed by k registrations counts k times."""
         ids, _ = self._admitted(part)
         return int(self._view.registrations["items"][ids].sum(dtype=np.int64))
 
     def _admitted(self, part: Part) -> tuple[Ids, Verdicts]:
-        """The registrations whose items the part admits, unread, and the verdict on what each alone claims."""
-        if self._of is None or self._of[0] is not part:  # asked twice, and there may be a million
-            self._of = part, self._admit(part)
-        return self._of[1]
+        """Return the registrations whose items the part admits, and the verdict on the items of each.
 
-    def _admit(self, part: Part) -> tuple[Ids, Verdicts]:
-        alone = self._view.alone(self._recipe.policy)
-        ids = self._view.standing_of(admits(part, alone))
-        ids = ids[eligible(part, self._view, ids) & self._has_columns(part, ids)]
-        return ids, _at(alone, self._view.saying(ids))
+        The last result is kept: it is needed twice, and there may be a million registrations.
+        """
+        if self._admitted_by is None or self._admitted_by[0] is not part:
+            class_verdicts = self._view.class_verdicts(self._recipe.policy)
+            ids = self._view.standing_of(admits(part, class_verdicts))
+            ids = ids[eligible(part, self._view, ids) & self._has_columns(part, ids)]
+            self._admitted_by = part, (ids, _at(class_verdicts, self._view.claim_classes(ids)))
+        return self._admitted_by[1]
 
     def _alone(self, part: Part, bound: Callable[[], np.uint64], overlaps: Overlaps) -> Iterator[Candidates]:
-        ids, alone = self._admitted(part)
+        ids, verdicts = self._admitted(part)
         for rows, digests, size, confidence in self._blocks(self._columns(part), ids):
-            place, order = self._keys(digests, confidence)
-            near = np.flatnonzero(order <= bound())  # of most, nothing more than the key is looked at
+            key, order = self._keys(digests, confidence)
+            near = np.flatnonzero(order <= bound())  # most items are above the bound: only their keys are read
             near = near[rows[near] >= 0]
-            says = _at(alone, rows[near])
             sizes = None if size is None else size[near]
-            chunk = self._chunk(digest_rows(digests, near), place[near], order[near], says, sizes)
+            chunk = self._chunk(digest_rows(digests, near), key[near], order[near], _at(verdicts, rows[near]), sizes)
             yield self._weighable(part, chunk.where(~overlaps.among(chunk.digests)))
 
     def _blocks(self, names: Sequence[str], ids: Ids) -> Iterator[tuple[Rows, Digests, Any, Any]]:
-        """The blocks of registrations: (row of each item in `ids`, -1 for another's; digests, size, confidence).
+        """Yield the items of registrations: (row in `ids` of each item, or -1; digests, size, confidence).
 
-        Of the aligned columns those that are named, of the others None.
+        Aligned columns that are not in `names` are None.
         """
-        layout = Layout(self._view, ids)
-        for run in layout.runs():
+        reader = BlockReader(self._view.registrations, ids)
+        for run in reader.runs():
             with self._database.reads() as session:
-                found = blocks_of(session, layout.blocks[run], names, layout.dense(run))
-            registration, number, digests, *columns = zip(*found, strict=True)
-            place = _places(layout.blocks[run], np.array(registration, dtype=np.int64))
-            order = np.lexsort((np.array(number), place))
-            order = order[place[order] >= 0]
-            counts = np.array([len(digests[i]) // 32 for i in order])
-            rows, ends = layout.rows(run), np.cumsum(counts)
+                block_rows = read_blocks(session, reader.blocks[run], names, reader.dense(run))
+            registration, number, digests, *columns = zip(*block_rows, strict=True)
+            block = _indices(reader.blocks[run], np.array(registration, dtype=np.int64))
+            order = np.lexsort((np.array(number), block))
+            order = order[block[order] >= 0]
+            counts = np.array([len(digests[i]) // SIZE for i in order])
+            rows, ends = reader.rows(run), np.cumsum(counts)
             for piece in _pieces(counts):
                 chosen = order[piece]
                 joined = {name: _joined(column, chosen) for name, column in zip(names, columns, strict=True)}
                 yield (
                     rows[ends[piece[0]] - counts[piece[0]] : ends[piece[-1]]],
-                    np.frombuffer(_joined(digests, chosen), dtype=np.uint8).reshape(-1, 32),
+                    np.frombuffer(_joined(digests, chosen), dtype=np.uint8).reshape(-1, SIZE),
                     np.frombuffer(joined["size"], dtype="<u4") if "size" in joined else None,
                     np.frombuffer(joined["confidence"], dtype=np.uint8) if "confidence" in joined else None,
                 )
 
     def _columns(self, part: Part) -> list[str]:
-        """The aligned columns that the part needs."""
+        """Return the names of the aligned columns that the part needs."""
         return ["size"] * (self._recipe.unit == "size") + ["confidence"] * (part.weight == "confidence")
 
     def _has_columns(self, part: Part, ids: Ids) -> Flags:
+        """Return which registrations have the aligned columns that the part needs."""
         has = np.ones(len(ids), dtype=np.bool_)
         for name in self._columns(part):
             has &= self._view.registrations[f"has_{name}"][ids]
         return has
 
     def _keys(self, digests: Digests, confidence: npt.NDArray[np.uint8] | None) -> tuple[Keys, Keys]:
-        """The place of each item, and what it is sorted by: the same, unless the part weights."""
-        place = selection.keys(digests, self._recipe.seed)
-        return place, place if confidence is None else selection.weighted(place, confidence)
+        """Return the key of each item, and what it is sorted by: the same, unless the part has weights."""
+        key = selection.keys(digests, self._recipe.seed)
+        return key, key if confidence is None else selection.weighted(key, confidence)
 
     def _chunk(
-        self, digests: Digests, place: Keys, order: Keys, verdicts: Verdicts, size: npt.NDArray[np.uint32] | None
+        self, digests: Digests, key: Keys, order: Keys, verdicts: Verdicts, size: npt.NDArray[np.uint32] | None
     ) -> Candidates:
-        says = verdicts.verdict, verdicts.generation, verdicts.lower_bound
-        return Candidates(
-            digests, place, order, *says, np.zeros(len(digests), dtype=np.uint32) if size is None else size
-        )
+        if size is None:
+            size = np.zeros(len(digests), dtype=np.uint32)
+        return Candidates(digests, key, order, verdicts.verdict, verdicts.generation, verdicts.lower_bound, size)
 
     def _weighable(self, part: Part, chunk: Candidates) -> Candidates:
-        """Without what has confidence 0, which is never taken."""
+        """Return the candidates without those of confidence 0, which a part with weights never takes."""
         return chunk if part.weight is None else chunk.where(chunk.order < np.uint64(2**64 - 1))
 
-    # Items that all their claims judge.
+    # Items that are judged by all their claims.
 
-    def admits(self, part: Part, digests: Digests, found: Evidence) -> Flags:
-        """Which of some items, `uint8[n, 32]`, the part admits, by all the claims on each."""
-        kept = self._judge(part, to_bytes(digests), found)
+    def admits(self, part: Part, digests: Digests, standing: StandingClaims) -> Flags:
+        """Return which of some items, `uint8[n, 32]`, the part admits, judged by all the claims on each."""
+        kept = self._judge(part, to_bytes(digests), standing)
         return np.isin(as_strings(digests), as_strings(kept.digests))
 
     def _judged(self, part: Part, overlaps: Overlaps) -> Iterator[Candidates]:
         for digests in overlaps.pages():
             with self._database.reads() as session:
-                found = evidence(session, self._view, digests)
-            # judged without the session: what follows may need a connection of its own
-            yield self._judge(part, to_bytes(digests), found)
+                standing = standing_claims(session, self._view, digests)
+            # judged after the session is closed: the judgement may need a connection of its own
+            yield self._judge(part, to_bytes(digests), standing)
 
-    def _judge(self, part: Part, digests: Sequence[bytes], found: Evidence) -> Candidates:
-        """The candidates among overlapping digests: the verdict over all claims, columns by one that is eligible.
+    def _judge(self, part: Part, digests: Sequence[bytes], standing: StandingClaims) -> Candidates:
+        """Return the candidates among overlapping digests, with the verdict over all claims.
 
-        That is the earliest, or, where the part weights by it, the one of the highest confidence: whichever an item
-        that nobody contests would be taken by, for `overlaps` must not change a mix.
+        Their aligned columns come from the earliest eligible claim or, if the part has weights, from the one with the
+        highest confidence. It is the claim by which an item that does not overlap would be taken, so that a digest that
+        is in `overlaps` without need does not change a mix.
         """
-        verdicts = found.judge(self._recipe.policy)
-        fits = admits(part, verdicts)[found.item] & eligible(part, self._view, found.registration)
-        fits &= self._has_columns(part, found.registration)
-        item, registration = found.item[fits], found.registration[fits]  # sorted by item, then position
+        verdicts = standing.judge(self._recipe.policy)
+        fits = admits(part, verdicts)[standing.item] & eligible(part, self._view, standing.registration)
+        fits &= self._has_columns(part, standing.registration)
+        item, registration = standing.item[fits], standing.registration[fits]  # sorted by item, then position
         claimed = stack([digests[i] for i in item])
         size, confidence = self._aligned(part, claimed, registration)
-        order = np.arange(len(item)) if confidence is None else np.lexsort((255 - confidence, item))
-        _, first = np.unique(item[order], return_index=True)
-        rows = order[first]
+        best_first = np.arange(len(item)) if confidence is None else np.lexsort((255 - confidence, item))
+        _, first = np.unique(item[best_first], return_index=True)
+        rows = best_first[first]
         size, confidence = (None if column is None else column[rows] for column in (size, confidence))
-        place, by = self._keys(claimed[rows], confidence)
-        return self._weighable(part, self._chunk(claimed[rows], place, by, _at(verdicts, item[rows]), size))
+        chunk = self._chunk(claimed[rows], *self._keys(claimed[rows], confidence), _at(verdicts, item[rows]), size)
+        return self._weighable(part, chunk)
 
     def _aligned(self, part: Part, digests: Digests, registrations: Ids) -> tuple[Any, Any]:
-        """The aligned columns of single items, looked up in the blocks of the registration that each came by."""
+        """Return (size, confidence) of single items, looked up in the blocks of each item's registration."""
         names = self._columns(part)
-        found = {name: np.zeros(len(digests), dtype=np.uint32) for name in names}
+        values = {name: np.zeros(len(digests), dtype=np.uint32) for name in names}
         if names:
             wanted = {
                 (int(id_), d): row for row, (id_, d) in enumerate(zip(registrations, to_bytes(digests), strict=True))
@@ -199,29 +201,31 @@ class Scan:
                     row = wanted.get((int(ids[rows[i]]), digest))
                     for name, column in (("size", size), ("confidence", confidence)):
                         if row is not None and column is not None:
-                            found[name][row] = column[i]
-        confidence = found.get("confidence")
-        return found.get("size"), None if confidence is None else confidence.astype(np.uint8)
+                            values[name][row] = column[i]
+        confidence = values.get("confidence")
+        return values.get("size"), None if confidence is None else confidence.astype(np.uint8)
 
 
 def _at(verdicts: Verdicts, rows: Any) -> Verdicts:
+    """Return some verdicts, by their rows."""
     return Verdicts(verdicts.verdict[rows], verdicts.generation[rows], verdicts.lower_bound[rows])
 
 
-def _places(blocks: Ids, found: Ids) -> Ids:
-    """The place of each in `blocks`, -1 for one that is not among them. A table: there may be ten thousand."""
+def _indices(blocks: Ids, ids: Ids) -> Ids:
+    """Return the index in `blocks` of each of `ids`, or -1. By a table: there may be ten thousand."""
     low = int(blocks.min())
     table = np.full(int(blocks.max()) - low + 1, -1, dtype=np.int64)
     table[blocks - low] = np.arange(len(blocks))
-    places: Ids = table[found - low]
-    return places
+    indices: Ids = table[ids - low]
+    return indices
 
 
 def _pieces(counts: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
-    """Runs of blocks, by their numbers of items: a large block by itself, small ones joined."""
+    """Group blocks, given by their numbers of items: a large block alone, small ones together."""
     group = np.cumsum(counts) // _PIECE
     return np.split(np.arange(len(counts)), np.flatnonzero(np.diff(group)) + 1)
 
 
 def _joined(column: Sequence[bytes], chosen: npt.NDArray[np.int64]) -> bytes:
+    """Return the values of the chosen rows, one after the other."""
     return column[chosen[0]] if len(chosen) == 1 else b"".join([column[i] for i in chosen])

@@ -1,4 +1,7 @@
-"""Mixes: kept as recipe, position and what each part took; their items are drawn again, never stored."""
+"""Mixes: drawing them from a recipe, and storing them.
+
+A stored mix is its recipe, its position and the result of each part. Its items are not stored: they are drawn again.
+"""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -17,24 +20,25 @@ from sqlalchemy.orm import Session
 
 from firsthand.core import canonical, selection
 from firsthand.core.digests import from_text, stack, to_text
+from firsthand.core.verdicts import Flags
 from firsthand.schemas.mixes import Mix, Part, PartTaken, Recipe
 from firsthand.schemas.models import OriginCounts
-from service.claims.catalog import Flags, View
-from service.errors import NotFound, Unprocessable
+from service.claims.view import View
+from service.errors import ResourceNotFound, Unprocessable
 from service.log.rules import moment
 from service.mixes.rules import Candidates, Selector, admits, amounts, eligible, enough, membership
 from service.mixes.scan import Scan
 from service.storage import tables
 from service.storage.engine import Database, is_postgresql, now
 
-_ITEMS_A_CHUNK = 2**15
-_ITEMS_A_WINDOW = 2**22
+_ITEMS_PER_CHUNK = 2**15
+_ITEMS_PER_WINDOW = 2**22
 _EVERY_KEY = np.uint64(2**64 - 1)
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A mix in memory: what each part took, in the keyed order, an item that it repeats once."""
+    """A mix in memory: the items that each part took, sorted by key. A repeated item is held once."""
 
     recipe: Recipe
     parts: list[Candidates]
@@ -42,27 +46,27 @@ class Drawn:
 
     @property
     def held(self) -> int:
-        """Items in memory."""
+        """Number of items in memory."""
         return sum(len(part) for part in self.parts)
 
     def digests(self) -> Iterator[bytes]:
-        """The digests of all items in order, 1 MiB at a time."""
+        """Yield the digests of all items in order, 1 MiB at a time."""
         for number, rows in self._rows():
             yield self.parts[number].digests[rows].tobytes()
 
     def chunks(self) -> Iterator[tuple[int, Candidates]]:
-        """All items in order, as many at a time, with the number of the part that took them."""
+        """Yield all items in order, 32,768 at a time, with the number of the part that took them."""
         for number, rows in self._rows():
             yield number, self.parts[number].at(rows)
 
     def _rows(self) -> Iterator[tuple[int, slice | npt.NDArray[np.intp]]]:
         for number, (part, taken) in enumerate(zip(self.parts, self.taken, strict=True)):
-            for start in range(0, taken.items, _ITEMS_A_CHUNK):
-                end = min(start + _ITEMS_A_CHUNK, taken.items)
+            for start in range(0, taken.items, _ITEMS_PER_CHUNK):
+                end = min(start + _ITEMS_PER_CHUNK, taken.items)
                 yield number, np.arange(start, end) % len(part) if end > len(part) else slice(start, end)
 
     def mix(self, kept: bool) -> Mix:
-        """The answer for this draw; one that is kept has an id, the digest of its resolved recipe."""
+        """Return the answer for this draw. A mix that is stored (`kept`) has an id."""
         digest = sha256()
         for chunk in self.digests():
             digest.update(chunk)
@@ -79,18 +83,20 @@ class Drawn:
 
 
 def mix_id(recipe: Recipe) -> str:
-    """A resolved recipe is the mix: the first 32 hexadecimal digits of the SHA-256 of its RFC 8785 bytes.
+    """Return the id of a mix: the first 32 hexadecimal digits of the SHA-256 of its resolved recipe (RFC 8785).
 
-    What has its default is left out, so that a field that recipes may get later changes no id.
+    Fields with their default value are left out, so that a new field of recipes changes no id.
     """
-    said = recipe.model_dump(mode="json", exclude_defaults=True)
-    return sha256(canonical.encode(said)).hexdigest()[:32]
+    fields_without_defaults = recipe.model_dump(mode="json", exclude_defaults=True)
+    return sha256(canonical.encode(fields_without_defaults)).hexdigest()[:32]
 
 
 def draw(database: Database, view: View, recipe: Recipe, taken: list[PartTaken] | None = None) -> Drawn:
-    """Draw a mix at the view's position. `taken`, of a mix drawn before, spares what lies above each last key.
+    """Draw a mix at the view's position.
 
-    Reads in short transactions; the position makes them one. Raises Unprocessable naming the part that falls short.
+    `taken`, the parts of a mix that was drawn before, saves reading what lies above the last key of each part. Reads in
+    short transactions, which are consistent because of the position. Raises Unprocessable naming the part that has too
+    few candidates.
     """
     recipe = recipe.model_copy(update={"as_of": view.position})
     scan = Scan(database, view, recipe)
@@ -99,13 +105,21 @@ def draw(database: Database, view: View, recipe: Recipe, taken: list[PartTaken] 
     for number, (part, amount) in enumerate(zip(recipe.parts, amounts(recipe), strict=True)):
         earlier = Candidates.join([Candidates.none(), *drawn])
         bounds = [_last(recipe, part, taken[number])] if taken else _likely(scan, recipe, part, amount, earlier)
-        found, met = _select(scan, recipe, part, amount, bounds, membership(earlier))
+        selected, met = _select(scan, recipe, part, amount, bounds, membership(earlier))
         if taken:
             items = taken[number].items
         else:
-            items = len(found) if met or amount is None else _mended(number, recipe, amount, found)
-        answers.append(_answer(amount, found, items, recipe))
-        drawn.append(found)
+            items = len(selected) if met or amount is None else _after_shortfall(number, recipe, amount, selected)
+        answers.append(
+            PartTaken(
+                asked=amount,
+                items=items,
+                size=int(selected.size.sum(dtype=np.int64)) if recipe.unit == "size" else None,
+                last=to_text(selected.digests[-1].tobytes()) if len(selected) else None,
+                counts=selected.counts(items),
+            )
+        )
+        drawn.append(selected)
     return Drawn(recipe, drawn, answers)
 
 
@@ -117,21 +131,24 @@ def _select(
     bounds: Sequence[np.uint64],
     earlier: Callable[[Candidates], Flags],
 ) -> tuple[Candidates, bool]:
-    """What a part takes, and whether it is all it asks for: under the first of the bounds that has it, or the last."""
+    """Return the items that a part takes, and whether they are its whole amount.
+
+    The bounds are tried in order until the amount is met below one.
+    """
     for bound in bounds:
         selector = Selector(amount, recipe.unit, bound)
         for chunk in scan.candidates(part, lambda selector=selector: selector.bound):  # type: ignore[misc]
             selector.offer(chunk.where(~earlier(chunk)))
-        found = selector.take()
+        selected = selector.take()
         if selector.met:
             break
-    return found, selector.met
+    return selected, selector.met
 
 
 def _likely(scan: Scan, recipe: Recipe, part: Part, amount: int | None, earlier: Candidates) -> list[np.uint64]:
-    """A bound under which the part most probably finds enough, then none.
+    """Return a bound below which the part probably finds its amount, then the highest one.
 
-    What earlier parts took has the smallest keys of all, so what of it this part admits has to be passed over too.
+    Earlier parts took the items with the smallest keys. Those of them that this part admits come on top of its amount.
     """
     if amount is None or recipe.unit != "items" or part.weight is not None:
         return [_EVERY_KEY]
@@ -140,38 +157,32 @@ def _likely(scan: Scan, recipe: Recipe, part: Part, amount: int | None, earlier:
 
 
 def _last(recipe: Recipe, part: Part, taken: PartTaken) -> np.uint64:
-    """The last key that a part took when its mix was drawn first."""
+    """Return the last key that a part took when its mix was drawn first."""
     if taken.last is None or part.weight is not None:
         return _EVERY_KEY
     return np.uint64(selection.keys(stack([from_text(taken.last)]), recipe.seed)[0])
 
 
-def _answer(amount: int | None, found: Candidates, items: int, recipe: Recipe) -> PartTaken:
-    return PartTaken(
-        asked=amount,
-        items=items,
-        size=int(found.size.sum(dtype=np.int64)) if recipe.unit == "size" else None,
-        last=to_text(found.digests[-1].tobytes()) if len(found) else None,
-        counts=found.counts(items),
+def _after_shortfall(number: int, recipe: Recipe, amount: int, selected: Candidates) -> int:
+    """Return how many items a part takes that has fewer than its amount, by the recipe's `shortfall`."""
+    if recipe.shortfall == "shrink":
+        return len(selected)
+    if recipe.shortfall == "repeat" and len(selected):
+        return amount
+    available = len(selected) if recipe.unit == "items" else int(selected.size.sum(dtype=np.int64))
+    raise Unprocessable.at(
+        f"parts[{number}]",
+        f"the part needs {amount:,} {recipe.unit}, but only {available:,} are available; ask for fewer, "
+        "or set shortfall to shrink or repeat",
     )
 
 
-def _mended(number: int, recipe: Recipe, amount: int, found: Candidates) -> int:
-    """How many items a part takes that found too little, as the recipe says."""
-    if recipe.shortfall == "shrink":
-        return len(found)
-    if recipe.shortfall == "repeat" and len(found):
-        return amount
-    there = len(found) if recipe.unit == "items" else int(found.size.sum(dtype=np.int64))
-    raise Unprocessable.at(f"parts[{number}]", f"asks for {amount:,} {recipe.unit}, and there are {there:,}")
-
-
 def census(database: Database, view: View, part: Part) -> OriginCounts:
-    """The counts of all that a part admits, each item once, in bounded memory: one range of keys after the other."""
+    """Count all items that a part admits, without duplicates, in bounded memory: one range of keys at a time."""
     recipe = Recipe(parts=[part], as_of=view.position)
     scan, ids = Scan(database, view, recipe), view.standing()
     claims = int(view.registrations["items"][ids[eligible(part, view, ids)]].sum(dtype=np.int64))
-    windows = claims // _ITEMS_A_WINDOW + 1
+    windows = claims // _ITEMS_PER_WINDOW + 1
     total = OriginCounts()
     for low, high in pairwise(2**64 * i // windows for i in range(windows + 1)):
         selector = Selector(None, "items", np.uint64(high - 1))
@@ -182,7 +193,7 @@ def census(database: Database, view: View, part: Part) -> OriginCounts:
 
 
 def keep(session: Session, mix: Mix) -> tuple[Mix, bool]:
-    """Store a mix unless it is there. Returns (the mix as it is stored, whether it is new)."""
+    """Store a mix if it is not stored yet. Returns (the stored mix, whether it is new)."""
     assert mix.id is not None
     kept = mix.model_dump_json(include={"items", "digest", "counts", "parts"})
     insert = postgresql.insert if is_postgresql(session) else sqlite.insert
@@ -193,9 +204,10 @@ def keep(session: Session, mix: Mix) -> tuple[Mix, bool]:
 
 
 def get(session: Session, id_: str) -> Mix:
+    """Return a stored mix. Raises ResourceNotFound."""
     row: Any = session.execute(select(tables.mixes).filter_by(id=id_)).one_or_none()
     if row is None:
-        raise NotFound(f"There is no mix {id_}.")
+        raise ResourceNotFound(f"There is no mix {id_}.")
     return Mix(
         id=row.id,
         position=row.position,

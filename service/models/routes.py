@@ -1,13 +1,19 @@
 """Models over HTTP."""
 
+from typing import Annotated
+
 from fastapi import APIRouter, Response
 
 from firsthand.core.names import ParsedModelName as ModelName
-from firsthand.core.names import Word
 from firsthand.schemas.base import Page
 from firsthand.schemas.models import Model, NewModel
+from service.claims.catalog import Catalog
 from service.errors import documented
-from service.http.dependencies import CatalogOf, DatabaseOf, Pages, Reader, Reads, Writer, Writes
+from service.http.auth import Reader, Writer
+from service.http.paging import Pages
+from service.http.path_parameters import ModelInPath, OrganizationInPath, VersionInPath
+from service.http.state import shared
+from service.http.transactions import DatabaseOf, Reads, Writes
 from service.models import store
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
@@ -15,35 +21,41 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 
 @router.put(
     "/{organization}/{name}/{version}",
+    summary="Create a model",
     status_code=201,
     responses={200: {"model": Model}, **documented(400, 403, 409, 413, 415)},
 )
 def put_model(
-    organization: Word,
-    name: Word,
-    version: Word,
+    organization: OrganizationInPath,
+    name: ModelInPath,
+    version: VersionInPath,
     new: NewModel,
     caller: Writer,
     database: DatabaseOf,
-    catalog: CatalogOf,
+    catalog: Annotated[Catalog, shared(Catalog)],
     session: Writes,
     response: Response,
 ) -> Model:
-    """Register a model and what it was trained on; its generation follows, with the counts behind it."""
-    model = ModelName(organization, name, version)
-    found = store.derivation(database, catalog, str(model), new)
-    answer, created = store.put(session, caller.speaker, model, new, found)
+    """Create a model of your organization, with what it was trained on. The registry computes its generation.
+
+    The status is 200 if the model exists already with the same body.
+    """
+    model_name = ModelName(organization, name, version)
+    derivation = store.derivation(database, catalog, str(model_name), new)
+    model, created = store.put(session, caller.issuer, model_name, new, derivation)
     response.status_code = 201 if created else 200
-    return answer
+    return model
 
 
-@router.get("/{organization}/{name}/{version}", responses=documented(404))
-def get_model(organization: Word, name: Word, version: Word, _: Reader, session: Reads) -> Model:
-    """A model, its training data and its generation."""
+@router.get("/{organization}/{name}/{version}", summary="Get a model", responses=documented(404))
+def get_model(
+    organization: OrganizationInPath, name: ModelInPath, version: VersionInPath, _: Reader, session: Reads
+) -> Model:
+    """Get a model, with its training data and its generation."""
     return store.get(session, str(ModelName(organization, name, version)))
 
 
-@router.get("")
+@router.get("", summary="List models")
 def list_models(_: Reader, session: Reads, pages: Pages) -> Page[Model]:
-    """The models, by name."""
+    """List the models, by name."""
     return pages.page(store.page(session, pages.after, pages.limit + 1), lambda entry: entry.name)

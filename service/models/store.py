@@ -1,4 +1,4 @@
-"""Models in the database: an immutable statement, and the derivation of its generation beside it."""
+"""Models in the database: an immutable statement, and beside it the derivation of the model's generation."""
 
 import json
 from collections.abc import Sequence
@@ -11,78 +11,87 @@ from firsthand.core.names import ParsedModelName as ModelName
 from firsthand.schemas.mixes import Part
 from firsthand.schemas.models import Model, NewModel, OriginCounts, TrainedOn
 from service.claims.catalog import Catalog
-from service.errors import Conflict, Forbidden, NotFound, Unprocessable
+from service.claims.generations import check_stated_generation
+from service.errors import NotPermitted, ResourceNotFound, StateConflict, Unprocessable
 from service.log import store as log
-from service.log.rules import Speaker, canonical_time, optional_moment
+from service.log.rules import Issuer, canonical_time, optional_moment
 from service.mixes import store as mixes
 from service.models.rules import Derivation, derive
-from service.registrations.rules import check_generation
 from service.storage import tables
 from service.storage.engine import Database
 
 
 def derivation(database: Database, catalog: Catalog, name: str, new: NewModel) -> Derivation:
-    """Compute a model's generation from its training data, at the positions that it names.
+    """Compute a model's generation from its training data, at the positions that it names. Raises Unprocessable.
 
-    Long for large datasets, so it runs before any transaction that writes; what it reads never changes.
+    This takes long for large datasets, so it runs before any transaction that writes. What it reads never changes.
     """
     counts = OriginCounts()
     for number, source in enumerate(new.trained_on):
-        counts += _counts(database, catalog, source, f"trained_on[{number}]")
-    found = derive(bool(new.trained_on), counts, new.generation)
+        counts = counts + _counts(database, catalog, source, f"trained_on[{number}]")
+    derived = derive(bool(new.trained_on), counts, new.generation)
     if new.trained_on:
-        check_generation(new.generation, found.generation, found.lower_bound, name)
-    return found
+        check_stated_generation(new.generation, derived.generation, derived.lower_bound, name)
+    return derived
 
 
 def _counts(database: Database, catalog: Catalog, source: TrainedOn, where: str) -> OriginCounts:
+    """Return the items of one mix or dataset by origin and generation."""
     with database.reads() as session:
         if source.mix is not None:
             try:
                 return mixes.get(session, source.mix).counts
-            except NotFound as error:
+            except ResourceNotFound as error:
                 raise Unprocessable.at(where, error.detail) from None
         head = log.position(session)
-        # what a model refers to has a position already: so no chain of models can come back to where it began
+        # a model refers only to positions that exist, so no chain of models can lead back to itself
         if source.position is None or source.position > head:
-            raise Unprocessable.at(where, f"position {source.position} is not reached yet; the head is {head}")
+            raise Unprocessable.at(
+                where, f"position {source.position} is not reached yet; the newest position is {head}: use at most that"
+            )
         view = catalog.view(session, source.position)
     if source.dataset is None or view.named("datasets", source.dataset) is None:
         raise Unprocessable.at(where, f"there is no dataset {source.dataset} at position {source.position}")
     return mixes.census(database, view, Part(datasets=[source.dataset]))
 
 
-def put(session: Session, speaker: Speaker, name: ModelName, new: NewModel, found: Derivation) -> tuple[Model, bool]:
-    """Register a model. Returns (model, whether it is new); the same body again changes nothing, another is refused."""
-    if name.organization != speaker.name:
-        raise Forbidden(f"The model {name} would be one of {name.organization}, and this key is one of {speaker.name}.")
+def put(session: Session, issuer: Issuer, name: ModelName, new: NewModel, derived: Derivation) -> tuple[Model, bool]:
+    """Create a model. Returns (model, whether it is new). Raises StateConflict if it exists with another body."""
+    if name.organization != issuer.name:
+        raise NotPermitted(
+            f"The model {name} would belong to {name.organization}, but this API key belongs to {issuer.name}. "
+            f"Use a name that begins with {issuer.name}/."
+        )
     log.lock(session)
     row = _row(session, str(name))
     values = _values(new)
     if row is not None:
         if any(getattr(row, column) != value for column, value in values.items()):
-            raise Conflict(f"{name} is registered with another body; a changed model is another version.")
+            raise StateConflict(
+                f"The model {name} exists with another body. A model cannot be changed; use another version."
+            )
         return _model(row), False
-    place = log.append(session, "model", speaker, _statement(name, new))
+    position = log.append(session, "model", issuer, _statement(name, new))
     model = session.execute(
         insert(tables.models)
-        .values(organization=speaker.id, name=str(name), position=place, **values)
+        .values(organization=issuer.id, name=str(name), position=position, **values)
         .returning(tables.models.c.id)
     ).scalar_one()
-    derived = {"generation": found.generation, "lower_bound": found.lower_bound, "basis": found.basis}
-    body = {"model": str(name), **derived, "counts": found.counts.model_dump(mode="json")}
+    columns = {"generation": derived.generation, "lower_bound": derived.lower_bound, "basis": derived.basis}
+    body = {"model": str(name), **columns, "counts": derived.counts.model_dump(mode="json")}
     session.execute(
         insert(tables.derivations).values(
-            position=log.append(session, "derivation", speaker, body),
+            position=log.append(session, "derivation", issuer, body),
             model=model,
-            counts=found.counts.model_dump_json(),
-            **derived,
+            counts=derived.counts.model_dump_json(),
+            **columns,
         )
     )
     return get(session, str(name)), True
 
 
 def _values(new: NewModel) -> dict[str, Any]:
+    """Return the columns of the table that follow from the body."""
     return {
         "title": new.title,
         "trained_on": json.dumps([source.model_dump(mode="json") for source in new.trained_on]),
@@ -92,26 +101,29 @@ def _values(new: NewModel) -> dict[str, Any]:
 
 
 def _statement(name: ModelName, new: NewModel) -> dict[str, Any]:
-    said: dict[str, Any] = {
+    """Return the body of a model's statement."""
+    body: dict[str, Any] = {
         "model": str(name),
         "title": new.title,
         "trained_on": [source.model_dump(mode="json", exclude_none=True) for source in new.trained_on],
     }
     if new.generation is not None:
-        said["generation"] = new.generation
+        body["generation"] = new.generation
     if new.served_from is not None:
-        said["served_from"] = canonical_time(int(new.served_from.timestamp()))
-    return said
+        body["served_from"] = canonical_time(int(new.served_from.timestamp()))
+    return body
 
 
 def get(session: Session, name: str) -> Model:
+    """Return a model. Raises ResourceNotFound."""
     row = _row(session, name)
     if row is None:
-        raise NotFound(f"There is no model {name}.")
+        raise ResourceNotFound(f"There is no model {name}.")
     return _model(row)
 
 
 def page(session: Session, after: str, limit: int) -> Sequence[Model]:
+    """Return the models after a name, by name."""
     return [_model(row) for row in session.execute(_rows().where(tables.models.c.name > after).limit(limit))]
 
 
@@ -120,7 +132,7 @@ def _row(session: Session, name: str) -> Any | None:
 
 
 def _rows() -> Any:
-    """Models, each with its last derivation, by name."""
+    """Return the query for models, each with its last derivation, by name."""
     models, derivations, any_ = tables.models, tables.derivations, tables.derivations.alias("any")
     newest = select(func.max(any_.c.position)).where(any_.c.model == models.c.id).correlate(models).scalar_subquery()
     derived = (derivations.c.generation, derivations.c.lower_bound, derivations.c.basis, derivations.c.counts)

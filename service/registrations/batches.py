@@ -1,4 +1,4 @@
-"""A batch body → statements, each read by itself: what is wrong with one refuses that one alone."""
+"""Parsing a batch body into statements, each by itself: an error in one statement refuses only that one."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -7,19 +7,20 @@ from typing import IO, Any, NamedTuple, TypeAlias
 import msgspec
 from pydantic import ValidationError
 
+from firsthand.core.media_types import JSON, NDJSON
 from firsthand.core.names import parse_dataset
 from firsthand.schemas.registrations import MAX_BATCH, NewRegistration
-from service.errors import Malformed, Refusal, Unprocessable, UnsupportedMedia
-from service.registrations.bodies import JSON, NDJSON, Confidence, Size, columns
-from service.registrations.rules import Items
+from service.errors import Malformed, Refusal, Unprocessable
+from service.http.bulk_bodies import Confidence, Size, columns, unsupported
+from service.storage.block_layout import CommittedItems
 
 
 class Draft(NamedTuple):
-    """One statement of a batch, before it is known whether its dataset and model are there."""
+    """One registration that is well-formed. Whether its dataset and model exist is not checked yet."""
 
     dataset: str
-    said: NewRegistration
-    items: Items
+    registration: NewRegistration
+    items: CommittedItems
 
 
 Drafts: TypeAlias = Sequence[Draft | Refusal]
@@ -32,7 +33,7 @@ class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
 class _Statement(msgspec.Struct, forbid_unknown_fields=True):
     dataset: str
     digests: list[str]
-    # read as `NewRegistration` reads them out of a query
+    # the types of query parameters; `NewRegistration` validates them
     origin: str
     model: str | None = None
     evidence: str = "declared"
@@ -47,40 +48,35 @@ _statement = msgspec.json.Decoder(_Statement)
 
 
 def read(media_type: str, file: IO[bytes]) -> Drafts:
-    """Parse a batch in JSON or NDJSON; a statement that cannot be understood stands in it as its refusal.
+    """Parse a batch in JSON or NDJSON. A statement that is not accepted is returned as its refusal.
 
-    Raises Malformed where the body is no list of statements, Unprocessable for none or too many, UnsupportedMedia.
+    Raises Malformed if the body is not a list of statements, Unprocessable for none or too many, UnsupportedMedia.
     """
-    readers = {JSON: _in_json, NDJSON: _in_lines}
-    if media_type not in readers:
-        raise UnsupportedMedia(f"{media_type or 'No content type'} is not read here; send {JSON} or {NDJSON}.")
-    raw = readers[media_type](file)
+    raw: Sequence[bytes | msgspec.Raw]
+    if media_type == JSON:
+        try:
+            raw = _envelope.decode(file.read()).statements
+        except msgspec.ValidationError as error:
+            raise Unprocessable.at("body", str(error)) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Malformed(f"The body is not JSON: {error}") from None
+    elif media_type == NDJSON:
+        raw = list(file)
+    else:
+        raise unsupported(media_type, JSON, NDJSON)
     if not 0 < len(raw) <= MAX_BATCH:
-        raise Unprocessable.at("statements", f"a batch has 1 to {MAX_BATCH:,} statements, and this has {len(raw):,}")
-    return [_draft(each) for each in raw]
-
-
-def _in_json(file: IO[bytes]) -> list[bytes | msgspec.Raw]:
-    try:
-        return list(_envelope.decode(file.read()).statements)
-    except msgspec.ValidationError as error:
-        raise Unprocessable.at("body", str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(f"The body is not JSON: {error}") from None
-
-
-def _in_lines(file: IO[bytes]) -> list[bytes | msgspec.Raw]:
-    return list(file)
+        raise Unprocessable.at("statements", f"the batch has {len(raw):,} statements; send 1 to {MAX_BATCH:,}")
+    return [_draft(statement) for statement in raw]
 
 
 def _draft(raw: bytes | msgspec.Raw) -> Draft | Refusal:
     try:
         given = _statement.decode(raw)
-        said = _said(given.origin, given.model, given.evidence, given.collected_at, given.generation)
+        registration = _registration(given.origin, given.model, given.evidence, given.collected_at, given.generation)
         items = columns(given.digests, given.size, given.confidence)
         if not len(items.digests):
-            raise Unprocessable.at("digests", "a registration has at least one item")
-        return Draft(str(parse_dataset(given.dataset)), said, items.committed())
+            raise Unprocessable.at("digests", "the statement has no digest; a registration has at least one item")
+        return Draft(str(parse_dataset(given.dataset)), registration, items.committed())
     except ValidationError as error:
         return Unprocessable.of(error)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -91,14 +87,14 @@ def _draft(raw: bytes | msgspec.Raw) -> Draft | Refusal:
         return refusal
 
 
-@lru_cache(1024)  # the statements of a batch say much the same, each of other items
-def _said(
+@lru_cache(1024)  # the statements of a batch differ in their items and hardly in anything else
+def _registration(
     origin: str, model: str | None, evidence: str, collected_at: str | None, generation: int | None
 ) -> NewRegistration:
-    said: dict[str, Any] = {"origin": origin, "model": model, "evidence": evidence}
-    return NewRegistration(**said, collected_at=collected_at, generation=generation)
+    fields: dict[str, Any] = {"origin": origin, "model": model, "evidence": evidence}
+    return NewRegistration(**fields, collected_at=collected_at, generation=generation)
 
 
-def items(drafts: Drafts) -> int:
-    """The items of all that could be understood."""
+def count_items(drafts: Drafts) -> int:
+    """Return the number of items of all statements that were accepted so far."""
     return sum(len(draft.items.digests) for draft in drafts if isinstance(draft, Draft))

@@ -1,12 +1,12 @@
-"""Registrations over HTTP: bulk bodies in, statements and digests out."""
+"""Registrations over HTTP: items in bulk bodies come in; statements and digests go out."""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
+from firsthand.core.media_types import JSON, NDJSON, RAW
 from firsthand.core.names import ParsedDatasetName as DatasetName
-from firsthand.core.names import Word
 from firsthand.schemas.registrations import (
     MAX_BATCH,
     Columns,
@@ -16,31 +16,42 @@ from firsthand.schemas.registrations import (
     Registered,
     Registration,
 )
-from service.errors import documented
-from service.http.dependencies import Body, CatalogOf, DatabaseOf, MetricsOf, OnceBulk, Reader, Reads, Writer, Writes
-from service.registrations import batch_register, batches, bodies, responses, store
+from service.claims.catalog import Catalog
+from service.errors import Refusal, documented
+from service.http import bulk_bodies
+from service.http.auth import Reader, Writer
+from service.http.idempotency import OnceBulk
+from service.http.metrics import MetricsOf
+from service.http.path_parameters import DatasetInPath, OrganizationInPath
+from service.http.state import shared
+from service.http.transactions import DatabaseOf, Reads, Writes
+from service.http.uploads import Upload
+from service.registrations import batches, responses, store
+from service.registrations.batches import Draft
+from service.registrations.register import register as write_registrations
+from service.storage.blocks import stream_digests
 
 router = APIRouter(tags=["registrations"])
 
-Place = Annotated[int, Path(ge=1, le=2**53 - 1)]
+CatalogOf = Annotated[Catalog, shared(Catalog)]
+RegistrationId = Annotated[
+    int, Path(ge=1, le=2**53 - 1, description="The id of the registration: its position in the log.")
+]
 
 _BULK: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "Items alone: what is said of them goes in the query.",
-        "content": {
-            bodies.JSON: {"schema": Columns.model_json_schema()},
-            **bodies.BULK,
-        },
+        "description": "The items. Everything else about the registration goes into the query.",
+        "content": {JSON: {"schema": Columns.model_json_schema()}, **bulk_bodies.BULK},
     }
 }
 
 _BATCH: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "Each statement is answered by itself; one that is refused leaves nothing, the others stand.",
+        "description": "Up to 10,000 statements. A statement that is refused stores nothing; the others are stored.",
         "content": {
-            bodies.JSON: {
+            JSON: {
                 "schema": {
                     "type": "object",
                     "required": ["statements"],
@@ -55,73 +66,83 @@ _BATCH: dict[str, Any] = {
                     },
                 }
             },
-            bodies.NDJSON: {"schema": {"type": "string"}},
+            NDJSON: {"schema": {"type": "string"}},
         },
     }
 }
 
 _DIGESTS: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "32 bytes a digest.",
-        "content": {bodies.RAW: {"schema": {"type": "string", "format": "binary"}}},
+        "description": "The digests, 32 bytes each.",
+        "content": {RAW: {"schema": {"type": "string", "format": "binary"}}},
     }
 }
 
 
 @router.post(
     "/v1/datasets/{organization}/{name}/registrations",
+    summary="Register items",
     status_code=201,
+    response_model=Registered,
     responses=documented(400, 403, 404, 413, 415, 503),
     openapi_extra=_BULK,
 )
 def register(
-    organization: Word,
-    name: Word,
-    said: Annotated[NewRegistration, Query()],
-    body: Body,
+    organization: OrganizationInPath,
+    name: DatasetInPath,
+    new: Annotated[NewRegistration, Query()],
+    body: Upload,
     caller: Writer,
     catalog: CatalogOf,
     metrics: MetricsOf,
     once: OnceBulk,
     session: Writes,
-) -> Registered:
-    """Register items: one body is one registration, stored whole or not at all."""
-    dataset = str(DatasetName(organization, name))
+) -> Response:
+    """Register items in a dataset. One body is one registration, which is stored whole or not at all."""
     # parsed, sorted and hashed before the transaction begins: SQLite has one writer at a time
-    items = bodies.read(body.media_type, body.file).committed()
+    items = bulk_bodies.read(body.media_type, body.file).committed()
     metrics.items.labels("registrations").inc(len(items.digests))
+    draft = Draft(str(DatasetName(organization, name)), new, items)
 
     def work() -> Registered:
-        return responses.registered(session, store.register(session, catalog, caller.speaker, dataset, said, items))
+        (outcome,) = write_registrations(session, catalog, caller.issuer, [draft])
+        if isinstance(outcome, Refusal):
+            raise outcome
+        return responses.registered(session, outcome)
 
-    return once.answer(201, work)  # type: ignore[return-value]
+    return once.answer(201, work)
 
 
-@router.post("/v1/registrations:batch", responses=documented(400, 413, 415, 503), openapi_extra=_BATCH)
+@router.post(
+    "/v1/registrations:batch",
+    summary="Register a batch of small statements",
+    response_model=Outcomes,
+    responses=documented(400, 413, 415, 503),
+    openapi_extra=_BATCH,
+)
 def register_batch(
-    body: Body, caller: Writer, catalog: CatalogOf, metrics: MetricsOf, once: OnceBulk, session: Writes
-) -> Outcomes:
-    """Register many small statements, each with its own answer; what is wrong with one refuses that one alone."""
+    body: Upload, caller: Writer, catalog: CatalogOf, metrics: MetricsOf, once: OnceBulk, session: Writes
+) -> Response:
+    """Register many small statements in one request. Each gets its own answer: an error refuses only its statement."""
     drafts = batches.read(body.media_type, body.file)
-    metrics.items.labels("registrations").inc(batches.items(drafts))
-
-    def work() -> Outcomes:
-        return responses.outcomes(batch_register.register(session, catalog, caller.speaker, drafts))
-
-    return once.answer(200, work)  # type: ignore[return-value]
+    metrics.items.labels("registrations").inc(batches.count_items(drafts))
+    return once.answer(200, lambda: responses.outcomes(write_registrations(session, catalog, caller.issuer, drafts)))
 
 
-@router.get("/v1/registrations/{id}", responses=documented(404))
-def get_registration(id: Place, _: Reader, session: Reads, catalog: CatalogOf) -> Registration:
-    """What a registration says, and what was said of it since."""
+@router.get("/v1/registrations/{id}", summary="Get a registration", responses=documented(404))
+def get_registration(id: RegistrationId, _: Reader, session: Reads, catalog: CatalogOf) -> Registration:
+    """Get a registration, with its withdrawals and disputes."""
     return responses.registration(session, catalog.view(session), id)
 
 
 @router.get(
-    "/v1/registrations/{id}/digests", responses={**_DIGESTS, **documented(404)}, response_class=StreamingResponse
+    "/v1/registrations/{id}/digests",
+    summary="Get the digests of a registration",
+    responses={**_DIGESTS, **documented(404)},
+    response_class=StreamingResponse,
 )
-def get_registration_digests(id: Place, _: Reader, database: DatabaseOf) -> StreamingResponse:
-    """The digests of a registration, sorted, withdrawn ones too: 32 bytes each."""
+def get_registration_digests(id: RegistrationId, _: Reader, database: DatabaseOf) -> StreamingResponse:
+    """Get the digests of a registration, sorted, 32 bytes each. Withdrawn items are included."""
     with database.reads() as session:
         row = store.row_at(session, id)
-    return StreamingResponse(store.stream(database, row), media_type=bodies.RAW)
+    return StreamingResponse(stream_digests(database, row), media_type=RAW)

@@ -1,4 +1,7 @@
-"""Building snapshots beside the requests: one at a time, each by one process, stopped when the service stops."""
+"""Building snapshots in the background: one at a time per process, and each snapshot by only one process.
+
+A build is stopped when the service stops.
+"""
 
 import fcntl
 import os
@@ -11,38 +14,38 @@ from pathlib import Path
 
 import numpy as np
 
-from firsthand.core.verdicts import Verdicts
 from firsthand.schemas.mixes import Part, Recipe
 from firsthand.snapshots import SnapshotWriter, Subject
-from service.claims.catalog import View
-from service.errors import Busy
+from service.claims.view import View
+from service.errors import Unavailable
 from service.mixes.scan import Scan
-from service.snapshots.store import Store
+from service.snapshots.store import SnapshotStore
 from service.storage.engine import Database
 
-#: What a snapshot holds: all that anybody said anything of. Nobody's word is needed for unknown.
+#: What a snapshot holds: every item with a known verdict. All other digests are unknown.
 _KNOWN = Part(verdict_in=["human", "model", "contested"])
 _EVERY_KEY = np.uint64(2**64 - 1)
+#: How often a process looks whether another process has finished the same build.
 _OTHER_PROCESS_SECONDS = 0.2
 
 
-class Stopped(Exception):
-    """The service is being stopped; what was half built is removed."""
+class BuildStopped(Exception):
+    """The service stops. The unfinished files are removed."""
 
 
-class Builds:
+class SnapshotBuilds:
     """The builds of one process."""
 
-    def __init__(self, store: Store, database: Database) -> None:
+    def __init__(self, store: SnapshotStore, database: Database) -> None:
         self._store, self._database = store, database
         self._pool = ThreadPoolExecutor(1, "snapshots")
         self._lock, self._running = threading.Lock(), dict[str, Future[None]]()
         self._stop = threading.Event()
 
     def ready(self, view: View, subject: Subject, seconds: float) -> bool:
-        """Whether the snapshot at the view's position is there. It is built if it is not, and waited for so long.
+        """Return whether a snapshot is ready. If it is not, start its build and wait at most so many seconds.
 
-        Raises Busy where there is no place for it.
+        Raises Unavailable if the disk is full or the service stops.
         """
         id_ = subject.id
         if self._store.has(id_):
@@ -56,9 +59,9 @@ class Builds:
             build.result(seconds)
         except TimeoutError:
             return False
-        except (OSError, Stopped) as error:
+        except (OSError, BuildStopped) as error:
             self._forget(id_)
-            raise Busy(f"The snapshot was not built: {error}. Ask again when that is mended.", 60) from error
+            raise Unavailable(f"The snapshot was not built: {error}. Correct this, then ask again.", 60) from error
         except BaseException:
             self._forget(id_)
             raise
@@ -66,7 +69,7 @@ class Builds:
         return True
 
     def close(self) -> None:
-        """Stop what is being built, and wait for it."""
+        """Stop the running build, and wait until it has ended."""
         self._stop.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
@@ -74,40 +77,42 @@ class Builds:
         with self._lock:
             self._running.pop(id_, None)
 
-    def _going(self) -> None:
+    def _check_running(self) -> None:
         if self._stop.is_set():
-            raise Stopped("the service is being stopped")
+            raise BuildStopped("the service is being stopped")
 
     def _build(self, view: View, subject: Subject) -> None:
+        """Build a snapshot in a temporary folder, and rename the folder when it is complete."""
         id_ = subject.id
         self._store.folder.mkdir(parents=True, exist_ok=True)
-        with self._alone(id_):
+        with self._locked(id_):
             if self._store.has(id_):
                 return
-            beside = self._store.folder / f".{id_}.part"
-            shutil.rmtree(beside, ignore_errors=True)  # of a process that was killed
-            beside.mkdir()
+            temporary = self._store.folder / f".{id_}.part"
+            shutil.rmtree(temporary, ignore_errors=True)  # left by a process that was killed
+            temporary.mkdir()
             try:
-                self._write(beside, view, subject)
-                shutil.rmtree(self._store.folder / id_, ignore_errors=True)  # it is damaged, or it would be there
-                os.rename(beside, self._store.folder / id_)
+                self._write(temporary, view, subject)
+                # a folder that is there now is damaged; otherwise the store would have it
+                shutil.rmtree(self._store.folder / id_, ignore_errors=True)
+                os.rename(temporary, self._store.folder / id_)
             finally:
-                shutil.rmtree(beside, ignore_errors=True)
+                shutil.rmtree(temporary, ignore_errors=True)
 
     def _write(self, folder: Path, view: View, subject: Subject) -> None:
         scan = Scan(self._database, view, Recipe(policy=subject.policy, as_of=view.position, parts=[_KNOWN]))
         with SnapshotWriter(folder, subject) as writer:
             for chunk in scan.candidates(_KNOWN, lambda: _EVERY_KEY):
-                self._going()
-                writer.add(chunk.digests, Verdicts(chunk.verdict, chunk.generation, chunk.lower_bound))
-            writer.finish(self._going)
+                self._check_running()
+                writer.add(chunk.digests, chunk.verdicts)
+            writer.finish(self._check_running)
 
     @contextmanager
-    def _alone(self, id_: str) -> Iterator[None]:
-        """While no other process builds the same; a lock of a process that was killed is gone with it."""
+    def _locked(self, id_: str) -> Iterator[None]:
+        """Wait until no other process builds the same snapshot. The lock of a killed process ends with it."""
         with (self._store.folder / f".{id_}.lock").open("w") as file:
             while True:
-                self._going()
+                self._check_running()
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break

@@ -1,4 +1,4 @@
-"""Snapshots on disk: a folder each, named by its id, which appears when it is whole and never changes."""
+"""Snapshots on disk: one folder each, named by its id. A folder appears when it is complete, and never changes."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -10,63 +10,67 @@ from firsthand.core.digests import to_text
 from firsthand.errors import SnapshotError
 from firsthand.schemas.snapshots import NewSnapshot, Snapshot, Summary
 from firsthand.snapshots import Subject, manifest, shards
-from service.claims.catalog import View
-from service.errors import NotFound
+from service.claims.view import View
+from service.errors import ResourceNotFound
 from service.storage import tables
 
 
-def subject_at(session: Session, view: View, asked: NewSnapshot) -> Subject:
-    """What is asked for, at the view's position."""
-    place = tables.statements.c
-    digest: bytes | None = session.scalar(select(place.digest).where(place.position == view.position))
-    return Subject(view.position, None if digest is None else to_text(digest), asked.policy, asked.bits)
+def subject_at(session: Session, view: View, new: NewSnapshot) -> Subject:
+    """Return what a requested snapshot is of, at the view's position."""
+    columns = tables.statements.c
+    digest: bytes | None = session.scalar(select(columns.digest).where(columns.position == view.position))
+    return Subject(view.position, None if digest is None else to_text(digest), new.policy, new.bits)
 
 
-class Store:
+class SnapshotStore:
     """The snapshots in a folder.
 
-    A process compares the files of each with its manifest once, before it says that it is there: so a machine that
-    lost its power needs no files that were synced, and one that was damaged is built anew when it is asked for.
+    Before a process serves a snapshot, it compares the files with the manifest once. So files need no fsync: after a
+    power failure, a damaged snapshot counts as missing and is built again when it is requested.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._kept = lru_cache(64)(self._load)
+        self._load_cached = lru_cache(64)(self._load)
 
     def has(self, id_: str) -> bool:
-        """Whether a snapshot is there, and whole."""
+        """Return whether a snapshot exists and is complete."""
         try:
             self.get(id_)
-        except NotFound:
+        except ResourceNotFound:
             return False
         return True
 
     def get(self, id_: str) -> tuple[Snapshot, bytes]:
-        """The manifest, and its bytes. Raises NotFound, also where its folder was deleted since."""
+        """Return the manifest, and its bytes. Raises ResourceNotFound, also if the folder was deleted since."""
         try:
             if (self.folder / id_).exists():
-                return self._kept(id_)
+                return self._load_cached(id_)
         except (OSError, SnapshotError):
-            pass  # half copied, or damaged: as good as not there
-        raise NotFound(f"There is no snapshot {id_}: /v1/snapshots lists those that there are.")
+            pass  # incomplete or damaged: it counts as missing
+        raise ResourceNotFound(f"There is no snapshot {id_}. GET /v1/snapshots lists those that exist.")
 
     def shard(self, id_: str, shard: int) -> tuple[Path, str]:
-        """(the file of a shard, its digest). Raises NotFound."""
-        known, _ = self.get(id_)
-        return self.folder / id_ / shards.name(shard), known.shards[shard].digest
+        """Return (the file of a shard, its digest). Raises ResourceNotFound."""
+        snapshot, _ = self.get(id_)
+        return self.folder / id_ / shards.name(shard), snapshot.shards[shard].digest
 
     def all(self) -> list[Summary]:
-        """Every snapshot, that of the highest position first."""
+        """Return every snapshot, the highest position first."""
         ids = [path.parent.name for path in self.folder.glob(f"*/{manifest.FILE}") if path.parent.name[0] != "."]
-        known = [self.get(id_)[0] for id_ in ids if self.has(id_)]
-        told = [Summary(**one.model_dump(exclude={"shards", "form", "digest"}), bytes=one.bytes) for one in known]
-        return sorted(told, key=lambda summary: (-summary.position, summary.id))
+        snapshots = [self.get(id_)[0] for id_ in ids if self.has(id_)]
+        summaries = [
+            Summary(**snapshot.model_dump(exclude={"shards", "form", "digest"}), bytes=snapshot.bytes)
+            for snapshot in snapshots
+        ]
+        return sorted(summaries, key=lambda summary: (-summary.position, summary.id))
 
     def _load(self, id_: str) -> tuple[Snapshot, bytes]:
+        """Read a manifest, and compare all files with it. Raises OSError or SnapshotError."""
         folder = self.folder / id_
         content = (folder / manifest.FILE).read_bytes()
-        known = manifest.read(content)
+        snapshot = manifest.read(content)
         for shard in range(shards.SHARDS):
             name = shards.name(shard)
-            manifest.check((folder / name).read_bytes(), shard, known, name)
-        return known, content
+            manifest.check((folder / name).read_bytes(), shard, snapshot, name)
+        return snapshot, content

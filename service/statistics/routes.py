@@ -6,22 +6,27 @@ from fastapi import APIRouter, Query
 
 from firsthand.schemas.base import Position
 from firsthand.schemas.statistics import History
-from service.http.dependencies import CatalogOf, Reader, Reads
-from service.statistics.rules import points as positions
+from service.claims.catalog import Catalog
+from service.http.auth import Reader
+from service.http.state import shared
+from service.http.transactions import Reads
+from service.statistics.rules import points as earlier_positions
 from service.statistics.rules import statistics
 
 router = APIRouter(prefix="/v1/statistics", tags=["statistics"])
 
 
-@router.get("")
+@router.get("", summary="Get statistics")
 def get_statistics(
     _: Reader,
     session: Reads,
-    catalog: CatalogOf,
+    catalog: Annotated[Catalog, shared(Catalog)],
     as_of: Position | None = None,
-    points: Annotated[int, Query(ge=0, le=100, description="Earlier points of the history.")] = 0,
+    points: Annotated[
+        int, Query(ge=0, le=100, description="Number of earlier positions for which statistics are included.")
+    ] = 0,
 ) -> History:
-    """Standing claims by origin, generation, dataset and organization, now and at earlier positions."""
+    """Count the standing claims by origin, generation, dataset and organization, at one or several positions."""
     now = catalog.view(session, as_of)
-    earlier = [statistics(catalog.view(session, place)) for place in positions(now.position, points)]
+    earlier = [statistics(catalog.view(session, position)) for position in earlier_positions(now.position, points)]
     return History(now=statistics(now), points=earlier)

@@ -1,1 +1,1 @@
-"""The database: tables, engine, blocks and migrations."""
+"""The database: tables, engine, bulk statements, blocks and migrations."""

@@ -1,19 +1,24 @@
-"""Schema revisions: what the database has, what this code needs, and the way from one to the other."""
+"""Revisions of the database's schema: the current one, the one that this version needs, and the upgrade."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from sqlalchemy.orm import Session
 
 from service.settings import Settings
 from service.storage.engine import Database, claim_partitions_of, revision
+
+Result = TypeVar("Result")
 
 _MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
 def config(settings: Settings) -> Config:
-    """What Alembic's own commands take, for those that `firsthand migrate` has not."""
+    """Return the configuration for Alembic's own commands, for what `firsthand migrate` does not offer."""
     made = Config()
     made.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     made.set_main_option("file_template", "%%(year)d%%(month).2d%%(day).2d_%%(slug)s")
@@ -22,12 +27,12 @@ def config(settings: Settings) -> Config:
 
 
 def needed(settings: Settings) -> str:
-    """The revision that this code was written for."""
+    """Return the revision that this version needs."""
     return ScriptDirectory.from_config(config(settings)).get_current_head() or ""
 
 
 def upgrade(settings: Settings) -> tuple[str | None, str]:
-    """Bring the database to the needed revision. Returns (revision before, revision after)."""
+    """Upgrade the database to the needed revision. Returns (revision before, revision after)."""
     if settings.embedded:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     before = current(settings)
@@ -36,22 +41,22 @@ def upgrade(settings: Settings) -> tuple[str | None, str]:
 
 
 def claim_partitions(settings: Settings) -> int:
-    """How many partitions the claims of a migrated database lie in; 1 where the table is not divided."""
-    database = Database(settings)
-    try:
-        with database.reads() as session:
-            return claim_partitions_of(session)
-    finally:
-        database.close()
+    """Return the number of partitions of the claims table of a migrated database; 1 if it is not partitioned."""
+    return _read(settings, claim_partitions_of)
 
 
 def current(settings: Settings) -> str | None:
-    """The revision of the database, or None where it was never migrated (or, embedded, does not exist)."""
+    """Return the revision of the database, or None if it was never migrated or, on SQLite, does not exist."""
     if settings.embedded and not (settings.data_dir / "firsthand.sqlite").exists():
         return None
+    return _read(settings, revision)
+
+
+def _read(settings: Settings, question: Callable[[Session], Result]) -> Result:
+    """Return the result of one function of a session, on a connection of its own."""
     database = Database(settings)
     try:
         with database.reads() as session:
-            return revision(session)
+            return question(session)
     finally:
         database.close()

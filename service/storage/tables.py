@@ -1,7 +1,7 @@
-"""The whole schema on one page.
+"""The tables of the database.
 
-Statements are few and rich, claims many and tiny. Everything is append-only: a correction is a new statement.
-Times are whole seconds since 1970, UTC; digests 32 bytes; a position is a place in the log.
+There are few statements with many columns, and many claims with two. Everything is append-only: a correction is a new
+statement. Times are whole seconds since 1970, UTC; digests have 32 bytes; a position is an index in the log.
 """
 
 import re
@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 
 def is_partition(table: str) -> bool:
-    """Whether a table of the database is a partition of one of these, and so none of its own."""
+    """Return whether a table of the database, by its name, is a partition of the claims table."""
     return re.fullmatch(r"claims_\d+", table) is not None
 
 
@@ -37,7 +37,7 @@ metadata = MetaData(
     }
 )
 
-# The one row that every statement locks: whoever holds it knows the next position, until commit.
+# The one row that every writer of statements locks until commit. The holder of the lock takes the next position.
 head = Table(
     "head",
     metadata,
@@ -72,7 +72,7 @@ keys = Table(
     Column("id", String(16), primary_key=True),
     Column("organization", ForeignKey("organizations.id"), nullable=False),
     Column("name", Text, nullable=False),
-    Column("scopes", String(40), nullable=False),  # words, joined by a space
+    Column("scopes", String(40), nullable=False),  # names, separated by a space
     Column("secret", LargeBinary(32), nullable=False),  # SHA-256 of the secret half
     Column("created_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
@@ -97,12 +97,12 @@ models = Table(
     Column("name", String(302), nullable=False, unique=True),  # org/name@version
     Column("title", Text, nullable=False),
     Column("trained_on", Text, nullable=False),  # JSON
-    Column("declared", Integer),  # the generation that its organization typed
+    Column("declared", Integer),  # the generation that its organization stated
     Column("served_from", BigInteger),
     Column("position", BigInteger, nullable=False, unique=True),
 )
 
-# What follows from a model's training data; at a position, the last one up to it counts.
+# The generation that follows from a model's training data. At a position, the last derivation up to it counts.
 derivations = Table(
     "derivations",
     metadata,
@@ -130,12 +130,12 @@ registrations = Table(
     Column("root", LargeBinary(32), nullable=False),
     Column("has_size", Boolean(create_constraint=False), nullable=False),
     Column("has_confidence", Boolean(create_constraint=False), nullable=False),
-    # where its items lie: in the blocks that go by this registration, its own id or another's, from this item on
+    # its items are in the blocks that go by the id `block`, its own or another's, from the item `start` on
     Column("block", BigInteger, nullable=False),
     Column("start", Integer, nullable=False),
 )
 
-# The one bulk table: two columns, no foreign key to check a million times, no other index. It serves look-ups.
+# The one bulk table, for look-ups: two columns, no foreign key (it would be checked a million times), no other index.
 # On PostgreSQL it may have been created with partitions `claims_0`, `claims_1`, … (FIRSTHAND_CLAIM_PARTITIONS).
 claims = Table(
     "claims",
@@ -145,8 +145,9 @@ claims = Table(
     sqlite_with_rowid=False,
 )
 
-# The digests of registrations, those of each sorted, 65,536 a block, with columns aligned to them. They serve mixes,
-# listing, export. The small statements of a batch that say the same share one, which goes by the first of them.
+# The digests of registrations, sorted per registration, at most 65,536 per block, with columns aligned to them. Mixes,
+# lists and exports read them. Small statements of a batch that make the same claim share a block, which goes by the id
+# of the first of them: see block_layout.py.
 blocks = Table(
     "blocks",
     metadata,
@@ -158,7 +159,7 @@ blocks = Table(
 )
 
 # Every digest whose claims differ in origin, model or generation, whose claim is disputed, or that a partial
-# withdrawal names. It may hold too much, never too little: a mix judges these by all their claims.
+# withdrawal names. A mix judges these by all their claims. The table may hold too many digests, never too few.
 overlaps = Table(
     "overlaps",
     metadata,
@@ -170,7 +171,7 @@ withdrawals = Table(
     "withdrawals",
     metadata,
     Column("position", BigInteger, primary_key=True, autoincrement=False),
-    Column("statement", BigInteger, nullable=False, index=True),  # what it takes back
+    Column("statement", BigInteger, nullable=False, index=True),  # the position of the withdrawn statement
     Column("whole", Boolean(create_constraint=False), nullable=False),
     Column("items", Integer, nullable=False),
     Column("reason", Text, nullable=False),
@@ -200,7 +201,7 @@ disputed_items = Table(
     "disputed_items",
     metadata,
     Column("digest", LargeBinary(32), primary_key=True),
-    Column("dispute", BigInteger, primary_key=True, autoincrement=False),  # its position
+    Column("dispute", BigInteger, primary_key=True, autoincrement=False),  # the position of the dispute
     Column("registration", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -211,18 +212,18 @@ mixes = Table(
     Column("id", String(32), primary_key=True),
     Column("position", BigInteger, nullable=False),
     Column("recipe", Text, nullable=False),  # JSON, resolved
-    Column("taken", Text, nullable=False),  # JSON: items, digest, counts, and what each part took
+    Column("taken", Text, nullable=False),  # JSON: items, digest, counts, and the result of each part
     Column("created_at", BigInteger, nullable=False),
 )
 
-# The answers that were given under an Idempotency-Key, written in the transaction of what they answer for.
+# The answers that were given under an Idempotency-Key, written in the transaction of the write that they answer.
 answers = Table(
     "answers",
     metadata,
     Column("organization", ForeignKey("organizations.id"), primary_key=True),
     Column("route", String(255), primary_key=True),
     Column("key", String(255), primary_key=True),
-    Column("request", LargeBinary(32), nullable=False),  # SHA-256 of what was asked
+    Column("request", LargeBinary(32), nullable=False),  # SHA-256 of the request
     Column("status", SmallInteger),
     Column("body", LargeBinary),
     Column("answered_at", BigInteger, nullable=False),

@@ -18,31 +18,9 @@ from simulator.data.corpora import Corpus, Labelled, Measured
 from simulator.families.base import Bounded, Density, Encoder, Fitted, Floats, Items, Points
 from simulator.families.gaussian import Gaussian
 from simulator.families.mixtures import Mixture, l2_squared, w2_squared
-from simulator.metrics import text
 from simulator.metrics.neighbours import nearest, share_within, squared_distances
 from simulator.randomness import generator
 from simulator.runs.contents import Contents
-
-#: Each metric in a line, in the order in which they are told.
-DEFINITIONS: dict[str, str] = {
-    "held_out_nll": "mean negative log-likelihood of the human data kept aside, under the model; nats an item",
-    "held_out_elbo": "mean negative evidence lower bound of the human data kept aside: no less than its surprise; nats",
-    "recall": "share of the human data kept aside that lies in the items' manifold, by 3 nearest neighbours",
-    "precision": "share of the items that lie in the manifold of the human data kept aside, by 3 nearest neighbours",
-    "frechet": "Fréchet distance of the items to the human data kept aside, squared",
-    "classes": "classes covered: those with at least half the share of items that they have of human data",
-    "mean": "the model's mean, in one dimension",
-    "mean_error": "squared distance of the model's mean from the true one",
-    "variance": "the model's total variance: the trace of its covariance",
-    "w2_squared": "squared 2-Wasserstein distance to the truth: exact for Gaussians, else of 500 items to 500 draws",
-    "latent_std": "standard deviation of the items' codes under the first model's encoder, mean over its dimensions",
-    "latent_mean": "mean of the items' codes under the first model's encoder, over its dimensions",
-    "l2_squared": "squared L2 distance of the model's density to the true one",
-    "l2_first": "squared L2 distance of the model's density to that of the first model, as the papers' notebook has it",
-    "test_error": "squared distance of the fitted coefficients from the true ones: the excess test error, linear data",
-    "true_human_share": "share of the training mix that truly is human, whatever the registry holds it for",
-    **text.DEFINITIONS,
-}
 
 #: Neighbours that reach, in precision and recall; Kynkäänniemi et al. 2019 use 3.
 NEIGHBOURS = 3
@@ -56,11 +34,11 @@ COVERED = 0.5
 
 
 def measure(corpus: Corpus, fitted: Fitted | None, items: Items, reference: Fitted | None = None) -> dict[str, Floats]:
-    """Every metric that applies, `[C]` each, to a fitted model and its `items[n, C, d]`, named as in `DEFINITIONS`.
+    """Return each metric that applies to a fitted model and its `items[n, C, d]`: name (`definitions.METRICS`) → `[C]`.
 
-    Without a model, the items are measured alone: round 0, human data. `reference` is the first model, where the family
-    keeps it. Values depend on n, those of manifolds above all: compare equal n. Metrics of the model are exact where it
-    is a `Mixture`, and else taken from its items.
+    Without a model, the items alone are measured: round 0, human data. `reference` is the first model, if the family
+    keeps it. Values depend on n, most of all recall and precision: compare equal n. Metrics of the model are exact if
+    it is a `Mixture`; otherwise they are computed from its items.
     """
     if isinstance(corpus, Measured):
         return corpus.measure(fitted, items, reference)

@@ -13,17 +13,6 @@ import numpy.typing as npt
 
 from simulator.families.base import Fitted, Floats, Items, Language
 
-#: Each metric in a line, in the order in which they are told.
-DEFINITIONS: dict[str, str] = {
-    "perplexity": "perplexity of the human blocks kept aside under the model; the window is the block",
-    "rarest_decile_loss": "loss on the tenth of the tokens kept aside that are rarest in human text; nats a token",
-    "sample_perplexity": "perplexity of the items under the first model",
-    "improbable_share": "share of the items that the first model finds less likely than 99 of 100 human blocks",
-    "distinct_2": "distinct pairs of neighbouring tokens over all such pairs, of 500 items at most",
-    "self_bleu": "mean BLEU-4 of an item against the others, of 100 items at most: how alike they are",
-    "unique": "distinct tokens among the items",
-}
-
 #: Items that distinct pairs are counted in, and that are compared with each other: both depend on how many.
 PAIRED, COMPARED = 500, 100
 #: The share of human tokens that is rare, and of human blocks that the first model finds improbable.
@@ -35,7 +24,7 @@ LONGEST, NONE_IN_COMMON = 4, 0.1
 def measure(
     human: Items, frequencies: Floats, fitted: Fitted | None, items: Items, reference: Fitted | None
 ) -> dict[str, Floats]:
-    """Every metric that applies, `[C]` each, to a model and its `items[n, C, L]`, named as in `DEFINITIONS`.
+    """Every metric that applies, `[C]` each, to a model and its `items[n, C, L]`, named as in `definitions.METRICS`.
 
     `human[m, L]` are the blocks kept aside, `frequencies[V]` how often each token is in the text to train on.
     """

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scipy import stats
-
-from simulator import regimes
-from simulator.metrics.intervals import Interval, interval, paired
+from simulator import names
+from simulator.metrics.definitions import describe
+from simulator.metrics.intervals import ChainSummary, Interval, difference, estimate
 from simulator.report.charts import Line
 from simulator.runs.results import Results
 
@@ -36,29 +35,19 @@ class Group:
         """The rounds that every run has, in order."""
         return list(range(min(len(run.rows) for run in self.runs)))
 
-    def by_seed(self, metric: str, round_: int) -> dict[int, float]:
-        """The metric's mean over chains in a round, by seed, where it is a number."""
-        found = {run.seed: _statistics(run, metric, round_).get("mean") for run in self.runs}
-        return {seed: value for seed, value in found.items() if value is not None}
+    def by_seed(self, metric: str, round_: int) -> dict[int, ChainSummary]:
+        """Return the metric in a round, summarised over chains, by seed; without the seeds that have no value."""
+        summaries = {run.seed: run.summary(metric, round_) for run in self.runs}
+        return {seed: summary for seed, summary in summaries.items() if summary is not None}
 
     def interval(self, metric: str, round_: int) -> Interval:
-        """Mean and 95 % interval over seeds; over the chains where there is one seed of many chains."""
-        means = self.by_seed(metric, round_)
-        if len(self.runs) == 1 and means:
-            return _over_chains(_statistics(self.runs[0], metric, round_))
-        return interval(list(means.values()))
+        """Return the mean with its 95 % interval (`metrics.intervals`)."""
+        return estimate(list(self.by_seed(metric, round_).values()), describe(metric).bounds).interval
 
     def less(self, other: "Group", metric: str, round_: int, other_round: int | None = None) -> Interval:
-        """The difference of means with its 95 % interval, paired by seed.
-
-        Where there is one seed of many chains, over the chains, unpaired (Welch 1947): rows keep no single chain, and
-        what the seed gives to both makes this interval too wide rather than too narrow.
-        """
+        """Return the mean difference self − other with its 95 % interval (`metrics.intervals`)."""
         theirs_at = round_ if other_round is None else other_round
-        ours, theirs = self.by_seed(metric, round_), other.by_seed(metric, theirs_at)
-        if len(self.runs) == len(other.runs) == 1 and ours and theirs:
-            return _welch(_statistics(self.runs[0], metric, round_), _statistics(other.runs[0], metric, theirs_at))
-        return paired(ours, theirs)
+        return difference(self.by_seed(metric, round_), other.by_seed(metric, theirs_at))
 
     def line(self, metric: str) -> Line | None:
         """The metric's curve and band; None where no round has it. Of long runs about `POINTS` rounds are drawn."""
@@ -85,29 +74,6 @@ def flatten_counts(counts: Mapping[str, Any]) -> dict[str, int]:
     return {
         "human": counts["human"], **generations, "contested": counts["contested"], "unknown": counts["unknown"]
     }  # fmt: skip
-
-
-def _statistics(run: Results, metric: str, round_: int) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = run.rows[round_]["metrics"].get(metric, {})
-    return found
-
-
-def _over_chains(statistics: Mapping[str, Any]) -> Interval:
-    mean, sd, n = statistics["mean"], statistics["sd"], statistics["n"]
-    half = stats.t.ppf(0.975, n - 1) * sd / math.sqrt(n) if sd is not None and n > 1 else math.nan
-    return Interval(mean, mean - half, mean + half)
-
-
-def _welch(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Interval:
-    mean = ours["mean"] - theirs["mean"]
-    if ours["sd"] is None or theirs["sd"] is None:
-        return Interval(mean, math.nan, math.nan)
-    parts = [(s["sd"] ** 2 / s["n"], s["n"] - 1) for s in (ours, theirs)]
-    variance = sum(part for part, _ in parts)
-    if variance == 0:
-        return Interval(mean, mean, mean)
-    half = stats.t.ppf(0.975, variance**2 / sum(part**2 / rest for part, rest in parts)) * math.sqrt(variance)
-    return Interval(mean, mean - half, mean + half)
 
 
 def _closed(found: Interval) -> Interval:
@@ -140,9 +106,9 @@ def regime_name(run: Results) -> str:
 
 
 def _note(run: Results) -> str:
-    """The first line of what the class says of itself; of a user's own file, nothing is imported to find it."""
-    module, _, name = run.config["regime"]["type"].rpartition(":")
-    kind = getattr(regimes, name, None) if module == regimes.__name__ else None
+    """Return the first line of the regime's docstring; empty for a regime from a user's file, which is not imported."""
+    name = run.config["regime"]["type"]
+    kind = names.resolve(name) if name in names.REGIMES else None
     return (kind.__doc__ or "").strip().partition("\n")[0] if kind else ""
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.metrics.intervals import Interval
+from simulator.metrics.definitions import Metric, order
+from simulator.metrics.intervals import Interval, by_chains
 from simulator.report import pictures
 from simulator.report.charts import Bar, Layer, Line, curves, stacks
 from simulator.report.groups import Group, flatten
 from simulator.report.numbers import compact, decimals
 from simulator.report.story import Story, written
-from simulator.report.words import Metric, order
 
 #: Of a round's pictures the first ones stand on the page, in the order in which they were saved: this many rows of as
 #: many.
@@ -97,9 +97,11 @@ def level(groups: Sequence[Group], metric: str) -> float | None:
     """What human data score: round 0; where it has no score, the first models, if all of them saw human data alone."""
     for round_ in (0, 1):
         if round_ == 0 or all(_human_alone(group) for group in groups):
-            values = [v for group in groups if round_ in group.rounds for v in group.by_seed(metric, round_).values()]
-            if values:
-                return sum(values) / len(values)
+            means = [
+                s.mean for group in groups if round_ in group.rounds for s in group.by_seed(metric, round_).values()
+            ]
+            if means:
+                return sum(means) / len(means)
     return None
 
 
@@ -251,13 +253,12 @@ def settings(groups: Sequence[Group]) -> list[tuple[str, str]]:
 
 
 def seeds(groups: Sequence[Group]) -> str:
-    """How many values an interval is over."""
+    """Return what the intervals are over: `5 seeds`, `one seed × 100 chains`."""
     counts = sorted({len(group.runs) for group in groups})
     chains = groups[0].runs[0].config["chains"]
-    if counts[-1] == 1 and chains > 1:
-        return f"{chains} chains of one seed"
     most = "one seed" if counts[-1] == 1 else f"{counts[-1]} seeds"
-    return most if len(counts) == 1 else f"{counts[0]} to {most}"
+    over = most if len(counts) == 1 else f"{counts[0]} to {most}"
+    return f"{over} × {chains} chains" if by_chains(counts[-1], chains) else over
 
 
 def origins(groups: Sequence[Group]) -> list[tuple[str, str]]:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from simulator.metrics.definitions import Metric
 from simulator.metrics.intervals import Interval
 from simulator.report.groups import BASELINE, Group
 from simulator.report.numbers import decimals, rounded
-from simulator.report.words import Metric
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from rich import box
 from rich.table import Column, Table
 
-from simulator.metrics.intervals import Interval, interval
+from simulator.metrics.definitions import describe
+from simulator.metrics.intervals import Interval, estimate
 from simulator.runs.results import Results
 
 
@@ -35,9 +36,9 @@ def cells(runs: Sequence[Results], rounds: Iterable[int], metrics: Sequence[str]
 
 
 def _cell(runs: Sequence[Results], metric: str, regime: str, round: int) -> Cell:
-    reached = [run.series(metric)[round] for run in runs if run.regime == regime and len(run.rows) > round]
-    values = [float(value) for value in reached if not math.isnan(value)]
-    return Cell(metric, regime, round, interval(values), len(values))
+    reached = [run.summary(metric, round) for run in runs if run.regime == regime and len(run.rows) > round]
+    seeds = [summary for summary in reached if summary is not None]
+    return Cell(metric, regime, round, estimate(seeds, describe(metric).bounds).interval, len(seeds))
 
 
 def render(found: Sequence[Cell], title: str) -> Table:
@@ -65,6 +66,8 @@ def _text(cell: Cell) -> str:
         return "–"
     if not half > 0:
         return f"{mean:.4g}" + (" ± 0" if half == 0 else "")
+    if not cell.value.symmetric:
+        return str(cell.value)
     places = max(0, 1 - math.floor(math.log10(half)))
     return f"{mean:.{places}f} ± {half:.{places}f}"
 

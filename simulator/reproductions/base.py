@@ -2,37 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from simulator.config import Experiment, Run
+from simulator.reproductions.rows import ResultTable, Theory, no_theory
 
 if TYPE_CHECKING:  # matplotlib, which a look at the list can do without
     from matplotlib.figure import Figure
 
-    from simulator.reproductions.table import Table
 
 Size = Literal["smoke", "standard", "full"]
 SIZES: tuple[Size, ...] = get_args(Size)
 
-#: `exact`: measured and reference differ by chance alone. `bound`: measured is not below. `first-order`: near it.
-Kind = Literal["exact", "bound", "first-order"]
-
-
-class Reference(NamedTuple):
-    """What theory says of a metric."""
-
-    value: float
-    kind: Kind
-
-
-#: Of a run, a metric and a round.
-Theory: TypeAlias = "Callable[[Run, str, int], Reference | None]"
-Draw: TypeAlias = "Callable[[Table], Figure]"
-
-
-def no_theory(run: Run, metric: str, round: int) -> Reference | None:
-    """Nobody knows."""
-    return None
+Draw: TypeAlias = "Callable[[ResultTable], Figure]"
 
 
 @dataclass(frozen=True)
@@ -61,7 +43,7 @@ class Reproduction:
     """the figure; by default each metric's curves over the rounds"""
     on_data: Callable[[str, Size], Experiment] | None = None
     """the runs on a user's own data, a path, where they can be had"""
-    answer: "Callable[[Table], list[str]] | None" = None
+    answer: Callable[[ResultTable], list[str]] | None = None
     """what the numbers say together, a line each, where that is more than a row"""
     condition: Callable[[Run], str] | None = None
     """what a run is called in the table; by default its regime, and what else differs between the runs"""

@@ -16,12 +16,12 @@ from simulator.families.base import Family
 from simulator.families.gaussian import Gaussian
 from simulator.families.gmm import GMM
 from simulator.families.vae import VAE
+from simulator.metrics.intervals import paired
 from simulator.regimes import Crawl, HumanOnly, Regime
 from simulator.reproductions.base import Reproduction, Size
 from simulator.reproductions.how_much import enough
 from simulator.reproductions.pools import expected_of_each, held, theory
-from simulator.reproductions.table import Member, Table
-from simulator.runs.results import paired
+from simulator.reproductions.rows import PlayedRun, ResultTable
 from simulator.worlds.commons import Commons, Order
 
 _HUMAN = 0.1
@@ -145,7 +145,7 @@ def _condition(run: Run) -> str:
     return f"{family}: {', '.join(told)}"
 
 
-def _answer(table: Table) -> list[str]:
+def _answer(table: ResultTable) -> list[str]:
     """What each gains by who registers, against a world that is the same but that nobody registers in."""
     crawling = [group for group in table.groups.values() if group[0].run.regime == Crawl()]
     by_world = {(group[0].run.family, group[0].run.world): group for group in crawling}
@@ -175,7 +175,7 @@ def _commons(run: Run) -> Commons:
     return run.world
 
 
-def _gain(before: Sequence[Member], after: Sequence[Member], who: Mapping[int, Sequence[int]]) -> str:
+def _gain(before: Sequence[PlayedRun], after: Sequence[PlayedRun], who: Mapping[int, Sequence[int]]) -> str:
     """By how much these providers, by seed, drift less in one world than in another, or more; on average over them."""
     by, verb = paired(_measured(before, who), _measured(after, who)), "gains"
     if by.mean < 0:
@@ -186,14 +186,14 @@ def _gain(before: Sequence[Member], after: Sequence[Member], who: Mapping[int, S
     return told if None in theory else f"{told} (exact {theory[0] - theory[1]:.4g})"  # type: ignore[operator]
 
 
-def _measured(group: Sequence[Member], who: Mapping[int, Sequence[int]]) -> dict[int, float]:
+def _measured(group: Sequence[PlayedRun], who: Mapping[int, Sequence[int]]) -> dict[int, float]:
     """The mean over providers in the last round, by seed."""
     metric = _metric(group[0].run)
     rows = {member.run.seed: member.results.rows[-1]["providers"] for member in group}
     return {seed: float(np.mean([rows[seed][k][metric]["mean"] for k in those])) for seed, those in who.items()}
 
 
-def _expected(group: Sequence[Member], who: Mapping[int, Sequence[int]]) -> float | None:
+def _expected(group: Sequence[PlayedRun], who: Mapping[int, Sequence[int]]) -> float | None:
     """What theory says of it; None where it says nothing."""
     each = {member.run.seed: expected_of_each(member.run) for member in group}
     found = [each[seed][-1, those].mean() for seed, those in who.items() if each[seed] is not None]  # type: ignore[index]

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from simulator.reproductions.table import Member, Table, row_of
+from simulator.reproductions.rows import PlayedRun, ResultTable
+from simulator.reproductions.table import row_of
 
 #: Okabe and Ito's colours, which those tell apart too who see fewer; in the order in which conditions get them.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#999999", "#7F3C8D", "#A5AA99")
@@ -26,14 +27,14 @@ def new(width: float = 9.0, height: float = 4.5) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def usual(table: Table) -> Callable[[Table], Figure]:
+def usual(table: ResultTable) -> Callable[[ResultTable], Figure]:
     """Curves, as long as there are colours to tell them apart; else points."""
     return curves if len(table.groups) <= len(COLOURS) else points
 
 
-def points(table: Table) -> Figure:
+def points(table: ResultTable) -> Figure:
     """A panel a metric, a line a condition: the mean in the last round told, its 95 % interval, and theory as a bar."""
-    metrics = [metric for metric in table.reproduction.metrics if table.of(metric)]
+    metrics = [metric for metric in table.metrics if table.of(metric)]
     figure = new(4.0 * len(metrics) + 3.5, 0.24 * len(table.groups) + 1.2)
     panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     places = {condition: -place for place, condition in enumerate(table.groups)}
@@ -53,9 +54,9 @@ def points(table: Table) -> Figure:
     return figure
 
 
-def curves(table: Table) -> Figure:
+def curves(table: ResultTable) -> Figure:
     """A panel a metric: each condition's mean over the rounds, its 95 % interval, and theory where there is one."""
-    metrics = [metric for metric in table.reproduction.metrics if table.of(metric)]
+    metrics = [metric for metric in table.metrics if table.of(metric)]
     columns = min(3, len(metrics))
     lines = -(-len(metrics) // columns)
     figure = new(4.2 * columns + 0.6, 3.2 * lines + 0.6)
@@ -72,10 +73,10 @@ def curves(table: Table) -> Figure:
     return figure
 
 
-def _panel(panel: Axes, table: Table, metric: str) -> None:
+def _panel(panel: Axes, table: ResultTable, metric: str) -> None:
     for colour, (condition, group) in zip(_colours(len(table.groups)), table.groups.items(), strict=True):
         last = min(len(member.results.rows) for member in group)
-        there = [t for t in range(last) if table.reproduction.tells(group[0].run, t)]
+        there = [t for t in range(last) if table.tells(group[0].run, t)]
         rows = [row_of(group, condition, metric, t) for t in there]
         told = [row for row in rows if row.measured == row.measured]
         if not told:
@@ -93,9 +94,9 @@ def _panel(panel: Axes, table: Table, metric: str) -> None:
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def expected(table: Table, group: Sequence[Member], metric: str, t: int) -> float | None:
+def expected(table: ResultTable, group: Sequence[PlayedRun], metric: str, t: int) -> float | None:
     """What theory says of the mean over a condition's runs."""
-    found = [table.reproduction.theory(member.run, metric, t) for member in group]
+    found = [table.theory(member.run, metric, t) for member in group]
     values = [reference.value for reference in found if reference is not None]
     return sum(values) / len(values) if values else None
 

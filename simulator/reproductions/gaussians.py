@@ -9,7 +9,8 @@ from simulator.families.gaussian import Estimator, Gaussian
 from simulator.families.gmm import GMM
 from simulator.oracles import Expected
 from simulator.regimes import Accumulate, AccumulateSubsample, Fresh, HumanOnly, Preserve, Regime, Replace
-from simulator.reproductions.base import Reference, Reproduction, Size
+from simulator.reproductions.base import Reproduction, Size
+from simulator.reproductions.rows import Reference
 
 _N = 100
 #: Chains × seeds by size: from 10,000 on, no standard error is over 2 % of its reference.

@@ -17,13 +17,14 @@ from simulator.families.base import Family, Floats
 from simulator.families.gaussian import Gaussian
 from simulator.families.gmm import GMM
 from simulator.families.vae import VAE
+from simulator.metrics.intervals import Interval, interval
 from simulator.oracles import expect_replace
 from simulator.regimes import Crawl, HumanOnly, Replace
 from simulator.reproductions import pools
-from simulator.reproductions.base import Reference, Reproduction, Size
+from simulator.reproductions.base import Reproduction, Size
 from simulator.reproductions.figure import COLOURS, new
-from simulator.reproductions.table import Member, Table, values_by_seed
-from simulator.runs.results import Interval, interval
+from simulator.reproductions.rows import PlayedRun, Reference, ResultTable
+from simulator.reproductions.table import values_by_seed
 from simulator.worlds.commons import Commons
 
 SHARES = (0.5, 0.1, 0.01)
@@ -156,10 +157,10 @@ class _Point(NamedTuple):
     human: float
     known: float
     drift: Interval
-    members: Sequence[Member]
+    members: Sequence[PlayedRun]
 
 
-def drifts(table: Table, kind: _Kind) -> list[_Point]:
+def drifts(table: ResultTable, kind: _Kind) -> list[_Point]:
     """Drift of each condition at the last generation: 0 is what human data alone gives, 1 replacing all of it.
 
     Of a Gaussian both ends are theory's. Else they are measured as the conditions are, seed by seed. With
@@ -183,7 +184,7 @@ def drifts(table: Table, kind: _Kind) -> list[_Point]:
     return found
 
 
-def _draw(table: Table) -> Figure:
+def _draw(table: ResultTable) -> Figure:
     """A panel a family, and under them what the last generation makes."""
     figure = new(12, 7.6)
     above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(3, 2))[:, 0]
@@ -266,7 +267,7 @@ def _place(known: float) -> float:
     return _BREAK + 0.3 if known == 1 else float(-np.log10(1 - known))
 
 
-def _answer(table: Table) -> list[str]:
+def _answer(table: ResultTable) -> list[str]:
     """The drift of each family, as numbers."""
     return [
         f"drift, {kind.name}, {share:.0%} human: {', '.join(map(_told, points))}"

@@ -8,7 +8,8 @@ from simulator.data.corpora import Normal
 from simulator.families.gaussian import Gaussian
 from simulator.oracles import Expected
 from simulator.regimes import Augment, Fresh, Regime, Replace
-from simulator.reproductions.base import Reference, Reproduction, Size
+from simulator.reproductions.base import Reproduction, Size
+from simulator.reproductions.rows import Reference
 
 _N = 100
 _BIASES = (1.0, 0.8)

@@ -6,7 +6,8 @@ from pathlib import Path
 from firsthand.files.atomic import write_bytes
 from simulator.config import Experiment
 from simulator.reproductions.base import Reproduction, Size
-from simulator.reproductions.table import Table, as_csv, as_markdown, tabulate, verdicts
+from simulator.reproductions.rows import ResultTable
+from simulator.reproductions.table import as_csv, as_markdown, tabulate, verdicts
 from simulator.runs import results
 
 
@@ -19,13 +20,13 @@ def experiment(reproduction: Reproduction, size: Size, data: str | None) -> Expe
     return reproduction.on_data(data, size)
 
 
-def write(reproduction: Reproduction, size: Size, folders: Sequence[Path], out: Path, command: str) -> Table:
+def write(reproduction: Reproduction, size: Size, folders: Sequence[Path], out: Path, command: str) -> ResultTable:
     """Everything that is told of finished runs. Times, positions and ids are in none of it."""
     from simulator.reproductions import figure  # matplotlib takes a second, which a look at the list need not wait for
 
     table = tabulate(reproduction, [results.read(folder) for folder in folders], reproduction.rounds.get(size, ()))
     write_bytes(out / "table.csv", as_csv(table.rows).encode(), sync=True)
-    write_bytes(out / "table.md", _page(table, size, command).encode(), sync=True)
+    write_bytes(out / "table.md", _page(reproduction, table, size, command).encode(), sync=True)
     rows = b"".join((folder / results.FILE).read_bytes() for folder in folders)
     write_bytes(out / "rows.jsonl", rows, sync=True)
     with figure.styled():
@@ -40,25 +41,28 @@ def _times(chains: set[int]) -> str:
     return "" if most == 1 else f" × {most:,} chains" if least == most else f" × {least:,} to {most:,} chains"
 
 
-def _page(table: Table, size: Size, command: str) -> str:
-    told = table.reproduction
+def _page(reproduction: Reproduction, table: ResultTable, size: Size, command: str) -> str:
     chains: dict[int, set[int]] = {}
     for row in table.rows:
         chains.setdefault(row.seeds, set()).add(row.chains)
     sized = " or ".join(f"{seeds} seeds{_times(chains[seeds])}" for seeds in sorted(chains))
     how = f"Mean ± half of the 95 % interval, {sized}"
-    compared = told.baseline in table.groups
-    how += f"; Δ is the difference from {told.baseline}, paired by seed, its interval over seeds" if compared else ""
+    compared = reproduction.baseline in table.groups
+    how += (
+        f"; Δ is the difference from {reproduction.baseline}, paired by seed, its interval over seeds"
+        if compared
+        else ""
+    )
     lines = [
-        f"# {told.name}",
+        f"# {reproduction.name}",
         "",
-        told.question,
+        reproduction.question,
         "",
-        f"Source: {told.source}. Size: {size}. `{command}`",
+        f"Source: {reproduction.source}. Size: {size}. `{command}`",
         "",
         how + ".",
         "",
     ]
-    answers = told.answer(table) if told.answer else []
-    lines += [*(f"- {said}" for said in (*verdicts(table.rows), *answers)), "", as_markdown(table)]
+    answers = reproduction.answer(table) if reproduction.answer else []
+    lines += [*(f"- {sentence}" for sentence in (*verdicts(table.rows), *answers)), "", as_markdown(table)]
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from simulator.families.gmm import GMM
 from simulator.regimes import Replace
 from simulator.reproductions.base import Reproduction, Size
 from simulator.reproductions.figure import COLOURS, new
-from simulator.reproductions.table import Table
+from simulator.reproductions.rows import ResultTable
 
 _N = 1_000
 _GENERATIONS: dict[Size, int] = {"smoke": 3, "standard": 500, "full": 2_000}
@@ -25,7 +25,7 @@ def _experiment(size: Size) -> Experiment:
     return Experiment("gmm-notebook", (run,))
 
 
-def _draw(table: Table) -> Figure:
+def _draw(table: ResultTable) -> Figure:
     """Median over chains, on logarithmic axes; the notebook's own ranges as bars.
 
     Rows hold mean, standard deviation and median over chains, not each chain: no band of quantiles can be drawn.
@@ -33,7 +33,7 @@ def _draw(table: Table) -> Figure:
     figure = new(10.5, 4.2)
     panels = figure.subplots(1, 3)
     results = next(iter(table.groups.values()))[0].results
-    for panel, metric, colour in zip(panels, table.reproduction.metrics, COLOURS, strict=False):
+    for panel, metric, colour in zip(panels, table.metrics, COLOURS, strict=False):
         median, mean = (results.series(metric, statistic)[1:] for statistic in ("median", "mean"))
         rounds = range(1, len(results.rows))
         panel.loglog(rounds, median, color=colour, label="median of 20 chains")
@@ -47,7 +47,7 @@ def _draw(table: Table) -> Figure:
     return figure
 
 
-def _answer(table: Table) -> list[str]:
+def _answer(table: ResultTable) -> list[str]:
     """The squared L2 distance beside what the notebook's outputs show of it."""
     lines = [
         "rows hold mean, standard deviation and median over chains, not each chain: so the median has no interval, and "

@@ -9,7 +9,7 @@ from simulator.families.base import Floats
 from simulator.families.gaussian import Gaussian
 from simulator.oracles.commons import expect_each, expect_grown, grown
 from simulator.regimes import Archive, Crawl, HumanOnly
-from simulator.reproductions.base import Reference
+from simulator.reproductions.rows import Reference
 from simulator.worlds.commons import Commons, World
 
 #: Values, chains × items of a pool, that a run makes a round at most: it holds them all, 400 MB in ten rounds, until it

@@ -10,7 +10,7 @@ from simulator.families.gaussian import Gaussian
 from simulator.regimes import Archive, Crawl, Entrant, HumanOnly, Regime
 from simulator.reproductions.base import Reproduction, Size
 from simulator.reproductions.pools import held, theory
-from simulator.reproductions.table import Row, Table
+from simulator.reproductions.rows import ResultRow, ResultTable
 from simulator.worlds.commons import TRUTHFUL, Commons, World
 
 _N = 100
@@ -183,7 +183,7 @@ def _late(turn: int) -> list[Case]:
     ]
 
 
-def _recovery(table: Table) -> list[str]:
+def _recovery(table: ResultTable) -> list[str]:
     """What follows from how a round is played, and is no finding."""
     return [
         "each round's model is fitted afresh, to what its recipe then admits: so who crawls only the latest pool "
@@ -245,7 +245,7 @@ _FIRST = [
 ]
 
 
-def _worth(table: Table) -> list[str]:
+def _worth(table: ResultTable) -> list[str]:
     """How many archived items would do as well as each condition."""
     lines = [
         "each case is its own world of one provider, and an entrant is told of from the generation after its entry on: "
@@ -259,7 +259,7 @@ def _worth(table: Table) -> list[str]:
     return lines
 
 
-def _between(row: Row) -> str:
+def _between(row: ResultRow) -> str:
     return "" if math.isnan(row.low) or row.low <= 0 else f" [{1 / row.high:.0f}, {1 / row.low:.0f}]"
 
 

@@ -8,7 +8,8 @@ from simulator.families.base import Floats
 from simulator.families.regression import Regression
 from simulator.oracles import expect_regression_accumulate, expect_regression_replace
 from simulator.regimes import Accumulate, Regime, Replace
-from simulator.reproductions.base import Reference, Reproduction, Size
+from simulator.reproductions.base import Reproduction, Size
+from simulator.reproductions.rows import Reference
 
 _SAMPLES, _DIMENSIONS = 100, 10
 

@@ -15,9 +15,10 @@ from simulator.data.corpora import Normal
 from simulator.families.base import Floats
 from simulator.families.gaussian import Gaussian
 from simulator.regimes import Fresh
-from simulator.reproductions.base import Reference, Reproduction, Size
+from simulator.reproductions.base import Reproduction, Size
 from simulator.reproductions.figure import COLOURS, new
-from simulator.reproductions.table import Table, row_of
+from simulator.reproductions.rows import Reference, ResultTable
+from simulator.reproductions.table import row_of
 
 _N = 100
 _SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -50,7 +51,7 @@ def _condition(run: Run) -> str:
     return f"{run.regime.share:.0%} human" if isinstance(run.regime, Fresh) else "other"
 
 
-def _draw(table: Table) -> Figure:
+def _draw(table: ResultTable) -> Figure:
     """Left: n items of a mix as so many human ones, 1/E[μ²]. Then what one more in each generation adds; and each."""
     figure = new(14.0, 4.4)
     left, middle, right = figure.subplots(1, 3)
@@ -75,7 +76,7 @@ def _draw(table: Table) -> Figure:
     return figure
 
 
-def _answer(table: Table) -> list[str]:
+def _answer(table: ResultTable) -> list[str]:
     """What each step in the share is worth, by generation: in each generation, and for each item spent."""
     lines = [
         "worth is counted in human items that would do as well, 1/mean_error, for a human item in place of a synthetic "
@@ -91,15 +92,15 @@ def _answer(table: Table) -> list[str]:
     return lines
 
 
-def _shares(table: Table) -> list[float]:
+def _shares(table: ResultTable) -> list[float]:
     return [group[0].run.regime.share for group in table.groups.values()]  # type: ignore[attr-defined]
 
 
-def _last(table: Table) -> int:
+def _last(table: ResultTable) -> int:
     return min(group[0].run.generations for group in table.groups.values())
 
 
-def _worth(table: Table, t: int) -> tuple[list[float], list[float]]:
+def _worth(table: ResultTable, t: int) -> tuple[list[float], list[float]]:
     """What each training set is worth in a generation: measured, and exactly."""
     rows = [row_of(group, name, "mean_error", t) for name, group in table.groups.items()]
     exact = [1 / float(_expected(_N, share, _last(table))[t - 1]) for share in _shares(table)]

@@ -8,7 +8,8 @@ from simulator.families.base import Floats
 from simulator.families.ngram import NGram
 from simulator.oracles.words import expect_survivors
 from simulator.regimes import HumanOnly, Preserve, Regime, Replace
-from simulator.reproductions.base import Reference, Reproduction, Size
+from simulator.reproductions.base import Reproduction, Size
+from simulator.reproductions.rows import Reference
 
 _WORDS = 1_000
 

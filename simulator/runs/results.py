@@ -19,9 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firsthand.schemas.models import OriginCounts
-from simulator.metrics.intervals import Interval, interval, paired
-
-__all__ = ["FORMAT", "Interval", "Results", "append", "interval", "paired", "read", "row", "summary"]
+from simulator.metrics.intervals import ChainSummary
 
 FORMAT = "firsthand results v1"
 FILE = "results.jsonl"
@@ -59,6 +57,17 @@ class Results:
     def metrics(self) -> list[str]:
         """Every metric that some round has, in the order in which they first appear."""
         return list(dict.fromkeys(name for row in self.rows for name in row["metrics"]))
+
+    def summary(self, metric: str, round: int) -> ChainSummary | None:
+        """Return a metric in a round as mean and spread over chains; None if it was not measured, or is not finite.
+
+        Several providers of one pool are not independent lines, so they do not count as more chains.
+        """
+        mean = float(self.series(metric)[round])
+        if np.isnan(mean):
+            return None
+        sd = float(self.series(metric, "sd")[round])
+        return ChainSummary(mean, sd, int(self.config["chains"]))
 
     @property
     def _tainted(self) -> npt.NDArray[np.float64]:

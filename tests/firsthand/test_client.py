@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import numpy as np
@@ -14,19 +15,22 @@ from firsthand import Client, Digest, Digested, Part, Recipe, TrainedOn, errors
 from firsthand.core import merkle
 from firsthand.core.digests import from_text, sort_unique, to_bytes, to_text
 from firsthand.core.verdicts import VERDICTS
+from firsthand.files.inputs import Item
 from firsthand.http import request_bodies
 from firsthand.schemas.items import MAX_LOOKUP
 from tests.conftest import Registry, on_both
 from tests.factories import digest, digests
 
 
-@pytest.fixture
-def client(registry: Registry) -> Client:
+def make_datasets_and_a_model(registry: Registry) -> None:
+    """Make a dataset of texts, one of files, and a model of generation 2."""
     client = registry.client()
     client.put_dataset("local/texts", profile="text-1")
     client.put_dataset("local/files")
     client.put_model("local/writer@1", generation=2)
-    return client
+
+
+pytestmark = pytest.mark.prepare.with_args(make_datasets_and_a_model)
 
 
 def words(lookup: firsthand.Lookup) -> list[str]:
@@ -42,12 +46,12 @@ def test_contents_are_registered_under_the_profile_of_their_dataset(client: Clie
     assert words(client.check([Digest(firsthand.core.digests.digest_text("a text"))])) == ["human"]
 
 
-def test_items_are_registered_in_batches_and_each_is_told_of(client: Client) -> None:
-    told: list[int] = []
+def test_items_are_registered_in_batches_and_progress_is_reported_after_each(client: Client) -> None:
+    progress: list[int] = []
     answers = client.register(
-        "local/files", Digested(digests(range(25))), origin="human", batch=10, progress=told.append
+        "local/files", Digested(digests(range(25))), origin="human", batch=10, progress=progress.append
     )
-    assert [answer.items for answer in answers] == told == [10, 10, 5]
+    assert [answer.items for answer in answers] == progress == [10, 10, 5]
     assert client.dataset("local/files").claims == 25
 
 
@@ -72,7 +76,7 @@ def test_what_is_registered_again_is_all_known(client: Client) -> None:
     assert (again.id, again.new, again.known) == (first.id, 0, 25)
 
 
-def test_items_that_were_withdrawn_by_name_are_not_said_to_be_registered_again(client: Client) -> None:
+def test_registering_items_that_were_withdrawn_by_name_again_is_refused(client: Client) -> None:
     items = digests(range(25))
     (first,) = client.register("local/files", Digested(items), origin="human")
     client.withdraw(first.id, items[:2])
@@ -82,7 +86,7 @@ def test_items_that_were_withdrawn_by_name_are_not_said_to_be_registered_again(c
         client.register("local/files", Digested(items), origin="human")
 
 
-def test_what_was_withdrawn_is_not_said_to_be_registered_again(client: Client) -> None:
+def test_registering_a_withdrawn_batch_again_is_refused_without_a_new_occasion(client: Client) -> None:
     items = Digested(digests(range(25)))
     first, second, _ = client.register("local/files", items, origin="human", batch=10)
     withdrawal = client.withdraw(second.id)
@@ -152,7 +156,7 @@ def test_columns_go_with_their_items(client: Client) -> None:
 def test_the_same_columns_are_the_same_bytes_and_so_have_the_same_key() -> None:
     items, sizes, confidences = Digested(digests(range(7))), np.arange(7), np.arange(7, dtype=np.uint8)
     bodies = [
-        [batch.body() for batch in request_bodies.bulk_bodies(items, "bytes-1", 3, given, confidences)]
+        [batch.encode() for batch in request_bodies.bulk_bodies(items, "bytes-1", 3, given, confidences)]
         for given in (sizes, sizes.astype(np.uint32), list(range(7)))
     ]
     assert bodies[0] == bodies[1] == bodies[2]
@@ -161,9 +165,8 @@ def test_the_same_columns_are_the_same_bytes_and_so_have_the_same_key() -> None:
 
 def test_contents_are_measured_as_they_are_read(client: Client, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(bytes(100))
-    client.register(
-        "local/files", iter([b"x" * 10, "zwölf", tmp_path / "file"]), origin="human", sizes="bytes", batch=2
-    )
+    contents: list[Item] = [b"x" * 10, "zwölf", tmp_path / "file"]
+    client.register("local/files", iter(contents), origin="human", sizes="bytes", batch=2)
     client.register("local/files", np.zeros((1, 25), dtype=np.float64), origin="human", sizes="bytes")
     mix = client.create_mix(Recipe(unit="size", parts=[Part()]))
     assert mix.parts[0].size == 10 + 6 + 100 + 200
@@ -184,9 +187,7 @@ def test_contents_are_measured_as_they_are_read(client: Client, tmp_path: Path) 
         ({"confidences": [0.1, 0.2, 0.3]}, "`confidences` must be a list of whole numbers"),
     ],
 )
-def test_columns_that_do_not_fit_their_items_are_refused(
-    client: Client, columns: dict[str, list[int]], message: str
-) -> None:
+def test_columns_that_do_not_fit_their_items_are_refused(client: Client, columns: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         client.register("local/files", Digested(digests(range(3))), origin="human", **columns)
 
@@ -210,19 +211,19 @@ def test_a_registration_and_its_digests_are_read_back(client: Client) -> None:
 def test_a_look_up_keeps_the_order_asked_and_all_its_columns(client: Client) -> None:
     client.register("local/files", Digested(digests(range(10))), origin="human")
     client.register("local/files", Digested(digests(range(5, 15))), origin="model", model="local/writer@1")
-    found = client.lookup(digests([20, 12, 7, 1, 12]))
-    assert words(found) == ["unknown", "model", "contested", "human", "model"]
-    assert found.generation.tolist() == [-1, 2, -1, 0, 2]
-    assert [found.models[row] for row in (0, 1, 4)] == [None, "local/writer@1", "local/writer@1"]
-    assert found.counts() == {"unknown": 1, "human": 1, "model": 2, "contested": 1}
+    answers = client.lookup(digests([20, 12, 7, 1, 12]))
+    assert words(answers) == ["unknown", "model", "contested", "human", "model"]
+    assert answers.generation.tolist() == [-1, 2, -1, 0, 2]
+    assert [answers.models[row] for row in (0, 1, 4)] == [None, "local/writer@1", "local/writer@1"]
+    assert answers.counts() == {"unknown": 1, "human": 1, "model": 2, "contested": 1}
     assert client.lookup(digests([7]), policy="pessimistic").generation.tolist() == [2]
-    assert words(client.lookup(digests([7]), as_of=found.position - 1)) == ["human"]
+    assert words(client.lookup(digests([7]), as_of=answers.position - 1)) == ["human"]
 
 
 def test_a_long_look_up_is_asked_in_parts_at_one_position(client: Client, registry: Registry) -> None:
     """The registry grows between the parts, and no part sees it."""
-    known, asked = digests([1]), np.zeros((2 * MAX_LOOKUP + 1, 32), dtype=np.uint8)
-    asked[-1] = known[0]
+    known, many = digests([1]), np.zeros((2 * MAX_LOOKUP + 1, 32), dtype=np.uint8)
+    many[-1] = known[0]
 
     class Growing(httpx2.HTTPTransport):
         def handle_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -232,19 +233,19 @@ def test_a_long_look_up_is_asked_in_parts_at_one_position(client: Client, regist
             return answer
 
     with Client(registry.url, transport=Growing()) as watched:
-        found = watched.lookup(asked)
-    assert len(found.verdict) == len(asked)
-    assert words(found)[-1] == "unknown"
+        answers = watched.lookup(many)
+    assert len(answers.verdict) == len(many)
+    assert words(answers)[-1] == "unknown"
     assert words(client.lookup(known)) == ["human"]
 
 
 def test_asking_nothing_answers_nothing(client: Client) -> None:
-    found = client.lookup(digests([]))
-    assert (found.verdict.shape, found.models, sum(found.counts().values())) == ((0,), [], 0)
+    answers = client.lookup(digests([]))
+    assert (answers.verdict.shape, answers.models, sum(answers.counts().values())) == ((0,), [], 0)
     assert client.check([]).verdict.shape == (0,)
 
 
-def test_all_that_is_known_of_an_item_is_told(client: Client) -> None:
+def test_an_item_is_returned_with_all_its_claims(client: Client) -> None:
     client.register("local/files", Digested(digests([1])), origin="human", evidence="capture")
     (made,) = client.register("local/files", Digested(digests([1])), origin="model", model="local/writer@1")
     item = client.item(digest(1))
@@ -317,7 +318,7 @@ def test_claims_are_withdrawn_and_contested_whole_or_by_item(client: Client, reg
         other.withdraw(mine.id)
 
 
-def test_who_speaks_is_known_and_who_was_revoked_is_not(client: Client, registry: Registry) -> None:
+def test_whoami_names_the_organization_of_a_key_until_the_key_is_revoked(client: Client, registry: Registry) -> None:
     assert client.whoami().organization == "local"
     client.create_organization("acme", "Acme Ltd")
     assert [o.name for o in client.organizations()] == ["acme", "local"]

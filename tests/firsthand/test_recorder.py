@@ -1,42 +1,36 @@
 """The Recorder: never waits, loses nothing that is spooled, and says what it did."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 
+from benchmarks.harness.served_registry import serve
+from benchmarks.harness.waiting import wait_until
 from firsthand import Client, Recorder, SpoolFull
 from firsthand.core.digests import digest_text
 from firsthand.core.verdicts import IS_MODEL
 from firsthand.errors import NotFound
 from firsthand.spool.segment import HEADER_BYTES, RECORD_BYTES
 from tests.conftest import Registry, on_both
-from tests.service.processes import serving
-
-NOBODY = "http://127.0.0.1:9"
+from tests.factories import NOBODY, answer, small_disk
 
 
-def text(number: int) -> str:
-    return f"Answer {number}: " + "patterns woven by an engine, " * 8
-
-
-@pytest.fixture
-def client(registry: Registry) -> Client:
+def make_a_dataset_and_a_model(registry: Registry) -> None:
+    """Make a dataset for the answers of a model of generation 1."""
     client = registry.client()
     client.put_dataset("local/answers", profile="text-1")
     client.put_model("local/m@1", generation=1)
-    return client
+
+
+pytestmark = pytest.mark.prepare.with_args(make_a_dataset_and_a_model)
 
 
 @pytest.fixture
@@ -51,13 +45,13 @@ def nobody() -> Iterator[Client]:
 
 
 def recorder(client: Client, folder: Path, **more: Any) -> Recorder:
-    said: dict[str, Any] = {"model": "local/m@1", "dataset": "local/answers", "seconds": 60.0, **more}
-    return Recorder(client, spool=folder, **said)
+    settings: dict[str, Any] = {"model": "local/m@1", "dataset": "local/answers", "seconds": 60.0, **more}
+    return Recorder(client, spool=folder, **settings)
 
 
 def known(client: Client, numbers: range) -> int:
     """How many of the texts are known as a model's."""
-    return int((client.check([text(n) for n in numbers]).verdict == IS_MODEL).sum())
+    return int((client.check([answer(n) for n in numbers]).verdict == IS_MODEL).sum())
 
 
 def claims(client: Client) -> int:
@@ -68,7 +62,7 @@ def claims(client: Client) -> int:
 def test_what_is_added_is_registered_as_the_models_output_of_that_day(client: Client, folder: Path) -> None:
     noon = datetime(2026, 5, 1, 12, 34, 56, tzinfo=UTC).timestamp()
     with recorder(client, folder, clock=lambda: noon, sizes=True) as records:
-        assert all([records.add(text(n)) for n in range(25)])
+        assert all([records.add(answer(n)) for n in range(25)])
         assert records.counts.waiting == 25
         assert records.flush()
         assert (records.counts.sent, records.counts.waiting, records.counts.problem) == (25, 0, None)
@@ -82,10 +76,10 @@ def test_what_is_added_is_registered_as_the_models_output_of_that_day(client: Cl
 def test_each_day_is_a_registration(client: Client, folder: Path) -> None:
     times = iter([86_400.0 * 20_000 + 86_399, 86_400.0 * 20_001])
     with recorder(client, folder, clock=lambda: next(times)) as records:
-        records.add(text(1))
-        records.add(text(2))
+        records.add(answer(1))
+        records.add(answer(2))
     made = [client.registration(s.position) for s in client.statements() if s.kind == "registration"]
-    assert [(one.items, one.collected_at) for one in made] == [
+    assert [(registration.items, registration.collected_at) for registration in made] == [
         (1, datetime.fromtimestamp(86_400 * day, UTC)) for day in (20_000, 20_001)
     ]
 
@@ -94,18 +88,18 @@ def test_the_day_on_which_a_model_is_first_served_begins_when_it_is(client: Clie
     served_from = datetime(2026, 5, 1, 9, 30, tzinfo=UTC)
     client.put_model("local/new@1", served_from=served_from)
     with recorder(client, folder, model="local/new@1", clock=lambda: served_from.timestamp() + 60) as records:
-        records.add(text(1))
+        records.add(answer(1))
         assert records.flush(), records.counts.problem
     (made,) = [client.registration(s.position) for s in client.statements() if s.kind == "registration"]
     assert made.collected_at == served_from
 
 
-def test_what_was_withdrawn_before_its_answer_was_heard_is_not_sent_for_ever(
+def test_items_withdrawn_before_their_answer_arrived_are_not_sent_again_and_again(
     registry: Registry, client: Client, folder: Path
 ) -> None:
     deaf = Client(registry.url, registry.api_key, retries=0, transport=LosesAnswers(1, "/registrations"))
     with deaf, recorder(deaf, folder) as records:
-        records.add(text(1))
+        records.add(answer(1))
         assert not records.flush()
         (made,) = [s.position for s in client.statements() if s.kind == "registration"]
         client.withdraw(made)
@@ -129,25 +123,18 @@ def test_short_texts_are_counted_and_never_claimed(client: Client, folder: Path)
 def test_items_are_sent_by_themselves_by_number_and_by_age(client: Client, folder: Path) -> None:
     with recorder(client, folder / "many", batch=10) as many:
         for n in range(25):
-            many.add(text(n))
+            many.add(answer(n))
         wait_until(lambda: many.counts.sent == 20)
         assert many.counts.waiting == 5
     with recorder(client, folder / "old", seconds=0.2) as old:
-        old.add(text(100))
+        old.add(answer(100))
         wait_until(lambda: old.counts.sent == 1)
-
-
-def wait_until(true: Any, seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.01)
 
 
 def test_nothing_is_lost_while_no_registry_answers(nobody: Client, client: Client, folder: Path) -> None:
     with recorder(nobody, folder, batch=10) as records:
         for n in range(25):
-            assert records.add(text(n))
+            assert records.add(answer(n))
         assert not records.flush()
         assert records.counts.waiting == 25
         assert "No registry answers" in (records.counts.problem or "")
@@ -160,23 +147,24 @@ def test_nothing_is_lost_while_no_registry_answers(nobody: Client, client: Clien
     assert os.listdir(folder) == ["lock"]
 
 
+@pytest.mark.slow
 def test_a_registry_that_goes_and_comes_back_has_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(tmp_path / "registry") as first:
-        port = urlsplit(first.url).port
+    with serve(tmp_path / "registry") as first:
+        port = first.port
         client = Client(first.url, retries=0)
         client.put_dataset("local/answers", profile="text-1")
         client.put_model("local/m@1", generation=1)
         records = recorder(client, tmp_path / "spool", seconds=0.1, batch=50)
         for n in range(100):
-            records.add(text(n))
+            records.add(answer(n))
         wait_until(lambda: records.counts.sent == 100)
         first.stop()
     for n in range(100, 300):
-        assert records.add(text(n))
+        assert records.add(answer(n))
     wait_until(lambda: records.counts.problem is not None)
-    with serving(tmp_path / "registry", "--port", str(port)):
+    with serve(tmp_path / "registry", "--port", str(port)):
         for n in range(300, 400):
-            assert records.add(text(n))
+            assert records.add(answer(n))
         assert records.flush()
         records.close()
         assert known(client, range(400)) == claims(client) == 400
@@ -186,12 +174,12 @@ def test_a_registry_that_goes_and_comes_back_has_everything(tmp_path: Path, monk
 ADDS = """
 import sys
 from firsthand import Client, Recorder
-from tests.firsthand.test_recorder import text
+from tests.factories import answer
 
 url, key, folder = sys.argv[1:4]
 records = Recorder(Client(url, key), model="local/m@1", dataset="local/answers", spool=folder, batch=200, seconds=0.05)
 for n in range(1_000_000):
-    assert records.add(text(n))
+    assert records.add(answer(n))
     if n % 50 == 0:
         print(n, flush=True)  # so many are spooled at least
 """
@@ -242,11 +230,11 @@ def test_what_was_sent_without_the_answer_being_heard_is_registered_once(
 ) -> None:
     with Client(registry.url, registry.api_key, retries=0, transport=LosesAnswers(1, "/registrations")) as deaf:
         first = recorder(deaf, folder)
-        first.add(text(1))
+        first.add(answer(1))
         assert not first.flush()
         assert claims(client) == 1
         assert first.flush()
-        first.add(text(1))  # the model said it again: that is another occasion
+        first.add(answer(1))  # the model said it again: that is another occasion
         first.close()
     assert claims(client) == 2
 
@@ -256,34 +244,34 @@ def test_items_stay_their_models_when_the_next_recorder_is_anothers(
 ) -> None:
     client.put_model("local/m@2", generation=2)
     with recorder(nobody, folder) as old:
-        old.add(text(1))
+        old.add(answer(1))
     with recorder(client, folder, model="local/m@2") as new:
-        new.add(text(2))
-    assert client.check([text(1), text(2)]).generation.tolist() == [1, 2]
+        new.add(answer(2))
+    assert client.check([answer(1), answer(2)]).generation.tolist() == [1, 2]
 
 
 def test_recorders_that_share_a_folder_leave_each_other_alone(client: Client, nobody: Client, folder: Path) -> None:
-    with recorder(nobody, folder) as one:
-        one.add(text(1))
+    with recorder(nobody, folder) as first:
+        first.add(answer(1))
         with recorder(client, folder) as other:
-            other.add(text(2))
+            other.add(answer(2))
             assert other.flush()
             assert other.counts.sent == 1
-            assert one.counts.waiting == 1
-        assert one.counts.waiting == 1
+            assert first.counts.waiting == 1
+        assert first.counts.waiting == 1
     with recorder(client, folder) as last:
         assert last.flush()
     assert known(client, range(1, 3)) == 2
 
 
-def test_what_the_registry_refuses_is_kept_and_told_and_holds_nothing_else_up(client: Client, folder: Path) -> None:
+def test_refused_items_are_kept_and_reported_and_delay_no_others(client: Client, folder: Path) -> None:
     refused = recorder(client, folder, dataset="local/later")
-    refused.add(text(1))
+    refused.add(answer(1))
     assert not refused.flush()
     assert "no dataset local/later" in (refused.counts.problem or "")
     refused.close()
     with recorder(client, folder) as records:
-        records.add(text(2))
+        records.add(answer(2))
         assert not records.flush()
         assert (records.counts.sent, records.counts.waiting) == (1, 1)
         client.put_dataset("local/later", profile="text-1")
@@ -295,7 +283,7 @@ def test_what_the_registry_refuses_is_kept_and_told_and_holds_nothing_else_up(cl
 def test_items_hashed_under_another_profile_than_their_datasets_are_not_sent(client: Client, folder: Path) -> None:
     client.put_dataset("local/files")
     with recorder(client, folder, dataset="local/files") as records:
-        records.add(text(1))
+        records.add(answer(1))
         assert not records.flush()
         assert "profile='bytes-1'" in (records.counts.problem or "")
     assert claims(client) == 0
@@ -304,13 +292,13 @@ def test_items_hashed_under_another_profile_than_their_datasets_are_not_sent(cli
 def test_the_spool_is_bounded_and_what_it_holds_stays(nobody: Client, folder: Path) -> None:
     room = HEADER_BYTES + 3 * RECORD_BYTES
     with recorder(nobody, folder / "drop", max_bytes=room) as records:
-        assert [records.add(text(n)) for n in range(6)] == [True] * 3 + [False] * 3
+        assert [records.add(answer(n)) for n in range(6)] == [True] * 3 + [False] * 3
         assert (records.counts.spooled, records.counts.dropped, records.counts.waiting) == (3, 3, 3)
     with recorder(nobody, folder / "raise", max_bytes=room, when_full="raise") as records:
         for n in range(3):
-            records.add(text(n))
+            records.add(answer(n))
         with pytest.raises(SpoolFull, match="at most"):
-            records.add(text(3))
+            records.add(answer(3))
         assert records.counts.dropped == 1
 
 
@@ -318,37 +306,24 @@ FILLS = """
 import resource, sys
 from pathlib import Path
 from firsthand import Client, Recorder
-from tests.firsthand.test_recorder import NOBODY, text
+from tests.factories import NOBODY, answer
 
 folder, limit = sys.argv[1], int(sys.argv[2])
 if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 with Client(NOBODY, retries=0) as client:
     with Recorder(client, model="local/m@1", dataset="local/answers", spool=folder, seconds=60.0) as records:
-        kept = [n for n in range(5_000) if records.add(text(n))]
+        kept = [n for n in range(5_000) if records.add(answer(n))]
         assert kept == list(range(len(kept))), "once it is full it stays full"
         print(len(kept), records.counts.dropped)
 """
 
 
-@contextmanager
-def small_disk(folder: Path) -> Iterator[int]:
-    """A file system of 128 KiB at `folder`; where none may be mounted, the limit of a file's size to give instead."""
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "none", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
-        yield HEADER_BYTES + 1_000 * RECORD_BYTES + RECORD_BYTES // 2
-        return
-    try:
-        yield 0
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
 @pytest.mark.parametrize("mounted", [True, False])
 def test_a_full_disk_drops_what_comes_and_keeps_what_there_is(client: Client, tmp_path: Path, mounted: bool) -> None:
-    with small_disk(tmp_path / "disk") as limit:
-        limit = limit if mounted else HEADER_BYTES + 1_000 * RECORD_BYTES + RECORD_BYTES // 2
+    """On a tmpfs of 128 KiB; without it, or where none can be mounted, by the limit of a file's size."""
+    with small_disk(tmp_path / "disk", 128 if mounted else 128_000) as is_small:
+        limit = 0 if mounted and is_small else HEADER_BYTES + 1_000 * RECORD_BYTES + RECORD_BYTES // 2
         command = [sys.executable, "-c", FILLS, str(tmp_path / "disk"), str(limit)]
         ran = subprocess.run(command, capture_output=True, text=True, check=True)
         kept, dropped = map(int, ran.stdout.split())
@@ -366,10 +341,10 @@ def test_a_torn_end_is_cut_off_and_a_damaged_record_left_out_and_counted(
 ) -> None:
     with recorder(nobody, folder) as records:
         for n in range(5):
-            records.add(text(n))
+            records.add(answer(n))
     (segment,) = folder.glob("*/*.spool")
     content = bytearray(segment.read_bytes())
-    assert digest_text(text(2)) in content
+    assert digest_text(answer(2)) in content
     content[HEADER_BYTES + 2 * RECORD_BYTES + 20] ^= 1
     segment.write_bytes(content[:-10])
     with recorder(client, folder) as later:
@@ -380,7 +355,7 @@ def test_a_torn_end_is_cut_off_and_a_damaged_record_left_out_and_counted(
 
 def test_a_file_that_is_no_segment_is_named_and_kept(nobody: Client, client: Client, folder: Path) -> None:
     with recorder(nobody, folder) as records:
-        records.add(text(1))
+        records.add(answer(1))
     (segment,) = folder.glob("*/*.spool")
     content = segment.read_bytes()
     segment.with_name("0-torn.spool").write_bytes(content[:100])  # killed before its header was whole
@@ -394,10 +369,10 @@ def test_a_file_that_is_no_segment_is_named_and_kept(nobody: Client, client: Cli
 
 def test_no_text_is_on_the_disk(nobody: Client, folder: Path) -> None:
     with recorder(nobody, folder) as records:
-        records.add(text(1))
-        found = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
-    assert digest_text(text(1)) in found
-    assert b"woven" not in found
+        records.add(answer(1))
+        spooled = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert digest_text(answer(1)) in spooled
+    assert b"woven" not in spooled
 
 
 def test_a_closed_recorder_takes_nothing(nobody: Client, folder: Path) -> None:
@@ -405,4 +380,4 @@ def test_a_closed_recorder_takes_nothing(nobody: Client, folder: Path) -> None:
     records.close()
     records.close()
     with pytest.raises(ValueError, match="closed"):
-        records.add(text(1))
+        records.add(answer(1))

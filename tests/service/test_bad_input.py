@@ -24,18 +24,15 @@ import json
 import resource
 import shutil
 import socket
-import subprocess
 import tempfile
-import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2
 import numpy as np
@@ -43,15 +40,15 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from benchmarks.harness.memory import Watch
+from benchmarks.harness.memory import MemoryWatch
+from benchmarks.harness.served_registry import ServedRegistry, serve
+from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
 from firsthand import Client, Digested, errors
 from firsthand.core.digests import to_bytes, to_text
-from firsthand.http import credentials
 from service.settings import Settings
 from tests.conftest import Registry, on_both
-from tests.factories import digest, digests
-from tests.service.processes import Served, serving
-from tests.service.test_errors import BULK, check, chunk, head
+from tests.factories import digest, digests, small_disk
+from tests.service.wire import BULK, check, chunk, connected, head, samples
 
 RAW, JSON, NDJSON = "application/octet-stream", "application/json", "application/x-ndjson"
 ARROW, PARQUET = "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"
@@ -165,11 +162,13 @@ def nothing_stored(client: Client) -> Iterator[None]:
     assert (after.position, after.claims) == (before.position, before.claims)
 
 
-@pytest.fixture
-def client(registry: Registry) -> Client:
+def make_a_dataset(registry: Registry) -> None:
+    """Make a dataset of files."""
     client = registry.client()
     client.put_dataset("local/texts")
-    return client
+
+
+pytestmark = [pytest.mark.slow, pytest.mark.prepare.with_args(make_a_dataset)]
 
 
 @on_both
@@ -214,7 +213,7 @@ def test_a_statement_that_makes_no_sense_is_refused(
 def test_a_dataset_is_filled_by_its_own_organization_alone(client: Client, registry: Registry) -> None:
     other = registry.join("other")
     with nothing_stored(client):
-        with pytest.raises(errors.Forbidden, match="is not one of other"):
+        with pytest.raises(errors.Forbidden, match="does not belong to other"):
             other.register("local/texts", [b"text"], origin="human")
         with pytest.raises(errors.NotFound, match="firsthand dataset create"):
             client.register("local/nothing", [b"text"], origin="human", profile="bytes-1")
@@ -224,38 +223,42 @@ def test_a_dataset_is_filled_by_its_own_organization_alone(client: Client, regis
 class Apart:
     """A registry in a process of its own, whose memory can be looked at."""
 
-    served: Served
+    served: ServedRegistry
     client: Client
     key: str
 
     @property
     def pid(self) -> int:
-        return self.served.process.pid
+        return self.served.pid
 
     def connected(self) -> socket.socket:
-        address = urlsplit(self.served.url)
-        return socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=60)
+        return connected(self.served.url)
 
     def head(self, path: str, media: str, length: int | None = None, **headers: str) -> bytes:
-        more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-        begun = head(Registry(self.served.url, self.key, Settings()), path, media, length)
-        return begun.replace(b"\r\n\r\n", b"\r\n" + more.encode() + b"\r\n")
+        return head(self.key, path, media, length, **headers)
+
+    def refused_as_malformed(self) -> int:
+        """How many POST requests were answered with 400; a body that is cut off counts as one."""
+        with httpx2.Client(base_url=self.served.url) as http:
+            counts = samples(http, "firsthand_requests_total")
+        return int(sum(count for (method, _, status), count in counts.items() if (method, status) == ("POST", "400")))
 
     def post(self, path: str, body: bytes, media: str, **headers: str) -> httpx2.Response:
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         given |= {"Authorization": f"Bearer {self.key}", "Content-Type": media}
-        return httpx2.post(self.served.url + path, content=body, headers=given, timeout=60)
+        return httpx2.post(self.served.url + path, content=body, headers=given, timeout=PATIENCE_SECONDS)
 
 
 @contextmanager
 def apart(folder: Path, **environment: str) -> Iterator[Apart]:
     """A registry that has seen a body already: what it holds for the next ones is there."""
-    with serving(folder, FIRSTHAND_MIGRATE_ON_START="true", **environment) as served:
-        key = credentials.load().registries[served.url].api_key
-        with Client(served.url, key, retries=0) as client:
-            client.put_dataset("local/texts")
-            client.register("local/texts", Digested(digests(range(20_000), "before")), origin="human")
-            yield Apart(served, client, key)
+    with (
+        serve(folder, FIRSTHAND_MIGRATE_ON_START="true", **environment) as served,
+        Client(served.url, served.api_key, retries=0) as client,
+    ):
+        client.put_dataset("local/texts")
+        client.register("local/texts", Digested(digests(range(20_000), "before")), origin="human")
+        yield Apart(served, client, served.api_key)
 
 
 @pytest.fixture
@@ -268,7 +271,7 @@ def process(empty_database: Settings, tmp_path: Path) -> Iterator[Apart]:
 @contextmanager
 def flat(process: Apart, what: str) -> Iterator[None]:
     """Nothing stored, and less memory than one body would take."""
-    with nothing_stored(process.client), Watch(process.pid) as watch:
+    with nothing_stored(process.client), MemoryWatch(process.pid) as watch:
         yield
     print(f"\n{what}: {watch.over_idle / 2**20:.0f} MiB over idle")
     assert watch.over_idle < FLAT
@@ -288,6 +291,7 @@ def parquet_bomb(groups: int) -> bytes:
     return bytes(sink.getvalue())
 
 
+@pytest.mark.slow
 def test_a_bomb_is_refused_before_it_is_unpacked(process: Apart) -> None:
     bombs = {ARROW: arrow("zstd", digest=zeros(2**24)), PARQUET: parquet_bomb(16)}
     for media, body in bombs.items():
@@ -296,6 +300,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(process: Apart) -> None:
         assert "send it in parts" in detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [BULK, "/v1/lookups"])
 def test_few_rows_of_long_values_are_refused_before_they_are_unpacked(process: Apart, path: str) -> None:
     """16,000 values of 64 KiB, which are one in a dictionary, or the beginning of the one before: a gigabyte in all."""
@@ -315,13 +320,15 @@ def test_few_rows_of_long_values_are_refused_before_they_are_unpacked(process: A
             assert says in check(process.post(path, body, media), 422)
 
 
+@pytest.mark.slow
 def test_what_follows_the_end_of_an_arrow_stream_is_refused_with_it(process: Apart) -> None:
-    one = arrow(None, digest=zeros(3))
-    for body in (one + one, one + b"more" + one[-8:]):
+    stream = arrow(None, digest=zeros(3))
+    for body in (stream + stream, stream + b"more" + stream[-8:]):
         with nothing_stored(process.client):
             assert "something stands after its end" in check(process.post(BULK, body, ARROW), 400)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [BULK, "/v1/registrations:batch", "/v1/lookups", "/v1/mixes"])
 def test_a_body_encoded_by_gzip_is_refused_unread(process: Apart, path: str) -> None:
     bomb = gzip.compress(bytes(2**28))
@@ -357,9 +364,10 @@ def _answers(caller: socket.socket) -> bool:
     except BlockingIOError:
         return False
     finally:
-        caller.settimeout(60)
+        caller.settimeout(PATIENCE_SECONDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [BULK, "/v1/registrations:batch"])
 def test_a_line_of_a_gigabyte_is_refused_as_soon_as_it_is_over_the_limit(process: Apart, path: str) -> None:
     limit, gigabyte = Settings().max_bulk_bytes, 2**30
@@ -373,26 +381,29 @@ def test_a_line_of_a_gigabyte_is_refused_as_soon_as_it_is_over_the_limit(process
     assert sent < limit + 16 * 2**20  # what lies in the sockets' buffers
 
 
+@pytest.mark.slow
 @on_both
 def test_a_body_whose_connection_was_cut_leaves_nothing(process: Apart) -> None:
     whole = digests(range(200))
     bodies = {
         RAW: whole.tobytes(),
         ARROW: arrow(digest=pa.array(to_bytes(whole), pa.binary(32))),
-        NDJSON: lines(*({"digest": to_text(one)} for one in to_bytes(whole))),
+        NDJSON: lines(*({"digest": to_text(item)} for item in to_bytes(whole))),
     }
     with flat(process, "six connections cut in the middle"):
         for media, body in bodies.items():
             half = body[: len(body) // 64 * 32]
             for length, part in ((len(body), half), (None, chunk(half))):
                 with process.connected() as caller:
-                    caller.sendall(process.head(BULK, media, length) + part)
-                    time.sleep(0.1)
-        time.sleep(0.5)
+                    caller.sendall(process.head(BULK, media, length, Expect="100-continue"))
+                    assert caller.recv(65_536).startswith(b"HTTP/1.1 100 ")  # the service has begun to read the body
+                    caller.sendall(part)
+        wait_until(lambda: process.refused_as_malformed() == 6, "the service notices the six cuts")
     (made,) = process.client.register("local/texts", Digested(whole), origin="human")
     assert (made.new, made.known) == (200, 0)
 
 
+@pytest.mark.slow
 @on_both
 def test_fifty_slow_uploads_at_once_keep_no_reader_waiting(process: Apart) -> None:
     """Half of them small, which take no place; half of a length that nobody says, for which there are four."""
@@ -404,7 +415,7 @@ def test_fifty_slow_uploads_at_once_keep_no_reader_waiting(process: Apart) -> No
             caller.sendall(process.head(BULK, RAW, 640 if n % 2 else None))
             first = items[n, :320].tobytes()
             caller.sendall(first if n % 2 else chunk(first))
-        with Watch(process.pid) as watch:
+        with MemoryWatch(process.pid) as watch:
             took = sorted(_asked(process) for _ in range(100))
         assert process.client.statistics().now.position == known
         print(f"\n50 uploads under way: readers wait {took[50]:.4f} s, the slowest {took[-1]:.4f} s")
@@ -420,31 +431,16 @@ def test_fifty_slow_uploads_at_once_keep_no_reader_waiting(process: Apart) -> No
 
 def _asked(process: Apart) -> float:
     """The seconds that a look-up takes."""
-    begun = time.perf_counter()
+    begun = time.perf_counter()  # clock: the time is printed
     assert process.client.lookup(digests([0], "before")).counts()["human"] == 1
-    return time.perf_counter() - begun
+    return time.perf_counter() - begun  # clock: likewise
 
 
-def _finished(caller: socket.socket, rest: bytes, said: bool) -> int:
+def _finished(caller: socket.socket, remaining: bytes, has_length: bool) -> int:
     """Send the rest of an upload; the status of its answer."""
     with suppress(ConnectionError):  # refused already
-        caller.sendall(rest if said else chunk(rest) + chunk(b""))
+        caller.sendall(remaining if has_length else chunk(remaining) + chunk(b""))
     return _answer(caller)[0]
-
-
-@contextmanager
-def small_disk(folder: Path, megabytes: int) -> Iterator[bool]:
-    """A file system of so many megabytes at `folder`; answers whether one could be had (only root may mount)."""
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
-    mounted = (
-        shutil.which("mount") is not None and subprocess.run(mount, capture_output=True, check=False).returncode == 0
-    )
-    try:
-        yield mounted
-    finally:
-        if mounted:
-            subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def grow_no_further(process: Apart, most: int) -> None:
@@ -452,9 +448,10 @@ def grow_no_further(process: Apart, most: int) -> None:
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
 
 
-def test_a_full_disk_is_503_in_words_and_all_is_well_once_there_is_room(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_full_disk_is_503_and_writes_succeed_again_once_there_is_room(tmp_path: Path) -> None:
     """On a tmpfs of 12 MB; where none can be mounted, on files that may not grow over 6 MB."""
-    with small_disk(tmp_path / "disk", 12) as mounted, apart(tmp_path / "disk" / "apart") as process:
+    with small_disk(tmp_path / "disk", 12 * 1024) as mounted, apart(tmp_path / "disk" / "apart") as process:
         ballast = tmp_path / "disk" / "ballast"
         if mounted:
             ballast.write_bytes(bytes(4 * 2**20))
@@ -494,10 +491,11 @@ def _register(process: Apart, number: int) -> Any:
     return process.client.register("local/texts", items, origin="human")[0]
 
 
+@pytest.mark.slow
 def test_where_bodies_are_spooled_to_a_full_disk_that_is_503_too(tmp_path: Path) -> None:
     large = digests(range(3)).tobytes() * 2**15
     with (
-        small_disk(tmp_path / "disk", 2) as mounted,
+        small_disk(tmp_path / "disk", 2 * 1024) as mounted,
         apart(tmp_path / "apart", TMPDIR=str(tmp_path / "disk")) as process,
     ):
         if not mounted:
@@ -524,7 +522,24 @@ def own_postgresql() -> Iterator[Any]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_while_the_database_is_gone_all_is_503_and_who_waits_is_served_when_it_is_back(tmp_path: Path) -> None:
+class StartingAfterARefusal(httpx2.HTTPTransport):
+    """Calls `start` after the first answer with 503, before the client sees that answer."""
+
+    def __init__(self, start: Callable[[], object]) -> None:
+        super().__init__()
+        self._start = start
+        self.refused = False
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        response = super().handle_request(request)
+        if response.status_code == 503 and not self.refused:
+            self.refused = True
+            self._start()
+        return response
+
+
+@pytest.mark.slow
+def test_while_the_database_is_gone_calls_are_503_and_a_retry_succeeds_when_it_is_back(tmp_path: Path) -> None:
     with own_postgresql() as server, apart(tmp_path / "apart", FIRSTHAND_DATABASE_URL=server.get_uri()) as process:
         before = process.client.statistics().now
         server.stop()
@@ -533,10 +548,9 @@ def test_while_the_database_is_gone_all_is_503_and_who_waits_is_served_when_it_i
         for path in (BULK, "/v1/lookups"):
             assert "database does not answer" in check(process.post(path, digests(range(10)).tobytes(), RAW), 503)
         assert httpx2.get(process.served.url + "/healthz").status_code == 200
-        back = threading.Timer(1.0, server.start)
-        back.start()
-        with Client(process.served.url, process.key, retries=8) as patient:
+        starting = StartingAfterARefusal(server.start)
+        with Client(process.served.url, process.key, retries=8, transport=starting) as patient:
             (made,) = patient.register("local/texts", Digested(digests(range(10))), origin="human")
-        back.join()
+        assert starting.refused
         assert (made.id, made.new) == (before.position + 1, 10)
         assert process.client.statistics().now.claims == before.claims + 10

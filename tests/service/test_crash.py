@@ -1,18 +1,12 @@
 """The server killed while twenty clients register: what was acknowledged is whole, nothing is half, no gap."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.served_registry import serve
+from benchmarks.harness.waiting import PATIENCE_SECONDS
 from firsthand import Client, errors
 from firsthand.core.digests import Digests, to_bytes
 from firsthand.core.verdicts import IS_HUMAN
@@ -23,43 +17,13 @@ from service.settings import Settings
 from service.storage.engine import Database
 from tests.conftest import on_both
 from tests.factories import digests
+from tests.service.processes import environment_of, wait_for_size
+
+pytestmark = pytest.mark.slow
 
 CLIENTS, ITEMS = 20, 400
 #: So many, and the server is killed with all clients in the middle of their next.
 ACKNOWLEDGED = 40
-
-
-@dataclass
-class Server:
-    """A served registry as a process of its own, which can be killed."""
-
-    process: "subprocess.Popen[bytes]"
-    url: str
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-
-@contextmanager
-def served(settings: Settings) -> Iterator[Server]:
-    place = {"FIRSTHAND_DATA_DIR": str(settings.data_dir)}
-    if settings.database_url:
-        place["FIRSTHAND_DATABASE_URL"] = settings.database_url
-    command = [sys.executable, "-m", "firsthand", "serve", "--port", "0", "--json"]
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, **place, "FIRSTHAND_THREADS": "24"},
-    )
-    assert process.stdout is not None
-    try:
-        yield Server(process, json.loads(process.stdout.readline())["url"])
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
 
 
 def key_of(settings: Settings) -> str:
@@ -90,26 +54,25 @@ def register_until_cut(url: str, key: str, worker: int, acknowledged: dict[int, 
             acknowledged[made.id] = (worker, number)
 
 
-@pytest.mark.slow
 @on_both
-def test_after_a_kill_every_acknowledged_registration_is_whole_and_none_is_half(empty_database: Settings) -> None:
-    settings = empty_database
-    key = key_of(settings)
+def test_after_a_kill_every_acknowledged_registration_is_whole_and_none_is_half(
+    empty_database: Settings, tmp_path: Path
+) -> None:
+    environment = {**environment_of(empty_database), "FIRSTHAND_THREADS": "24"}
+    key = key_of(empty_database)
     acknowledged: dict[int, tuple[int, int]] = {}
     kills = 3
     for kill in range(kills):
-        with served(settings) as server, ThreadPoolExecutor(CLIENTS) as pool:
+        with serve(tmp_path / "work", **environment) as server, ThreadPoolExecutor(CLIENTS) as pool:
             with Client(server.url, key) as client:
                 client.put_dataset("local/texts")
             numbers = range(CLIENTS * kill, CLIENTS * (kill + 1))
             workers = [pool.submit(register_until_cut, server.url, key, n, acknowledged) for n in numbers]
-            until = time.monotonic() + 60
-            while len(acknowledged) < ACKNOWLEDGED * (kill + 1) and time.monotonic() < until:
-                time.sleep(0.01)
+            wait_for_size(acknowledged, ACKNOWLEDGED * (kill + 1))
             server.kill()
             for worker in workers:
-                worker.result(timeout=60)
-    with served(settings) as server, Client(server.url, key) as client:
+                worker.result(timeout=PATIENCE_SECONDS)
+    with serve(tmp_path / "work", **environment) as server, Client(server.url, key) as client:
         check(client, acknowledged)
     print(f"\n{kills} kills, {CLIENTS} clients: {len(acknowledged)} acknowledged registrations, all whole")
     assert len(acknowledged) >= ACKNOWLEDGED * kills

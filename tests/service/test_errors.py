@@ -13,10 +13,8 @@ Beside it, 401 carries `WWW-Authenticate`, 405 `Allow`, 503 `Retry-After`; and, 
 
 import re
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 import httpx2
 import psycopg
@@ -24,42 +22,21 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from service import errors
+from benchmarks.harness.waiting import wait_until
+from service import errors, logging_setup
 from service.app import create_app
-from service.errors import Refusal
-from service.http import logging_setup
 from service.settings import Settings
 from service.storage.engine import Database
 from tests.conftest import Registry, database_at, on_both
 from tests.factories import digests
+from tests.service.wire import BULK, KINDS, check, chunk, connected, head
 
-KINDS: dict[int, type[Refusal]] = {500: Refusal, **{kind.status: kind for kind in Refusal.__subclasses__()}}
-HEADERS = {401: "www-authenticate", 405: "allow", 503: "retry-after"}
-BULK = "/v1/datasets/local/texts/registrations?origin=human"
 RAW, JSON = {"Content-Type": "application/octet-stream"}, {"Content-Type": "application/json"}
-
-
-def check(answer: httpx2.Response, status: int, where: str | None = None) -> str:
-    """The shape; where one is expected, that an error names the place. Returns the detail."""
-    problem = answer.json()
-    assert answer.status_code == status, problem
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert problem.keys() == {"type", "title", "status", "detail", "instance", "errors"}
-    kind = KINDS[status]
-    assert (problem["type"], problem["title"]) == (f"urn:firsthand:problem:{kind.slug}", kind.title)
-    assert problem["status"] == status
-    assert problem["instance"] == answer.request.url.path
-    assert len(problem["detail"]) > 10
-    assert all(error.keys() == {"where", "message"} for error in problem["errors"])
-    assert where in [error["where"] for error in problem["errors"]] or where is None
-    assert all((HEADERS[other] in answer.headers) == (other == status) for other in HEADERS)
-    assert answer.headers["x-request-id"]
-    return str(problem["detail"])
 
 
 def test_the_tree_is_drawn_as_it_is() -> None:
     drawn = re.findall(r"^[├└]── (\w+) +(\d+)", errors.__doc__ or "", re.MULTILINE)
-    assert [(kind.__name__, str(kind.status)) for kind in Refusal.__subclasses__()] == drawn
+    assert [(kind.__name__, str(kind.status)) for kind in errors.Refusal.__subclasses__()] == drawn
 
 
 def test_no_two_errors_have_one_status_or_one_type() -> None:
@@ -90,7 +67,7 @@ def test_every_error_of_the_tree_is_answered_in_the_one_shape(raising: TestClien
             assert detail == "Something is wrong; do something else."
 
 
-def test_what_nobody_foresaw_is_answered_in_that_shape_too_and_tells_nothing(
+def test_an_unexpected_error_has_the_one_shape_and_reveals_nothing(
     raising: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = raising.get("/raise/nothing", headers={"X-Request-ID": "the-one"})
@@ -145,7 +122,7 @@ def test_a_method_that_is_not_there_is_405_and_says_which_are(http: httpx2.Clien
         assert method not in answer.headers["allow"]
 
 
-def test_a_content_type_that_nobody_reads_is_415_and_says_what_is_read(http: httpx2.Client) -> None:
+def test_an_unknown_content_type_is_415_and_lists_the_known_ones(http: httpx2.Client) -> None:
     http.put("/v1/datasets/local/texts", json={})
     for path in (BULK, "/v1/lookups"):
         for headers in ({"Content-Type": "text/csv"}, {"Content-Type": ""}, {}):
@@ -181,32 +158,13 @@ def test_json_of_another_shape_is_422(http: httpx2.Client) -> None:
             check(http.post(path, content=body, headers=JSON), 422)
 
 
-def connected(registry: Registry) -> socket.socket:
-    address = urlsplit(registry.url)
-    return socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=10)
-
-
-def head(registry: Registry, path: str, media: str, length: int | None = None) -> bytes:
-    """The head of a request, without any of its body; of one in chunks where no length is said."""
-    lines = (
-        f"POST {path} HTTP/1.1", "Host: registry", f"Authorization: Bearer {registry.api_key}",
-        f"Content-Type: {media}", "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}",
-    )  # fmt: skip
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
-
-
 @contextmanager
 def in_the_middle(registry: Registry) -> Iterator[socket.socket]:
     """A caller whose bulk body, in chunks, the service has begun to read: it has said so."""
-    begun = head(registry, BULK, "application/octet-stream").replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")
-    with connected(registry) as caller:
-        caller.sendall(begun)
+    with connected(registry.url) as caller:
+        caller.sendall(head(registry.api_key, BULK, "application/octet-stream", Expect="100-continue"))
         assert caller.recv(65_536).startswith(b"HTTP/1.1 100 ")
         yield caller
-
-
-def chunk(content: bytes) -> bytes:
-    return f"{len(content):x}\r\n".encode() + content + b"\r\n"
 
 
 class TestLimits:
@@ -235,19 +193,19 @@ class TestLimits:
     def test_a_body_that_says_it_is_too_long_is_refused_before_any_of_it_is_read(
         self, registry: Registry, path: str
     ) -> None:
-        with connected(registry) as caller:
-            caller.sendall(head(registry, path, "application/json", 10**12))
+        with connected(registry.url) as caller:
+            caller.sendall(head(registry.api_key, path, "application/json", 10**12))
             answer = caller.recv(65_536)
         assert answer.startswith(b"HTTP/1.1 413 ")
         assert b"application/problem+json" in answer
 
     @pytest.mark.parametrize("path", [BULK, "/v1/lookups", "/v1/organizations"])
     def test_a_body_that_does_not_say_is_refused_as_soon_as_it_is_over(self, registry: Registry, path: str) -> None:
-        with connected(registry) as caller:
-            caller.sendall(head(registry, path, "application/json") + chunk(b" " * 1_000) * 7)
+        with connected(registry.url) as caller:
+            caller.sendall(head(registry.api_key, path, "application/json") + chunk(b" " * 1_000) * 7)
             assert caller.recv(65_536).startswith(b"HTTP/1.1 413 ")  # and the body has not ended
 
-    def test_a_bulk_body_that_finds_no_place_is_503_and_told_when_to_come_back(
+    def test_a_bulk_body_over_the_limit_of_slots_is_503_with_retry_after(
         self, registry: Registry, http: httpx2.Client
     ) -> None:
         body = digests(range(100)).tobytes()
@@ -261,22 +219,28 @@ class TestLimits:
             assert slow.recv(65_536).startswith(b"HTTP/1.1 201 ")
         assert http.post(BULK, content=iter([bytes(32)]), headers=RAW).status_code == 201
 
-    def test_who_goes_away_in_the_middle_leaves_nothing_and_gives_the_place_back(
+    def test_a_caller_that_disconnects_stores_nothing_and_frees_its_slot(
         self, registry: Registry, http: httpx2.Client, caplog: pytest.LogCaptureFixture
     ) -> None:
         with in_the_middle(registry) as slow:
             slow.sendall(chunk(bytes(1_000)))
             check(http.post(BULK, content=iter([bytes(32)]), headers=RAW), 503)
         position = http.get("/v1/statistics").json()["now"]["position"]
-        taken = _until(201, lambda: http.post(BULK, content=iter([bytes(32)]), headers=RAW))
-        assert taken.json()["id"] == position + 1
+        answers = []
+
+        def taken() -> bool:
+            answers.append(http.post(BULK, content=iter([bytes(32)]), headers=RAW))
+            return answers[-1].status_code == 201
+
+        wait_until(taken, "the place is given back")
+        assert answers[-1].json()["id"] == position + 1
         assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 @contextmanager
 def away(settings: Settings, app: FastAPI) -> Iterator[None]:
     """The database cannot be reached: its folder has another name, or its server takes nobody."""
-    database: Database = app.state.database
+    database: Database = app.state.shared.get(Database)
     if settings.embedded:
         elsewhere = settings.data_dir.with_name("elsewhere")
         database.close()
@@ -305,12 +269,3 @@ def test_while_the_database_is_away_every_call_is_503_and_after_that_all_is_well
             assert client.get("/healthz").status_code == 200
         assert client.get("/readyz").status_code == 200
         assert client.get("/v1/organizations").json() == {"items": [], "next": None}
-
-
-def _until(status: int, ask: Callable[[], httpx2.Response]) -> httpx2.Response:
-    """Ask until the answer has this status, for ten seconds at most."""
-    end = time.monotonic() + 10
-    while (answer := ask()).status_code != status and time.monotonic() < end:
-        time.sleep(0.02)
-    assert answer.status_code == status, answer.text
-    return answer

@@ -8,26 +8,17 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi.testclient import TestClient
-from prometheus_client.parser import text_string_to_metric_families
 from pydantic import ValidationError
 from sqlalchemy import text
 
+from benchmarks.harness.served_registry import serve
 from firsthand.http import credentials
 from service.app import create_app
 from service.settings import Settings
 from service.storage.engine import Database
 from tests.conftest import Registry, on_both
 from tests.factories import digests
-from tests.service.processes import serving
-
-
-def samples(client: httpx2.Client, name: str) -> dict[tuple[str, ...], float]:
-    """The samples of a metric: labels, in the order of their names → value."""
-    answer = client.get("/metrics")
-    assert answer.headers["content-type"].startswith("text/plain")
-    families = text_string_to_metric_families(answer.text)
-    found = [sample for family in families for sample in family.samples if sample.name == name]
-    return {tuple(value for _, value in sorted(sample.labels.items())): sample.value for sample in found}
+from tests.service.wire import samples
 
 
 @on_both
@@ -73,10 +64,10 @@ def test_requests_are_counted_by_the_template_of_their_route(registry: Registry,
     assert seconds["PUT", dataset] == 3
 
 
-def test_items_are_counted_by_what_was_asked_of_them(http: httpx2.Client) -> None:
-    raw, told = {"Content-Type": "application/octet-stream"}, "/v1/datasets/local/texts/registrations?origin=human"
+def test_items_are_counted_by_kind_of_call(http: httpx2.Client) -> None:
+    raw, template = {"Content-Type": "application/octet-stream"}, "/v1/datasets/local/texts/registrations?origin=human"
     http.put("/v1/datasets/local/texts", json={})
-    http.post(told, content=digests(range(3)).tobytes(), headers=raw)
+    http.post(template, content=digests(range(3)).tobytes(), headers=raw)
     http.post("/v1/lookups", content=digests(range(5)).tobytes(), headers=raw)
     assert samples(http, "firsthand_items_total") == {("lookups",): 5, ("registrations",): 3}
 
@@ -100,8 +91,9 @@ def test_the_id_that_a_caller_gives_comes_back_and_else_a_new_one(stranger: http
     assert len(fresh) == 5
 
 
+@pytest.mark.slow
 def test_the_log_is_lines_of_json_each_with_the_id_of_its_request(tmp_path: Path) -> None:
-    with serving(tmp_path, FIRSTHAND_LOG_FORMAT="json") as served:
+    with serve(tmp_path, FIRSTHAND_LOG_FORMAT="json") as served:
         key = credentials.load().registries[served.url].api_key
         with httpx2.Client(base_url=served.url, headers={"Authorization": f"Bearer {key}"}) as http:
             http.get("/v1/organizations?limit=5", headers={"X-Request-ID": "first"})
@@ -115,9 +107,9 @@ def test_the_log_is_lines_of_json_each_with_the_id_of_its_request(tmp_path: Path
     lines: list[dict[str, Any]] = [json.loads(line) for line in written.splitlines()]
     assert all(datetime.fromisoformat(line["timestamp"]).tzinfo and line["level"] for line in lines)
     requests = [line for line in lines if line["event"] == "request"]
-    said = [(line["request_id"], line["method"], line["path"], line["status"]) for line in requests]
-    assert said[:2] == [("first", "GET", "/v1/organizations", 200), (fresh, "PUT", "/v1/datasets/other/texts", 403)]
-    assert [status for *_, status in said[2:]] == [201, 200, 401]
+    logged = [(line["request_id"], line["method"], line["path"], line["status"]) for line in requests]
+    assert logged[:2] == [("first", "GET", "/v1/organizations", 200), (fresh, "PUT", "/v1/datasets/other/texts", 403)]
+    assert [status for *_, status in logged[2:]] == [201, 200, 401]
     assert all(line["milliseconds"] > 0 for line in requests)
     # neither the key of the caller, nor one that was issued, nor one that was refused
     for secret in (key, issued):

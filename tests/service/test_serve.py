@@ -1,5 +1,6 @@
 """`firsthand serve`, as a process of its own; refusals, which start nothing, in process."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -7,37 +8,33 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from benchmarks.harness.served_registry import FIRSTHAND, STOPPED, serve
+from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
 from firsthand import Client
 from firsthand.http import credentials
+from service import cli
 from service.settings import Settings
 from service.storage import migrate
 from tests.conftest import create_database, database_at, drop_database
-from tests.service.processes import FIRSTHAND, ran, serving
+from tests.service.processes import is_running, ran, wait_for_end
+from tests.service.wire import BULK, connected, head
 
-STOPPED = (0, -signal.SIGTERM)
-
-
-def ends(pid: int, seconds: float = 15) -> bool:
-    """Whether a process that is not our child ends in time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        state = Path(f"/proc/{pid}/stat")
-        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
-            return True
-        time.sleep(0.05)
-    return False
+pytestmark = pytest.mark.slow
 
 
 def test_an_empty_folder_becomes_a_registry_with_a_key_for_the_command_line(tmp_path: Path) -> None:
-    with serving(tmp_path / "work") as served:
-        assert served.said == {"url": served.url, "organization": "local", "credentials": str(credentials.path())}
+    with serve(tmp_path / "work") as served:
+        assert served.announcement == {
+            "url": served.url,
+            "organization": "local",
+            "credentials": str(credentials.path()),
+        }
         with Client() as client:  # finds the address and the key by itself; what is printed takes connections at once
             assert client.url == served.url
             assert client.ready()
@@ -47,11 +44,14 @@ def test_an_empty_folder_becomes_a_registry_with_a_key_for_the_command_line(tmp_
         key = credentials.load().registries[served.url].api_key
     assert stat.S_IMODE(credentials.path().stat().st_mode) == 0o600
     assert (tmp_path / "work" / "firsthand-data" / "firsthand.sqlite").exists()
+    log = served.log.read_text()
+    assert "Application startup complete" in log
+    assert "\x1b" not in log  # no colors in a log that is not a terminal
 
     # started again at another address, all is there, and the same key opens it
-    with serving(tmp_path / "work", "--host", "::1") as again:
+    with serve(tmp_path / "work", "--host", "::1") as again:
         assert again.url.startswith("http://[::1]:")
-        assert again.said["organization"] is None
+        assert again.announcement["organization"] is None
         with Client(again.url, key) as client:
             assert [dataset.name for dataset in client.datasets()] == ["local/texts"]
             assert len(list(client.keys())) == 1
@@ -59,58 +59,84 @@ def test_an_empty_folder_becomes_a_registry_with_a_key_for_the_command_line(tmp_
     assert {url: entry.api_key for url, entry in known.items()} == {served.url: key, again.url: key}
 
 
+def run_without_input(command: list[str], folder: Path) -> "subprocess.CompletedProcess[str]":
+    """A command that ends because its standard input is closed."""
+    nothing = subprocess.DEVNULL
+    return subprocess.run(
+        command, cwd=folder, stdin=nothing, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
+
+
 def test_a_second_registry_at_the_same_address_leaves_the_first_ones_key_alone_and_says_where_its_own_is(
     tmp_path: Path,
 ) -> None:
-    with serving(tmp_path / "first") as first:
-        port = first.url.rpartition(":")[2]
+    with serve(tmp_path / "first") as first:
+        port = str(first.port)
     kept = credentials.path().read_text()
-    with serving(tmp_path / "second", "--port", port) as second:
+    with serve(tmp_path / "second", "--port", port) as second:
         assert second.url == first.url
         own = (tmp_path / "second" / "firsthand-data" / "first-key").read_text().strip()
         with Client(second.url, own) as client:
             assert client.whoami().organization == "local"
     assert credentials.path().read_text() == kept
     command = [*FIRSTHAND, "serve", "--port", port, "--with-parent"]
-    said = subprocess.run(
-        command,
-        cwd=tmp_path / "second",
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert f"firsthand login {first.url} < firsthand-data/first-key" in said.stdout
-    with serving(tmp_path / "first", "--port", port), Client() as client:
+    restarted = run_without_input(command, tmp_path / "second")
+    assert f"firsthand login {first.url} < firsthand-data/first-key" in restarted.stdout
+    assert "firsthand dataset create" not in restarted.stdout  # it would use the other registry's key
+    with serve(tmp_path / "first", "--port", port), Client() as client:
         assert client.whoami().organization == "local"
 
 
 def test_it_says_in_three_lines_what_it_did_and_with_its_parent_ends_when_standard_input_closes(tmp_path: Path) -> None:
     command = [*FIRSTHAND, "serve", "--port", "0", "--with-parent"]
     ended = subprocess.run(
-        command, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+        command,
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
     )
     assert ended.returncode in STOPPED
     does, made, goes_on = ended.stdout.splitlines()
     (url,) = credentials.load().registries
     assert f"serves sqlite:///{tmp_path / 'firsthand-data' / 'firsthand.sqlite'} at {url} " in does
-    assert "the organization local has a key" in made
+    assert "Created the organization local and its API key" in made
     assert made.endswith(f" {credentials.path()}")
     assert "firsthand dataset create local/texts" in goes_on
     assert credentials.load().registries[url].api_key.split("_", 2)[2] not in ended.stdout + ended.stderr
 
 
-def test_an_answer_does_not_wait_for_the_callers_acknowledgement(tmp_path: Path) -> None:
+def test_an_answer_does_not_wait_for_the_callers_acknowledgement() -> None:
     """Headers and body go out in two writes; with Nagle's algorithm the second waits 40 ms, on each request."""
-    with serving(tmp_path) as served, Client() as client:
-        times = []
-        for _ in range(30):
-            start = time.perf_counter()
-            client.whoami()
-            times.append(time.perf_counter() - start)
-        assert served.process.poll() is None
-        assert min(times) < 0.03
+
+    async def turns_nagle_off(listener: socket.socket) -> bool:
+        options = asyncio.get_running_loop().create_future()
+
+        def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            accepted = writer.get_extra_info("socket")
+            options.set_result(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        async with await asyncio.start_server(accept, sock=listener):
+            with socket.create_connection(listener.getsockname()):
+                return bool(await options)
+
+    assert asyncio.run(turns_nagle_off(cli._listen("127.0.0.1", 0)))
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8734"),
+        ("0.0.0.0", "http://127.0.0.1:8734"),
+        ("::", "http://[::1]:8734"),
+        ("registry.example", "http://registry.example:8734"),
+    ],
+)
+def test_the_printed_address_can_be_opened_in_a_browser(host: str, url: str) -> None:
+    assert cli._url(host, 8734) == url
 
 
 PARENT = """
@@ -128,43 +154,46 @@ def test_with_its_parent_it_ends_also_when_that_is_killed(tmp_path: Path) -> Non
         pid = int(parent.stdout.readline())
         try:
             assert '"url"' in parent.stdout.readline()
-            assert not ends(pid, 0.2)
+            assert is_running(pid)
             parent.kill()
-            assert ends(pid)
+            wait_for_end(pid)
         finally:
-            if not ends(pid, 0.1):
+            if is_running(pid):
                 os.kill(pid, signal.SIGKILL)
+
+
+def refuses_connections(url: str) -> bool:
+    try:
+        connected(url).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def test_without_that_option_it_outlives_its_standard_input_and_when_stopped_finishes_what_is_under_way(
     tmp_path: Path,
 ) -> None:
-    with serving(tmp_path) as served:
+    with serve(tmp_path) as served:
         assert served.process.stdin is not None
         served.process.stdin.close()
         with Client() as client:
             client.put_dataset("local/texts")
-        key = credentials.load().registries[served.url].api_key
-        host, port = served.url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=15) as half:
-            request = (
-                "POST /v1/datasets/local/texts/registrations?origin=human HTTP/1.1\r\nHost: x\r\n"
-                f"Authorization: Bearer {key}\r\nContent-Type: application/octet-stream\r\nContent-Length: 32\r\n\r\n"
-            )
-            half.sendall(request.encode() + b"x" * 16)
-            time.sleep(0.3)
+        with connected(served.url) as caller:
+            caller.sendall(head(served.api_key, BULK, "application/octet-stream", 32, Expect="100-continue"))
+            assert caller.recv(65536).startswith(b"HTTP/1.1 100")  # the service has begun to read the body
+            caller.sendall(b"x" * 16)
             served.process.terminate()
-            time.sleep(0.3)
+            wait_until(lambda: refuses_connections(served.url), "the server accepts nobody any more")
             assert served.process.poll() is None
-            half.sendall(b"x" * 16)
-            assert half.recv(65536).startswith(b"HTTP/1.1 201")
-        assert served.process.wait(15) in STOPPED
+            caller.sendall(b"x" * 16)
+            assert caller.recv(65536).startswith(b"HTTP/1.1 201")
+        assert served.process.wait(PATIENCE_SECONDS) in STOPPED
 
 
 def test_a_first_start_that_was_killed_after_migrating_is_made_good_by_the_next(tmp_path: Path) -> None:
     migrate.upgrade(Settings(data_dir=tmp_path / "data"))
-    with serving(tmp_path, "--data-dir", str(tmp_path / "data")) as served:
-        assert served.said["organization"] == "local"
+    with serve(tmp_path, "--data-dir", str(tmp_path / "data")) as served:
+        assert served.announcement["organization"] == "local"
         with Client() as client:
             assert client.whoami().organization == "local"
 
@@ -200,13 +229,13 @@ def test_an_empty_postgresql_is_refused_unless_it_shall_be_migrated(
     assert refused.exit_code == 1
     assert "has no tables of Firsthand yet" in refused.stderr
     assert refused.stderr.endswith("Run: firsthand migrate\n")
-    with serving(tmp_path, FIRSTHAND_MIGRATE_ON_START="true") as served:
-        assert served.said["organization"] == "local"
+    with serve(tmp_path, FIRSTHAND_DATABASE_URL=unmigrated, FIRSTHAND_MIGRATE_ON_START="true") as served:
+        assert served.announcement["organization"] == "local"
         with Client() as client:
             assert client.whoami().organization == "local"
 
 
-def test_a_database_that_is_away_is_told_in_words_and_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_database_is_reported_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIRSTHAND_DATABASE_URL", "postgresql://me:secret@127.0.0.1:1/there")
     for command in (["serve", "--port", "0"], ["migrate"]):
         refused = ran(*command)
@@ -215,7 +244,7 @@ def test_a_database_that_is_away_is_told_in_words_and_without_its_password(monke
         assert "secret" not in refused.output
 
 
-def test_what_is_no_database_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_or_address_that_is_no_database_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "firsthand.sqlite").write_bytes(b"a letter to Ada" * 1000)
     for command in (["serve", "--port", "0"], ["migrate"]):
         refused = ran(*command, "--data-dir", str(tmp_path))
@@ -225,7 +254,7 @@ def test_what_is_no_database_is_told_in_words(tmp_path: Path, monkeypatch: pytes
     for command in (["serve", "--port", "0"], ["migrate"]):
         refused = ran(*command)
         assert refused.exit_code == 1
-        assert "database_url: this is no address of a database" in refused.output
+        assert "database_url: this is not the address of a database" in refused.output
 
 
 def test_a_port_in_use_is_refused_before_anything_is_made(tmp_path: Path) -> None:

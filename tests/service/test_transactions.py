@@ -22,13 +22,8 @@ MODULES = {str(file.relative_to(ROOT)): ast.parse(file.read_text(encoding="utf-8
 #: What begins or ends a transaction, called as a method.
 OF_TRANSACTIONS = {"begin", "begin_nested", "commit", "rollback"}
 
-MAY_IMPORT_FASTAPI = {
-    "app.py",
-    "http/dependencies.py",
-    "http/content_negotiation.py",
-    "http/paging.py",
-    "http/middleware.py",
-}
+#: What may import FastAPI beside the `routes.py` of each noun and the folder `http/`; each entry must import it.
+IMPORT_FASTAPI = {"app.py"}
 
 
 def calls(tree: ast.Module) -> Iterator[str]:
@@ -48,14 +43,16 @@ def imports(tree: ast.Module) -> Iterator[str]:
 
 
 def test_transactions_begin_and_end_in_one_module() -> None:
-    found = {name for name, tree in MODULES.items() if OF_TRANSACTIONS & set(calls(tree))}
-    assert found == {"storage/engine.py"}
+    modules = {name for name, tree in MODULES.items() if OF_TRANSACTIONS & set(calls(tree))}
+    assert modules == {"storage/engine.py"}
     assert "commit" not in calls(MODULES["storage/engine.py"])  # leaving `begin()` commits
 
 
-def test_fastapi_is_known_to_those_who_speak_http_alone() -> None:
-    found = {name for name, tree in MODULES.items() if "fastapi" in imports(tree)}
-    assert found - MAY_IMPORT_FASTAPI == {name for name in MODULES if name.endswith("/routes.py")}
+def test_only_routes_the_application_and_the_folder_http_import_fastapi() -> None:
+    modules = {name for name, tree in MODULES.items() if "fastapi" in imports(tree)}
+    routes = {name for name in MODULES if name.endswith("/routes.py")}
+    assert routes <= modules
+    assert {name for name in modules - routes if not name.startswith("http/")} == IMPORT_FASTAPI
 
 
 def test_what_is_pure_knows_no_database() -> None:
@@ -86,7 +83,7 @@ def state(settings: Settings) -> dict[str, list[str]]:
     with database.reads() as session:
         rows = {name: session.execute(table.select()).all() for name, table in tables.metadata.tables.items()}
     database.close()
-    return {name: sorted(map(repr, found)) for name, found in rows.items()}
+    return {name: sorted(map(repr, selected)) for name, selected in rows.items()}
 
 
 Write = Callable[[], httpx2.Response]

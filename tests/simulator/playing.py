@@ -65,8 +65,8 @@ class Played:
         return {verdict: getattr(counts, verdict) for verdict in VERDICTS}
 
     def digests(self, role: str, round: int) -> npt.NDArray[np.bytes_]:
-        found: Digests = np.load(self.results.folder / "contents" / f"{role}-{round:04d}.digests.npy")
-        return as_strings(found)
+        digests: Digests = np.load(self.results.folder / "contents" / f"{role}-{round:04d}.digests.npy")
+        return as_strings(digests)
 
     def drawn(self, round: int) -> list[npt.NDArray[np.bytes_]]:
         """The items of each provider's mix."""

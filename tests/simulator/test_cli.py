@@ -6,18 +6,19 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 import simulator
+from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
 from simulator import demo, options
 from simulator.cli import app
 from simulator.runs import results
+from tests.conftest import Registry
+
+pytestmark = pytest.mark.slow
 
 MINE = """
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ def experiment():
 
 
 @pytest.fixture
-def folder(tmp_path: Path, registry: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the user stands, with a registry and its key in the environment."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FIRSTHAND_API_KEY", registry.api_key)
@@ -108,7 +109,9 @@ def test_help_teaches_by_example(command: str) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 @pytest.mark.usefixtures("folder")
-def test_a_mistake_is_explained_in_a_line_and_the_status_is_1(arguments: list[str], words: str, registry: Any) -> None:
+def test_a_mistake_is_explained_in_a_line_and_the_status_is_1(
+    arguments: list[str], words: str, registry: Registry
+) -> None:
     result = simulate(*arguments, *(["--registry", registry.url] if arguments[0] == "run" else []))
     assert result.exit_code == 1
     assert words in result.stderr
@@ -124,7 +127,7 @@ def test_a_mistake_is_explained_in_a_line_and_the_status_is_1(arguments: list[st
     ],
 )
 @pytest.mark.usefixtures("folder")
-def test_a_mistake_in_a_users_own_file_is_told_with_its_line(content: str, words: str) -> None:
+def test_a_mistake_in_a_users_own_file_is_reported_with_its_line(content: str, words: str) -> None:
     Path("wrong.py").write_text(content)
     result = simulate("run", "wrong.py:experiment")
     assert result.exit_code == 1
@@ -145,16 +148,16 @@ def test_every_command_speaks_json(command: str) -> None:
     assert "--json" in simulate(command, "--help").stdout
 
 
-def test_options_play_every_regime_under_every_seed_and_print_a_table(folder: Path, registry: Any) -> None:
-    options = ["--regime", "replace", "--regime", "human-only", "--seeds", "2", "--n", "20", "--generations", "2"]
+def test_options_play_every_regime_under_every_seed_and_print_a_table(folder: Path, registry: Registry) -> None:
+    arguments = ["--regime", "replace", "--regime", "human-only", "--seeds", "2", "--n", "20", "--generations", "2"]
     shared = ["--registry", registry.url, "--workers", "2"]
-    first = simulate("run", *options, *shared, "--out", "out", "--json")
+    first = simulate("run", *arguments, *shared, "--out", "out", "--json")
     assert first.exit_code == 0, first.output
-    said = json.loads(first.stdout)
-    assert sorted((run["regime"], run["seed"]) for run in said["runs"]) == [
+    printed = json.loads(first.stdout)
+    assert sorted((run["regime"], run["seed"]) for run in printed["runs"]) == [
         (regime, seed) for regime in ("human-only", "replace") for seed in (0, 1)
     ]
-    variance = [cell for cell in said["table"] if cell["metric"] == "variance" and cell["round"] == 2]
+    variance = [cell for cell in printed["table"] if cell["metric"] == "variance" and cell["round"] == 2]
     assert all(cell["low"] < cell["mean"] < cell["high"] and cell["seeds"] == 2 for cell in variance)
 
     again = simulate("resume", "out", *shared[2:])
@@ -165,12 +168,12 @@ def test_options_play_every_regime_under_every_seed_and_print_a_table(folder: Pa
     assert not list(folder.glob("out/registry"))
 
     reported = json.loads(simulate("report", "out", "--out", "page.html", "--json").stdout)
-    assert reported == {"runs": sorted(run["folder"] for run in said["runs"]), "report": "page.html"}
+    assert reported == {"runs": sorted(run["folder"] for run in printed["runs"]), "report": "page.html"}
     assert (folder / "page.html").exists()
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_users_own_family_and_regime_run_from_the_users_own_file(registry: Any) -> None:
+def test_a_users_own_family_and_regime_run_from_the_users_own_file(registry: Registry) -> None:
     Path("mine.py").write_text(MINE)
     result = simulate("run", "mine.py:experiment", "--registry", registry.url, "--workers", "1", "--json")
     assert result.exit_code == 0, result.output
@@ -183,7 +186,7 @@ def test_a_users_own_family_and_regime_run_from_the_users_own_file(registry: Any
 
 
 @pytest.mark.usefixtures("folder")
-def test_one_run_that_fails_is_named_and_the_others_are_played(registry: Any) -> None:
+def test_one_run_that_fails_is_named_and_the_others_are_played(registry: Registry) -> None:
     text = MINE.replace("rng.integers(len(self.items)", "rng.integers(0 if self.noise < 0 else len(self.items)")
     more = "\n\n".join(f"{name} = experiment().runs[0]" for name in ("good",))
     Path("mine.py").write_text(f"{text}\n\n{more}\nimport dataclasses\n"
@@ -198,13 +201,12 @@ def test_one_run_that_fails_is_named_and_the_others_are_played(registry: Any) ->
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_registry_that_cannot_be_reached_is_said_so() -> None:
+def test_an_unreachable_registry_is_reported() -> None:
     result = simulate("run", "--n", "5", "--registry", "http://127.0.0.1:9", "--workers", "1")
     assert result.exit_code == 1
     assert "No registry answers at http://127.0.0.1:9" in result.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("folder")
 def test_the_smallest_demo_prints_a_table_and_writes_a_report() -> None:
     result = simulate("demo", "--smallest")
@@ -214,12 +216,11 @@ def test_the_smallest_demo_prints_a_table_and_writes_a_report() -> None:
     assert Path("demo/report.html").read_text().startswith("<!doctype html>")
     assert len(list(Path("demo").glob("*/results.jsonl"))) == 8
 
-    told = json.loads(simulate("demo", "--smallest", "--json").stdout)
-    assert told["report"] == "demo/report.html"
-    assert {cell["metric"] for cell in told["table"]} == set(demo.METRICS)
+    printed = json.loads(simulate("demo", "--smallest", "--json").stdout)
+    assert printed["report"] == "demo/report.html"
+    assert {cell["metric"] for cell in printed["table"]} == set(demo.METRICS)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX")
 def test_ctrl_c_stops_everything_at_once_and_says_how_to_go_on(tmp_path: Path) -> None:
     command = ["run", "--family", "gmm", "--data", "digits", "--generations", "500", "--out", "out"]
@@ -230,43 +231,35 @@ def test_ctrl_c_stops_everything_at_once_and_says_how_to_go_on(tmp_path: Path) -
         text=True,
         start_new_session=True,
     )
-    _wait_for(lambda: any(tmp_path.glob("out/*/state.json")))
+    wait_until(lambda: any(tmp_path.glob("out/*/state.json")), "a round is saved")
     os.killpg(running.pid, signal.SIGINT)
-    _, errors = running.communicate(timeout=30)
+    _, errors = running.communicate(timeout=PATIENCE_SECONDS)
     assert running.returncode == 130
     assert "firsthand simulate resume" in errors
     assert "Traceback" not in errors
 
 
-def _wait_for(condition: Any, seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
-
-
 @pytest.mark.usefixtures("folder")
-def test_the_experiments_in_the_readme_are_what_they_say() -> None:
-    readme = (Path(simulator.__file__).parent / "README.md").read_text()
-    (yaml,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
-    (python,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+def test_the_experiments_on_the_page_of_the_simulator_are_what_they_say() -> None:
+    page = (Path(simulator.__file__).parents[1] / "docs" / "reference" / "simulator.md").read_text(encoding="utf-8")
+    (yaml,) = re.findall(r"```yaml.*?\n(.*?)```", page, re.DOTALL)
+    (python,) = re.findall(r"```python.*?\n(.*?)```", page, re.DOTALL)
     Path("digits.yaml").write_text(yaml)
     Path("mine.py").write_text(python)
     assert len(options.read("digits.yaml", {}).runs) == 30
     assert len(options.read("mine.py:experiment", {}).runs) == 5
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("folder")
 def test_the_demo_shows_the_collapse_and_that_human_data_prevents_it() -> None:
     """At generation 10, by 95 % intervals over its seeds: likelihood and recall are ordered, replace stands alone."""
-    told = json.loads(simulate("demo", "--json").stdout)
+    printed = json.loads(simulate("demo", "--json").stdout)
     last = {
         (cell["metric"], cell["regime"]): (cell["low"], cell["high"])
-        for cell in told["table"]
+        for cell in printed["table"]
         if cell["round"] == demo.FULL.generations
     }
-    for cell in told["table"]:
+    for cell in printed["table"]:
         if cell["round"] == demo.FULL.generations and cell["metric"] in ("held_out_nll", "recall"):
             print(f"{cell['metric']:14}{cell['regime']:14}{cell['low']:9.3f} … {cell['high']:.3f}")
     surprise = {regime: last["held_out_nll", regime] for regime in demo.REGIMES}

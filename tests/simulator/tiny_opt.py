@@ -1,6 +1,7 @@
 """A causal language model of Hugging Face that is small enough to be made by a test, without network."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -18,7 +19,8 @@ def save(folder: Path, block: int) -> str:
         vocab_size=300, initial_alphabet=alphabet, special_tokens=["<pad>", "</s>"], show_progress=False
     )
     made.train_from_iterator(passages.read("", 0.1).pool[:20], trainer)
-    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=made, pad_token="<pad>", eos_token="</s>")
+    fast: Any = transformers.PreTrainedTokenizerFast  # without types
+    tokenizer = fast(tokenizer_object=made, pad_token="<pad>", eos_token="</s>")
     tokenizer.save_pretrained(folder)
     config = transformers.OPTConfig(
         vocab_size=300, hidden_size=16, word_embed_proj_dim=16, num_hidden_layers=2, ffn_dim=32, num_attention_heads=2,

@@ -1,4 +1,4 @@
-"""The baselines do the work that they say: the same rows, the same answers, on both databases."""
+"""The baselines store the right rows and give the right responses, on both databases."""
 
 import hashlib
 import json
@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.bare import drawing, lines, parquet, routes, sqlite
+from benchmarks.bare import inputs, lines, parquet, routes, sqlite
 from benchmarks.bare import postgresql as bare_postgresql
-from benchmarks.bare.baselines import Baselines, Sizes, main, show
+from benchmarks.bare.baselines import BaselineResult, Baselines, main, print_results
 from benchmarks.harness import http_load, limits
-from benchmarks.harness.memory import Watch
+from benchmarks.harness.memory import MemoryWatch
+from benchmarks.harness.sizes import Sizes
 from firsthand.core.digests import sort_unique
 
 
@@ -45,9 +46,11 @@ def rows(connection: Any, query: str) -> list[tuple[Any, ...]]:
     return list(connection.execute(query).fetchall())
 
 
-def test_registering_stores_claims_blocks_and_a_statement_a_batch(bare, generator) -> None:
+def test_registering_stores_claims_blocks_and_a_statement_a_batch(
+    bare: tuple[Any, Any, str], generator: np.random.Generator
+) -> None:
     module, connection, _ = bare
-    new = drawing.draw(250, generator)
+    new = inputs.random_digests(250, generator)
     assert module.register(connection, new, 100) > 0
     assert sorted(rows(connection, "SELECT registration, count(*) FROM claims GROUP BY 1")) == [
         (1, 100),
@@ -61,50 +64,56 @@ def test_registering_stores_claims_blocks_and_a_statement_a_batch(bare, generato
     assert rows(connection, "SELECT * FROM overlapping") == []
 
 
-def test_an_item_registered_again_with_another_origin_is_an_overlap(bare, generator) -> None:
+def test_an_item_registered_again_with_another_origin_is_an_overlap(
+    bare: tuple[Any, Any, str], generator: np.random.Generator
+) -> None:
     module, connection, _ = bare
-    new = drawing.draw(100, generator)
+    new = inputs.random_digests(100, generator)
     module.register(connection, new, 50)
     module.register(connection, new[:30], 50, "human")
     assert rows(connection, "SELECT count(*) FROM overlapping") == [(0,)]
     module.register(connection, new[20:40], 50, "model")
     overlapping = {digest for (digest,) in rows(connection, "SELECT digest FROM overlapping")}
-    assert overlapping == {one.tobytes() for one in new[20:40]}
+    assert overlapping == {digest.tobytes() for digest in new[20:40]}
     assert rows(connection, "SELECT count(*) FROM claims") == [(150,)]
 
 
-def test_a_registration_of_more_than_a_block_is_split(generator) -> None:
-    ordered, _ = sort_unique(drawing.draw(drawing.BLOCK + 5, generator))
-    stored = drawing.blocks(ordered)
-    assert [(number, len(digests)) for number, digests in stored] == [(0, 32 * drawing.BLOCK), (1, 160)]
+def test_a_registration_of_more_than_a_block_is_split(generator: np.random.Generator) -> None:
+    ordered, _ = sort_unique(inputs.random_digests(inputs.BLOCK + 5, generator))
+    stored = inputs.blocks(ordered)
+    assert [(number, len(digests)) for number, digests in stored] == [(0, 32 * inputs.BLOCK), (1, 160)]
     assert b"".join(digests for _, digests in stored) == ordered.tobytes()
 
 
-def test_a_look_up_finds_every_held_digest_and_no_other(bare, generator) -> None:
+def test_a_look_up_finds_every_held_digest_and_no_other(
+    bare: tuple[Any, Any, str], generator: np.random.Generator
+) -> None:
     module, connection, _ = bare
-    held, _ = sort_unique(drawing.draw(500, generator))
+    held, _ = sort_unique(inputs.random_digests(500, generator))
     module.fill(connection, held, registrations=7)
-    asked = drawing.half_known(held, 101, 3, generator)
-    expected = {one.tobytes(): row % 7 + 1 for row, one in enumerate(held)}
-    for batch in asked:
-        found = module.find(connection, batch)
-        assert len(found) == 51
-        assert all(expected[bytes(digest)] == registration for digest, registration in found)
-    assert module.look_up(connection, asked) > 0
+    batches = inputs.half_known(held, 101, 3, generator)
+    expected = {digest.tobytes(): row % 7 + 1 for row, digest in enumerate(held)}
+    for batch in batches:
+        claims = module.find(connection, batch)
+        assert len(claims) == 51
+        assert all(expected[bytes(digest)] == registration for digest, registration in claims)
+    assert module.look_up(connection, batches) > 0
 
 
 @pytest.mark.parametrize("kind", ["def", "async"])
-def test_both_routes_answer_with_the_registrations_of_an_item(bare, generator, kind) -> None:
+def test_both_routes_answer_with_the_registrations_of_an_item(
+    bare: tuple[Any, Any, str], generator: np.random.Generator, kind: Any
+) -> None:
     module, connection, where = bare
-    held, _ = sort_unique(drawing.draw(20, generator))
+    held, _ = sort_unique(inputs.random_digests(20, generator))
     module.fill(connection, held)
     with routes.served(getattr(routes, f"{module.__name__.rsplit('.')[-1]}_{kind}"), where) as port:
-        paths = [f"/v1/items/{one.tobytes().hex()}" for one in held]
-        answered = http_load.get(port, paths, connections=4, seconds=0.3, warm_up=0.1)
+        paths = [f"/v1/items/{digest.tobytes().hex()}" for digest in held]
+        load = http_load.get(port, paths, connections=4, seconds=0.3, warm_up=0.1)
         with pytest.raises(RuntimeError, match="404"):
             http_load.get(port, ["/nowhere"], connections=2, seconds=0.3)
-    assert answered.answers > 20
-    assert 0 < answered.p50 <= answered.p99
+    assert load.responses > 20
+    assert 0 < load.p50 <= load.p99
 
 
 def test_the_load_client_counts_as_many_answers_as_the_server_gives() -> None:
@@ -123,21 +132,24 @@ def test_the_load_client_counts_as_many_answers_as_the_server_gives() -> None:
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Slow) as server:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        answered = http_load.get(server.server_address[1], ["/a", "/b"], connections=3, seconds=0.4, warm_up=0)
+        load = http_load.get(server.server_address[1], ["/a", "/b"], connections=3, seconds=0.4, warm_up=0)
         server.shutdown()
-    assert 0.8 * len(served) <= answered.answers <= len(served)  # the last ones come when the time is up
+    assert 0.8 * len(served) <= load.responses <= len(served)  # the last ones come when the time is up
     assert {line.split()[1] for line in served} == {b"/a", b"/b"}
 
 
-def test_a_mix_by_duckdb_has_the_origins_asked_and_repeats_by_seed(tmp_path: Path, generator) -> None:
-    digests, human = drawing.draw(1000, generator), np.arange(1000) % 4 == 0
+def test_a_mix_by_duckdb_has_the_origins_asked_and_repeats_by_seed(
+    tmp_path: Path, generator: np.random.Generator
+) -> None:
+    digests, human = inputs.random_digests(1000, generator), np.arange(1000) % 4 == 0
     parquet.write(tmp_path / "items.parquet", digests, human)
-    origins = {one.tobytes(): bool(is_human) for one, is_human in zip(digests, human, strict=True)}
+    origins = {digest.tobytes(): bool(is_human) for digest, is_human in zip(digests, human, strict=True)}
 
     def mix(seed: int) -> list[bytes]:
-        return [one.tobytes() for one in parquet.mix(tmp_path / "items.parquet", {"human": 90, "model": 10}, seed)[0]]
+        selected, _ = parquet.mix(tmp_path / "items.parquet", {"human": 90, "model": 10}, seed)
+        return [digest.tobytes() for digest in selected]
 
-    assert [origins[one] for one in mix(1)] == [True] * 90 + [False] * 10
+    assert [origins[digest] for digest in mix(1)] == [True] * 90 + [False] * 10
     assert len(set(mix(1))) == 100
     assert mix(1) == mix(1)
     assert mix(1) != mix(2)
@@ -145,7 +157,7 @@ def test_a_mix_by_duckdb_has_the_origins_asked_and_repeats_by_seed(tmp_path: Pat
         parquet.mix(tmp_path / "items.parquet", {"human": 251}, 1)
 
 
-def test_lines_are_read_and_hashed_under_each_profile(tmp_path: Path, generator) -> None:
+def test_lines_are_read_and_hashed_under_each_profile(tmp_path: Path, generator: np.random.Generator) -> None:
     lines.write(tmp_path / "lines.jsonl", 20, generator)
     digests, _ = lines.read_and_hash(tmp_path / "lines.jsonl", ("text-1", "bytes-1"))
     texts = [json.loads(line)["text"] for line in (tmp_path / "lines.jsonl").read_bytes().splitlines()]
@@ -154,20 +166,20 @@ def test_lines_are_read_and_hashed_under_each_profile(tmp_path: Path, generator)
 
 
 def test_the_watch_sees_memory_that_is_gone_again() -> None:
-    with Watch() as watch:
+    with MemoryWatch() as watch:
         held = np.ones(4_000_000)
         sleep(0.2)
         del held
     assert 30e6 < watch.over_idle < 100e6
 
 
-def test_a_figure_is_held_against_the_limit_of_its_own_size() -> None:
-    rate = limits.Figure("look up", "sqlite", 1_000_000, (100_000.0, 500_000.0, 400_000.0), "items/s")
+def test_a_baseline_is_compared_with_the_limit_of_its_own_size() -> None:
+    rate = BaselineResult("look up", "sqlite", 1_000_000, (100_000.0, 500_000.0, 400_000.0), "items/s")
     assert (rate.value, rate.verdict) == (400_000, "pass")
-    assert limits.Figure("look up", "sqlite", 1_000_000, (360_000.0,), "items/s").verdict == "miss"
-    assert limits.Figure("look up", "sqlite", 999, (360_000.0,), "items/s").verdict == "-"
-    quick = limits.Figure("mix", "duckdb", 10_000_000, (0.535,), "s")
-    assert quick.ratio == pytest.approx(2)
+    assert BaselineResult("look up", "sqlite", 1_000_000, (360_000.0,), "items/s").verdict == "miss"
+    assert BaselineResult("look up", "sqlite", 999, (360_000.0,), "items/s").verdict == "-"
+    quick = BaselineResult("mix", "duckdb", 10_000_000, (0.535,), "s")
+    assert quick.share == pytest.approx(2)
 
 
 def test_every_limit_belongs_to_a_size_that_is_measured() -> None:
@@ -176,17 +188,17 @@ def test_every_limit_belongs_to_a_size_that_is_measured() -> None:
 
 
 def test_the_table_has_a_row_for_each_work_on_each_database(
-    postgresql: str, tmp_path: Path, generator, capsys: pytest.CaptureFixture[str]
+    postgresql: str, tmp_path: Path, generator: np.random.Generator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sizes = Sizes(200, 100, (300, 600), 20, 2, 2000, 100, 10, seconds=0.2, lines=50, times=2)
     with bare_postgresql.database(postgresql) as address:
-        figures = show(Baselines(sizes, tmp_path, address, generator).all())
-    works = [(one.work, one.size) for one in figures if one.by == "postgresql"]
-    assert works == [("register", 200), ("look up", 300), ("get, def", 300), ("get, async", 300), ("look up", 600)]
-    assert works == [(one.work, one.size) for one in figures if one.by == "sqlite"]
-    assert [one.size for one in figures if one.by == "json"] == [50, 50]
-    assert all(value > 0 for one in figures for value in one.values)
-    assert {one.verdict for one in figures} == {"-"}
+        results = print_results(Baselines(sizes, tmp_path, address, generator).all())
+    tasks = [(result.task, result.size) for result in results if result.driver == "postgresql"]
+    assert tasks == [("register", 200), ("look up", 300), ("get, def", 300), ("get, async", 300), ("look up", 600)]
+    assert tasks == [(result.task, result.size) for result in results if result.driver == "sqlite"]
+    assert [result.size for result in results if result.driver == "json"] == [50, 50]
+    assert all(value > 0 for result in results for value in result.values)
+    assert {result.verdict for result in results} == {"-"}
     assert capsys.readouterr().out.count("items/s") == 6
 
 

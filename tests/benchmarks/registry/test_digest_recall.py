@@ -1,4 +1,4 @@
-"""What exact digests miss: the benchmark in small, and the README's table of it."""
+"""What exact digests miss: the benchmark at a small size, and its table in the README."""
 
 from pathlib import Path
 
@@ -12,9 +12,9 @@ README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 
 def test_a_small_run_finds_what_the_profiles_forgive_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     digest_recall.main(["--texts", "40"])
-    said = capsys.readouterr().out
-    print(said)
-    rows = {row.split(" | ")[0].removeprefix("| "): row for row in said.splitlines() if row.startswith("| ")}
+    output = capsys.readouterr().out
+    print(output)
+    rows = {row.split(" | ")[0].removeprefix("| "): row for row in output.splitlines() if row.startswith("| ")}
     assert rows["unchanged"] == "| unchanged | 40 | 40 |"
     assert rows["a line end added"] == "| a line end added | 0 | 40 |"
     assert rows["5 % of the words edited"] == "| 5 % of the words edited | 0 | 0 |"

@@ -5,31 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
 import firsthand
 from firsthand import Client, Snapshot
 from firsthand.checking.lookup_source import SnapshotSource
-from firsthand.core.digests import digest_text, stack
-from firsthand.core.verdicts import CONTESTED, IS_HUMAN, IS_MODEL, Verdicts
 from firsthand.errors import Unauthorized
-from firsthand.snapshots import SnapshotWriter, Subject
 from tests.conftest import Registry
-
-TEXTS = ["a model's", "a  person's", "both say", "nobody's"]
-
-
-def write_snapshot(folder: Path, bits: int = 28) -> Path:
-    """A snapshot that knows the first three: generation 2 from below, human, contested."""
-    folder.mkdir()
-    with SnapshotWriter(folder, Subject(7, None, bits=bits)) as writer:  # type: ignore[arg-type]
-        known = stack([digest_text(text) for text in TEXTS[:3]])
-        codes = np.array([IS_MODEL, IS_HUMAN, CONTESTED], dtype=np.uint8)
-        writer.add(known, Verdicts(codes, np.array([2, 0, -1], dtype=np.int16), np.array([True, False, False])))
-        writer.finish()
-    return folder
+from tests.factories import TEXTS, write_snapshot
 
 
 @pytest.fixture
@@ -37,15 +21,16 @@ def snapshot(tmp_path: Path) -> Snapshot:
     return Snapshot.open(write_snapshot(tmp_path / "snapshot"))
 
 
-@pytest.fixture
-def client(registry: Registry) -> Client:
-    """A registry that knows the first three."""
+def register_the_first_three(registry: Registry) -> None:
+    """Register the first three of TEXTS."""
     client = registry.client()
     client.put_dataset("local/texts", profile="text-1")
     client.put_model("local/writer@1", generation=2)
     client.register("local/texts", [TEXTS[0], TEXTS[2]], origin="model", model="local/writer@1")
     client.register("local/texts", TEXTS[1:3], origin="human")
-    return client
+
+
+pytestmark = pytest.mark.prepare.with_args(register_the_first_three)
 
 
 BATCH = pa.RecordBatch.from_pydict({"id": [1, 2, 3, 4, 5], "text": [*TEXTS, None]})
@@ -61,7 +46,7 @@ def test_a_batch_keeps_its_rows_and_columns_and_gains_three(snapshot: Snapshot) 
     assert out["lower_bound"].to_pylist() == [True, False, False, False, False]
 
 
-def test_a_registry_answers_the_same_and_the_past_when_asked(client: Client) -> None:
+def test_a_registry_answers_as_a_snapshot_does_and_at_an_earlier_position(client: Client) -> None:
     now = client.position()
     out = firsthand.annotate(BATCH, client)
     assert out["verdict"].to_pylist() == ["model", "human", "contested", "unknown", "unknown"]
@@ -107,12 +92,13 @@ def test_sources_travel_to_other_processes(client: Client, snapshot: Snapshot) -
 
 
 def test_a_client_that_travelled_has_its_key_still(registry: Registry) -> None:
-    with pickle.loads(pickle.dumps(Client(registry.url, registry.api_key, timeout=7.0, retries=1))) as copy:
+    with pickle.loads(pickle.dumps(Client(registry.url, registry.api_key, timeout=70.0, retries=1))) as copy:
         assert copy.whoami().organization == "local"
     with pickle.loads(pickle.dumps(Client(registry.url, "fh_of_nobody"))) as copy, pytest.raises(Unauthorized):
         copy.whoami()
 
 
+@pytest.mark.slow
 def test_importing_firsthand_does_not_import_pyarrow() -> None:
     code = "import sys, firsthand, firsthand.cli; assert 'pyarrow' not in sys.modules; firsthand.annotate; firsthand.x"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

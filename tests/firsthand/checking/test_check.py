@@ -5,9 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
 from firsthand.checking import process_pool
 from firsthand.errors import FirsthandError
 from tests.conftest import Registry
-from tests.firsthand.checking.test_annotate import TEXTS, write_snapshot
+from tests.factories import TEXTS, write_snapshot
+from tests.firsthand.checking.pool_work import working
 from tests.firsthand.conftest import Firsthand
+
+pytestmark = pytest.mark.slow
 
 MANY = [*TEXTS, *(f"nobody's {n}" for n in range(40))]
 
@@ -54,13 +57,13 @@ def test_three_processes_answer_as_one_does(
 ) -> None:
     monkeypatch.setenv("FIRSTHAND_URL", "http://127.0.0.1:9")  # a snapshot takes no network, in any process
     check = ("check", shards, "--snapshot", write_snapshot(tmp_path / "s", bits=12), "--json")
-    one, three = alone(*check).json, alone(*check, "--workers", 3).json
-    expected = [told["snapshot"].pop("expected_false_verdicts") for told in (one, three)]
+    by_one, by_three = alone(*check).json, alone(*check, "--workers", 3).json
+    expected = [checked["snapshot"].pop("expected_false_verdicts") for checked in (by_one, by_three)]
     assert expected[0] == pytest.approx(expected[1])
-    assert one == three
-    assert one["counts"]["model"] == 2
-    assert one["snapshot"]["unconfirmed"] == 3
-    assert len(three["items"]) == one["total"] == sum(len(MANY) - n + 1 for n in range(9)) + 30
+    assert by_one == by_three
+    assert by_one["counts"]["model"] == 2
+    assert by_one["snapshot"]["unconfirmed"] == 3
+    assert len(by_three["items"]) == by_one["total"] == sum(len(MANY) - n + 1 for n in range(9)) + 30
 
 
 def test_all_processes_ask_a_registry_at_the_position_before_they_started(
@@ -69,10 +72,10 @@ def test_all_processes_ask_a_registry_at_the_position_before_they_started(
     client = registry.client()
     client.put_dataset("local/texts", profile="text-1")
     client.register("local/texts", MANY[:3], origin="human")
-    told = firsthand("check", shards, "--json", "--summary", "--workers", 2).json
-    assert told["position"] == client.position()
-    assert told["counts"]["human"] == 3 + 2 + 1 + 3
-    past = firsthand("check", shards, "--json", "--summary", "--workers", 2, "--as-of", told["position"] - 1).json
+    checked = firsthand("check", shards, "--json", "--summary", "--workers", 2).json
+    assert checked["position"] == client.position()
+    assert checked["counts"]["human"] == 3 + 2 + 1 + 3
+    past = firsthand("check", shards, "--json", "--summary", "--workers", 2, "--as-of", checked["position"] - 1).json
     assert past["counts"]["human"] == 0
 
 
@@ -87,31 +90,35 @@ def test_filtering_by_three_processes_writes_the_same_bytes(alone: Firsthand, sh
         "--verdict",
         "human",
     )
-    one = alone(*question, "--out", tmp_path / "one", "--json").json
-    three = alone(*question, "--out", tmp_path / "three", "--json", "--workers", 3).json
-    assert (one["files"], one["items"], one["kept"]) == (three["files"], three["items"], three["kept"])
-    assert (one["kept"], one["position"]) == (5, 7)
+    by_one = alone(*question, "--out", tmp_path / "one", "--json").json
+    by_three = alone(*question, "--out", tmp_path / "three", "--json", "--workers", 3).json
+    assert (by_one["files"], by_one["items"], by_one["kept"]) == (
+        by_three["files"],
+        by_three["items"],
+        by_three["kept"],
+    )
+    assert (by_one["kept"], by_one["position"]) == (5, 7)
     assert everything(tmp_path / "one") == everything(tmp_path / "three")
     assert len(everything(tmp_path / "one")) == 9 + 2
 
 
 def test_a_null_is_unknown_and_kept_where_the_unknown_are(alone: Firsthand, shards: Path, tmp_path: Path) -> None:
     snapshot = write_snapshot(tmp_path / "s")
-    told = alone("check", shards / "8.parquet", "--snapshot", snapshot, "--json").json
-    assert told["counts"] == {"unknown": 37, "human": 0, "model": 0, "contested": 0}
+    checked = alone("check", shards / "8.parquet", "--snapshot", snapshot, "--json").json
+    assert checked["counts"] == {"unknown": 37, "human": 0, "model": 0, "contested": 0}
     words = ("filter", shards / "0.jsonl", "--snapshot", snapshot)
     assert alone(*words, "--verdict", "unknown", "--out", tmp_path / "u", "--json").json["kept"] == 42
     assert (tmp_path / "u" / "0.jsonl").read_text().endswith('{"text": null}\n')
     assert alone(*words, "--verdict", "human", "--out", tmp_path / "h", "--json").json["kept"] == 1
 
 
-def test_a_filter_by_a_12_bit_snapshot_says_whom_it_did_not_believe(
+def test_a_filter_by_a_12_bit_snapshot_says_how_many_human_verdicts_it_did_not_use(
     alone: Firsthand, shards: Path, tmp_path: Path
 ) -> None:
     words = ("filter", shards, "--snapshot", write_snapshot(tmp_path / "s", bits=12), "--out", tmp_path / "out")
-    said = alone(*words, "--verdict", "human").out
-    assert "0 of" in said
-    assert "3 look-ups said human and are counted as unknown, for 12 bits are no proof: say --confirm" in said
+    printed = alone(*words, "--verdict", "human").out
+    assert "0 of" in printed
+    assert "3 look-ups said human and are counted as unknown, for 12 bits are no proof: say --confirm" in printed
 
 
 def test_an_error_in_a_process_names_the_file_and_the_row(alone: Firsthand, shards: Path, tmp_path: Path) -> None:
@@ -127,32 +134,14 @@ def test_a_mix_is_filtered_by_one_process(alone: Firsthand, shards: Path, tmp_pa
     assert "only one process" in " ".join(alone(*words, status=2).err.replace("│", " ").split())
 
 
-@contextmanager
-def working(how: str) -> Iterator[Callable[[int], Iterator[Any]]]:
-    def work(task: int) -> Iterator[Any]:
-        if how == "die" and task == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if how == "fail" and task == 3:
-            raise ZeroDivisionError("{braces} are kept")
-        if how == "slow first" and task == 0:
-            time.sleep(0.5)
-        yield task, 0
-        yield task, 1
-        if how == "long":
-            time.sleep(60)
-
-    yield work
+def run(how: str, folder: Path, tasks: int, number: int = 3) -> Iterator[Any]:
+    return process_pool.run(partial(working, how, folder), range(tasks), number, lambda task: f"file {task}")
 
 
-def run(how: str, tasks: int, number: int = 3) -> Iterator[Any]:
-    return process_pool.run(partial(working, how), range(tasks), number, lambda task: f"file {task}")
-
-
-@pytest.mark.parametrize("how", ["well", "slow first"])
-@pytest.mark.parametrize("number", [1, 3])
-def test_results_come_in_the_order_of_tasks_whoever_is_first(how: str, number: int) -> None:
-    assert list(run(how, 40, number)) == [(task, part) for task in range(40) for part in range(2)]
-    assert list(run(how, 0, number)) == []
+@pytest.mark.parametrize(("how", "number"), [("well", 1), ("well", 3), ("first last", 3)])
+def test_results_come_in_the_order_of_tasks_whichever_is_done_first(how: str, number: int, tmp_path: Path) -> None:
+    assert list(run(how, tmp_path, 40, number)) == [(task, part) for task in range(40) for part in range(2)]
+    assert list(run(how, tmp_path, 0, number)) == []
 
 
 @pytest.mark.parametrize(
@@ -162,33 +151,46 @@ def test_results_come_in_the_order_of_tasks_whoever_is_first(how: str, number: i
         ("fail", r"^file 3: ZeroDivisionError: {braces} are"),
     ],
 )
-def test_a_process_that_dies_or_fails_names_what_it_was_at(how: str, says: str) -> None:
+def test_a_process_that_dies_or_fails_names_what_it_was_at(how: str, says: str, tmp_path: Path) -> None:
     with pytest.raises(FirsthandError, match=says):
-        list(run(how, 10))
+        list(run(how, tmp_path, 10))
 
 
 def children() -> list[str]:
     return Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
 
 
-def test_nobody_is_left_when_no_more_is_asked_for() -> None:
-    results = run("long", 10)
+def test_closing_the_results_ends_processes_that_are_still_at_work(tmp_path: Path) -> None:
+    results = run("for ever", tmp_path, 10)
     before = set(children())
     assert next(results) == (0, 0)
-    begun = time.monotonic()
     results.close()  # type: ignore[attr-defined]
-    assert time.monotonic() - begun < 30
-    left = [
+    remaining = [
         child
         for child in set(children()) - before
         if b"resource_tracker" not in Path(f"/proc/{child}/cmdline").read_bytes()
     ]
-    assert left == []
+    assert remaining == []
 
 
-@pytest.mark.parametrize("wait", [0.0, 2.0])
-def test_an_interrupt_ends_all_processes_in_silence(shards: Path, tmp_path: Path, wait: float) -> None:
-    """Ctrl-C as a terminal gives it: to every process of the group."""
+def have_started(check: int) -> bool:
+    """Whether the command has two workers; multiprocessing has a process of its own beside them."""
+    return len(Path(f"/proc/{check}/task/{check}/children").read_text().split()) >= 3
+
+
+def have_a_file_open(check: int, folder: Path) -> bool:
+    """Whether a worker of the command reads a file of this folder."""
+    for child in Path(f"/proc/{check}/task/{check}/children").read_text().split():
+        with suppress(FileNotFoundError, PermissionError):  # a process or a file that is gone this moment
+            links = [os.readlink(link) for link in Path(f"/proc/{child}/fd").iterdir()]
+            if any(link.startswith(str(folder)) for link in links):
+                return True
+    return False
+
+
+@pytest.mark.parametrize("moment", ["when the workers have started", "when a worker reads a file"])
+def test_an_interrupt_ends_all_processes_in_silence(shards: Path, tmp_path: Path, moment: str) -> None:
+    """Ctrl-C as a terminal gives it: to every process of the group. The files are work for many seconds."""
     for number in range(10, 40):
         (shards / f"{number}.jsonl").write_text(
             "".join(json.dumps({"text": f"{n} " * 50}) + "\n" for n in range(20_000))
@@ -201,17 +203,15 @@ def test_an_interrupt_ends_all_processes_in_silence(shards: Path, tmp_path: Path
         start_new_session=True,
         text=True,
     ) as check:
-        started = Path(f"/proc/{check.pid}/task/{check.pid}/children")
-        deadline = time.monotonic() + 60
-        while len(started.read_text().split()) < 3 and time.monotonic() < deadline:  # two, and multiprocessing's own
-            time.sleep(0.01)
-        time.sleep(wait)
+        wait_until(lambda: have_started(check.pid), "two workers start")
+        if moment == "when a worker reads a file":
+            wait_until(lambda: have_a_file_open(check.pid, shards), "a worker opens a file")
         os.killpg(check.pid, signal.SIGINT)
-        out, err = check.communicate(timeout=60)
+        out, err = check.communicate(timeout=PATIENCE_SECONDS)
     assert check.returncode not in (0, 3)
     assert "Traceback" not in err
     assert out == ""
-    assert gone(check.pid)
+    wait_until(lambda: is_gone(check.pid), "no process of the group is left")
 
 
 def test_an_interrupted_filter_leaves_no_half_written_file(shards: Path, tmp_path: Path) -> None:
@@ -227,23 +227,17 @@ def test_an_interrupted_filter_leaves_no_half_written_file(shards: Path, tmp_pat
         start_new_session=True,
         text=True,
     ) as filtering:
-        deadline = time.monotonic() + 60
-        while not list(out.glob(".1*.part")) and time.monotonic() < deadline:
-            time.sleep(0.005)
-        assert list(out.glob(".1*.part"))
+        wait_until(lambda: list(out.glob(".1*.part")), "a file is half written")
         os.killpg(filtering.pid, signal.SIGINT)
-        filtering.communicate(timeout=60)
-    assert gone(filtering.pid)
+        filtering.communicate(timeout=PATIENCE_SECONDS)
+    wait_until(lambda: is_gone(filtering.pid), "no process of the group is left")
     assert list(out.glob(".*")) == []
 
 
-def gone(group: int) -> bool:
+def is_gone(group: int) -> bool:
     """Whether no process of a group is left; multiprocessing's own ends when it notices that the others have."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.05)
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
     return False

@@ -55,10 +55,10 @@ def test_files_with_one_of_several_verdicts_are_copied(known: Firsthand, tmp_pat
     source.mkdir()
     for name, text in (("h.txt", HUMAN[0]), ("m.txt", MADE[0]), ("u.txt", "unheard of")):
         (source / name).write_text(text + "\n")
-    told = known(
+    filtered = known(
         "filter", source, "--out", tmp_path / "out", "--verdict", "unknown", "--verdict", "human", "--json"
     ).json
-    assert (told["files"], told["items"], told["kept"]) == (3, 3, 2)
+    assert (filtered["files"], filtered["items"], filtered["kept"]) == (3, 3, 2)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["h.txt", "u.txt"]
     assert (tmp_path / "out" / "h.txt").read_text() == HUMAN[0] + "\n"
 
@@ -88,8 +88,8 @@ def test_an_output_never_takes_the_place_of_an_input(known: Firsthand, tmp_path:
 
 
 def test_two_inputs_never_share_an_output(known: Firsthand, tmp_path: Path) -> None:
-    one, other = lines(tmp_path / "1" / "a.jsonl", HUMAN), lines(tmp_path / "2" / "a.jsonl", MADE)
-    ran = known("filter", one, other, "--out", tmp_path / "out", "--verdict", "human", status=1)
+    first, other = lines(tmp_path / "1" / "a.jsonl", HUMAN), lines(tmp_path / "2" / "a.jsonl", MADE)
+    ran = known("filter", first, other, "--out", tmp_path / "out", "--verdict", "human", status=1)
     assert "two inputs have the same output" in ran.err
     assert not (tmp_path / "out").exists()
 
@@ -106,7 +106,7 @@ def test_a_file_that_breaks_in_the_middle_leaves_what_stood_there_before(known: 
 
 
 @pytest.mark.parametrize("words", [[], ["--mix", "0" * 32, "--verdict", "human"], ["--verdict", "humane"]])
-def test_what_to_keep_must_be_said_and_said_once(alone: Firsthand, tmp_path: Path, words: list[str]) -> None:
+def test_filter_needs_exactly_one_kind_of_what_to_keep(alone: Firsthand, tmp_path: Path, words: list[str]) -> None:
     alone("filter", lines(tmp_path / "a.jsonl", HUMAN), "--out", tmp_path / "out", *words, status=2)
 
 

@@ -1,6 +1,5 @@
 """`firsthand check`: verdicts, shares as intervals, and a gate that unknown items cannot pass."""
 
-import json
 import os
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Registry
+from tests.factories import write_lines
 from tests.firsthand.conftest import Firsthand
 
 
@@ -17,11 +17,6 @@ def write_files(folder: Path, numbers: range, what: str = "text") -> Path:
     for number in numbers:
         (folder / f"{what}-{number:04}.txt").write_text(f"{what} number {number}\n")
     return folder
-
-
-def write_lines(file: Path, texts: list[str], field: str = "text") -> Path:
-    file.write_text("".join(json.dumps({"id": n, field: text}) + "\n" for n, text in enumerate(texts)))
-    return file
 
 
 @pytest.fixture
@@ -37,7 +32,7 @@ def thousand(tmp_path: Path, firsthand: Firsthand) -> Path:
     return folder
 
 
-def test_a_thousand_files_are_told_apart_and_the_gate_looks_at_the_high_end(
+def test_a_thousand_files_get_their_verdicts_and_the_gate_uses_the_upper_end_of_the_share(
     firsthand: Firsthand, thousand: Path
 ) -> None:
     refused = firsthand("check", thousand, "--max-synthetic", 0.35, status=3)
@@ -72,14 +67,14 @@ def test_every_item_has_its_line_and_the_summary_alone_has_none(firsthand: First
 
 
 def test_json_holds_the_same_for_machines(firsthand: Firsthand, thousand: Path) -> None:
-    told = firsthand("check", thousand, "--json", "--max-synthetic", 0.35, status=3).json
-    assert told["counts"] == {"unknown": 100, "human": 600, "model": 300, "contested": 0}
-    assert told["generations"] == {"2": 300}
-    assert told["share"] == {"low": 0.3, "high": 0.4, "text": "30.0–40.0 %"}
-    assert (told["unknown"], told["policy"]) == ("model", "strict")
-    assert told["gate"] == {"max_synthetic": 0.35, "passed": False}
-    assert len(told["items"]) == told["total"] == 1_000
-    assert {item["model"] for item in told["items"] if item["verdict"] == "model"} == {"local/writer@1"}
+    checked = firsthand("check", thousand, "--json", "--max-synthetic", 0.35, status=3).json
+    assert checked["counts"] == {"unknown": 100, "human": 600, "model": 300, "contested": 0}
+    assert checked["generations"] == {"2": 300}
+    assert checked["share"] == {"low": 0.3, "high": 0.4, "text": "30.0–40.0 %"}
+    assert (checked["unknown"], checked["policy"]) == ("model", "strict")
+    assert checked["gate"] == {"max_synthetic": 0.35, "passed": False}
+    assert len(checked["items"]) == checked["total"] == 1_000
+    assert {item["model"] for item in checked["items"] if item["verdict"] == "model"} == {"local/writer@1"}
     assert firsthand("check", thousand, "--json", "--summary").json["items"] is None
 
 
@@ -92,12 +87,12 @@ def test_a_text_is_found_under_either_profile(firsthand: Firsthand, tmp_path: Pa
     firsthand("register", exact, "--dataset", "local/exact", "--unstated")
     firsthand("model", "create", "local/writer@1", "--generation", 1)
     firsthand("register", exact, "--dataset", "local/exact", "--model", "local/writer@1")
-    asked = write_lines(
+    texts = write_lines(
         tmp_path / "asked.jsonl", ["one\u200b text ", "a second text", "  a third\ttext ", "a third text"]
     )
-    told = firsthand("check", asked, "--json").json
-    assert [item["verdict"] for item in told["items"]] == ["human", "human", "model", "unknown"]
-    assert told["items"][0]["item"] == f"{asked}:1"
+    checked = firsthand("check", texts, "--json").json
+    assert [item["verdict"] for item in checked["items"]] == ["human", "human", "model", "unknown"]
+    assert checked["items"][0]["item"] == f"{texts}:1"
 
 
 def test_what_the_profiles_say_is_joined_into_one_verdict(firsthand: Firsthand, tmp_path: Path) -> None:
@@ -124,11 +119,11 @@ def test_a_file_of_text_is_found_when_its_line_ends_changed(firsthand: Firsthand
 def test_names_that_no_line_can_hold_are_escaped(firsthand: Firsthand, tmp_path: Path) -> None:
     for name in (b"bad\xff.txt", b"two\nlines.txt"):
         (write_files(tmp_path / "odd", range(0)) / os.fsdecode(name)).write_text("text")
-    told = firsthand("check", tmp_path / "odd", "--json").json
-    assert [Path(item["item"]).name for item in told["items"]] == ["bad\\xff.txt", "two\\nlines.txt"]
+    checked = firsthand("check", tmp_path / "odd", "--json").json
+    assert [Path(item["item"]).name for item in checked["items"]] == ["bad\\xff.txt", "two\\nlines.txt"]
 
 
-def test_the_past_can_be_asked(firsthand: Firsthand, thousand: Path) -> None:
+def test_check_answers_at_an_earlier_position(firsthand: Firsthand, thousand: Path) -> None:
     now = firsthand("check", thousand, "--json", "--summary").json
     before = firsthand("check", thousand, "--json", "--summary", "--as-of", now["position"] - 1).json
     assert (before["counts"]["human"], before["counts"]["model"]) == (0, 300)

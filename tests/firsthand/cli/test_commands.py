@@ -37,6 +37,7 @@ def test_the_help_of_every_command_teaches_with_an_example_of_itself(alone: Firs
     assert any(line.split()[: len(words) + 1] == ["firsthand", *words] for line in shown.splitlines())
 
 
+@pytest.mark.slow
 def test_every_command_speaks_json(alone: Firsthand) -> None:
     assert [words for words in VERBS if "--json" not in alone(*words, "--help").out] == []
 
@@ -58,6 +59,7 @@ def test_every_file_format_is_named_in_the_help_of_the_commands_that_read_files(
         assert [format.name for format in FORMATS if format.name not in words] == []
 
 
+@pytest.mark.slow
 def test_nothing_of_other_packages_is_imported_before_it_is_asked_for() -> None:
     code = (
         "import sys\nfrom firsthand.cli import app\n"
@@ -79,6 +81,7 @@ def decoys(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [[str(FIRSTHAND)], [sys.executable, "-m", "firsthand"]], ids=["script", "module"])
 @pytest.mark.parametrize(
     "words", [["check", "text.txt"], ["serve", "--help"], ["simulate", "--help"], ["migrate", "--help"]]
@@ -91,6 +94,7 @@ def test_folders_of_the_users_with_our_names_break_nothing(decoys: Path, command
     assert "No registry answers" in ran.stderr or words[0] != "check"
 
 
+@pytest.mark.slow
 def test_a_clone_that_is_not_installed_runs_as_a_module(tmp_path: Path) -> None:
     """Its own folder is then the only place where the other packages are found."""
     root = Path(commands.__file__).resolve().parents[2]
@@ -111,7 +115,7 @@ def test_a_command_that_the_wheel_does_not_hold_says_where_it_is(
     assert "the module not_in_the_wheel is missing" in ran.err
 
 
-def test_a_command_that_nobody_registered_says_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_no_package_provides_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "entry_points", lambda **_: [])
     with pytest.raises(FirsthandError, match="no installed package provides it"):
         commands.load("serve")
@@ -129,6 +133,7 @@ def test_an_error_goes_to_standard_error_and_leaves_standard_output_to_answers(
     assert "nowhere [x] does not exist" in ran.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_words_are_completed_also_those_of_other_packages(shell: str) -> None:
     environment = {

@@ -26,8 +26,8 @@ def texts(firsthand: Firsthand, tmp_path: Path) -> Firsthand:
 
 
 def test_a_models_generation_is_computed_from_what_it_was_trained_on(texts: Firsthand) -> None:
-    told = texts("model", "show", "local/writer@1", "--json").json
-    assert (told["generation"], told["basis"], told["trained_on_counts"]["human"]) == (1, "computed", 60)
+    shown = texts("model", "show", "local/writer@1", "--json").json
+    assert (shown["generation"], shown["basis"], shown["trained_on_counts"]["human"]) == (1, "computed", 60)
     mix = texts("mix", "create", "--part", "size=30", "--json").json
     texts("model", "create", "local/writer@2", "--trained-on", mix["id"])
     assert texts("model", "show", "local/writer@2", "--json").json["generation"] == 2
@@ -70,11 +70,15 @@ def test_options_that_are_typed_come_before_the_recipe_in_a_file_and_others_leav
     head = max(row["position"] for row in texts("log", "list", "--json").lines)
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(f"seed: 3\npolicy: pessimistic\nas_of: {head}\nparts:\n  - verdict_in: [human]\n    size: 10\n")
-    asked = texts("mix", "create", recipe, "--seed", 99, "--as-of", head - 1, "--json").json
-    assert (asked["recipe"]["seed"], asked["position"], asked["recipe"]["policy"]) == (99, head - 1, "pessimistic")
+    mix_of_the_past = texts("mix", "create", recipe, "--seed", 99, "--as-of", head - 1, "--json").json
+    assert (mix_of_the_past["recipe"]["seed"], mix_of_the_past["position"], mix_of_the_past["recipe"]["policy"]) == (
+        99,
+        head - 1,
+        "pessimistic",
+    )
     plain = texts("mix", "create", recipe, "--json").json
     assert (plain["recipe"]["seed"], plain["position"]) == (3, head)
-    assert plain["digest"] != asked["digest"]
+    assert plain["digest"] != mix_of_the_past["digest"]
     zero = texts("mix", "create", recipe, "--seed", 0, "--policy", "strict", "--json").json["recipe"]
     assert (zero["seed"], zero["policy"]) == (0, "strict")
     refused = texts("mix", "create", recipe, "--size", 5, status=2).err
@@ -91,7 +95,7 @@ def test_a_mix_that_asks_too_much_is_refused_with_what_there_is(texts: Firsthand
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--part", "verdict=humane"], "'humane': use 'unknown', 'human', 'model' or 'contested'"),
         (["--part", "colour=red"], "colour: there is no such field"),
@@ -101,8 +105,8 @@ def test_a_mix_that_asks_too_much_is_refused_with_what_there_is(texts: Firsthand
         (["recipe.yaml", "--part", "size=1"], "use either a YAML file with the recipe or --part"),
     ],
 )
-def test_a_recipe_that_is_none_is_a_usage_error_in_words(alone: Firsthand, words: list[str], said: str) -> None:
-    assert said in " ".join(alone("mix", "create", *words, status=2).err.replace("│", " ").split())
+def test_a_recipe_that_is_none_is_a_usage_error_in_words(alone: Firsthand, words: list[str], message: str) -> None:
+    assert message in " ".join(alone("mix", "create", *words, status=2).err.replace("│", " ").split())
 
 
 def test_who_says_what_of_an_item_is_shown_contested_and_taken_back(
@@ -175,8 +179,8 @@ def test_after_a_login_the_commands_find_registry_and_key(alone: Firsthand, regi
     assert stored.stat().st_mode & 0o777 == 0o600
     alone("dataset", "create", "local/letters")
     assert registry.api_key not in ran.out
-    told = alone("login", registry.url, "--json", stdin=registry.api_key + "\n").json
-    assert told == {"organization": "local", "url": registry.url, "kept_in": str(stored)}
+    printed = alone("login", registry.url, "--json", stdin=registry.api_key + "\n").json
+    assert printed == {"organization": "local", "url": registry.url, "kept_in": str(stored)}
 
 
 def test_a_login_without_a_key_keeps_nothing(alone: Firsthand, registry: Registry) -> None:

@@ -60,15 +60,15 @@ def test_a_diff_exits_with_3_only_where_the_recipe_no_longer_holds(
     client = registry.client()
     model(client, "local/m@1")
     every = str(client.create_mix(Recipe(parts=[Part(datasets=["local/texts"])])).id)
-    for each in (mix, every):
-        assert "0 of 10 items changed" in firsthand("mix", "diff", each, status=0).out
-        assert "the recipe holds" in firsthand("mix", "diff", each, status=0).out
+    for name in (mix, every):
+        assert "0 of 10 items changed" in firsthand("mix", "diff", name, status=0).out
+        assert "the recipe holds" in firsthand("mix", "diff", name, status=0).out
     made = register(client, digests([4]), "model", model="local/m@1", dataset="local/out")
     item = f"sha256:{to_bytes(digests([4]))[0].hex()}"
-    told = firsthand("mix", "diff", mix, status=3).out.splitlines()
-    assert told[0] == f"{item}: human → contested, no longer selected by part 1"
-    assert "1 of 10 items changed" in told[1]
-    assert "no longer holds: 1 item" in told[2]
+    printed = firsthand("mix", "diff", mix, status=3).out.splitlines()
+    assert printed[0] == f"{item}: human → contested, no longer selected by part 1"
+    assert "1 of 10 items changed" in printed[1]
+    assert "no longer holds: 1 item" in printed[2]
     assert f"{item}: human → contested\n" in firsthand("mix", "diff", every, status=0).out
     (change,) = firsthand("mix", "diff", mix, "--json", status=3).lines
     assert change == {

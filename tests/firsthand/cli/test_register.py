@@ -30,7 +30,7 @@ def test_registering_says_what_was_new_and_again_adds_nothing(texts: Firsthand, 
     assert texts("dataset", "show", "local/texts", "--json").json["claims"] == 50
 
 
-def test_what_was_withdrawn_is_registered_anew_when_it_is_said(
+def test_a_withdrawn_file_is_registered_again_with_the_option_again(
     texts: Firsthand, rows: Path, registry: Registry
 ) -> None:
     words = ("register", rows, "--dataset", "local/texts", "--human", "--json")
@@ -46,14 +46,14 @@ def test_what_was_withdrawn_is_registered_anew_when_it_is_said(
 
 def test_a_models_output_has_the_models_generation(texts: Firsthand, rows: Path) -> None:
     texts("model", "create", "local/writer@1", "--generation", 3)
-    told = texts("register", rows, "--dataset", "local/texts", "--model", "local/writer@1", "--json").json
-    assert (told["origin"], told["model"], told["generation"]) == ("model", "local/writer@1", 3)
+    registered = texts("register", rows, "--dataset", "local/texts", "--model", "local/writer@1", "--json").json
+    assert (registered["origin"], registered["model"], registered["generation"]) == ("model", "local/writer@1", 3)
 
 
 def test_evidence_and_date_stand_in_the_registration(texts: Firsthand, rows: Path, registry: Registry) -> None:
     words = ("register", rows, "--dataset", "local/texts", "--human")
-    told = texts(*words, "--evidence", "capture", "--collected-at", "2021-03-04", "--json").json
-    registration = registry.client().registration(told["registrations"][0])
+    registered = texts(*words, "--evidence", "capture", "--collected-at", "2021-03-04", "--json").json
+    registration = registry.client().registration(registered["registrations"][0])
     assert registration.evidence == "capture"
     assert registration.collected_at is not None
     assert registration.collected_at.isoformat() == "2021-03-04T00:00:00+00:00"
@@ -82,7 +82,7 @@ def test_an_image_in_a_dataset_of_texts_is_refused_by_name(texts: Firsthand, tmp
 
 
 @pytest.mark.parametrize("origin", [[], ["--human", "--unstated"], ["--human", "--model", "a/b@1"], ["--model", "a/b"]])
-def test_an_origin_must_be_said_and_said_once(alone: Firsthand, rows: Path, origin: list[str]) -> None:
+def test_register_needs_exactly_one_origin(alone: Firsthand, rows: Path, origin: list[str]) -> None:
     alone("register", rows, "--dataset", "local/texts", *origin, status=2)
 
 

@@ -5,7 +5,6 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
 from firsthand import Client
 from firsthand.files.inputs import REGISTER_BATCH
 from tests.conftest import Registry, on_both
@@ -24,11 +24,13 @@ from tests.firsthand.conftest import Firsthand
 ROWS = 4 * REGISTER_BATCH + 1_000
 
 
-@pytest.fixture
-def client(registry: Registry) -> Client:
+def make_a_dataset(registry: Registry) -> None:
+    """Make a dataset of texts."""
     client = registry.client()
     client.put_dataset("local/texts", profile="text-1")
-    return client
+
+
+pytestmark = pytest.mark.prepare.with_args(make_a_dataset)
 
 
 def registered(client: Client) -> list[int]:
@@ -37,13 +39,13 @@ def registered(client: Client) -> list[int]:
 
 
 @dataclass
-class Stopped:
+class StoppedCommand:
     status: int
     #: What the terminal showed.
     shown: str
 
 
-def stopped(registry: Registry, words: list[str], when: Callable[[], bool], how: signal.Signals) -> Stopped:
+def stopped(registry: Registry, words: list[str], when: Callable[[], bool], how: signal.Signals) -> StoppedCommand:
     """`firsthand` in a terminal of its own, sent a signal as soon as `when` is so."""
     terminal, end = pty.openpty()
     environment = os.environ | {"FIRSTHAND_URL": registry.url, "FIRSTHAND_API_KEY": registry.api_key, "COLUMNS": "200"}
@@ -53,15 +55,19 @@ def stopped(registry: Registry, words: list[str], when: Callable[[], bool], how:
     ) as process:  # fmt: skip
         os.close(end)
         os.set_blocking(terminal, False)
-        shown, until = b"", time.monotonic() + 60
-        while not when() and process.poll() is None and time.monotonic() < until:
+        shown = b""
+
+        def it_is_time() -> bool:
+            nonlocal shown
             shown += _read(terminal)
-            time.sleep(0.01)
+            return when() or process.poll() is not None
+
+        wait_until(it_is_time, "the moment comes")
         process.send_signal(how)
-        process.wait(60)
+        process.wait(PATIENCE_SECONDS)
         shown += _read(terminal)
         os.close(terminal)
-    return Stopped(process.returncode, shown.decode(errors="replace"))
+    return StoppedCommand(process.returncode, shown.decode(errors="replace"))
 
 
 def _read(terminal: int) -> bytes:
@@ -127,7 +133,7 @@ def changed(path: Path, year: int) -> Path:
     return path
 
 
-def test_where_no_time_is_said_it_is_that_of_the_newest_file(
+def test_the_default_time_of_collection_is_that_of_the_newest_file(
     client: Client, firsthand: Firsthand, tmp_path: Path
 ) -> None:
     for name, year in (("a", 2019), ("b", 2021), ("c", 2020)):
@@ -152,11 +158,11 @@ def test_a_time_that_an_archive_made_up_is_none(client: Client, firsthand: First
 def test_a_files_own_time_refuses_no_output_of_a_model(client: Client, firsthand: Firsthand, tmp_path: Path) -> None:
     client.put_model("local/m@1", generation=1, served_from=datetime(2022, 1, 1, tzinfo=UTC))
     (tmp_path / "a").write_text("a")
-    said = ("--model", "local/m@1")
-    assert collected(client, firsthand, changed(tmp_path / "a", 2020), *said) is None
-    assert collected(client, firsthand, changed(tmp_path / "a", 2023), *said) == "2023-05-06T07:08:09+00:00"
+    options = ("--model", "local/m@1")
+    assert collected(client, firsthand, changed(tmp_path / "a", 2020), *options) is None
+    assert collected(client, firsthand, changed(tmp_path / "a", 2023), *options) == "2023-05-06T07:08:09+00:00"
     refused = firsthand(
-        "register", tmp_path / "a", "--dataset", "local/texts", *said, "--collected-at", "2020-01-01", status=1
+        "register", tmp_path / "a", "--dataset", "local/texts", *options, "--collected-at", "2020-01-01", status=1
     )
     assert "first served at 2022-01-01" in refused.err
 
@@ -176,11 +182,11 @@ def test_rows_that_hold_digests_are_registered_as_they_are(
     firsthand(*words, "--sizes", status=2)
 
 
-def test_what_is_new_is_told_where_the_list_of_registrations_is_long(
+def test_new_items_are_reported_also_if_the_list_of_registrations_is_long(
     client: Client, firsthand: Firsthand, tmp_path: Path
 ) -> None:
     for n in range(12):
         (tmp_path / f"{n}.csv").write_text(f"text\n{n}\n")
-    told = firsthand("register", *sorted(tmp_path.glob("*.csv")), "--dataset", "local/texts", "--human").out
+    printed = firsthand("register", *sorted(tmp_path.glob("*.csv")), "--dataset", "local/texts", "--human").out
     made = registered(client)
-    assert f"12 registrations, from {made[0]} to {made[-1]}" in told
+    assert f"12 registrations, from {made[0]} to {made[-1]}" in printed

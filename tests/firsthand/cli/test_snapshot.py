@@ -1,6 +1,5 @@
 """`firsthand snapshot`, and `firsthand check --snapshot`: a gate without network."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +11,8 @@ from firsthand.core.digests import digest_text, stack
 from firsthand.core.verdicts import IS_HUMAN, UNKNOWN, VERDICTS, Verdicts
 from firsthand.snapshots import SnapshotWriter, Subject
 from tests.conftest import Registry
-from tests.factories import digests
+from tests.factories import NOBODY, digests, write_lines
 from tests.firsthand.conftest import Firsthand
-
-NOBODY = "http://127.0.0.1:9"
-
-
-def write_lines(file: Path, texts: list[str]) -> Path:
-    file.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-    return file
-
-
-@pytest.fixture
-def client(registry: Registry) -> Client:
-    return registry.client()
 
 
 def humans(n: int) -> Verdicts:
@@ -51,10 +38,10 @@ def test_a_snapshot_is_created_listed_pulled_and_shown(firsthand: Firsthand, cor
     (listed,) = firsthand("snapshot", "list", "--json").lines
     assert listed["id"] == made["id"]
     out = tmp_path / "pulled"
-    told = firsthand("snapshot", "pull", "--out", out).out
-    assert f"80 items at position {made['position']}" in told
-    assert "about 1 in 8,192 unregistered items" in told
-    assert f"firsthand check PATH --snapshot {out}" in told
+    printed = firsthand("snapshot", "pull", "--out", out).out
+    assert f"80 items at position {made['position']}" in printed
+    assert "about 1 in 8,192 unregistered items" in printed
+    assert f"firsthand check PATH --snapshot {out}" in printed
     assert firsthand("snapshot", "show", out, "--json").json == made
     assert firsthand("snapshot", "show", made["id"], "--json").json == made
     (out / "3c.fuse").write_bytes(b"")
@@ -80,12 +67,12 @@ def test_28_bits_are_believed_without_any_network(
     alone: Firsthand, corpus: Path, pulled: dict[int, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FIRSTHAND_URL", NOBODY)
-    told = alone("check", corpus, "--snapshot", pulled[28], "--json", "--max-synthetic", 0.6).json
-    assert told["counts"] == {"unknown": 20, "human": 40, "model": 30, "contested": 10}
-    assert told["generations"] == {"3": 30}
-    assert told["share"] == {"low": 0.3, "high": 0.6, "text": "30.0–60.0 %"}
-    assert {item["lower_bound"] for item in told["items"] if item["verdict"] == "model"} == {True}
-    assert told["snapshot"]["expected_false_verdicts"] < 1e-6
+    checked = alone("check", corpus, "--snapshot", pulled[28], "--json", "--max-synthetic", 0.6).json
+    assert checked["counts"] == {"unknown": 20, "human": 40, "model": 30, "contested": 10}
+    assert checked["generations"] == {"3": 30}
+    assert checked["share"] == {"low": 0.3, "high": 0.6, "text": "30.0–60.0 %"}
+    assert {item["lower_bound"] for item in checked["items"] if item["verdict"] == "model"} == {True}
+    assert checked["snapshot"]["expected_false_verdicts"] < 1e-6
     assert "30.0–60.0 %" in alone("check", corpus, "--snapshot", pulled[28]).out
 
 
@@ -93,17 +80,17 @@ def test_12_bits_that_say_human_are_unknown_until_the_registry_confirms(
     alone: Firsthand, registry: Registry, corpus: Path, pulled: dict[int, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FIRSTHAND_URL", NOBODY)
-    told = alone("check", corpus, "--snapshot", pulled[12], "--json", "--summary").json
-    assert (told["counts"]["human"], told["counts"]["unknown"]) == (0, 60)
-    assert told["snapshot"]["unconfirmed"] == 40
-    assert told["share"]["high"] == 1.0
+    checked = alone("check", corpus, "--snapshot", pulled[12], "--json", "--summary").json
+    assert (checked["counts"]["human"], checked["counts"]["unknown"]) == (0, 60)
+    assert checked["snapshot"]["unconfirmed"] == 40
+    assert checked["share"]["high"] == 1.0
     words = alone("check", corpus, "--snapshot", pulled[12], "--summary").out
     assert "counted as unknown: 40 look-ups with the verdict human" in words
     assert "fingerprints of 12 bits: expect" in words
     monkeypatch.setenv("FIRSTHAND_URL", registry.url)
-    told = alone("check", corpus, "--snapshot", pulled[12], "--confirm", "--json", "--summary").json
-    assert told["counts"] == {"unknown": 20, "human": 40, "model": 30, "contested": 10}
-    assert (told["snapshot"]["confirmed"], told["snapshot"]["unconfirmed"]) == (40, 0)
+    checked = alone("check", corpus, "--snapshot", pulled[12], "--confirm", "--json", "--summary").json
+    assert checked["counts"] == {"unknown": 20, "human": 40, "model": 30, "contested": 10}
+    assert (checked["snapshot"]["confirmed"], checked["snapshot"]["unconfirmed"]) == (40, 0)
 
 
 def test_a_false_human_does_not_survive_confirming(registry: Registry, tmp_path: Path) -> None:

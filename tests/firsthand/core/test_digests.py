@@ -43,10 +43,10 @@ def test_canonical_text_is_canonical_already(text: str) -> None:
 
 @given(st.text(st.sampled_from("ab\u00e9\u0301 \t\n\r\x0b\x1c\x85\u00a0\u2003\u2028\u3000\u200b\ufeff\u00ad")))
 def test_canonical_text_is_what_its_definition_says_step_by_step(text: str) -> None:
-    said = unicodedata.normalize("NFC", re.sub("[\u00ad\u200b\ufeff]", "", text))
-    said = said.replace("\r\n", "\n").replace("\r", "\n")
-    said = re.sub(r"\s+", lambda run: "\n" if "\n" in run[0] else " ", said).strip()
-    assert digests.canonical_text(text) == said
+    canonical = unicodedata.normalize("NFC", re.sub("[\u00ad\u200b\ufeff]", "", text))
+    canonical = canonical.replace("\r\n", "\n").replace("\r", "\n")
+    canonical = re.sub(r"\s+", lambda run: "\n" if "\n" in run[0] else " ", canonical).strip()
+    assert digests.canonical_text(text) == canonical
 
 
 @given(
@@ -57,8 +57,8 @@ def test_canonical_text_is_what_its_definition_says_step_by_step(text: str) -> N
     )
 )
 def test_a_text_that_need_not_be_changed_is_hashed_as_canonical_text_says(text: str) -> None:
-    for each in (text, digests.canonical_text(text)):
-        assert digests.text_bytes(each) == digests.canonical_text(each).encode("utf-8", "surrogatepass")
+    for form in (text, digests.canonical_text(text)):
+        assert digests.text_bytes(form) == digests.canonical_text(form).encode("utf-8", "surrogatepass")
 
 
 def test_the_digests_that_were_written_down_stay() -> None:
@@ -78,8 +78,8 @@ def test_any_text_has_a_digest_also_with_lone_surrogates() -> None:
 def test_the_digest_of_a_file_is_what_sha256sum_says(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(bytes(range(256)) * 5_000)
-    said = subprocess.run(["sha256sum", file], capture_output=True, check=True, text=True).stdout.split()[0]
-    assert digests.digest_file(file).hex() == said
+    printed = subprocess.run(["sha256sum", file], capture_output=True, check=True, text=True).stdout.split()[0]
+    assert digests.digest_file(file).hex() == printed
 
 
 def test_a_file_of_text_has_the_digest_of_its_text(tmp_path: Path) -> None:

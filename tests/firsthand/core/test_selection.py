@@ -13,7 +13,7 @@ from scipy import stats
 
 from firsthand.core import selection
 from firsthand.core.digests import Digests, stack, to_bytes
-from tests.factories import crafted, digests
+from tests.factories import crafted, digests, finalizer
 
 # Written down from `reference_key` below, which is the contract in plain integers: seed, digest, key.
 VECTORS = [
@@ -48,15 +48,6 @@ WEIGHTED_VECTORS = [
     (2**63, 255, 0x3F6644878680BAA8),
     (2**62, 0, 0xFFFFFFFFFFFFFFFF),
 ]
-
-WORD = 2**64 - 1
-
-
-def finalizer(x: int) -> int:
-    """splitmix64's, in integers without bounds."""
-    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & WORD
-    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & WORD
-    return x ^ (x >> 31)
 
 
 def reference_key(digest: bytes, seed: int) -> int:
@@ -139,8 +130,8 @@ def test_seeds_draw_independently_of_each_other() -> None:
 
 def test_neighbouring_seeds_give_unrelated_orders() -> None:
     pool = digests(range(5_000))
-    one, next_one = selection.keys(pool, 1), selection.keys(pool, 2)
-    assert abs(stats.spearmanr(one, next_one).statistic) < 0.05
+    first, next_one = selection.keys(pool, 1), selection.keys(pool, 2)
+    assert abs(stats.spearmanr(first, next_one).statistic) < 0.05
 
 
 def test_a_weighted_draw_takes_items_in_proportion_to_their_confidence() -> None:

@@ -21,8 +21,6 @@ from firsthand.core.verdicts import (
     synthetic_share,
     tally,
 )
-from firsthand.schemas.items import PolicyName as PolicyOnTheWire
-from firsthand.schemas.items import Verdict as VerdictOnTheWire
 
 ITEMS = 4
 
@@ -35,10 +33,10 @@ unstated = st.tuples(st.integers(0, ITEMS - 1), st.just(UNSTATED), st.just(-1), 
 claims = st.lists(humans | models | unstated, max_size=15)
 
 
-def judged(said: list[Claim], policy: PolicyName = "strict") -> list[tuple[str, int, bool]]:
+def judged(claim_list: list[Claim], policy: PolicyName = "strict") -> list[tuple[str, int, bool]]:
     """The verdict, generation and bound of each of `ITEMS` items."""
-    item, origin, generation, bound, disputed = (np.array([c[i] for c in said]) for i in range(5))
-    found = judge(
+    item, origin, generation, bound, disputed = (np.array([c[i] for c in claim_list]) for i in range(5))
+    verdicts = judge(
         tally(
             ITEMS,
             item.astype(np.intp),
@@ -49,17 +47,17 @@ def judged(said: list[Claim], policy: PolicyName = "strict") -> list[tuple[str, 
         ),
         policy,
     )
-    return as_rows(found)
+    return as_rows(verdicts)
 
 
-def as_rows(found: Verdicts) -> list[tuple[str, int, bool]]:
-    columns = (found.verdict.tolist(), found.generation.tolist(), found.lower_bound.tolist())
+def as_rows(verdicts: Verdicts) -> list[tuple[str, int, bool]]:
+    columns = (verdicts.verdict.tolist(), verdicts.generation.tolist(), verdicts.lower_bound.tolist())
     return [(VERDICTS[verdict], generation, bound) for verdict, generation, bound in zip(*columns, strict=True)]
 
 
-def reference(said: list[Claim], item: int, policy: PolicyName) -> tuple[str, int, bool]:
+def reference(claim_list: list[Claim], item: int, policy: PolicyName) -> tuple[str, int, bool]:
     """The rules as they are told in words, one item at a time."""
-    mine = [claim for claim in said if claim[0] == item]
+    mine = [claim for claim in claim_list if claim[0] == item]
     origins = {claim[1] for claim in mine} - {UNSTATED}
     verdict = {frozenset(): "unknown", frozenset({HUMAN}): "human", frozenset({MODEL}): "model"}.get(
         frozenset(origins), "contested"
@@ -74,58 +72,60 @@ def reference(said: list[Claim], item: int, policy: PolicyName) -> tuple[str, in
     return verdict, 0 if verdict == "human" else NO_GENERATION, False
 
 
-@given(claims.flatmap(lambda said: st.tuples(st.just(said), st.permutations(said))), st.sampled_from(sorted(POLICIES)))
+@given(
+    claims.flatmap(lambda in_order: st.tuples(st.just(in_order), st.permutations(in_order))),
+    st.sampled_from(sorted(POLICIES)),
+)
 def test_the_order_of_claims_never_matters(twice: tuple[list[Claim], list[Claim]], policy: PolicyName) -> None:
-    said, in_another_order = twice
-    assert judged(said, policy) == judged(in_another_order, policy)
+    in_order, in_another_order = twice
+    assert judged(in_order, policy) == judged(in_another_order, policy)
 
 
 @given(claims, st.sampled_from(sorted(POLICIES)))
-def test_verdicts_are_those_of_the_rules_in_words(said: list[Claim], policy: PolicyName) -> None:
-    assert judged(said, policy) == [reference(said, item, policy) for item in range(ITEMS)]
+def test_verdicts_are_those_of_the_rules_in_words(claim_list: list[Claim], policy: PolicyName) -> None:
+    assert judged(claim_list, policy) == [reference(claim_list, item, policy) for item in range(ITEMS)]
 
 
 @given(claims, claims, st.sampled_from(sorted(POLICIES)))
 def test_joining_profiles_is_as_if_all_claims_were_on_one_digest(
-    one: list[Claim], other: list[Claim], policy: PolicyName
+    first: list[Claim], second: list[Claim], policy: PolicyName
 ) -> None:
     """For verdict and generation, wherever no answer is contested; a contested one hides what it was made of."""
-    answers = [verdicts_of(said, policy) for said in (one, other)]
+    answers = [verdicts_of(claim_list, policy) for claim_list in (first, second)]
     apart = [as_rows(answer) for answer in answers]
-    together = judged(one + other, policy)
-    for item, found in enumerate(as_rows(join(answers, policy))):
+    together = judged(first + second, policy)
+    for item, joined in enumerate(as_rows(join(answers, policy))):
         if "contested" not in (apart[0][item][0], apart[1][item][0]):
-            assert found == together[item]
+            assert joined == together[item]
         elif policy == "strict":
-            assert found[0] == "contested"
+            assert joined[0] == "contested"
 
 
-def verdicts_of(said: list[Claim], policy: PolicyName) -> Verdicts:
-    verdict, generation, bound = zip(*judged(said, policy), strict=True)
+def verdicts_of(claim_list: list[Claim], policy: PolicyName) -> Verdicts:
+    verdict, generation, bound = zip(*judged(claim_list, policy), strict=True)
     codes = [VERDICTS.index(v) for v in verdict]
     return Verdicts(np.array(codes, dtype=np.uint8), np.array(generation, dtype=np.int16), np.array(bound))
 
 
 @given(claims, st.sampled_from(sorted(POLICIES)))
-def test_an_answer_joined_with_itself_stays_as_it_is(said: list[Claim], policy: PolicyName) -> None:
-    answer = verdicts_of(said, policy)
+def test_an_answer_joined_with_itself_stays_as_it_is(claim_list: list[Claim], policy: PolicyName) -> None:
+    answer = verdicts_of(claim_list, policy)
     assert as_rows(join([answer, answer], policy)) == as_rows(answer)
 
 
-def test_what_nobody_claims_is_unknown_and_never_human() -> None:
+def test_an_item_without_claims_is_unknown_and_never_human() -> None:
     assert judged([]) == [("unknown", NO_GENERATION, False)] * ITEMS
     assert judged([(0, UNSTATED, -1, False, False)])[0] == ("unknown", NO_GENERATION, False)
 
 
-def test_a_dispute_contests_and_the_pessimistic_policy_believes_the_model_all_the_same() -> None:
-    said: list[Claim] = [(0, MODEL, 2, True, True), (1, HUMAN, 0, False, True)]
-    assert judged(said)[:2] == [("contested", NO_GENERATION, False)] * 2
-    assert judged(said, "pessimistic")[:2] == [("model", 2, True), ("contested", NO_GENERATION, False)]
+def test_a_dispute_contests_an_item_but_under_the_pessimistic_policy_a_model_claim_still_decides() -> None:
+    claim_list: list[Claim] = [(0, MODEL, 2, True, True), (1, HUMAN, 0, False, True)]
+    assert judged(claim_list)[:2] == [("contested", NO_GENERATION, False)] * 2
+    assert judged(claim_list, "pessimistic")[:2] == [("model", 2, True), ("contested", NO_GENERATION, False)]
 
 
-def test_the_words_on_the_wire_are_those_of_the_rules() -> None:
-    assert get_args(VerdictOnTheWire) == VERDICTS
-    assert set(get_args(PolicyOnTheWire)) == set(POLICIES)
+def test_every_policy_that_a_request_can_name_has_a_rule() -> None:
+    assert set(get_args(PolicyName)) == set(POLICIES)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_contested_items_may_be_a_models_whatever_is_said_of_unknown_ones() -> N
 
 
 @pytest.mark.parametrize("counts", [{}, {"unknown": 1_000}])
-def test_who_knows_nothing_is_told_the_whole_range(counts: dict[str, int]) -> None:
+def test_without_any_known_item_the_share_is_the_whole_range(counts: dict[str, int]) -> None:
     assert str(synthetic_share(counts)) == "0–100 %"  # type: ignore[arg-type]
 
 

@@ -41,17 +41,17 @@ def column(texts: list[Any], kind: Any) -> Any:
     return made.dictionary_encode().cast(kind) if pa.types.is_dictionary(kind) else made
 
 
-def agree(found: arrow_digests.HashedColumn, items: list[Item]) -> None:
+def agree(hashed_column: arrow_digests.HashedColumn, items: list[Item]) -> None:
     exact, text = hash_both(items)
-    np.testing.assert_array_equal(found.exact, exact)
-    np.testing.assert_array_equal(found.text, text)
+    np.testing.assert_array_equal(hashed_column.exact, exact)
+    np.testing.assert_array_equal(hashed_column.text, text)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_every_form_of_a_column_is_hashed_as_its_texts_are(kind: Any) -> None:
-    found = hash_column(column(TEXTS, kind))
-    agree(found, list(TEXTS))
-    assert found.rows.tolist() == list(range(len(TEXTS)))
+    hashed_column = hash_column(column(TEXTS, kind))
+    agree(hashed_column, list(TEXTS))
+    assert hashed_column.rows.tolist() == list(range(len(TEXTS)))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
@@ -100,7 +100,11 @@ def test_no_text_is_taken_for_canonical_that_is_not(texts: list[str]) -> None:
 def test_plain_characters_are_left_as_they_are_beside_any_others() -> None:
     """By the tables of Unicode: no white space, of no combining class, their own NFC, and never a composition's end."""
     every = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
-    ends = {unicodedata.normalize("NFD", one)[-1] for one in every if len(unicodedata.normalize("NFD", one)) > 1}
+    ends = {
+        unicodedata.normalize("NFD", character)[-1]
+        for character in every
+        if len(unicodedata.normalize("NFD", character)) > 1
+    }
     for first, last in PLAIN:
         for plain in map(chr, range(first, last + 1)):
             assert canonical_text(f"a{plain}b") == f"a{plain}b", hex(ord(plain))
@@ -110,5 +114,5 @@ def test_plain_characters_are_left_as_they_are_beside_any_others() -> None:
 
 def test_a_column_of_nothing_but_nulls_has_no_items() -> None:
     """So Arrow types a part of a file in which the field is null in every row."""
-    found = hash_column(pa.nulls(3))
-    assert (found.exact.shape, found.text.shape, found.rows.tolist()) == ((0, 32), (0, 32), [])
+    hashed_column = hash_column(pa.nulls(3))
+    assert (hashed_column.exact.shape, hashed_column.text.shape, hashed_column.rows.tolist()) == ((0, 32), (0, 32), [])

@@ -16,8 +16,8 @@ def make(folder: Path, *names: str) -> None:
 
 def test_folders_are_walked_in_the_order_of_names_without_what_is_hidden(tmp_path: Path) -> None:
     make(tmp_path, "b.txt", "a/2.txt", "a/1.txt", ".hidden", ".git/config", "c.txt")
-    found = discover.find([tmp_path])
-    assert [str(source.relative) for source in found] == ["a/1.txt", "a/2.txt", "b.txt", "c.txt"]
+    files = discover.find([tmp_path])
+    assert [str(source.relative) for source in files] == ["a/1.txt", "a/2.txt", "b.txt", "c.txt"]
 
 
 def test_a_link_back_to_a_folder_above_is_not_followed(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What a program may hand over as an item, and what is refused because it could be meant in two ways."""
 
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -8,17 +9,17 @@ import pytest
 
 from firsthand.core.digests import Profile, digest_text, to_bytes
 from firsthand.errors import ContentError
-from firsthand.files.inputs import Digest, Digested, Items, both_profiles, in_batches
+from firsthand.files.inputs import Digest, Digested, Item, Items, both_profiles, in_batches
 from tests.factories import digest, digests
 
 
 def hashed(items: Items, profile: Profile = "bytes-1", size: int = 100) -> list[bytes]:
-    return [one for batch in in_batches(items, profile, size) for one in to_bytes(batch)]
+    return [digest for batch in in_batches(items, profile, size) for digest in to_bytes(batch)]
 
 
 def test_bytes_texts_files_and_digests_may_stand_side_by_side(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"in a file")
-    items = [b"bytes", "text", tmp_path / "file", Digest(digest(1)), Digest.parse("sha256:" + "0f" * 32)]
+    items: list[Item] = [b"bytes", "text", tmp_path / "file", Digest(digest(1)), Digest.parse("sha256:" + "0f" * 32)]
     assert hashed(items) == [
         sha256(b"bytes").digest(),
         sha256(b"text").digest(),
@@ -30,7 +31,7 @@ def test_bytes_texts_files_and_digests_may_stand_side_by_side(tmp_path: Path) ->
 
 def test_under_text_bytes_and_files_are_texts_in_utf8(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("  the same\r\ntext ")
-    items = ["the  same\ntext", b"the same\n text", tmp_path / "file"]
+    items: list[Item] = ["the  same\ntext", b"the same\n text", tmp_path / "file"]
     assert set(hashed(items, "text-1")) == {digest_text("the same\ntext")}
 
 
@@ -46,9 +47,9 @@ def test_an_array_of_digests_is_cut_and_an_array_of_rows_is_hashed() -> None:
 
 
 def test_an_iterator_is_read_as_far_as_its_batches_are() -> None:
-    read = []
+    read: list[int] = []
 
-    def items() -> "list[str]":
+    def items() -> Iterator[str]:
         for n in range(10):
             read.append(n)
             yield str(n)

@@ -47,17 +47,17 @@ def known(firsthand: Firsthand, tmp_path: Path) -> Firsthand:
 
 
 def test_a_folder_in_a_store_is_walked_in_the_order_of_names(bucket: str) -> None:
-    found = discover.find([bucket])
-    assert [str(source.relative) for source in found] == ["a.jsonl.zst", "c.parquet", "deep/b.jsonl", "page.txt"]
-    assert str(found[2].path) == f"{bucket}/deep/b.jsonl"
-    assert [type(source.row_format).__name__ for source in found] == ["JsonLines", "Parquet", "JsonLines", "NoneType"]
+    files = discover.find([bucket])
+    assert [str(source.relative) for source in files] == ["a.jsonl.zst", "c.parquet", "deep/b.jsonl", "page.txt"]
+    assert str(files[2].path) == f"{bucket}/deep/b.jsonl"
+    assert [type(source.row_format).__name__ for source in files] == ["JsonLines", "Parquet", "JsonLines", "NoneType"]
 
 
 def test_shards_in_a_store_are_checked(known: Firsthand, bucket: str) -> None:
-    told = known("check", bucket, "--json").json
-    assert (told["counts"]["human"], told["counts"]["model"], told["total"]) == (24, 12, 36)
-    assert told["items"][0]["item"] == f"{bucket}/a.jsonl.zst:1"
-    assert told["items"][-1]["item"] == f"{bucket}/page.txt"
+    checked = known("check", bucket, "--json").json
+    assert (checked["counts"]["human"], checked["counts"]["model"], checked["total"]) == (24, 12, 36)
+    assert checked["items"][0]["item"] == f"{bucket}/a.jsonl.zst:1"
+    assert checked["items"][-1]["item"] == f"{bucket}/page.txt"
 
 
 def test_shards_are_filtered_from_a_store_into_a_store_and_a_folder(
@@ -73,9 +73,9 @@ def test_shards_are_filtered_from_a_store_into_a_store_and_a_folder(
 
 def test_items_in_a_store_can_be_registered(firsthand: Firsthand, bucket: str) -> None:
     firsthand("dataset", "create", "local/files")
-    told = firsthand("register", bucket, "--dataset", "local/files", "--human", "--json").json
+    registered = firsthand("register", bucket, "--dataset", "local/files", "--human", "--json").json
     # what stands in two files is in the registration of each
-    assert (told["items"], told["new"], told["known"]) == (36, 30, 6)
+    assert (registered["items"], registered["new"], registered["known"]) == (36, 30, 6)
 
 
 def test_file_urls_are_paths_and_drives_are_no_urls() -> None:

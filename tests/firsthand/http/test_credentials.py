@@ -30,7 +30,7 @@ def test_a_registry_may_be_stored_beside_the_default(tmp_path: Path) -> None:
     assert credentials.load(tmp_path).default == "http://one.test"
 
 
-def test_the_first_is_the_default_whatever_is_said(tmp_path: Path) -> None:
+def test_the_first_registry_is_the_default(tmp_path: Path) -> None:
     credentials.store("http://one.test", "acme", "key-1", default=False, directory=tmp_path)
     assert credentials.load(tmp_path).default == "http://one.test"
 
@@ -58,7 +58,7 @@ def test_a_broken_file_is_an_error_that_names_it(tmp_path: Path) -> None:
         credentials.load(tmp_path)
 
 
-def test_a_broken_file_stops_nobody_who_needs_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_credentials_file_does_not_matter_if_the_key_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     credentials.path().parent.mkdir(parents=True)
     credentials.path().write_text("{")
     assert credentials.resolve("http://given.test/", "given") == ("http://given.test", "given")

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from benchmarks.harness.waiting import PATIENCE_SECONDS
 from firsthand.core.digests import as_strings, from_texts, positions_of, sort_unique, to_bytes, to_text
 from firsthand.core.verdicts import PolicyName, Verdict
 from firsthand.errors import NotUnderstood
@@ -16,18 +17,18 @@ from tests.conftest import Registry
 from tests.factories import crafted, digests, register
 
 
-def answer(*said: tuple[Verdict, str | None, bool], policy: PolicyName = "strict") -> Lookup:
+def answer(*answers: tuple[Verdict, str | None, bool], policy: PolicyName = "strict") -> Lookup:
     """(verdict, model, contested) of each item."""
     generations = {"human": 0, "model": 1}
     return lookup_result.from_json(
         Lookups(
             position=7,
             policy=policy,
-            verdicts=[verdict for verdict, _, _ in said],
-            generations=[generations.get(verdict) for verdict, _, _ in said],
-            lower_bounds=[False for _ in said],
-            models=[model for _, model, _ in said],
-            contested=[contested for _, _, contested in said],
+            verdicts=[verdict for verdict, _, _ in answers],
+            generations=[generations.get(verdict) for verdict, _, _ in answers],
+            lower_bounds=[False for _ in answers],
+            models=[model for _, model, _ in answers],
+            contested=[contested for _, _, contested in answers],
         )
     )
 
@@ -68,15 +69,17 @@ def test_a_small_question_never_imports_what_reads_arrow(registry: Registry) -> 
         "assert client.lookup(np.zeros((100_000, 32), np.uint8)).counts()['unknown'] == 100_000\n"
         "assert 'pyarrow' in sys.modules\n"
     )
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
     assert ran.returncode == 0, ran.stderr
 
 
 def test_places_are_found_among_digests_that_share_their_first_words() -> None:
     for pool in (crafted(2_000), digests(range(2_000))):
         ordered, _ = sort_unique(pool)
-        asked = ordered[np.random.default_rng(0).integers(0, len(ordered), 500)]
-        assert (as_strings(ordered)[positions_of(ordered, asked)] == as_strings(asked)).all()
+        sample = ordered[np.random.default_rng(0).integers(0, len(ordered), 500)]
+        assert (as_strings(ordered)[positions_of(ordered, sample)] == as_strings(sample)).all()
 
 
 def test_texts_of_every_shape_are_parsed_as_one_by_one_or_refused_by_row() -> None:

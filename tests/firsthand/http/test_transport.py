@@ -29,7 +29,7 @@ class Wire:
         self.transport = Transport(
             "http://registry.test",
             api_key,
-            timeout=1,
+            timeout=60,
             retries=retries,
             transport=httpx2.MockTransport(self._answer),
             backoff=Backoff(jitter=np.random.default_rng(1)),
@@ -59,19 +59,19 @@ def test_trouble_on_the_way_is_tried_again_with_the_same_idempotency_key(trouble
     assert [request.headers["Idempotency-Key"] for request in wire.requests] == ["once"] * 3
 
 
-def test_who_was_heard_and_is_only_slow_is_not_asked_to_read_the_same_again() -> None:
+def test_a_request_that_arrived_and_got_no_answer_in_time_is_not_sent_again() -> None:
     wire = Wire(httpx2.ReadTimeout("slow"))
     with pytest.raises(
-        errors.Unreachable, match=r"did not answer POST /v1/mixes within 1 s.\nSet a longer time limit with FIRST"
+        errors.Unreachable, match=r"did not answer POST /v1/mixes within 60 s.\nSet a longer time limit with FIRST"
     ):
         wire.transport.send("POST", "/v1/mixes", content=b"{}")
     assert len(wire.requests) == 1
 
 
 @pytest.mark.parametrize("url", ["registry.test", "ftp://registry.test", "http://[::1", "http://"])
-def test_what_is_no_address_of_a_registry_is_said_so(url: str) -> None:
+def test_a_wrong_address_is_refused_with_the_form_that_is_right(url: str) -> None:
     with pytest.raises(errors.Unreachable, match="is not the address of a registry: it must begin with http"):
-        Transport(url, None, timeout=1, retries=0)
+        Transport(url, None, timeout=60, retries=0)
 
 
 def test_a_key_that_no_header_can_hold_is_refused_in_words() -> None:
@@ -135,14 +135,14 @@ def test_a_refusal_of_the_key_says_which_key_was_used(status: int, named: bool) 
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
-def test_a_registry_that_stays_busy_is_told_as_busy() -> None:
+def test_a_registry_that_stays_busy_raises_busy() -> None:
     wire = Wire(problem(503, "all places are taken"))
     with pytest.raises(errors.Busy, match="all places are taken"):
         wire.transport.send("GET", "/")
     assert len(wire.requests) == 4
 
 
-def test_a_gateway_before_a_registry_that_is_down_is_told_as_busy() -> None:
+def test_a_gateway_in_front_of_a_registry_that_is_down_raises_busy() -> None:
     wire = Wire(httpx2.Response(502, text="<html>Bad Gateway</html>"))
     with pytest.raises(errors.Busy, match="answers 502"):
         wire.transport.send("GET", "/")
@@ -167,7 +167,7 @@ def test_of_many_errors_ten_are_shown_and_the_rest_counted() -> None:
         httpx2.Response(302, headers={"Location": "/"}),
     ],
 )
-def test_an_address_that_is_no_registry_is_said_to_be_none(answer: httpx2.Response) -> None:
+def test_a_server_that_is_no_registry_is_recognised(answer: httpx2.Response) -> None:
     with pytest.raises(errors.NotUnderstood, match="Check that this is the address of"):
         Wire(answer).transport.ask(Organization, "GET", "/v1/organizations/acme")
 
@@ -175,7 +175,7 @@ def test_an_address_that_is_no_registry_is_said_to_be_none(answer: httpx2.Respon
 @pytest.mark.parametrize("url", ["registry.test:8734", "ftp://registry.test", "", "/v1"])
 def test_an_address_without_http_is_refused_before_anything_is_sent(url: str) -> None:
     with pytest.raises(errors.Unreachable, match="must begin with http"):
-        Transport(url, None, timeout=1, retries=0)
+        Transport(url, None, timeout=60, retries=0)
 
 
 def test_fields_that_a_newer_registry_adds_are_ignored() -> None:
@@ -190,10 +190,10 @@ def test_lists_are_read_page_by_page_as_they_are_asked_for() -> None:
         return httpx2.Response(200, json={"items": entries, "next": str(start + 2) if start < 4 else None})
 
     wire = Wire(page)
-    found = wire.transport.pages(Organization, "/v1/organizations", limit=2)
-    assert next(found).position == 0
+    listed = wire.transport.pages(Organization, "/v1/organizations", limit=2)
+    assert next(listed).position == 0
     assert len(wire.requests) == 1
-    assert [entry.position for entry in found] == [1, 2, 3, 4, 5]
+    assert [entry.position for entry in listed] == [1, 2, 3, 4, 5]
     assert [request.url.params["limit"] for request in wire.requests] == ["2"] * 3
 
 

@@ -8,7 +8,7 @@ from datatrove.data import Document
 
 from firsthand import Snapshot
 from firsthand.integrations.datatrove import OriginFilter
-from tests.firsthand.checking.test_annotate import TEXTS, write_snapshot
+from tests.factories import TEXTS, write_snapshot
 
 
 def documents() -> list[Document]:

@@ -11,23 +11,31 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.firsthand.checking.test_annotate import TEXTS, write_snapshot
+from tests.factories import TEXTS, write_snapshot
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
 
 RAY = """
 import json, os, time, pyarrow as pa, ray, firsthand
+from pathlib import Path
 
-def annotate(batch, source):
-    time.sleep(0.5)  # so that no worker takes all batches before the other has started
-    told = firsthand.annotate(batch, source)
-    return told.append_column("process", pa.array([os.getpid()] * len(told)))
+def annotate(batch, source, started):
+    # wait for the other worker: else one might take all batches before the other has started
+    (started / str(os.getpid())).touch()
+    while len(list(started.iterdir())) < 2:
+        time.sleep(0.01)
+    annotated = firsthand.annotate(batch, source)
+    return annotated.append_column("process", pa.array([os.getpid()] * len(annotated)))
 
 ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-snapshot = firsthand.Snapshot.open("snapshot")
+started = Path("started").absolute()
+started.mkdir()
+given = {"source": firsthand.Snapshot.open("snapshot"), "started": started}
 pages = ray.data.read_parquet("pages").repartition(8)
-told = pages.map_batches(annotate, batch_format="pyarrow", fn_kwargs={"source": snapshot}, concurrency=2).to_pandas()
-print(json.dumps([told.groupby("verdict").size().to_dict(), told["process"].nunique()]))
+annotated = pages.map_batches(annotate, batch_format="pyarrow", fn_kwargs=given, concurrency=2).to_pandas()
+print(json.dumps([annotated.groupby("verdict").size().to_dict(), annotated["process"].nunique()]))
 """
 
 DATASETS = """
@@ -36,9 +44,9 @@ import json, datasets, firsthand
 if __name__ == "__main__":
     snapshot = firsthand.Snapshot.open("snapshot")
     pages = datasets.load_dataset("parquet", data_files="pages/*.parquet", split="train").with_format("arrow")
-    told = pages.map(firsthand.annotate, batched=True, batch_size=50, num_proc=2, fn_kwargs={"source": snapshot})
-    told = told.with_format("pandas")[:]
-    print(json.dumps([told.groupby("verdict").size().to_dict(), told["generation"].sum().item()]))
+    annotated = pages.map(firsthand.annotate, batched=True, batch_size=50, num_proc=2, fn_kwargs={"source": snapshot})
+    frame = annotated.with_format("pandas")[:]
+    print(json.dumps([frame.groupby("verdict").size().to_dict(), frame["generation"].sum().item()]))
 """
 
 EACH = dict.fromkeys(("contested", "human", "model", "unknown"), 200)
@@ -59,7 +67,6 @@ def run(code: str, folder: Path) -> Any:
     return json.loads(ran.stdout.splitlines()[-1])
 
 
-@pytest.mark.slow
 def test_two_workers_of_ray_share_a_snapshot(tmp_path: Path) -> None:
     counts, processes = run(RAY, tmp_path)
     assert counts == EACH

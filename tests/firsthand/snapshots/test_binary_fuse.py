@@ -8,41 +8,33 @@ import pytest
 from firsthand.core.digests import Digests, stack
 from firsthand.snapshots import binary_fuse
 from firsthand.snapshots.binary_fuse import Bits, Codes, Filter
-from tests.factories import crafted, digests
+from tests.factories import WORD, crafted, digests, finalizer, random_digests
 
-WORD = 2**64 - 1
 BITS: tuple[Bits, ...] = (12, 28)
-
-
-def random_digests(n: int, seed: int = 0) -> Digests:
-    return np.random.default_rng(seed).integers(0, 256, (n, 32), dtype=np.uint8)
 
 
 def random_codes(n: int, seed: int = 0) -> Codes:
     return np.random.default_rng(seed).integers(0, 16, n, dtype=np.uint8)
 
 
-def found(filter: Filter, asked: Digests) -> tuple[Codes, Codes]:
+def slots_of(filter: Filter, items: Digests) -> tuple[Codes, Codes]:
     """Whether each digest's fingerprint fits, and the payload that its slots amount to."""
-    mixed = binary_fuse.hashes(asked, [np.uint64(key) for key in binary_fuse.keys_of(filter.seed)])
+    mixed = binary_fuse.hashes(items, [np.uint64(key) for key in binary_fuse.keys_of(filter.seed)])
     width, length = np.uint64(filter.shape.width), np.uint64(filter.shape.length)
     slots, prints = binary_fuse.slots_of(mixed, width, length, filter.bits)
     value = np.bitwise_xor.reduce(filter.table[np.stack(slots)], axis=0)
     return (value >> 4) == prints, (value & 15).astype(np.uint8)
 
 
-def finalizer(x: int) -> int:
-    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & WORD
-    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & WORD
-    return x ^ (x >> 31)
-
-
 def reference(filter: Filter, digest: bytes) -> int | None:
-    """The contract of docs/snapshots.md in integers without bounds: a digest's payload, or None for a stranger."""
+    """The contract of docs/reference/snapshot-format.md in integers without bounds.
+
+    Returns a digest's payload, or None for a digest that was not stored.
+    """
     h = 0
-    for place in range(4):
-        key = finalizer((filter.seed + (place + 1) * 0x9E3779B97F4A7C15) & WORD)
-        h = finalizer(h ^ int.from_bytes(digest[8 * place : 8 * place + 8], "little") ^ key)
+    for word in range(4):
+        key = finalizer((filter.seed + (word + 1) * 0x9E3779B97F4A7C15) & WORD)
+        h = finalizer(h ^ int.from_bytes(digest[8 * word : 8 * word + 8], "little") ^ key)
     g = ((h ^ (h >> 32)) * 0xD6E8FEB86659FD93) & WORD
     length = filter.shape.length
     first = (h >> 32) * filter.shape.segments * length >> 32
@@ -57,7 +49,7 @@ def reference(filter: Filter, digest: bytes) -> int | None:
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 5, 17, 100, 1_000, 40_000])
 def test_every_member_is_found_with_its_payload(n: int, bits: Bits) -> None:
     members, codes = random_digests(n), random_codes(n)
-    fits, payload = found(binary_fuse.build(members, codes, bits), members)
+    fits, payload = slots_of(binary_fuse.build(members, codes, bits), members)
     assert fits.all()
     assert (payload == codes).all()
 
@@ -65,7 +57,7 @@ def test_every_member_is_found_with_its_payload(n: int, bits: Bits) -> None:
 @pytest.mark.parametrize("bits", BITS)
 def test_digests_that_were_crafted_are_found_too(bits: Bits) -> None:
     members, codes = crafted(20_000), random_codes(20_000)
-    fits, payload = found(binary_fuse.build(members, codes, bits), members)
+    fits, payload = slots_of(binary_fuse.build(members, codes, bits), members)
     assert fits.all()
     assert (payload == codes).all()
 
@@ -76,15 +68,15 @@ def test_it_is_what_plain_integers_say(bits: Bits) -> None:
     filter = binary_fuse.build(members, codes, bits)
     assert [reference(filter, member.tobytes()) for member in members] == codes.tolist()
     strangers = digests(range(50, 3_000))
-    fits, payload = found(filter, strangers)
-    said = [reference(filter, stranger.tobytes()) for stranger in strangers]
-    assert said == [int(p) if fit else None for fit, p in zip(fits, payload, strict=True)]
+    fits, payload = slots_of(filter, strangers)
+    payloads = [reference(filter, stranger.tobytes()) for stranger in strangers]
+    assert payloads == [int(p) if fit else None for fit, p in zip(fits, payload, strict=True)]
 
 
 def test_strangers_fit_as_often_as_chance_lets_them_and_find_every_payload_alike() -> None:
     filter = binary_fuse.build(random_digests(30_000), np.ones(30_000, dtype=np.uint8), 12)
     n = 2_000_000
-    fits, payload = found(filter, random_digests(n, seed=1))
+    fits, payload = slots_of(filter, random_digests(n, seed=1))
     expected = n / 2**12
     assert abs(fits.sum() - expected) < 3 * expected**0.5
     counts = np.bincount(payload[fits], minlength=16)
@@ -114,7 +106,7 @@ def test_where_a_seed_fails_the_next_is_taken_and_all_are_found() -> None:
         contents = sha256(members.tobytes() + codes.tobytes()).digest()
         first = int.from_bytes(sha256(b"firsthand snapshot 1" + contents + bytes(4)).digest()[:8], "little")
         filter = binary_fuse.build(members, codes, 12)
-        fits, payload = found(filter, members)
+        fits, payload = slots_of(filter, members)
         assert fits.all()
         assert (payload == codes).all()
         retried += filter.seed != first
@@ -124,9 +116,9 @@ def test_where_a_seed_fails_the_next_is_taken_and_all_are_found() -> None:
 def test_the_order_of_members_changes_nothing() -> None:
     members, codes = random_digests(300), random_codes(300)
     shuffled = np.random.default_rng(3).permutation(300)
-    one, other = binary_fuse.build(members, codes, 28), binary_fuse.build(members[shuffled], codes[shuffled], 28)
-    assert (one.seed, one.shape) == (other.seed, other.shape)
-    assert (one.table == other.table).all()
+    first, other = binary_fuse.build(members, codes, 28), binary_fuse.build(members[shuffled], codes[shuffled], 28)
+    assert (first.seed, first.shape) == (other.seed, other.shape)
+    assert (first.table == other.table).all()
 
 
 # Written down from this very code, whose look-ups the reference above repeats: seed, segments, length, SHA-256 of the
@@ -142,7 +134,7 @@ VECTORS = [
 
 
 @pytest.mark.parametrize(("n", "bits", "seed", "segments", "length", "table"), VECTORS)
-def test_the_same_members_give_the_same_table_for_ever(
+def test_the_same_members_give_the_table_that_was_written_down(
     n: int, bits: Bits, seed: int, segments: int, length: int, table: str
 ) -> None:
     filter = binary_fuse.build(digests(range(n)), (np.arange(n) % 16).astype(np.uint8), bits)

@@ -13,7 +13,7 @@ from firsthand.core.digests import Digests
 from firsthand.core.verdicts import CONTESTED, IS_HUMAN, IS_MODEL, NO_GENERATION, UNKNOWN, Verdicts
 from firsthand.schemas.snapshots import Bits
 from firsthand.snapshots import SnapshotWriter, Subject, download, manifest
-from tests.factories import crafted, digests
+from tests.factories import crafted, digests, random_digests
 
 
 def verdicts(n: int) -> Verdicts:
@@ -23,10 +23,6 @@ def verdicts(n: int) -> Verdicts:
     generation = np.where(verdict == IS_MODEL, at % 6 + 1, NO_GENERATION)
     generation = np.where(verdict == IS_HUMAN, 0, generation).astype(np.int16)
     return Verdicts(verdict, generation, (verdict == IS_MODEL) & (at % 4 == 1))
-
-
-def random_digests(n: int, seed: int = 0) -> Digests:
-    return np.random.default_rng(seed).integers(0, 256, (n, 32), dtype=np.uint8)
 
 
 def written(folder: Path, items: Digests, bits: Bits = 12, position: int = 9) -> Path:
@@ -42,22 +38,23 @@ def folder(tmp_path: Path) -> Path:
     return written(tmp_path / "snapshot", digests(range(2_000)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [12, 28])
 @pytest.mark.parametrize("items", [digests(range(0)), digests(range(3)), random_digests(30_000), crafted(5_000)])
 def test_every_item_is_answered_as_it_was_judged(tmp_path: Path, items: Digests, bits: Bits) -> None:
-    said = verdicts(len(items))
+    judged = verdicts(len(items))
     snapshot = Snapshot.open(written(tmp_path / "snapshot", items, bits))
-    answer, known = snapshot.answer(items), said.verdict != UNKNOWN
-    assert (answer.verdict[known] == said.verdict[known]).all()
-    assert (answer.generation[known] == np.minimum(said.generation, 3)[known]).all()
-    bound = said.lower_bound | (said.generation >= 3)  # 3 stands for all above it
+    answer, known = snapshot.answer(items), judged.verdict != UNKNOWN
+    assert (answer.verdict[known] == judged.verdict[known]).all()
+    assert (answer.generation[known] == np.minimum(judged.generation, 3)[known]).all()
+    bound = judged.lower_bound | (judged.generation >= 3)  # 3 stands for all above it
     assert (answer.lower_bound[known] == bound[known]).all()
     origin, generation = snapshot.lookup(items)
     assert (origin == answer.verdict).all()
     assert (generation == answer.generation).all()
 
 
-def test_what_was_never_added_is_unknown_but_for_as_many_as_are_stated(tmp_path: Path) -> None:
+def test_items_that_were_never_added_are_unknown_except_for_the_stated_share(tmp_path: Path) -> None:
     snapshot = Snapshot.open(written(tmp_path / "snapshot", random_digests(50_000)))
     assert snapshot.false_verdicts == 2**-13
     n = 2_000_000
@@ -70,6 +67,7 @@ def test_what_was_never_added_is_unknown_but_for_as_many_as_are_stated(tmp_path:
     assert (generation[origin == UNKNOWN] == NO_GENERATION).all()
 
 
+@pytest.mark.slow
 def test_with_28_bits_two_million_strangers_are_all_unknown(tmp_path: Path) -> None:
     snapshot = Snapshot.open(written(tmp_path / "snapshot", random_digests(50_000), bits=28))
     origin, _ = snapshot.lookup(random_digests(2_000_000, seed=1))
@@ -85,9 +83,9 @@ def test_ten_million_strangers_are_mistaken_as_often_as_stated_and_no_member_eve
         writer.finish()
     snapshot = Snapshot.open(folder)
     for seed in range(4):
-        said = verdicts(500_000).verdict
+        judged = verdicts(500_000).verdict
         origin, _ = snapshot.lookup(random_digests(500_000, seed))
-        assert (origin == said)[said != UNKNOWN].all()
+        assert (origin == judged)[judged != UNKNOWN].all()
     wrong = sum(int((snapshot.lookup(random_digests(10**6, seed))[0] != UNKNOWN).sum()) for seed in range(10, 20))
     expected = 10**7 * snapshot.false_verdicts
     print(f"{wrong} false verdicts among 10,000,000 strangers; {expected:.0f} expected")
@@ -96,10 +94,10 @@ def test_ten_million_strangers_are_mistaken_as_often_as_stated_and_no_member_eve
 
 def test_the_manifest_counts_each_item_once_by_what_it_is(tmp_path: Path) -> None:
     (folder := tmp_path / "snapshot").mkdir()
-    items, said = digests(range(60)), verdicts(60)
+    items, judged = digests(range(60)), verdicts(60)
     with SnapshotWriter(folder, Subject(9, None, "pessimistic")) as writer:
-        writer.add(items[:40], Verdicts(said.verdict[:40], said.generation[:40], said.lower_bound[:40]))
-        writer.add(items, said)
+        writer.add(items[:40], Verdicts(judged.verdict[:40], judged.generation[:40], judged.lower_bound[:40]))
+        writer.add(items, judged)
         writer.finish()
     known = manifest.load(folder)
     assert (known.position, known.policy, known.bits, known.items) == (9, "pessimistic", 12, 48)
@@ -117,8 +115,8 @@ def test_an_item_with_two_verdicts_is_refused(tmp_path: Path) -> None:
             writer.finish()
 
 
-def test_the_same_items_give_the_same_bytes_for_ever(folder: Path, tmp_path: Path) -> None:
-    """The vectors of docs/snapshots.md: items 0 to 1,999 of the factories, judged as `verdicts` says."""
+def test_the_same_items_give_the_bytes_that_were_written_down(folder: Path, tmp_path: Path) -> None:
+    """The vectors of docs/reference/snapshot-format.md: items 0 to 1,999, with the verdicts of `verdicts`."""
     known = manifest.load(folder)
     assert known.id == "8c47420e66bf80151d1f6f5361ef1293"
     assert known.digest == "sha256:92928ab715da6a6be8323bbb0dc5548f340f23632e119206f8dca229f6b49ac0"
@@ -158,6 +156,7 @@ def _exchange(path: Path) -> None:
 DAMAGE: list[Callable[[Path], None]] = [_cut, _flip, _empty, _exchange, Path.unlink]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("name", ["07.fuse", "ff.fuse", "manifest.json"])
 def test_a_file_that_was_damaged_is_refused_by_its_name(
@@ -171,8 +170,8 @@ def test_a_file_that_was_damaged_is_refused_by_its_name(
 
 @pytest.mark.parametrize(("field", "value"), [("position", 10), ("policy", "pessimistic"), ("bits", 28)])
 def test_a_manifest_that_was_changed_is_refused(folder: Path, field: str, value: object) -> None:
-    said = json.loads((folder / "manifest.json").read_text())
-    (folder / "manifest.json").write_text(json.dumps(said | {field: value}))
+    stored = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(stored | {field: value}))
     with pytest.raises(SnapshotError, match=r"manifest\.json has changed since it was written"):
         Snapshot.open(folder)
 
@@ -204,11 +203,11 @@ def test_a_pull_that_broke_off_leaves_nothing_and_goes_on_where_it_stood(folder:
         download.pull(Served(folder, most=100), out)
     assert not out.exists()
     _flip(tmp_path / "deep" / ".pulled.part" / "20.fuse")  # as a machine leaves it that lost its power
-    rest = Served(folder)
-    told: list[int] = []
-    known = download.pull(rest, out, told.append)
-    assert len(rest.asked) == 1 + 156 + 1
-    assert sum(told) == known.bytes
+    resumed = Served(folder)
+    progress: list[int] = []
+    known = download.pull(resumed, out, progress.append)
+    assert len(resumed.asked) == 1 + 156 + 1
+    assert sum(progress) == known.bytes
     assert Snapshot.open(out).manifest == known
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["pulled"]
 

@@ -7,7 +7,7 @@ from tests.factories import crafted, digests
 
 
 @pytest.mark.parametrize("pool", [digests(range(500)), crafted(500)], ids=["hashes", "that share their first words"])
-def test_own_overlaps_are_told_from_all_others(pool: Digests) -> None:
+def test_own_overlaps_are_distinguished_from_all_others(pool: Digests) -> None:
     own, _ = sort_unique(pool[::3])
     flags = OwnOverlaps(own).among(pool)
     assert np.flatnonzero(flags).tolist() == list(range(0, 500, 3))

@@ -19,7 +19,7 @@ def humans(client: Client, as_of: int | None = None) -> int:
 
 
 @on_both
-def test_a_withdrawn_registration_says_nothing_any_more_but_said_it_before(registry: Registry) -> None:
+def test_a_withdrawn_registration_counts_only_before_its_withdrawal(registry: Registry) -> None:
     client = registry.client()
     made = register(client, digests(range(10)), "human")
     withdrawn = client.withdraw(made.id, reason="not ours after all")
@@ -96,7 +96,7 @@ def test_what_cannot_be_taken_back_or_contested_is_refused_with_the_reason(regis
         other.dispute(made.id)
 
 
-def test_an_item_page_tells_who_said_what_and_what_became_of_it(registry: Registry) -> None:
+def test_an_item_lists_its_claims_with_organization_and_corrections(registry: Registry) -> None:
     client, other = registry.client(), registry.join("other")
     made = register(client, digests(range(3)), "human")
     gone = register(client, digests(range(3)), "unstated", dataset="local/crawl")

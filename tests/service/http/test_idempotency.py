@@ -42,7 +42,9 @@ def test_the_same_key_and_body_give_the_same_answer_and_one_registration(
     assert position() == before + 1
 
 
-def test_without_a_key_or_with_another_it_is_said_again(http: httpx2.Client, position: Callable[[], int]) -> None:
+def test_without_a_key_or_with_another_key_a_request_is_carried_out_again(
+    http: httpx2.Client, position: Callable[[], int]
+) -> None:
     before = position()
     register(http, "a")
     assert register(http, "b").json()["known"] == 10
@@ -67,7 +69,7 @@ def test_a_key_with_another_request_is_422_and_stores_nothing(http: httpx2.Clien
 
 
 @on_both
-def test_organizations_withdrawals_and_disputes_are_told_once_too(registry: Registry, http: httpx2.Client) -> None:
+def test_organizations_withdrawals_and_disputes_are_idempotent_too(registry: Registry, http: httpx2.Client) -> None:
     other, client = registry.join("acme"), registry.client()
     client.put_dataset("local/texts")
     other.put_dataset("acme/texts")

@@ -28,14 +28,14 @@ def lists(http: httpx2.Client) -> dict[str, int]:
 
 def pages(http: httpx2.Client, path: str, limit: int) -> list[list[dict[str, Any]]]:
     """All pages of a list, to its end."""
-    found, cursor = [], None
+    entries, cursor = [], None
     while True:
         page = http.get(path, params={"limit": limit} | ({"cursor": cursor} if cursor else {})).json()
         assert page.keys() == {"items", "next"}
-        found.append(page["items"])
+        entries.append(page["items"])
         cursor = page["next"]
         if cursor is None:
-            return found
+            return entries
 
 
 @on_both
@@ -47,10 +47,10 @@ def test_the_pages_of_every_list_hold_all_of_it_each_entry_once_in_one_order(
         assert whole["next"] is None
         assert len(whole["items"]) == expected
         for limit in (1, 3, expected - 1, expected):
-            found = pages(http, path, limit)
-            assert [entry for page in found for entry in page] == whole["items"], (path, limit)
-            assert [len(page) for page in found[:-1]] == [limit] * (len(found) - 1)
-            assert found[-1]
+            entries = pages(http, path, limit)
+            assert [entry for page in entries for entry in page] == whole["items"], (path, limit)
+            assert [len(page) for page in entries[:-1]] == [limit] * (len(entries) - 1)
+            assert entries[-1]
 
 
 def test_lists_are_in_the_order_of_names_or_of_the_log(http: httpx2.Client, lists: dict[str, int]) -> None:
@@ -72,8 +72,8 @@ def test_what_is_added_while_somebody_pages_neither_repeats_nor_hides_anything(
     first = http.get("/v1/datasets", params={"limit": 5}).json()
     http.put("/v1/datasets/local/00", json={})  # before the cursor
     http.put("/v1/datasets/local/zz", json={})  # behind it
-    rest = http.get("/v1/datasets", params={"cursor": first["next"], "limit": 1000}).json()
-    names = [entry["name"] for entry in [*first["items"], *rest["items"]]]
+    remaining = http.get("/v1/datasets", params={"cursor": first["next"], "limit": 1000}).json()
+    names = [entry["name"] for entry in [*first["items"], *remaining["items"]]]
     assert names == sorted([*(f"local/{name}" for name in NAMES), "local/zz"])
 
 

@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from firsthand.core.digests import Digests, to_bytes, to_text
 from firsthand.core.media_types import ARROW, JSON, NDJSON, PARQUET, RAW
-from firsthand.core.verdicts import CONTESTED, IS_HUMAN, IS_MODEL, UNKNOWN
+from firsthand.core.verdicts import CONTESTED, IS_HUMAN, IS_MODEL, UNKNOWN, PolicyName
 from tests.conftest import Registry, on_both
 from tests.factories import crafted, digest, digests, model, register
 
@@ -56,8 +56,8 @@ def test_json_and_raw_bodies_are_answered_alike(registry: Registry) -> None:
         f"{url}?policy=pessimistic", content=digests(range(5, 15)).tobytes(),
         headers={"Content-Type": "application/octet-stream"},
     )  # fmt: skip
-    asked = {"digests": [to_text(digest(i)) for i in range(5, 15)], "policy": "pessimistic"}
-    assert httpx2.post(url, json=asked).json() == raw.json()
+    request = {"digests": [to_text(digest(i)) for i in range(5, 15)], "policy": "pessimistic"}
+    assert httpx2.post(url, json=request).json() == raw.json()
 
 
 def in_form(media: str, items: Digests) -> bytes:
@@ -78,17 +78,17 @@ def in_form(media: str, items: Digests) -> bytes:
 def columns(media: str, body: bytes) -> dict[str, list[Any]]:
     """An answer in one of the forms, as the columns of the bulk forms."""
     if media == JSON:
-        said = json.loads(body)
+        answer = json.loads(body)
         names = {"verdict": "verdicts", "generation": "generations", "lower_bound": "lower_bounds", "model": "models"}
-        return {name: said[names.get(name, name)] for name in COLUMNS}
+        return {name: answer[names.get(name, name)] for name in COLUMNS}
     if media == NDJSON:
         rows = [json.loads(line) for line in body.splitlines()]
         return {name: [row[name] for row in rows] for name in COLUMNS}
     reader = pa.BufferReader(body)
     table = parquet.read_table(reader) if media == PARQUET else pa.ipc.open_stream(reader).read_all()
     assert table.column_names == list(COLUMNS)
-    found: dict[str, list[Any]] = table.to_pydict()
-    return found
+    columns_read: dict[str, list[Any]] = table.to_pydict()
+    return columns_read
 
 
 @on_both
@@ -97,8 +97,8 @@ def test_every_form_of_question_is_answered_alike_in_every_form(registry: Regist
     model(client, "local/m@1", 2)
     register(client, digests(range(0, 4)), "human")
     register(client, digests(range(3, 6)), "model", model="local/m@1", dataset="local/out")
-    asked = digests([0, 3, 5, 9])
-    told = {
+    items = digests([0, 3, 5, 9])
+    answers = {
         "verdict": ["human", "contested", "model", "unknown"],
         "generation": [0, None, 2, None],
         "lower_bound": [False] * 4,
@@ -107,16 +107,16 @@ def test_every_form_of_question_is_answered_alike_in_every_form(registry: Regist
     }
     for question in (JSON, RAW, ARROW, PARQUET, NDJSON):
         body = (
-            json.dumps({"digests": [to_text(d) for d in to_bytes(asked)]}).encode()
+            json.dumps({"digests": [to_text(d) for d in to_bytes(items)]}).encode()
             if question == JSON
-            else in_form(question, asked)
+            else in_form(question, items)
         )
         for form in (JSON, ARROW, PARQUET, NDJSON):
             headers = {"Content-Type": question, "Accept": form}
             answer = httpx2.post(f"{registry.url}/v1/lookups", content=body, headers=headers)
             assert answer.headers["Content-Type"] == form
-            assert int(answer.headers["Firsthand-Position"]) == client.lookup(asked).position
-            assert columns(form, answer.content) == told, (question, form)
+            assert int(answer.headers["Firsthand-Position"]) == client.lookup(items).position
+            assert columns(form, answer.content) == answers, (question, form)
 
 
 def test_what_is_contested_says_so_whatever_the_policy_makes_of_it(registry: Registry) -> None:
@@ -127,11 +127,12 @@ def test_what_is_contested_says_so_whatever_the_policy_makes_of_it(registry: Reg
     register(client, digests([3]), "model", model="local/m@1", dataset="local/out")
     registry.join("others").dispute(made.id, digests([2]))
     for many in (1, 200):  # as JSON, and as Arrow
-        for policy, verdicts in (("strict", [1, 3, 3, 2]), ("pessimistic", [1, 2, 2, 2])):
-            found = client.lookup(digests([0, 1, 2, 3] * many), policy)
-            assert found.verdict[-4:].tolist() == verdicts
-            assert found.contested[-4:].tolist() == [False, True, True, False]
-            assert found.models[-1] == "local/m@1"
+        expected: dict[PolicyName, list[int]] = {"strict": [1, 3, 3, 2], "pessimistic": [1, 2, 2, 2]}
+        for policy, verdicts in expected.items():
+            answers = client.lookup(digests([0, 1, 2, 3] * many), policy)
+            assert answers.verdict[-4:].tolist() == verdicts
+            assert answers.contested[-4:].tolist() == [False, True, True, False]
+            assert answers.models[-1] == "local/m@1"
 
 
 def test_no_form_that_is_accepted_is_a_problem_that_names_those_that_are_offered(registry: Registry) -> None:
@@ -141,7 +142,7 @@ def test_no_form_that_is_accepted_is_a_problem_that_names_those_that_are_offered
         return httpx2.post(url, content=body, headers={"Content-Type": RAW, "Accept": accept})
 
     refused = answered("text/csv, application/json;q=0")
-    assert (refused.status_code, refused.json()["title"]) == (406, "Not acceptable")
+    assert (refused.status_code, refused.json()["title"]) == (406, "No acceptable format")
     assert ARROW in refused.json()["detail"]
     assert answered(f"text/csv, {PARQUET};q=0.5, */*;q=0.1").headers["Content-Type"] == PARQUET
     assert answered("application/*").headers["Content-Type"] == JSON
@@ -152,10 +153,10 @@ def test_crafted_digests_that_share_their_first_words_are_told_apart(registry: R
     client = registry.client()
     pool = crafted(2_000)
     register(client, pool[::2], "human")
-    asked = pool[np.random.default_rng(0).permutation(len(pool))]
-    found = client.lookup(asked)
+    shuffled = pool[np.random.default_rng(0).permutation(len(pool))]
+    answers = client.lookup(shuffled)
     known = set(to_bytes(pool[::2]))
-    assert [v == IS_HUMAN for v in found.verdict] == [d in known for d in to_bytes(asked)]
+    assert [v == IS_HUMAN for v in answers.verdict] == [d in known for d in to_bytes(shuffled)]
 
 
 def test_a_bad_question_is_refused_at_its_place(registry: Registry) -> None:
@@ -165,9 +166,9 @@ def test_a_bad_question_is_refused_at_its_place(registry: Registry) -> None:
         ({"digests": [good, "nonsense"]}, "row 1"),
         ({"digests": [good, 7]}, "row 1"),
         ({"digests": []}, "at least one"),
-        ({}, "a list of digests"),
+        ({}, "no list of digests"),
         ({"digests": [good], "policy": "hopeful"}, "strict"),
-        ({"digests": [good], "colour": "red"}, "Extra inputs"),
+        ({"digests": [good], "colour": "red"}, "there is no such field"),
         ({"digests": [good], "as_of": 99}, "not reached"),
     ):
         answer = httpx2.post(url, json=body)

@@ -64,9 +64,9 @@ def times(value: Any, name: str = "") -> list[str]:
 @on_both
 def test_a_statement_is_its_canonical_bytes_and_its_digest_is_theirs(registry: Registry) -> None:
     all_kinds(registry)
-    rows, said = stored(registry.settings), list(registry.client().statements())
+    rows, statements = stored(registry.settings), list(registry.client().statements())
     assert {row.kind for row in rows} == set(get_args(Kind))
-    for row, statement in zip(rows, said, strict=True):
+    for row, statement in zip(rows, statements, strict=True):
         assert canonical.encode(json.loads(row.body)) == row.body
         assert sha256(row.body).digest() == row.digest
         # whoever reads the log over HTTP can compute the digest again
@@ -85,9 +85,9 @@ def test_every_statement_says_its_kind_its_speaker_and_when(registry: Registry) 
 
 def test_times_are_utc_in_whole_seconds_however_they_were_given(registry: Registry) -> None:
     all_kinds(registry)
-    found = [time for row in stored(registry.settings) for time in times(json.loads(row.body))]
-    assert len(found) > len(get_args(Kind))
-    assert [time for time in found if not TIME.fullmatch(time)] == []
+    stored_times = [time for row in stored(registry.settings) for time in times(json.loads(row.body))]
+    assert len(stored_times) > len(get_args(Kind))
+    assert [time for time in stored_times if not TIME.fullmatch(time)] == []
     of: dict[str, Statement] = {statement.kind: statement for statement in registry.client().statements()}
     assert of["registration"].body["collected_at"] == "2024-03-01T06:59:59Z"
     assert of["model"].body["served_from"] == "2024-03-01T06:59:59Z"
@@ -139,12 +139,12 @@ def test_positions_have_no_gap_also_when_many_write_at_once_and_some_are_refused
 
 def model_statement(client: Client, organization: str, sources: list[TrainedOn], title: str) -> int:
     """The number of canonical bytes of the statement that such a model would be."""
-    said = {
+    statements = {
         "kind": "model", "organization": organization, "recorded_at": canonical.timestamp(datetime.now(UTC)),
         "model": f"{organization}/m@1", "title": title,
         "trained_on": [source.model_dump(mode="json", exclude_none=True) for source in sources],
     }  # fmt: skip
-    return len(canonical.encode(said))
+    return len(canonical.encode(statements))
 
 
 @on_both
@@ -155,7 +155,7 @@ def test_a_statement_has_16_kib_at_most_and_a_longer_one_is_refused_whole(regist
     sources = [TrainedOn(dataset=dataset, position=position)] * 64
     longest = "x" * (MAX_BYTES - model_statement(client, organization, sources, ""))
     assert 0 < len(longest) < 2_000
-    with pytest.raises(errors.Refused, match=r"has 16,385 canonical bytes; 16,384 is the most") as refused:
+    with pytest.raises(errors.Refused, match=r"has 16,385 canonical bytes; at most 16,384 are allowed") as refused:
         client.put_model(f"{organization}/m@1", trained_on=sources, title=longest + "x")
     assert [error.where for error in refused.value.problem.errors] == ["body"]
     assert client.statistics().now.position == position
@@ -177,6 +177,6 @@ def test_the_log_is_read_from_any_position_on(registry: Registry, http: httpx2.C
     assert [entry["position"] for entry in page["items"]] == [6, 7]
 
 
-def test_there_is_no_statement_where_nobody_spoke(http: httpx2.Client) -> None:
+def test_a_position_without_a_statement_is_404(http: httpx2.Client) -> None:
     assert http.get("/v1/statements/2").status_code == 404
-    assert [http.get(f"/v1/statements/{place}").status_code for place in ("0", "-1", "x", 2**53)] == [422] * 4
+    assert [http.get(f"/v1/statements/{number}").status_code for number in ("0", "-1", "x", 2**53)] == [422] * 4

@@ -131,7 +131,7 @@ def overlap(draws: list[Ids], items: int, size: int) -> tuple[float, float]:
 
     Of independent draws it is hypergeometric, and that of one pair tells nothing of another's.
     """
-    shared = [len(np.intersect1d(one, other)) for one, other in combinations(draws, 2)]
+    shared = [len(np.intersect1d(first, other)) for first, other in combinations(draws, 2)]
     law = stats.hypergeom(items, size, size)
     return float(np.mean(shared)), float((np.mean(shared) - law.mean()) / (law.std() / math.sqrt(len(shared))))
 

@@ -24,8 +24,8 @@ def rows(media: str, content: bytes) -> list[dict[str, Any]]:
         return [{**line, "digest": from_text(line["digest"])} for line in lines]
     reader = pa.BufferReader(content)
     table = parquet.read_table(reader) if media == PARQUET else pa.ipc.open_stream(reader).read_all()
-    found: list[dict[str, Any]] = table.to_pylist()
-    return found
+    rows_read: list[dict[str, Any]] = table.to_pylist()
+    return rows_read
 
 
 def file_of(client: Client, mix: Mix, media: str) -> bytes:
@@ -45,14 +45,14 @@ def test_every_form_holds_the_same_items_in_the_same_order(registry: Registry) -
     sizes = {digest: size for size, digest in enumerate(to_bytes(digests(range(70))))}
     kinds = [("human", 0)] * mix.parts[0].items + [("model", 2)] * 20 + [("unknown", None)] * 10
     numbers = np.repeat(range(3), [part.items for part in mix.parts]).tolist()
-    told = [
+    expected = [
         {"digest": digest, "part": number, "verdict": verdict, "generation": generation, "size": sizes[digest]}
         for digest, number, (verdict, generation) in zip(
             to_bytes(np.frombuffer(raw, dtype=np.uint8).reshape(-1, 32)), numbers, kinds, strict=True
         )
     ]
     for media in (ARROW, PARQUET, NDJSON):
-        assert rows(media, file_of(client, mix, media)) == told, media
+        assert rows(media, file_of(client, mix, media)) == expected, media
 
 
 def test_a_mix_that_repeats_repeats_in_every_form(registry: Registry) -> None:
@@ -95,7 +95,7 @@ def by_item(changes: list[Change], known: int) -> dict[int, tuple[Any, ...]]:
 
 
 @on_both
-def test_a_diff_lists_what_is_judged_otherwise_and_what_its_part_admits_no_more(registry: Registry) -> None:
+def test_a_diff_lists_items_with_another_verdict_and_items_that_their_part_no_longer_admits(registry: Registry) -> None:
     client, others = registry.client(), registry.join("others")
     model(client, "local/m@1", 2)
     made = register(client, digests(range(0, 10)), "human")

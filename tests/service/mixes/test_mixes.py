@@ -12,12 +12,13 @@ import pytest
 from firsthand import Client, errors
 from firsthand.core.digests import Digests, from_text, stack, to_bytes, to_text
 from firsthand.core.selection import keys, weighted
+from firsthand.core.verdicts import Origin
 from firsthand.files.inputs import Digested
 from firsthand.schemas.items import Item
 from firsthand.schemas.mixes import Mix, Part, Recipe
 from service.claims.catalog import Catalog
 from service.mixes import scan
-from service.mixes.drawn_cache import Recent
+from service.mixes.drawn_cache import DrawnCache
 from service.mixes.store import draw
 from service.storage.engine import Database
 from tests.conftest import Registry, on_both
@@ -32,8 +33,8 @@ def items_of(client: Client, mix: Mix) -> list[bytes]:
 def in_order(candidates: Digests, seed: int) -> list[bytes]:
     """The reference: all candidates, each once, by the key, then the whole digest."""
     unique = sorted(set(to_bytes(candidates)))
-    place = keys(stack(unique), seed).tolist()
-    return [d for _, d in sorted(zip(place, unique, strict=True))]
+    key = keys(stack(unique), seed).tolist()
+    return [d for _, d in sorted(zip(key, unique, strict=True))]
 
 
 @on_both
@@ -61,8 +62,8 @@ def test_a_pool_of_few_items_claimed_many_times_is_looked_at_whole(registry: Reg
     client = registry.client()
     for number in range(10):
         register(client, digests(range(2_000)), "human", dataset=f"local/d{number}")
-    first, rest = Part(datasets=["local/d0"], size=500), Part(verdict_in=["human"], size=700)
-    mix = client.create_mix(Recipe(seed=5, parts=[first, rest]))
+    first, others = Part(datasets=["local/d0"], size=500), Part(verdict_in=["human"], size=700)
+    mix = client.create_mix(Recipe(seed=5, parts=[first, others]))
     assert items_of(client, mix) == in_order(digests(range(2_000)), 5)[:1_200]
 
 
@@ -74,11 +75,11 @@ def test_a_mix_that_is_no_longer_in_memory_is_drawn_again_the_same(registry: Reg
     register(client, digests(range(900, 2_000)), "model", model="local/m@1")
     parts = [Part(verdict_in=["human"], size=300), Part(verdict_in=["model"], size=200), Part(size=100)]
     mix = client.create_mix(Recipe(seed=9, parts=parts))
-    database, catalog, nothing_kept = Database(registry.settings), Catalog(), Recent(most_items=0)
+    database, catalog, nothing_kept = Database(registry.settings), Catalog(), DrawnCache(most_items=0)
     with database.reads() as session:
         view = catalog.view(session, mix.position)
     nothing_kept.keep(str(mix.id), draw(database, view, mix.recipe))
-    again = b"".join(nothing_kept.again(database, view, mix).digests())
+    again = b"".join(nothing_kept.drawn(database, view, mix).digests())
     database.close()
     assert again == b"".join(items_of(client, mix))
     assert to_text(sha256(again).digest()) == mix.digest
@@ -129,7 +130,7 @@ def test_under_the_pessimistic_policy_a_contested_item_is_the_models(registry: R
 
 
 @on_both
-def test_an_unstated_registration_makes_nobodys_verdict_worse(registry: Registry) -> None:
+def test_an_unstated_registration_changes_no_verdict(registry: Registry) -> None:
     """A crawl says only that an item is in it; the item is a candidate there, under the verdict of all claims."""
     client = registry.client()
     register(client, digests(range(100)), "human", dataset="local/archive")
@@ -199,8 +200,8 @@ def test_repeating_takes_no_memory_and_more_than_a_mix_may_hold_is_refused(regis
     assert (counted.counts.human, counted.counts.model) == (human, 3_000_001 - human)
     assert counted.parts[0].counts == counted.counts
     assert counted.digest == to_text(sha256(b"".join(first) * 600_000 + first[0]).digest())
-    asked = {"shortfall": "repeat", "parts": [{"size": 2**53 - 1}], "dry_run": True}
-    refused = httpx2.post(f"{registry.url}/v1/mixes", json=asked)
+    recipe = {"shortfall": "repeat", "parts": [{"size": 2**53 - 1}], "dry_run": True}
+    refused = httpx2.post(f"{registry.url}/v1/mixes", json=recipe)
     assert refused.status_code == 422
     assert "with shortfall repeat a mix has at most 100,000,000 items" in refused.json()["detail"]
 
@@ -346,7 +347,8 @@ def test_mixes_agree_with_a_brute_force_reading_of_all_claims(registry: Registry
     pool, made = digests(range(100)), []
     for number in range(24):
         items = pool[random.choice(100, random.integers(1, 40), replace=False)]
-        origin = ("human", "human", "model", "unstated")[random.integers(4)]
+        origins: tuple[Origin, ...] = ("human", "human", "model", "unstated")
+        origin = origins[random.integers(4)]
         by = f"local/m@{random.integers(4)}" if origin == "model" else None
         made.append(register(client, items, origin, model=by, dataset=f"local/d{number % 3}"))
     client.withdraw(made[3].id)
@@ -392,8 +394,8 @@ def _recipes(position: int) -> list[Recipe]:
         [Part()],
     ]
     return [
-        Recipe(seed=seed, as_of=as_of, policy=policy, parts=each)
-        for seed, each in enumerate(parts)
+        Recipe(seed=seed, as_of=as_of, policy=policy, parts=part)
+        for seed, part in enumerate(parts)
         for as_of in (position, position - 3, position - 9)
         for policy in ("strict", "pessimistic")
     ]

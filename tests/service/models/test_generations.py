@@ -127,6 +127,6 @@ def test_the_same_body_again_is_answered_and_another_is_a_conflict(registry: Reg
         client.put_model("local/m@1", generation=3, title="small")
 
 
-def test_nobody_registers_a_model_for_another_organization(registry: Registry) -> None:
+def test_a_model_of_another_organization_cannot_be_registered(registry: Registry) -> None:
     with pytest.raises(errors.Forbidden):
         registry.join("other").put_model("local/m@1")

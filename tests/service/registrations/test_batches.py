@@ -27,22 +27,24 @@ JSON, NDJSON = "application/json", "application/x-ndjson"
 PATH = "/v1/registrations:batch"
 
 
-@pytest.fixture
-def client(registry: Registry) -> Client:
+def make_datasets_and_a_model(registry: Registry) -> None:
+    """Make two datasets and a model of generation 1."""
     client = registry.client()
     for name in ("local/texts", "local/other"):
         client.put_dataset(name)
     model(client, "local/m@1")
-    return client
 
 
-def said(numbers: Sequence[int], origin: str = "human", **more: Any) -> dict[str, Any]:
+pytestmark = pytest.mark.prepare.with_args(make_datasets_and_a_model)
+
+
+def statement_of(numbers: Sequence[int], origin: str = "human", **more: Any) -> dict[str, Any]:
     by = {"model": "local/m@1"} if origin == "model" else {}
     return {"dataset": "local/texts", "origin": origin, "digests": [to_text(digest(n)) for n in numbers], **by, **more}
 
 
 def statements(*given: dict[str, Any]) -> list[NewStatement]:
-    return [NewStatement(**each) for each in given]
+    return [NewStatement(**fields) for fields in given]
 
 
 def post(http: httpx2.Client, *given: Any, key: str | None = None) -> httpx2.Response:
@@ -53,8 +55,8 @@ def post(http: httpx2.Client, *given: Any, key: str | None = None) -> httpx2.Res
 def test_each_statement_is_a_registration_of_its_own(client: Client) -> None:
     first, second = client.register_batch(
         statements(
-            said(range(3), evidence="capture", collected_at="2024-05-01T00:00:00Z", size=[7, 8, 9]),
-            said(range(10, 12), "model", dataset="local/other", confidence=[1, 2]),
+            statement_of(range(3), evidence="capture", collected_at="2024-05-01T00:00:00Z", size=[7, 8, 9]),
+            statement_of(range(10, 12), "model", dataset="local/other", confidence=[1, 2]),
         )
     )
     assert first.id is not None
@@ -71,7 +73,7 @@ def test_a_batch_leaves_what_its_statements_sent_singly_leave(registry: Registry
     random = np.random.default_rng(0)
     drawn = [[int(n) for n in random.integers(0, 60, 5)] for _ in range(40)]
     origins = [("human", "model", "unstated")[n % 3] for n in range(40)]
-    given = [said(numbers, origin) for numbers, origin in zip(drawn, origins, strict=True)]
+    given = [statement_of(numbers, origin) for numbers, origin in zip(drawn, origins, strict=True)]
     singly = registry.join("single")
     singly.put_dataset("single/texts")
     alone = [
@@ -99,22 +101,22 @@ def test_a_refused_statement_leaves_nothing_and_the_others_stand(registry: Regis
     registry.client().put_dataset("local/texts")
     registry.join("other").put_dataset("other/texts")
     bad = {
-        "is not one of local": said([1], dataset="other/texts"),
-        "There is no dataset": said([2], dataset="local/nothing"),
-        "is not a dataset's name": said([3], dataset="Nothing\x00"),
-        "is not registered": said([4], "model"),
-        "the origin model needs a model": said([5], "human", model="local/m@1"),
-        "'alien': use 'human'": said([6], "alien"),
-        "add the time zone": said([7], collected_at="2024-05-01T00:00:00"),
-        "is not a digest": {**said([8]), "digests": ["sha256:00"]},
-        "at least one item": said([]),
-        "values beside": said([9], size=[1, 2]),
-        "Expected `int` >= 0": said([10], size=[-1]),
-        "unknown field": said([11], colour="red"),
+        "does not belong to local": statement_of([1], dataset="other/texts"),
+        "There is no dataset": statement_of([2], dataset="local/nothing"),
+        "is not a dataset's name": statement_of([3], dataset="Nothing\x00"),
+        "is not registered": statement_of([4], "model"),
+        "the origin model needs a model": statement_of([5], "human", model="local/m@1"),
+        "'alien': use 'human'": statement_of([6], "alien"),
+        "add the time zone": statement_of([7], collected_at="2024-05-01T00:00:00"),
+        "is not a digest": {**statement_of([8]), "digests": ["sha256:00"]},
+        "at least one item": statement_of([]),
+        "it has 2 values for 1 digests": statement_of([9], size=[1, 2]),
+        "Expected `int` >= 0": statement_of([10], size=[-1]),
+        "unknown field": statement_of([11], colour="red"),
         "missing required field": {"dataset": "local/texts"},
         "Expected `object`": 5,
     }
-    good = said([100]), said([101])
+    good = statement_of([100]), statement_of([101])
     answer = post(http, good[0], *bad.values(), good[1])
     assert answer.status_code == 200
     outcomes = answer.json()["outcomes"]
@@ -128,7 +130,7 @@ def test_a_refused_statement_leaves_nothing_and_the_others_stand(registry: Regis
 
 def test_a_batch_of_nothing_but_refusals_writes_no_statement(client: Client, http: httpx2.Client) -> None:
     before = len(list(client.statements()))
-    assert post(http, said([1], dataset="local/nothing")).status_code == 200
+    assert post(http, statement_of([1], dataset="local/nothing")).status_code == 200
     assert len(list(client.statements())) == before
 
 
@@ -143,7 +145,7 @@ def test_a_batch_of_nothing_but_refusals_writes_no_statement(client: Client, htt
         (JSON, b'{"statements": [{}], "more": 1}', 422, "unknown field"),
         (JSON, b'{"statements": ' + b"[" * 100_000, 400, "not JSON"),
         (NDJSON, b"", 422, "1 to 10,000"),
-        ("application/octet-stream", bytes(32), 415, "is not read here"),
+        ("application/octet-stream", bytes(32), 415, "is not supported by this call"),
     ],
 )
 def test_what_is_no_batch_is_refused_as_a_whole(
@@ -156,19 +158,19 @@ def test_what_is_no_batch_is_refused_as_a_whole(
 
 
 def test_a_line_that_is_no_json_is_refused_alone(client: Client, http: httpx2.Client) -> None:
-    lines = [json.dumps(said([1])), "no json", "\x00" * 10, json.dumps(said([2]))]
+    lines = [json.dumps(statement_of([1])), "no json", "\x00" * 10, json.dumps(statement_of([2]))]
     answer = http.post(PATH, content="\n".join(lines).encode(), headers={"Content-Type": NDJSON})
     assert [outcome["refused"] is None for outcome in answer.json()["outcomes"]] == [True, False, False, True]
 
 
 @on_both
 def test_the_same_batch_again_gives_the_same_answers_and_adds_nothing(client: Client, http: httpx2.Client) -> None:
-    given = said([1]), said([2], dataset="local/nothing")
+    given = statement_of([1]), statement_of([2], dataset="local/nothing")
     answers = [post(http, *given, key="once") for _ in range(2)]
     assert answers[0].json() == answers[1].json()
-    assert post(http, *given, said([3]), key="once").status_code == 422
+    assert post(http, *given, statement_of([3]), key="once").status_code == 422
     assert client.statistics().now.claims == 1
-    batch = statements(said([4]), said([5]))
+    batch = statements(statement_of([4]), statement_of([5]))
     assert client.register_batch(batch) == client.register_batch(batch)
     assert client.register_batch(batch, occasion="again") != client.register_batch(batch)
 
@@ -177,7 +179,7 @@ def test_the_same_batch_again_gives_the_same_answers_and_adds_nothing(client: Cl
 def test_a_dispute_of_old_marks_the_items_of_a_batch(registry: Registry, client: Client) -> None:
     (disputed,) = client.register("local/texts", Digested(digests(range(10))), origin="human")
     registry.join("other").dispute(disputed.id)
-    client.register_batch(statements(*(said([n], dataset="local/other") for n in range(10))))
+    client.register_batch(statements(*(statement_of([n], dataset="local/other") for n in range(10))))
     assert (client.lookup(digests(range(10))).verdict == CONTESTED).all()
     assert client.create_mix(Recipe(parts=[Part(verdict_in=["human"])]), dry_run=True).items == 0
 
@@ -186,7 +188,7 @@ def test_a_dispute_of_old_marks_the_items_of_a_batch(registry: Registry, client:
 def test_two_writers_of_batches_of_the_same_items_contest_every_one(registry: Registry, client: Client) -> None:
     def write(origin: str) -> None:
         numbers = range(2_000) if origin == "human" else range(1_999, -1, -1)
-        registry.client().register_batch(statements(*(said([n], origin) for n in numbers)))
+        registry.client().register_batch(statements(*(statement_of([n], origin) for n in numbers)))
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(write, ["human", "model"]))
@@ -203,7 +205,7 @@ def test_a_mix_of_many_small_registrations_takes_those_of_its_datasets_alone(cli
         return "local/other" if number % every == 0 else "local/texts"
 
     numbers = [list(range(5 * n, 5 * n + 1 + n % 4)) for n in range(400)]
-    given = [said(some, dataset=dataset(n), size=[10 * i for i in some]) for n, some in enumerate(numbers)]
+    given = [statement_of(some, dataset=dataset(n), size=[10 * i for i in some]) for n, some in enumerate(numbers)]
     client.register_batch(statements(*given))
     for name in ("local/texts", "local/other"):
         wanted = {digest(i): 10 * i for n, some in enumerate(numbers) for i in some if dataset(n) == name}
@@ -219,7 +221,7 @@ def test_registrations_that_share_a_block_are_read_withdrawn_and_seen_each_by_it
 ) -> None:
     origins = [("human", "model", "human", "unstated")[n % 4] for n in range(40)]
     done = client.register_batch(
-        statements(*(said(range(3 * n, 3 * n + 3), origin) for n, origin in enumerate(origins)))
+        statements(*(statement_of(range(3 * n, 3 * n + 3), origin) for n, origin in enumerate(origins)))
     )
     database = Database(registry.settings)
     with database.reads() as session:
@@ -248,7 +250,7 @@ def test_registrations_that_share_a_block_are_read_withdrawn_and_seen_each_by_it
 @pytest.mark.usefixtures("each_way_to_overlaps")
 def test_an_item_of_several_statements_of_a_batch_brings_the_size_of_the_earliest(client: Client) -> None:
     datasets = ("local/texts", "local/other", "local/texts", "local/texts", "local/other")
-    given = [said([n, n + 1, 99], dataset=name, size=[10, 10, 1_000 + n]) for n, name in enumerate(datasets)]
+    given = [statement_of([n, n + 1, 99], dataset=name, size=[10, 10, 1_000 + n]) for n, name in enumerate(datasets)]
     client.register_batch(statements(*given))
     for names, size in ((None, 1_000), (["local/other"], 1_001), (["local/texts"], 1_000)):
         mix = client.create_mix(Recipe(unit="size", parts=[Part(datasets=names)]), dry_run=True)
@@ -259,7 +261,9 @@ def test_an_item_of_several_statements_of_a_batch_brings_the_size_of_the_earlies
 @on_both
 def test_statements_that_fill_a_block_begin_another(client: Client) -> None:
     numbers = np.cumsum([0, 40_000, 30_000, 10, 70_000, 20])
-    done = client.register_batch(statements(*(said(range(start, end)) for start, end in pairwise(numbers.tolist()))))
+    done = client.register_batch(
+        statements(*(statement_of(range(start, end)) for start, end in pairwise(numbers.tolist())))
+    )
     for outcome, (start, end) in zip(done, pairwise(numbers.tolist()), strict=True):
         assert to_bytes(client.registration_digests(outcome.id or 0)) == sorted(map(digest, range(start, end)))
     assert client.create_mix(Recipe(parts=[Part(share=1.0)], size=140_000), dry_run=True).items == 140_000
@@ -268,7 +272,7 @@ def test_statements_that_fill_a_block_begin_another(client: Client) -> None:
 @pytest.mark.slow
 def test_a_catalog_that_begins_anew_knows_every_registration(registry: Registry, client: Client) -> None:
     items = digests(range(25_000))
-    texts = [to_text(each) for each in to_bytes(items)]
+    texts = [to_text(item) for item in to_bytes(items)]
     client.register_batch(
         [NewStatement.model_construct(dataset="local/texts", origin="human", digests=[text]) for text in texts]
     )
@@ -280,4 +284,4 @@ def test_a_catalog_that_begins_anew_knows_every_registration(registry: Registry,
     assert len(standing) == 25_000
     assert (np.diff(np.sort(view.registrations["position"][standing])) == 1).all()
     assert (view.registrations["items"][standing] == 1).all()
-    assert (view.alone("strict").verdict[view.saying(standing)] == IS_HUMAN).all()
+    assert (view.class_verdicts("strict").verdict[view.claim_classes(standing)] == IS_HUMAN).all()

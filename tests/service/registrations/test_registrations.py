@@ -87,9 +87,9 @@ def test_a_registration_names_its_model_and_what_it_was_said_on(registry: Regist
     assert (made.model, made.generation, made.evidence, made.columns) == (
         "local/m@1", 3, "generator", ["size", "confidence"],
     )  # fmt: skip
-    said = client.statement(made.id).body
-    assert said["items"] == {"count": 5, "profile": "bytes-1", "root": made.root}
-    assert "generation" not in said
+    body = client.statement(made.id).body
+    assert body["items"] == {"count": 5, "profile": "bytes-1", "root": made.root}
+    assert "generation" not in body
 
 
 def test_what_was_collected_before_a_model_was_served_is_not_its_output(registry: Registry) -> None:
@@ -112,6 +112,6 @@ def test_sliced_and_chunked_columns_keep_their_rows(registry: Registry) -> None:
 
 def test_no_registration_is_at_another_statements_position(registry: Registry) -> None:
     client = registry.client()
-    place = client.put_dataset("local/texts").position
+    position = client.put_dataset("local/texts").position
     with pytest.raises(errors.NotFound):
-        client.registration(place)
+        client.registration(position)

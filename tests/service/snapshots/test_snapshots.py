@@ -9,16 +9,16 @@ import httpx2
 import numpy as np
 import pytest
 
+from benchmarks.harness.waiting import PATIENCE_SECONDS
 from firsthand import Client, Snapshot, errors
 from firsthand.core.digests import Digests
-from firsthand.core.verdicts import UNKNOWN
-from firsthand.schemas.items import PolicyName
+from firsthand.core.verdicts import UNKNOWN, PolicyName
 from firsthand.schemas.snapshots import NewSnapshot
 from firsthand.snapshots import Subject
 from service.claims.catalog import Catalog
 from service.settings import Settings
-from service.snapshots.builds import Builds
-from service.snapshots.store import Store, subject_at
+from service.snapshots.builds import SnapshotBuilds
+from service.snapshots.store import SnapshotStore, subject_at
 from service.storage.engine import Database
 from tests.conftest import Registry, on_both
 from tests.factories import crafted, digests, model, register
@@ -27,9 +27,8 @@ from tests.factories import crafted, digests, model, register
 SHARDS = "616803478f0893d1627d97023a5fd3b4e7143bad5940275142fd7dd890ca2418"
 
 
-@pytest.fixture
-def client(registry: Registry) -> Client:
-    """A registry with a bit of everything on items 0 to 1,999."""
+def fill(registry: Registry) -> None:
+    """Register a bit of everything on items 0 to 1,999."""
     client, other = registry.client(), registry.join("other")
     for generation in (1, 2, 3, 7):
         model(client, f"local/writer@{generation}", generation)
@@ -47,16 +46,18 @@ def client(registry: Registry) -> Client:
     client.withdraw(first.id, digests(range(20, 30)))
     gone = register(client, digests(range(1_700, 1_800)), "human", dataset="local/gone")
     client.withdraw(gone.id)
-    return client
 
 
-def asked() -> Digests:
+pytestmark = pytest.mark.prepare.with_args(fill)
+
+
+def sought() -> Digests:
     return np.concatenate([digests(range(2_000)), crafted(400)])
 
 
 def same(client: Client, snapshot: Snapshot, policy: PolicyName, as_of: int) -> None:
     """The snapshot answers as the registry does: on all that is known exactly, on the rest but for the stated few."""
-    exact, answer = client.lookup(asked(), policy, as_of), snapshot.answer(asked())
+    exact, answer = client.lookup(sought(), policy, as_of), snapshot.answer(sought())
     known = exact.verdict != UNKNOWN
     assert (answer.verdict == exact.verdict)[known].all()
     assert (answer.generation == np.minimum(exact.generation, 3))[known].all()
@@ -93,9 +94,9 @@ def test_every_database_gives_the_same_bytes(client: Client) -> None:
 
 def test_another_registry_has_other_ids_for_the_same_positions() -> None:
     """So two that were given one folder, or one that was begun anew, never answer with each other's files."""
-    one = Subject(5, "sha256:" + "0" * 64)
-    assert one.id != Subject(5, "sha256:" + "1" * 64).id
-    assert one.id == Subject(5, "sha256:" + "0" * 64).id
+    subject = Subject(5, "sha256:" + "0" * 64)
+    assert subject.id != Subject(5, "sha256:" + "1" * 64).id
+    assert subject.id == Subject(5, "sha256:" + "0" * 64).id
 
 
 def test_one_that_is_there_is_answered_at_once_and_listed_by_position(client: Client) -> None:
@@ -151,7 +152,7 @@ def test_what_is_not_there_is_404_and_what_is_no_name_422(client: Client, http: 
     assert http.post("/v1/snapshots", json={"as_of": known.position + 1}).status_code == 422
 
 
-def test_one_whose_folder_was_deleted_is_gone_and_can_be_built_again(client: Client, registry: Registry) -> None:
+def test_a_snapshot_whose_folder_was_deleted_can_be_built_again(client: Client, registry: Registry) -> None:
     known = client.create_snapshot()
     shutil.rmtree(registry.settings.snapshots / known.id)
     assert [*client.snapshots()] == []
@@ -161,36 +162,36 @@ def test_one_whose_folder_was_deleted_is_gone_and_can_be_built_again(client: Cli
 
 
 def test_what_a_killed_build_left_is_removed_by_the_next(empty_database: Settings) -> None:
-    database, store = Database(empty_database), Store(empty_database.snapshots)
+    database, store = Database(empty_database), SnapshotStore(empty_database.snapshots)
     with database.reads() as session:
         view = Catalog().view(session)
         subject = subject_at(session, view, NewSnapshot())
-    left = store.folder / f".{subject.id}.part"
-    left.mkdir(parents=True)
-    (left / "00.fuse").write_bytes(b"half")
+    half_built = store.folder / f".{subject.id}.part"
+    half_built.mkdir(parents=True)
+    (half_built / "00.fuse").write_bytes(b"half")
     assert store.all() == []
-    builds = Builds(store, database)
-    assert builds.ready(view, subject, 60)
+    builds = SnapshotBuilds(store, database)
+    assert builds.ready(view, subject, PATIENCE_SECONDS)
     builds.close()
     database.close()
-    assert not left.exists()
+    assert not half_built.exists()
     assert len(store.all()) == 1
 
 
 def test_one_that_was_damaged_is_not_there_for_the_next_process_and_built_anew(empty_database: Settings) -> None:
-    database, store = Database(empty_database), Store(empty_database.snapshots)
+    database, store = Database(empty_database), SnapshotStore(empty_database.snapshots)
     with database.reads() as session:
         view = Catalog().view(session)
         subject = subject_at(session, view, NewSnapshot())
-    builds = Builds(store, database)
-    assert builds.ready(view, subject, 30)
+    builds = SnapshotBuilds(store, database)
+    assert builds.ready(view, subject, PATIENCE_SECONDS)
     (summary,) = store.all()
     known, _ = store.get(summary.id)
     (store.folder / summary.id / "41.fuse").write_bytes(b"")
-    later = Store(empty_database.snapshots)
+    later = SnapshotStore(empty_database.snapshots)
     assert later.all() == []
-    again = Builds(later, database)
-    assert again.ready(view, subject, 30)
+    again = SnapshotBuilds(later, database)
+    assert again.ready(view, subject, PATIENCE_SECONDS)
     assert later.get(summary.id)[0] == known
     for closed in (builds, again):
         closed.close()
@@ -198,13 +199,15 @@ def test_one_that_was_damaged_is_not_there_for_the_next_process_and_built_anew(e
 
 
 def test_two_processes_that_are_asked_for_the_same_build_it_once(empty_database: Settings) -> None:
-    database, store = Database(empty_database), Store(empty_database.snapshots)
+    database, store = Database(empty_database), SnapshotStore(empty_database.snapshots)
     with database.reads() as session:
         view = Catalog().view(session)
         subject = subject_at(session, view, NewSnapshot())
-    both = [Builds(store, database), Builds(store, database)]
+    both = [SnapshotBuilds(store, database), SnapshotBuilds(store, database)]
     ready: list[bool] = []
-    threads = [threading.Thread(target=lambda b=b: ready.append(b.ready(view, subject, 30))) for b in both]
+    threads = [
+        threading.Thread(target=lambda b=b: ready.append(b.ready(view, subject, PATIENCE_SECONDS))) for b in both
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -217,16 +220,16 @@ def test_two_processes_that_are_asked_for_the_same_build_it_once(empty_database:
 
 
 def test_a_service_that_is_stopped_leaves_nothing_half_built(empty_database: Settings) -> None:
-    database, store = Database(empty_database), Store(empty_database.snapshots)
+    database, store = Database(empty_database), SnapshotStore(empty_database.snapshots)
     with database.reads() as session:
         view = Catalog().view(session)
         subject = subject_at(session, view, NewSnapshot())
-    builds = Builds(store, database)
+    builds = SnapshotBuilds(store, database)
     assert not builds.ready(view, subject, 0.0)
     builds.close()
     database.close()
-    left = [path for path in store.folder.iterdir() if path.is_dir()] if store.folder.exists() else []
-    assert all((path / "manifest.json").exists() for path in left)
+    folders = [path for path in store.folder.iterdir() if path.is_dir()] if store.folder.exists() else []
+    assert all((path / "manifest.json").exists() for path in folders)
 
 
 def test_where_it_cannot_be_written_the_answer_says_so(client: Client, registry: Registry, http: httpx2.Client) -> None:

@@ -25,14 +25,14 @@ def community(registry: Registry) -> tuple[Client, Client, list[int]]:
     acme.put_dataset("acme/crawl")
     local.put_model("local/writer@1", generation=1)
     acme.put_model("acme/writer@1", generation=4)
-    places = [
+    positions = [
         say(local, "local/texts", digests(range(100))),
         say(acme, "acme/crawl", digests(range(50, 60)), "unstated"),
         say(local, "local/texts", digests(range(200, 220)), "model", "local/writer@1"),
         say(acme, "acme/crawl", digests(range(300, 303)), "model", "acme/writer@1"),
         say(acme, "acme/crawl", digests(range(400, 407)), "model", "local/writer@1"),
     ]
-    return local, acme, places
+    return local, acme, positions
 
 
 def test_an_empty_registry_has_none(registry: Registry) -> None:
@@ -43,10 +43,10 @@ def test_an_empty_registry_has_none(registry: Registry) -> None:
 
 
 @on_both
-def test_claims_are_counted_by_all_that_is_said_of_them(registry: Registry) -> None:
-    local, _, places = community(registry)
+def test_claims_are_counted_by_origin_evidence_and_generation(registry: Registry) -> None:
+    local, _, positions = community(registry)
     now = local.statistics().now
-    assert (now.position, now.claims, now.registrations) == (places[-1], 140, 5)
+    assert (now.position, now.claims, now.registrations) == (positions[-1], 140, 5)
     assert now.by_origin == {"human": 100, "model": 30, "unstated": 10}
     assert now.by_generation == {"0": 100, "1": 27, "4": 3, "none": 10}
     assert now.by_dataset == {"acme/crawl": 20, "local/texts": 120}
@@ -62,8 +62,8 @@ def test_an_item_counts_once_for_each_registration_that_claims_it(registry: Regi
 
 
 def test_what_was_withdrawn_whole_counts_up_to_its_withdrawal(registry: Registry) -> None:
-    local, _, places = community(registry)
-    withdrawal = local.withdraw(places[2]).position
+    local, _, positions = community(registry)
+    withdrawal = local.withdraw(positions[2]).position
     now = local.statistics().now
     assert (now.claims, now.registrations) == (120, 4)
     assert now.by_generation == {"0": 100, "1": 7, "4": 3, "none": 10}
@@ -72,48 +72,48 @@ def test_what_was_withdrawn_whole_counts_up_to_its_withdrawal(registry: Registry
 
 @on_both
 def test_items_that_were_withdrawn_by_name_count_up_to_their_withdrawal_and_once(registry: Registry) -> None:
-    local, acme, places = community(registry)
-    first = local.withdraw(places[0], digests(range(10))).position
-    local.withdraw(places[0], digests(range(10, 15)))
-    acme.withdraw(places[3], digests([300]))
+    local, acme, positions = community(registry)
+    first = local.withdraw(positions[0], digests(range(10))).position
+    local.withdraw(positions[0], digests(range(10, 15)))
+    acme.withdraw(positions[3], digests([300]))
     with pytest.raises(errors.Conflict, match=f"was withdrawn at position {first}"):
-        local.withdraw(places[0], digests([9, 99]))
+        local.withdraw(positions[0], digests([9, 99]))
     now = local.statistics().now
     assert (now.claims, now.registrations) == (124, 5)
     assert now.by_generation == {"0": 85, "1": 27, "4": 2, "none": 10}
     assert now.by_organization == {"acme": 19, "local": 105}
     assert {dataset.name: dataset.claims for dataset in local.datasets()} == now.by_dataset
     assert local.statistics(as_of=first).now.claims == 130
-    local.withdraw(places[0])  # and the rest of it
+    local.withdraw(positions[0])  # and the rest of it
     now = local.statistics().now
     assert now.by_generation == {"1": 27, "4": 2, "none": 10}
     assert {dataset.name: dataset.claims for dataset in local.datasets()} == now.by_dataset
 
 
-def test_the_past_can_be_asked_and_stays_as_it_was(registry: Registry) -> None:
-    local, _, places = community(registry)
-    then = local.statistics(as_of=places[1]).now
-    assert (then.position, then.claims) == (places[1], 110)
+def test_statistics_of_an_earlier_position_stay_as_they_were(registry: Registry) -> None:
+    local, _, positions = community(registry)
+    then = local.statistics(as_of=positions[1]).now
+    assert (then.position, then.claims) == (positions[1], 110)
     assert then.by_origin == {"human": 100, "unstated": 10}
     say(local, "local/texts", digests(range(500, 600)))
-    assert local.statistics(as_of=places[1]).now == then
+    assert local.statistics(as_of=positions[1]).now == then
     assert local.statistics(as_of=0).now.claims == 0
     with pytest.raises(errors.Refused, match="is not reached yet"):
         local.statistics(as_of=local.statistics().now.position + 1)
 
 
 def test_the_history_is_as_many_earlier_positions_as_asked_evenly_and_oldest_first(registry: Registry) -> None:
-    local, _, places = community(registry)
-    head = places[-1]
+    local, _, positions = community(registry)
+    head = positions[-1]
     assert local.statistics().points == []
-    for asked in (1, 3, 5, 100):
-        history = local.statistics(points=asked)
-        positions = [point.position for point in history.points]
-        assert positions == sorted(set(positions))
-        assert len(positions) == min(asked, head - 1)
-        assert all(0 < position < head for position in positions)
-        assert np.ptp(np.diff([0, *positions, head])) <= 1
-        assert history.points == [local.statistics(as_of=position).now for position in positions]
+    for limit in (1, 3, 5, 100):
+        history = local.statistics(points=limit)
+        history_positions = [point.position for point in history.points]
+        assert history_positions == sorted(set(history_positions))
+        assert len(history_positions) == min(limit, head - 1)
+        assert all(0 < position < head for position in history_positions)
+        assert np.ptp(np.diff([0, *history_positions, head])) <= 1
+        assert history.points == [local.statistics(as_of=position).now for position in history_positions]
         assert history.now == local.statistics().now
     with pytest.raises(errors.Refused, match=r"query\.points"):
         local.statistics(points=101)

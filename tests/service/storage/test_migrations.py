@@ -17,14 +17,17 @@ from alembic.migration import MigrationContext
 from fastapi.testclient import TestClient
 from sqlalchemy import Connection, inspect, text
 
+from benchmarks.harness.served_registry import FIRSTHAND
+from benchmarks.harness.waiting import PATIENCE_SECONDS
 from firsthand.core.digests import to_bytes
 from service.app import WrongRevision, create_app
 from service.settings import Settings
 from service.storage import migrate, tables
-from service.storage.engine import Database, insert_claims, joined_rows, rows_by_digest
+from service.storage.bulk import insert_claims, joined_rows, rows_by_digest
+from service.storage.engine import Database
 from tests.conftest import create_database, database_at, drop_database, on_both
 from tests.factories import crafted, digests
-from tests.service.processes import FIRSTHAND, ran
+from tests.service.processes import environment_of, ran
 
 
 @pytest.fixture
@@ -42,7 +45,7 @@ def nothing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings
 from_nothing = pytest.mark.parametrize("nothing", ["sqlite", "postgresql"], indirect=True)
 
 
-def found(settings: Settings) -> set[str]:
+def tables_of(settings: Settings) -> set[str]:
     """The tables that a database has, without Alembic's own."""
     database = Database(settings)
     with database.engine.connect() as connection:
@@ -86,7 +89,7 @@ def test_tables_and_migrations_agree(empty_database: Settings) -> None:
 def test_from_nothing_to_the_needed_revision_and_again_changes_nothing(nothing: Settings) -> None:
     assert migrate.current(nothing) is None
     assert migrate.upgrade(nothing) == (None, migrate.needed(nothing))
-    assert found(nothing) == set(tables.metadata.tables)
+    assert tables_of(nothing) == set(tables.metadata.tables)
     first = schema(nothing)
     assert migrate.upgrade(nothing) == (migrate.needed(nothing), migrate.needed(nothing))
     assert schema(nothing) == first
@@ -97,7 +100,7 @@ def test_back_to_nothing_and_up_again(nothing: Settings) -> None:
     migrate.upgrade(nothing)
     first = schema(nothing)
     command.downgrade(migrate.config(nothing), "base")
-    assert found(nothing) == set()
+    assert tables_of(nothing) == set()
     assert migrate.current(nothing) is None
     migrate.upgrade(nothing)
     assert schema(nothing) == first
@@ -181,27 +184,28 @@ def test_migrate_prints_the_first_key_once_and_it_opens_the_registry(
     first = ran("migrate")
     assert first.exit_code == 0
     assert f"revision {migrate.needed(nothing)}\n" in first.stdout
-    (key,) = re.findall(r"shown this once: (fh_\S+)", first.stdout)
+    (key,) = re.findall(r"The key is not shown again: (fh_\S+)", first.stdout)
     second = ran("migrate")
     assert second.exit_code == 0
-    assert "as it was" in second.stdout
+    assert "no change" in second.stdout
     assert "fh_" not in second.output
     with TestClient(create_app(nothing)) as client:
         answer = client.get("/v1/keys/current", headers={"Authorization": f"Bearer {key}"})
         assert (answer.json()["organization"], answer.json()["scopes"]) == ("local", ["admin", "read", "write"])
 
 
+@pytest.mark.slow
 @from_nothing
 def test_of_two_that_migrate_at_once_both_succeed_and_one_prints_the_key(nothing: Settings) -> None:
-    place = {"FIRSTHAND_DATA_DIR": str(nothing.data_dir), "FIRSTHAND_DATABASE_URL": nothing.database_url or ""}
-    command = [*FIRSTHAND, "migrate", "--json"]
+    environment = os.environ | environment_of(nothing)
+    migrating = [*FIRSTHAND, "migrate", "--json"]
     started = [
-        subprocess.Popen(command, env=os.environ | place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(migrating, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    ended = [process.communicate(timeout=60) for process in started]
+    ended = [process.communicate(timeout=PATIENCE_SECONDS) for process in started]
     assert [process.returncode for process in started] == [0, 0], ended
-    keys = [json.loads(said)["api_key"] for said, _ in ended]
+    keys = [json.loads(output)["api_key"] for output, _ in ended]
     assert sorted(key is None for key in keys) == [False, True]
 
 
@@ -220,10 +224,10 @@ def divided(postgresql: str, tmp_path: Path) -> Iterator[Settings]:
 
 
 def test_partitioned_claims_agree_with_the_tables_and_go_back_to_nothing(divided: Settings) -> None:
-    assert found(divided) == {*tables.metadata.tables, *(f"claims_{n}" for n in range(PARTITIONS))}
+    assert tables_of(divided) == {*tables.metadata.tables, *(f"claims_{n}" for n in range(PARTITIONS))}
     command.check(migrate.config(divided))  # Alembic's own: raises where it would write a migration
     command.downgrade(migrate.config(divided), "base")
-    assert found(divided) == set()
+    assert tables_of(divided) == set()
 
 
 def test_crafted_digests_spread_over_all_partitions_and_are_found_again(divided: Settings) -> None:
@@ -234,8 +238,8 @@ def test_crafted_digests_spread_over_all_partitions_and_are_found_again(divided:
         insert_claims(session, items[np.lexsort(items.T[::-1])], 1)
     with database.reads() as session:
         sizes = [session.scalar(text(f"SELECT count(*) FROM claims_{n}")) or 0 for n in range(PARTITIONS)]
-        asked = to_bytes(np.concatenate([items, digests(range(100))]))
-        held = rows_by_digest(session, tables.claims, asked)
+        sought = to_bytes(np.concatenate([items, digests(range(100))]))
+        held = rows_by_digest(session, tables.claims, sought)
     database.close()
     assert sum(sizes) == 4_000
     assert all(400 < size < 600 for size in sizes)  # 500 each, and five standard deviations
@@ -250,8 +254,8 @@ def test_a_look_up_asks_the_index_of_one_partition_for_each_digest(divided: Sett
         insert_claims(session, items[np.lexsort(items.T[::-1])], 1)
     with database.reads() as session:
         query = joined_rows("claims", ["registration"]).replace("%b", "CAST(:asked AS bytea[])").replace("::", r"\:\:")
-        asked = {"asked": to_bytes(digests(range(500, 1_500)))}
-        plan = "\n".join(session.scalars(text("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + query), asked))
+        parameters = {"asked": to_bytes(digests(range(500, 1_500)))}
+        plan = "\n".join(session.scalars(text("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + query), parameters))
     database.close()
     loops = [int(n) for n in re.findall(r"Index (?:Only )?Scan (?:using|on) claims_\d_pkey.*loops=(\d+)", plan)]
     assert sum(loops) == 1_000, plan
@@ -263,14 +267,17 @@ def test_migrate_says_how_many_partitions_there_are_and_that_another_number_is_n
 ) -> None:
     monkeypatch.setenv("FIRSTHAND_CLAIM_PARTITIONS", "3")
     monkeypatch.setenv("FIRSTHAND_DATABASE_URL", str(divided.database_url))
-    said = ran("migrate").stdout
-    assert "Claims lie in 8 partitions. FIRSTHAND_CLAIM_PARTITIONS=3 is not used: the number is chosen when" in said
+    printed = ran("migrate").stdout
+    assert "The claims are in 8 partitions. FIRSTHAND_CLAIM_PARTITIONS=3 has no effect:" in printed
     assert migrate.claim_partitions(divided) == PARTITIONS
     monkeypatch.setenv("FIRSTHAND_CLAIM_PARTITIONS", str(PARTITIONS))
     assert json.loads(ran("migrate", "--json").stdout)["claim_partitions"] == PARTITIONS
-    assert "Claims lie in 8 partitions.\n" in ran("migrate").stdout
+    assert "The claims are in 8 partitions.\n" in ran("migrate").stdout
     embedded = ran("migrate", "--data-dir", str(tmp_path / "embedded")).stdout
-    assert "Claims lie in one table. FIRSTHAND_CLAIM_PARTITIONS=8 is not used: SQLite has no partitions.\n" in embedded
+    assert (
+        "The claims are in one table. FIRSTHAND_CLAIM_PARTITIONS=8 has no effect: SQLite has no partitions.\n"
+        in embedded
+    )
 
 
 def test_migrate_tells_machines_in_one_line_of_json(tmp_path: Path) -> None:
@@ -289,6 +296,6 @@ def test_migrate_leaves_a_database_of_a_newer_version_as_it_is(empty_database: S
     connection.close()
     refused = ran("migrate", "--data-dir", str(empty_database.data_dir))
     assert refused.exit_code == 1
-    assert "cannot be migrated by this version" in refused.stderr
+    assert "This version cannot migrate the database" in refused.stderr
     assert "20990101_later" in refused.stderr
     assert migrate.current(empty_database) == "20990101_later"

@@ -1,44 +1,14 @@
-import gzip
-import struct
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from sklearn.datasets import load_digits
 
 from simulator.data.corpora import Corpus, Digits
 from simulator.data.images import Idx, Pixels
 from simulator.metrics.points import measure
-from simulator.randomness import generator
 from simulator.report.pictures import sheet
-
-NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
-
-
-def write_idx(path: Path, array: npt.NDArray[np.uint8], *, packed: bool = False) -> None:
-    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-    content = header + array.tobytes()
-    if packed:
-        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(content))
-    else:
-        path.write_bytes(content)
-
-
-def scans(n: int, side: int = 28) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Noisy pictures of ten kinds, and of which kind each is."""
-    rng = generator(1, "scans", n)
-    labels = np.arange(n, dtype=np.uint8) % 10
-    pictures = rng.integers(0, 40, (n, side, side), dtype=np.uint8)
-    pictures[np.arange(n), labels] += 200  # kind k has its k-th row black
-    return pictures, labels
-
-
-def write_folder(folder: Path, *, packed: bool = False, side: int = 28) -> Path:
-    folder.mkdir(exist_ok=True)
-    for name, array in zip(NAMES, (*scans(120, side), *scans(60, side)), strict=True):
-        write_idx(folder / name, array, packed=packed)
-    return folder
+from tests.simulator.idx_files import NAMES, scans, write_folder, write_idx
 
 
 @pytest.fixture
@@ -48,7 +18,8 @@ def idx(tmp_path: Path) -> Idx:
 
 def test_the_pool_is_the_training_part_as_it_stands_in_the_files(idx: Idx) -> None:
     pool = idx.pool(2, seed=1)
-    assert (pool.dtype, pool.shape) == (np.uint8, (120, 2, 784))
+    assert pool.dtype == np.uint8
+    assert pool.shape == (120, 2, 784)
     assert np.array_equal(idx.images(pool), scans(120)[0])
     assert np.array_equal(pool[:, 0], pool[:, 1])
 
@@ -71,9 +42,9 @@ def test_classes_go_by_the_labels_of_the_training_part(idx: Idx) -> None:
 def test_pictures_of_any_size_are_measured_and_drawn(tmp_path: Path) -> None:
     idx = Idx(str(write_folder(tmp_path / "scans", side=12)), aside=40, known=80)
     pool = idx.pool(2, seed=1)
-    found = measure(idx, None, pool)
-    assert set(found) == {"variance", "recall", "precision", "frechet", "classes"}
-    assert found["classes"].tolist() == [10, 10]
+    measured = measure(idx, None, pool)
+    assert set(measured) == {"variance", "recall", "precision", "frechet", "classes"}
+    assert measured["classes"].tolist() == [10, 10]
     assert sheet(idx.images(pool), 4, 4).shape == (4 * 13 - 1, 4 * 13 - 1)
 
 
@@ -140,8 +111,9 @@ def test_there_are_no_new_pictures_unless_the_same_are_found_again(idx: Idx) -> 
     with pytest.raises(ValueError, match=r"1,397 and no more: .* recrawl=true"):
         Pixels().fresh(10, 1, seed=1, round=1)
     again = Idx(idx.folder, aside=40, known=80, recrawl=True).fresh(120, 2, seed=1, round=3)
-    assert (again.dtype, again.shape) == (np.uint8, (120, 2, 784))
-    assert {one.tobytes() for one in again} == {one.tobytes() for one in idx.pool(2, seed=1)}
+    assert again.dtype == np.uint8
+    assert again.shape == (120, 2, 784)
+    assert {item.tobytes() for item in again} == {item.tobytes() for item in idx.pool(2, seed=1)}
 
 
 @pytest.mark.parametrize(("kind", "settings"), [(Pixels, {"aside": 0}), (Pixels, {"aside": 1797}), (Idx, {"known": 0})])

@@ -17,6 +17,7 @@ from simulator.randomness import generator
 from simulator.regimes import Replace
 from simulator.runs import checkpoints, results, rounds
 from simulator.runs.checkpoints import Plan
+from tests.conftest import Registry
 from tests.simulator import tiny_opt
 
 transformers = pytest.importorskip("transformers")
@@ -43,6 +44,7 @@ def family(folder: str, **settings: Any) -> HuggingFace:
     return HuggingFace(folder, **{"steps": 3, "batch": 8, "beams": 3, **settings})
 
 
+@pytest.mark.slow
 def test_text_is_cut_by_the_models_own_tokenizer(text: Text) -> None:
     pool = text.pool(1, 0)
     assert pool.shape[1:] == (1, BLOCK)
@@ -55,18 +57,19 @@ def test_each_prompt_is_followed_by_exactly_a_block_of_new_tokens(folder: str, t
     items = text.pool(1, 0)[:10]
     fitted = family(folder, beams=beams).fit(items, rng())
     made = fitted.sample(13, rng())
-    assert (made.shape, made.dtype) == ((13, 1, BLOCK), np.uint16)
+    assert made.shape == (13, 1, BLOCK)
+    assert made.dtype == np.uint16
     assert 1 not in made  # the end of a text, which would cut it short
 
 
 def test_the_same_randomness_gives_the_same_text_and_torchs_own_is_left_as_it_was(folder: str, text: Text) -> None:
     """Dropout and drawing take from torch's own generator."""
     before, items = torch.get_rng_state(), text.pool(1, 0)[:10]
-    one, again, other = (
+    first, again, other = (
         family(folder, beams=0).fit(items, rng(purpose)).sample(9, rng(purpose)) for purpose in ("a", "a", "b")
     )
-    assert np.array_equal(one, again)
-    assert not np.array_equal(one, other)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -75,9 +78,9 @@ def test_losses_are_those_that_the_model_says_itself(folder: str, text: Text) ->
     fitted = family(folder, rate=1e-9, last_rate=1e-9).fit(items, rng())
     tokens = torch.from_numpy(items[:, 0].astype(np.int64))
     with torch.no_grad():
-        said = transformers.OPTForCausalLM.from_pretrained(folder)(input_ids=tokens, labels=tokens).loss
+        loss = transformers.OPTForCausalLM.from_pretrained(folder)(input_ids=tokens, labels=tokens).loss
     assert fitted.losses(items).shape == (10, 1, BLOCK - 1)
-    assert fitted.losses(items).mean() == pytest.approx(float(said), rel=1e-4)
+    assert fitted.losses(items).mean() == pytest.approx(float(loss), rel=1e-4)
 
 
 def test_fine_tuning_learns_and_begins_each_time_from_the_same_weights(folder: str, text: Text) -> None:
@@ -99,7 +102,7 @@ def test_a_batch_in_parts_is_the_same_batch(folder: str, text: Text) -> None:
     assert np.allclose(whole, parts, atol=1e-4)
 
 
-def test_a_model_had_again_from_its_arrays_judges_alike(folder: str, text: Text) -> None:
+def test_a_restored_model_has_the_same_losses(folder: str, text: Text) -> None:
     items = text.pool(1, 0)[:8]
     fitted = family(folder, rate=1e-2).fit(items, rng())
     again = family(folder).restore(fitted.arrays())
@@ -130,7 +133,7 @@ def test_tokens_that_the_model_does_not_have_are_refused(folder: str) -> None:
         family(folder).fit(np.full((4, 1, BLOCK), 300, dtype=np.uint16), rng())
 
 
-def test_two_rounds_through_a_served_registry(folder: str, text: Text, tmp_path: Path, registry: Any) -> None:
+def test_two_rounds_through_a_served_registry(folder: str, text: Text, tmp_path: Path, registry: Registry) -> None:
     run = Run(family(folder), text, Replace(), n=12, generations=2)
     checkpoints.save_plan(tmp_path / "run", Plan(encode(run), "unused", "."))
     with Client(registry.url, registry.api_key) as client:

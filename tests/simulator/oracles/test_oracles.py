@@ -26,21 +26,23 @@ def agree(rows: list[Row]) -> None:
     assert np.abs(z).max() < stats.norm.isf(0.01 / 2 / len(rows))
 
 
-def commons(world: Commons, found: Candidates, n: int, rounds: int, runs: int) -> Floats:
+def commons(world: Commons, candidates: Candidates, n: int, rounds: int, runs: int) -> Floats:
     """Means of each provider `[rounds, runs, K]`, every run with draws of its own."""
     rng, k = generator(5, "commons"), world.lines
     first = rng.standard_normal((runs, 1 if world.base else k, n)).repeat(k if world.base else 1, axis=1)
     own = [first[:, j, : n if world.base else world.trains(j, n)] for j in range(k)]
     means, spreads = (
-        [np.stack([one.mean(axis=1) for one in own], axis=1)],
-        np.stack([one.std(axis=1) for one in own], axis=1),
+        [np.stack([items.mean(axis=1) for items in own], axis=1)],
+        np.stack([items.std(axis=1) for items in own], axis=1),
     )
     for _ in range(rounds - 1):
-        made = [means[-1][:, [j]] + spreads[:, [j]] * rng.standard_normal((runs, found.made[0, j])) for j in range(k)]
-        pool = np.concatenate([rng.standard_normal((runs, found.humans)), *made], axis=1)
+        made = [
+            means[-1][:, [j]] + spreads[:, [j]] * rng.standard_normal((runs, candidates.made[0, j])) for j in range(k)
+        ]
+        pool = np.concatenate([rng.standard_normal((runs, candidates.humans)), *made], axis=1)
         drawn = [rng.permuted(pool, axis=1)[:, : world.trains(j, n)] for j in range(k)]
-        means.append(np.stack([one.mean(axis=1) for one in drawn], axis=1))
-        spreads = np.stack([one.std(axis=1) for one in drawn], axis=1)
+        means.append(np.stack([items.mean(axis=1) for items in drawn], axis=1))
+        spreads = np.stack([items.std(axis=1) for items in drawn], axis=1)
     return np.stack(means)
 
 
@@ -57,8 +59,8 @@ def commons(world: Commons, found: Candidates, n: int, rounds: int, runs: int) -
 )
 def test_a_shared_pool_does_what_its_recursion_says(world: Commons) -> None:
     n, rounds, regime = 10, 4, Crawl()
-    found = oracles.candidates(world, regime, n, 0, 2)
-    means = commons(world, found, n, rounds, 20_000)
+    candidates = oracles.candidates(world, regime, n, 0, 2)
+    means = commons(world, candidates, n, rounds, 20_000)
     expected = oracles.expect_each(world, regime, n, rounds, archive=10**9)
     agree(
         [
@@ -143,9 +145,9 @@ def test_where_every_model_is_known_only_human_items_are_drawn() -> None:
 
 
 def test_a_private_log_leaves_out_ones_own_output_alone() -> None:
-    found = oracles.candidates(Commons(0.25, providers=3), Crawl(log=True), 12, 0, 2)
-    assert found.humans == 12
-    assert np.array_equal(found.made, 12 * (1 - np.eye(3)))
+    candidates = oracles.candidates(Commons(0.25, providers=3), Crawl(log=True), 12, 0, 2)
+    assert candidates.humans == 12
+    assert np.array_equal(candidates.made, 12 * (1 - np.eye(3)))
 
 
 def test_a_pool_too_small_is_refused() -> None:

@@ -6,81 +6,29 @@ import subprocess
 import sys
 import zlib
 from base64 import b64decode
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from firsthand.schemas.models import OriginCounts
+from simulator.metrics.definitions import describe
 from simulator.report import write
 from simulator.report.groups import group
 from simulator.report.numbers import compact, decimals, rounded, ticks
 from simulator.report.page import chosen, table
 from simulator.report.story import Story
-from simulator.report.words import describe
-from simulator.runs.results import FORMAT, append, read, row
+from simulator.runs.results import append, read, row
+from tests.simulator.invented_runs import COURSES, NLL, counts, header, write_invented_run
 
 COMMAND = "firsthand simulate demo --seeds 5"
-NLL = "held_out_nll"
-
-#: What each regime does to the likelihood of human data in round t, and its share of human data.
-COURSES: dict[str, tuple[Callable[[int], float], float]] = {
-    "Replace": (lambda t: 48 + 2.4 * (t - 1), 0.0),
-    "Preserve": (lambda t: 48 + 0.6 * (t - 1), 0.1),
-    "Accumulate": (lambda t: 48.0, 0.1),
-    "HumanOnly": (lambda t: 48.0, 1.0),
-}
-
-
-def header(regime: str, seed: int, **settings: Any) -> dict[str, Any]:
-    config = {
-        "family": {"type": "simulator.families.gmm:GMM", "components": 10},
-        "corpus": {"type": "simulator.data.corpora:Digits", "components": 16},
-        "regime": {"type": f"simulator.regimes:{regime}", **({"share": 0.1} if regime == "Preserve" else {})},
-        "n": 1000,
-        "generations": 10,
-        "chains": 1,
-        "seed": seed,
-    }
-    return {
-        "format": FORMAT,
-        "config": config | settings,
-        "names": {"family": "gmm", "data": "digits", "regime": regime.lower()},
-        "commit": "ffe57c1f0a",
-        "versions": {"firsthand": "0.1.0", "python": "3.11.2"},
-        "device": "a processor, one thread",
-        "data": "sha256:" + "ab" * 32,
-        "sources": {},
-    }
-
-
-def counts(human: int, generations: dict[str, int], unknown: int = 0) -> OriginCounts:
-    return OriginCounts(human=human, model=sum(generations.values()), unknown=unknown, generations=generations)
-
-
-def play(folder: Path, regime: str, seed: int, rounds: int = 10, noise: float = 0.3, **settings: Any) -> Path:
-    """A run's folder as the loop leaves it, with numbers that follow `COURSES`."""
-    (folder / "samples").mkdir(parents=True)
-    rng, (course, share) = np.random.default_rng([seed, 7]), COURSES[regime]
-    end = append(folder / "results.jsonl", header(regime, seed, **settings), 0)
-    for t in range(rounds + 1):
-        made = {str(generation): 1000 for generation in range(1, t + 1)}
-        human = 1000 if t == 1 else round(1000 * share)
-        mix = counts(human, {str(t - 1): 1000 - human} if t > 1 else {}) if t else None
-        measured = {NLL: rng.normal(course(t), noise, 1)} if t else {}
-        recall = {"recall": rng.normal(0.9 - 0.03 * t * (1 - share), 0.01, 1)}
-        end = append(folder / "results.jsonl", row(t, t, False, mix, counts(1000, made), [measured | recall]), end)
-        np.save(folder / "samples" / f"round-{t:03d}.npy", rng.integers(0, 256, (60, 8, 8), dtype=np.uint8))
-    return folder
 
 
 @pytest.fixture
 def demo(tmp_path: Path) -> list[Path]:
-    return [play(tmp_path / f"{regime}-{seed}", regime, seed) for regime in COURSES for seed in range(5)]
+    return [write_invented_run(tmp_path / f"{regime}-{seed}", regime, seed) for regime in COURSES for seed in range(5)]
 
 
 def page_of(folders: Sequence[Path], out: Path) -> str:
@@ -113,12 +61,14 @@ def test_the_first_sentence_says_what_one_sees_and_what_follows(demo: list[Path]
 
 
 def test_a_remedy_that_still_loses_something_prevents_most_of_it(tmp_path: Path) -> None:
-    folders = [play(tmp_path / f"{r}-{s}", r, s) for r in ("Replace", "Preserve", "HumanOnly") for s in range(5)]
+    folders = [
+        write_invented_run(tmp_path / f"{r}-{s}", r, s) for r in ("Replace", "Preserve", "HumanOnly") for s in range(5)
+    ]
     assert "prevents most of it" in story_of(folders).headline()
 
 
 def test_no_collapse_is_claimed_where_chance_explains_the_numbers(tmp_path: Path) -> None:
-    folders = [play(tmp_path / f"{r}-{s}", r, s) for r in ("Accumulate", "HumanOnly") for s in range(5)]
+    folders = [write_invented_run(tmp_path / f"{r}-{s}", r, s) for r in ("Accumulate", "HumanOnly") for s in range(5)]
     assert (
         story_of(folders).headline()
         == "After 10 rounds no regime here is worse than human data alone by more than chance."
@@ -126,7 +76,7 @@ def test_no_collapse_is_claimed_where_chance_explains_the_numbers(tmp_path: Path
 
 
 def test_nothing_is_claimed_from_one_run_of_each(tmp_path: Path) -> None:
-    folders = [play(tmp_path / regime, regime, 0) for regime in COURSES]
+    folders = [write_invented_run(tmp_path / regime, regime, 0) for regime in COURSES]
     assert "One run of each says nothing of chance" in page_of(folders, tmp_path / "report.html")
 
 
@@ -140,24 +90,24 @@ def test_many_chains_of_one_seed_are_compared_by_welchs_interval(tmp_path: Path)
                 tmp_path / regime / "results.jsonl", row(t, t, False, mix, counts(100, {}), [{NLL: chains}]), end
             )
     story = story_of([tmp_path / regime for regime in values])
-    found = story.difference(story.groups[0])
+    difference = story.difference(story.groups[0])
     expected = stats.ttest_ind(values["Replace"], values["HumanOnly"], equal_var=False).confidence_interval(0.95)
-    assert found is not None
-    assert found.interval[1:] == pytest.approx((expected.low, expected.high))
+    assert difference is not None
+    assert difference.interval[1:] == pytest.approx((expected.low, expected.high))
     assert story.headline().startswith("Models trained on the output of models forget")
 
 
 def test_without_human_data_alone_each_regime_is_compared_with_its_own_first_round(tmp_path: Path) -> None:
-    story = story_of([play(tmp_path / str(seed), "Replace", seed) for seed in range(5)])
+    story = story_of([write_invented_run(tmp_path / str(seed), "Replace", seed) for seed in range(5)])
     assert story.headline().endswith("forget what human data looks like; nothing in these runs held it back.")
     assert "in its first round" in story.lead()
 
 
 def test_the_table_gives_the_mean_and_students_interval_of_the_rows(demo: list[Path]) -> None:
-    found = table(story_of(demo))
+    cells = table(story_of(demo))
     values = [read(folder).series(NLL)[10] for folder in demo if folder.name.startswith("Replace")]
     half = stats.t.ppf(0.975, 4) * stats.sem(values)
-    cell = next(line for line in found.rows if line.group.label == "replace").cells[found.rounds.index(10)]
+    cell = next(line for line in cells.rows if line.group.label == "replace").cells[cells.rounds.index(10)]
     printed = [float(number) for number in re.findall(r"[\d.]+", cell)]
     assert printed == pytest.approx([np.mean(values), np.mean(values) - half, np.mean(values) + half], abs=0.006)
 
@@ -167,13 +117,15 @@ def test_differences_are_paired_by_seed(demo: list[Path]) -> None:
     differences = [read(f).series(NLL)[10] - theirs[read(f).seed] for f in demo if f.name.startswith("Preserve")]
     mean, half = np.mean(differences), stats.t.ppf(0.975, 4) * stats.sem(differences)
     story = story_of(demo)
-    found = story.difference(next(members for members in story.groups if members.regime == "preserve"))
-    assert found is not None
-    assert found.interval == pytest.approx((mean, mean - half, mean + half))
+    difference = story.difference(next(members for members in story.groups if members.regime == "preserve"))
+    assert difference is not None
+    assert difference.interval == pytest.approx((mean, mean - half, mean + half))
 
 
 def test_runs_that_differ_in_more_than_their_seed_are_lines_of_their_own_that_say_so(tmp_path: Path) -> None:
-    folders = [play(tmp_path / f"{r}-{n}", r, 0, n=n) for r in ("Replace", "HumanOnly") for n in (100, 1000)]
+    folders = [
+        write_invented_run(tmp_path / f"{r}-{n}", r, 0, n=n) for r in ("Replace", "HumanOnly") for n in (100, 1000)
+    ]
     story = story_of(folders)
     labels = [members.label for members in story.groups]
     assert labels == ["replace, n 100", "replace, n 1000", "human-only, n 100", "human-only, n 1000"]
@@ -182,13 +134,16 @@ def test_runs_that_differ_in_more_than_their_seed_are_lines_of_their_own_that_sa
 
 
 def test_runs_that_got_less_far_end_the_comparison_where_all_have_been(tmp_path: Path) -> None:
-    folders = [play(tmp_path / "a", "Replace", 0), play(tmp_path / "b", "HumanOnly", 0, rounds=4)]
+    folders = [
+        write_invented_run(tmp_path / "a", "Replace", 0),
+        write_invented_run(tmp_path / "b", "HumanOnly", 0, rounds=4),
+    ]
     assert story_of(folders).round == 4
 
 
 def test_a_run_that_was_stopped_before_its_first_model_is_named_with_what_to_do(tmp_path: Path) -> None:
     """Row 0, the human data, is all that it has, or nothing; a page would have nothing of a model to show."""
-    folders = [play(tmp_path / str(rounds), "Replace", 0, rounds=rounds) for rounds in (3, 0, -1)]
+    folders = [write_invented_run(tmp_path / str(rounds), "Replace", 0, rounds=rounds) for rounds in (3, 0, -1)]
     for some in (folders[:2], folders[1:2], folders[::2]):
         with pytest.raises(ValueError, match=rf"simulate resume {re.escape(str(some[-1]))}$"):
             write(some, tmp_path / "report.html", command=COMMAND)
@@ -211,9 +166,9 @@ def test_a_picture_shows_the_saved_items_pixel_by_pixel(demo: list[Path], tmp_pa
     opacity = decode(b64decode(image[1]))
     saved = np.load(tmp_path / "Replace-0" / "samples" / "round-005.npy")
     assert opacity.shape == (4 * 9 - 1, 4 * 9 - 1)
-    for place in range(16):
-        top, left = 9 * (place // 4), 9 * (place % 4)
-        assert (opacity[top : top + 8, left : left + 8] == saved[place]).all()
+    for number in range(16):
+        first_row, first_column = 9 * (number // 4), 9 * (number % 4)
+        assert (opacity[first_row : first_row + 8, first_column : first_column + 8] == saved[number]).all()
 
 
 def decode(png: bytes) -> np.ndarray:
@@ -233,14 +188,14 @@ def decode(png: bytes) -> np.ndarray:
 
 
 def test_items_that_are_no_pictures_leave_the_gallery_out(tmp_path: Path) -> None:
-    folder = play(tmp_path / "run", "Replace", 0)
+    folder = write_invented_run(tmp_path / "run", "Replace", 0)
     for file in (folder / "samples").iterdir():
         file.unlink()
     assert "What the models make" not in page_of([folder], tmp_path / "report.html")
 
 
-def test_what_the_registry_knew_is_told_by_round_and_generation(tmp_path: Path) -> None:
-    folder = play(tmp_path / "run", "Replace", 0, rounds=3)
+def test_the_page_shows_what_the_registry_knew_by_round_and_generation(tmp_path: Path) -> None:
+    folder = write_invented_run(tmp_path / "run", "Replace", 0, rounds=3)
     end = (folder / "results.jsonl").stat().st_size
     known = counts(1000, {"1": 1000, "2": 1000, "3": 1000, "5": 700}, unknown=42)
     append(folder / "results.jsonl", row(4, 5, True, counts(0, {"3": 1000}), known, [{NLL: np.ones(1)}]), end)
@@ -252,7 +207,7 @@ def test_what_the_registry_knew_is_told_by_round_and_generation(tmp_path: Path) 
 
 
 def test_what_was_true_of_a_mix_stands_beside_what_the_registry_held(tmp_path: Path) -> None:
-    folder = play(tmp_path / "run", "Replace", 0, rounds=2)
+    folder = write_invented_run(tmp_path / "run", "Replace", 0, rounds=2)
     assert "truly human" not in page_of([folder], tmp_path / "report.html")
     end = (folder / "results.jsonl").stat().st_size
     measured = {NLL: np.ones(1), "true_human_share": np.array([0.125])}
@@ -279,12 +234,13 @@ def test_a_figure_stands_beside_the_page_with_a_style_of_its_own(demo: list[Path
 
 
 def test_names_and_commands_are_text_never_markup(tmp_path: Path) -> None:
-    folder = play(tmp_path / "run", "Replace", 0, note="<b>&")
+    folder = write_invented_run(tmp_path / "run", "Replace", 0, note="<b>&")
     page = write([folder], tmp_path / "report.html", command="simulate run '<script>'").read_text(encoding="utf-8")
     assert "<script" not in page
     assert "<b>&" not in page
 
 
+@pytest.mark.slow
 def test_a_report_needs_no_torch(demo: list[Path], tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from simulator.report import write;"
@@ -297,7 +253,7 @@ def test_long_runs_with_wide_ranges_are_drawn_on_a_logarithmic_scale(tmp_path: P
     end = append(tmp_path / "results.jsonl", header("Replace", 0), 0)
     for t in range(301):
         known = counts(100, {str(generation): 10 for generation in range(1, t + 1)})
-        measured = {"l2_squared": np.array([0.01 * 1.05**t, 0.02 * 1.05**t])}
+        measured = {"l2_squared": np.array([0.005 * 1.05**t, 0.01 * 1.05**t])}
         end = append(tmp_path / "results.jsonl", row(t, t, False, known if t else None, known, [measured]), end)
     page = page_of([tmp_path], tmp_path / "report.html")
     assert len(page) < 300_000

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from simulator.report import write
-from tests.simulator.report.test_report import play
+from tests.simulator.invented_runs import write_invented_run
 
 
 @pytest.fixture
 def page(tmp_path: Path) -> str:
     """The report of two regimes whose items are text, each item likelier and some less likely with every round."""
-    folders = [play(tmp_path / regime, regime, 0, rounds=4) for regime in ("Replace", "HumanOnly")]
+    folders = [write_invented_run(tmp_path / regime, regime, 0, rounds=4) for regime in ("Replace", "HumanOnly")]
     for folder in folders:
         for t in range(5):
             (folder / "samples" / f"round-{t:03d}.json").write_text(json.dumps([f"{folder.name} wrote <{t}>", "other"]))
@@ -36,7 +36,7 @@ def test_each_regime_has_a_histogram_of_perplexities_with_a_curve_a_round(page: 
     assert len({points for points, _ in curves}) == 4  # the same perplexities in both regimes, and no two rounds alike
 
 
-def test_runs_without_text_have_neither(tmp_path: Path) -> None:
-    page = write([play(tmp_path / "a", "Replace", 0)], tmp_path / "report.html", command="x").read_text()
+def test_the_page_of_runs_without_text_has_no_texts_and_no_histograms(tmp_path: Path) -> None:
+    page = write([write_invented_run(tmp_path / "a", "Replace", 0)], tmp_path / "report.html", command="x").read_text()
     assert "perplexities under" not in page
     assert "What the models write" not in page

@@ -5,20 +5,24 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
+from benchmarks.harness.waiting import wait_until
 from firsthand.client import Client
+from simulator.families.vae import VAE
+from simulator.regimes import Replace
 from simulator.reproductions import make
 from simulator.reproductions.base import SIZES, Size
 from simulator.reproductions.catalog import REPRODUCTIONS, every, find
 from simulator.runs import rounds, sweeps
 from simulator.worlds.commons import Truthful
+from tests.conftest import Registry
+
+pytestmark = pytest.mark.slow
 
 FILES = {"table.csv", "table.md", "rows.jsonl", "figure.svg", "figure.png"}
 
@@ -33,8 +37,8 @@ def kill_in_the_middle(name: str, out: Path) -> None:
     with subprocess.Popen(
         command(name, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     ) as process:
-        while process.poll() is None and not any(out.glob("runs/*/contents/model*-0001.digests.npy")):
-            time.sleep(0.01)
+        registered = "runs/*/contents/model*-0001.digests.npy"
+        wait_until(lambda: process.poll() is not None or any(out.glob(registered)), "a first model is registered")
         assert process.poll() is None, "it ended before it could be killed"
         os.killpg(process.pid, signal.SIGKILL)
 
@@ -48,7 +52,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def undisturbed(name: str, out: Path, registry: Any) -> None:
+def undisturbed(name: str, out: Path, registry: Registry) -> None:
     """All runs in this process, in another registry."""
     chosen = find(name)
     folders = sweeps.plan(chosen.experiment("smoke"), out / "runs", registry.url, "typed")
@@ -58,10 +62,9 @@ def undisturbed(name: str, out: Path, registry: Any) -> None:
     make.write(chosen, "smoke", folders, out, "typed")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", REPRODUCTIONS)
 def test_a_named_result_killed_in_the_middle_is_the_same_byte_for_byte(
-    name: str, tmp_path: Path, registry: Any, one_thread: None
+    name: str, tmp_path: Path, registry: Registry, one_thread: None
 ) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     kill_in_the_middle(name, killed)
@@ -78,19 +81,24 @@ def test_a_named_result_killed_in_the_middle_is_the_same_byte_for_byte(
 
 
 def test_the_list_says_of_each_result_what_it_answers_and_how_long_it_takes() -> None:
-    found = every()
-    assert [each.name for each in found] == list(REPRODUCTIONS)
-    for each in found:
-        assert each.question.endswith("?")
-        assert set(each.minutes) == {"smoke", "standard", "full"}
-        assert len(each.experiment("full").runs) >= 1
+    reproductions = every()
+    assert [reproduction.name for reproduction in reproductions] == list(REPRODUCTIONS)
+    for reproduction in reproductions:
+        assert reproduction.question.endswith("?")
+        assert set(reproduction.minutes) == {"smoke", "standard", "full"}
+        assert len(reproduction.experiment("full").runs) >= 1
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_the_papers_autoencoder_sees_each_of_its_fresh_draws_once(size: Size) -> None:
     runs = [run for run in find("vae-paper").experiment(size).runs if isinstance(run.world, Truthful)]
-    anew = [run for run in runs if run.world.times > 1]
-    assert [run.seed for run in anew] == sorted({run.seed for run in runs})
-    for run in anew:
-        trained = run.family.settings
-        assert trained.steps * trained.batch == run.n * run.regime.times == sum(run.world.made(run.n))
+    seeds = []
+    for run in runs:
+        assert isinstance(run.world, Truthful)
+        if run.world.times > 1:
+            assert isinstance(run.family, VAE)
+            assert isinstance(run.regime, Replace)
+            trained = run.family.settings
+            assert trained.steps * trained.batch == run.n * run.regime.times == sum(run.world.made(run.n))
+            seeds.append(run.seed)
+    assert seeds == sorted({run.seed for run in runs})

@@ -34,8 +34,8 @@ def test_no_runs_items_touch_anothers() -> None:
 def test_digests_give_back_their_items_in_the_order_asked_and_across_batches(tmp_path: Path) -> None:
     contents = Contents(tmp_path, "run")
     first, second = contents.put("human", 0, ITEMS), contents.put("model", 1, -ITEMS)
-    asked = np.stack([second[4], first[0], second[1], first[0]])
-    np.testing.assert_array_equal(contents.items(asked), np.stack([-ITEMS[4], ITEMS[0], -ITEMS[1], ITEMS[0]]))
+    mixed = np.stack([second[4], first[0], second[1], first[0]])
+    np.testing.assert_array_equal(contents.items(mixed), np.stack([-ITEMS[4], ITEMS[0], -ITEMS[1], ITEMS[0]]))
 
 
 def test_a_folder_opened_again_holds_the_same_items(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Images through a served registry: the loop, its first model, and what is written where."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,30 +9,17 @@ import pytest
 
 from firsthand.client import Client
 from simulator import report
-from simulator.config import Run, encode
+from simulator.config import Run
 from simulator.data.images import Idx, Pixels
 from simulator.families.gaussian import Gaussian
 from simulator.families.vae import VAE
 from simulator.regimes import Crawl, Preserve, Replace
 from simulator.runs import checkpoints, results, rounds
-from simulator.runs.checkpoints import Plan
-from simulator.runs.results import Results
 from simulator.worlds.commons import Commons
-from tests.simulator.data.test_images import write_folder
+from tests.simulator.idx_files import write_folder
+from tests.simulator.playing import play
 
 SMALL = VAE(steps=20)
-
-
-@pytest.fixture
-def client(registry: Any) -> Iterator[Client]:
-    with Client(registry.url, registry.api_key) as opened:
-        yield opened
-
-
-def play(folder: Path, run: Run, client: Client) -> Results:
-    checkpoints.save_plan(folder, Plan(encode(run), "unused", str(Path.cwd())))
-    rounds.play(folder, client)
-    return results.read(folder)
 
 
 def test_a_run_that_lost_its_last_round_goes_on_by_its_first_model_to_the_same_bytes(
@@ -80,9 +66,9 @@ def test_a_commons_crawls_the_same_pictures_again(tmp_path: Path, client: Client
     world = Commons(human=0.5, registered=0.0)
     run = Run(SMALL, Pixels(recrawl=True), Crawl(), n=60, generations=2, world=world)
     rows = play(tmp_path / "run", run, client).rows
-    found = np.load(tmp_path / "run" / "contents" / "human-0002.items.npy")
+    items = np.load(tmp_path / "run" / "contents" / "human-0002.items.npy")
     pool = {item.tobytes() for item in Pixels().pool(1, seed=0)}
-    assert {item.tobytes() for item in found} <= pool
+    assert {item.tobytes() for item in items} <= pool
     assert 0 < rows[2]["metrics"]["true_human_share"]["mean"] < 1
 
 

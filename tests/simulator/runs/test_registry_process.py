@@ -12,6 +12,8 @@ from firsthand.errors import Unreachable
 from simulator.runs import registry_process
 from simulator.runs.registry_process import Address, RegistryDiedError
 
+pytestmark = pytest.mark.slow
+
 
 def test_it_answers_with_its_own_key_and_is_gone_after_the_block_but_keeps_what_it_knows(tmp_path: Path) -> None:
     with registry_process.serve(tmp_path) as address, Client(address.url, address.api_key) as client:
@@ -61,9 +63,9 @@ def _kill_under_way(data_dir: Path) -> None:
 
 
 def _process(data_dir: Path) -> int:
-    found = re.search(r"server process \[(\d+)\]", (data_dir / "server.log").read_text())
-    assert found is not None
-    return int(found[1])
+    process = re.search(r"server process \[(\d+)\]", (data_dir / "server.log").read_text())
+    assert process is not None
+    return int(process[1])
 
 
 def test_an_address_is_taken_as_it_is(tmp_path: Path) -> None:

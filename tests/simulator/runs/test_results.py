@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,15 +14,19 @@ from simulator.report import tables
 from simulator.runs import results
 
 COUNTS = OriginCounts(human=2, model=13, generations={"10": 4, "2": 9})
-HEADER = {"format": results.FORMAT, "config": {"seed": 3, "generations": 1}, "names": {"regime": "replace"}}
+HEADER: dict[str, Any] = {
+    "format": results.FORMAT,
+    "config": {"seed": 3, "generations": 1, "chains": 1},
+    "names": {"regime": "replace"},
+}
 
 
-def write(folder: Path, *values: float, header: dict[str, object] = HEADER) -> results.Results:
+def write(folder: Path, *values: float, header: dict[str, Any] = HEADER) -> results.Results:
     """Results with one metric, `nll`, a round each."""
     folder.mkdir(exist_ok=True)
     end = results.append(folder / results.FILE, header, after=0)
-    for place, value in enumerate(values):
-        row = results.row(place, place, False, COUNTS, COUNTS, [{"nll": np.array([value])}])
+    for t, value in enumerate(values):
+        row = results.row(t, t, False, COUNTS, COUNTS, [{"nll": np.array([value])}])
         end = results.append(folder / results.FILE, row, after=end)
     return results.read(folder)
 
@@ -78,9 +83,9 @@ def test_below_twenty_values_the_interval_is_students() -> None:
 
 def test_from_twenty_values_on_the_interval_is_a_bootstrap_and_the_same_every_time() -> None:
     values = generator(1, "skewed").exponential(size=40).tolist()
-    found = interval(values)
-    assert found == interval(values)
-    assert found.high - found.mean > found.mean - found.low > 0  # Student's would be symmetric
+    estimate = interval(values)
+    assert estimate == interval(values)
+    assert estimate.high - estimate.mean > estimate.mean - estimate.low > 0  # Student's would be symmetric
 
 
 def test_few_values_are_no_reason_for_a_narrow_interval() -> None:
@@ -90,6 +95,7 @@ def test_few_values_are_no_reason_for_a_narrow_interval() -> None:
     assert interval([2.0, 2.0, 2.0]) == (2.0, 2.0, 2.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [5, 30])
 def test_intervals_cover_the_truth_as_often_as_they_say(count: int) -> None:
     """95 % of 400 intervals, within what chance allows (99.9 %: 14 missed to 33 is 91.5–98.5 %)."""
@@ -106,17 +112,17 @@ def test_differences_are_paired_by_seed() -> None:
 def test_a_table_has_a_cell_for_each_metric_regime_and_round(tmp_path: Path) -> None:
     runs = [write(tmp_path / str(seed), 1.0 + seed, 2.0, header=_of("replace", seed)) for seed in range(3)]
     runs.append(write(tmp_path / "other", 7.0, header=_of("accumulate", 0)))
-    found = tables.cells(runs, [0, 1])
-    assert [(cell.metric, cell.regime, cell.round, cell.seeds) for cell in found] == [
+    cells = tables.cells(runs, [0, 1])
+    assert [(cell.metric, cell.regime, cell.round, cell.seeds) for cell in cells] == [
         ("nll", "replace", 0, 3),
         ("nll", "replace", 1, 3),
         ("nll", "accumulate", 0, 1),
         ("nll", "accumulate", 1, 0),
     ]
-    assert found[0].value == interval([1.0, 2.0, 3.0])
-    assert json.loads(json.dumps(tables.as_json(found), allow_nan=False))[3]["mean"] is None
-    assert tables.render(found, "title").row_count == 3  # the metric, and a line for each regime
+    assert cells[0].value == interval([1.0, 2.0, 3.0])
+    assert json.loads(json.dumps(tables.as_json(cells), allow_nan=False))[3]["mean"] is None
+    assert tables.render(cells, "title").row_count == 3  # the metric, and a line for each regime
 
 
-def _of(regime: str, seed: int) -> dict[str, object]:
-    return HEADER | {"config": {"seed": seed, "generations": 1}, "names": {"regime": regime}}
+def _of(regime: str, seed: int) -> dict[str, Any]:
+    return HEADER | {"config": {"seed": seed, "generations": 1, "chains": 1}, "names": {"regime": regime}}

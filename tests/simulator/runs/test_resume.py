@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.waiting import PATIENCE_SECONDS
 from simulator.config import Experiment, Run
 from simulator.data.texts import Text
 from simulator.families.ngram import NGram
@@ -83,7 +84,7 @@ def simulate(folder: Path, *arguments: str, **environment: str) -> "subprocess.C
         env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
         start_new_session=True,
     )
 
@@ -103,10 +104,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("place", ["fit:3", "images:4"])
-def test_killed_in_the_middle_of_round_3_and_resumed_it_writes_the_same_bytes(folder: Path, place: str) -> None:
-    out = folder / place.replace(":", "-")
-    killed = simulate(folder, "run", "mine.py:experiment", "--out", out.name, "--workers", "2", DIE_AT=place)
+@pytest.mark.parametrize("moment", ["fit:3", "images:4"])
+def test_killed_in_the_middle_of_round_3_and_resumed_it_writes_the_same_bytes(folder: Path, moment: str) -> None:
+    out = folder / moment.replace(":", "-")
+    killed = simulate(folder, "run", "mine.py:experiment", "--out", out.name, "--workers", "2", DIE_AT=moment)
     assert killed.returncode == -signal.SIGKILL
     assert min(stopped_after(run) for run in out.glob("*/run.json")) <= 2
     assert written(out) != written(folder / "through")
@@ -147,11 +148,9 @@ def positions(folder: Path) -> list[int]:
 @pytest.fixture
 def ordered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a text, where a run of that text was ordered twice; a text of the same name lies elsewhere."""
-    for place, word in (("home", "egg"), ("elsewhere", "spam")):
-        (tmp_path / place).mkdir()
-        (tmp_path / place / "mine.txt").write_text(
-            "\n\n".join(f"{word} {'ham ' * (k % 7)}{k} " * 40 for k in range(99))
-        )
+    for home, word in (("home", "egg"), ("elsewhere", "spam")):
+        (tmp_path / home).mkdir()
+        (tmp_path / home / "mine.txt").write_text("\n\n".join(f"{word} {'ham ' * (k % 7)}{k} " * 40 for k in range(99)))
     text = Text("mine.txt", tokens="words", vocabulary=50, block=8)
     monkeypatch.chdir(tmp_path / "home")
     for out in ("here", "there"):
@@ -160,14 +159,14 @@ def ordered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_run_reads_a_users_file_where_it_was_ordered_from_wherever_it_is_gone_on_with(ordered: Path) -> None:
-    for place, out in ((ordered, "here"), (ordered.parent / "elsewhere", "../home/there")):
-        done = simulate(place, "resume", out)
+    for home, out in ((ordered, "here"), (ordered.parent / "elsewhere", "../home/there")):
+        done = simulate(home, "resume", out)
         assert done.returncode == 0, done.stderr
     assert written(ordered / "here") == written(ordered / "there")
     assert str(ordered.parent).encode() not in b"".join(written(ordered / "here").values())
 
 
-def test_a_run_whose_directory_is_gone_takes_the_file_that_is_here_and_no_other_than_it_began_with(
+def test_a_run_whose_directory_is_gone_resumes_with_the_same_file_from_here_only(
     ordered: Path,
 ) -> None:
     assert simulate(ordered, "resume", "here").returncode == 0
@@ -201,7 +200,7 @@ experiment = grid("own", Gaussian(), Normal(20), [Mine()], [0], n=20, generation
 """
 
 
-def test_a_run_of_ones_own_regime_goes_on_where_its_folder_was_moved_to(tmp_path: Path) -> None:
+def test_a_run_with_a_users_own_regime_resumes_after_its_folder_was_moved(tmp_path: Path) -> None:
     ordered = tmp_path / "home"
     ordered.mkdir()
     (ordered / "mine.py").write_text(OWN)

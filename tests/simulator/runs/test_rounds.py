@@ -38,6 +38,7 @@ from simulator.runs.checkpoints import Plan
 from simulator.runs.contents import Contents
 from simulator.runs.registry_writer import Ledger
 from simulator.worlds.commons import Batch, Said, Truthful
+from tests.conftest import Registry
 from tests.simulator.playing import assert_jointly, play, small
 
 EMPTY = {"contested": 0, "unknown": 0}
@@ -88,7 +89,7 @@ def test_a_regime_that_draws_from_all_generations_takes_as_many_as_it_says(
 
 
 @pytest.mark.parametrize("regime", [Preserve(0.1), Fresh(0.3), AccumulateSubsample()], ids=names.label)
-def test_a_registry_that_is_told_the_truth_holds_for_human_what_truly_is(
+def test_if_all_items_are_registered_truthfully_exactly_human_items_count_as_human(
     regime: Regime, tmp_path: Path, client: Client
 ) -> None:
     rows = play(tmp_path, small(regime, chains=3), client).rows
@@ -114,8 +115,10 @@ def test_a_generation_of_many_times_n_is_registered_and_trained_on_whole_and_mea
 class Liar(Ledger):
     """Registers what its models make as the work of people."""
 
-    def tell(self, batch: Batch, digests: Digests, said: Sequence[Said]) -> int:
-        return super().tell(batch, digests, [one._replace(origin="human", provider=None) for one in said])
+    def tell(self, batch: Batch, digests: Digests, statements: Sequence[Said]) -> int:
+        return super().tell(
+            batch, digests, [statement._replace(origin="human", provider=None) for statement in statements]
+        )
 
 
 def test_where_the_registry_is_wrong_each_row_says_what_it_held_and_what_was_true(
@@ -197,12 +200,12 @@ def test_a_finite_corpus_starts_each_seed_from_its_own_choice_of_items(tmp_path:
     assert not np.array_equal(*firsts)
 
 
-def test_a_corpus_too_small_for_the_run_is_said_so(tmp_path: Path, client: Client) -> None:
+def test_a_corpus_that_is_too_small_for_the_run_is_refused(tmp_path: Path, client: Client) -> None:
     with pytest.raises(ValueError, match="20 human items, and the run wants 21"):
         play(tmp_path, small(Replace(), human=21), client)
 
 
-def test_new_human_data_from_a_finite_corpus_is_said_to_be_impossible(tmp_path: Path, client: Client) -> None:
+def test_new_human_data_from_a_finite_corpus_is_refused(tmp_path: Path, client: Client) -> None:
     with pytest.raises(ValueError, match="no more"):
         play(tmp_path, Run(Gaussian(), Digits(4), Fresh(0.1), n=80, generations=2), client)
 
@@ -230,7 +233,7 @@ def test_a_family_that_samples_nonsense_is_named(family: Crooked, words: str, tm
 
 
 def test_what_the_registry_does_not_hold_for_human_is_not_trained_on(
-    tmp_path: Path, registry: Any, client: Client
+    tmp_path: Path, registry: Registry, client: Client
 ) -> None:
     """Origins are known from the registry alone: where another contests the human items, human-only has none left."""
     checkpoints.save_plan(tmp_path, Plan(encode(small(HumanOnly())), "unused", "."))
@@ -259,7 +262,7 @@ class Own(Replace):
 """
 
 
-def test_a_run_whose_own_file_has_changed_is_not_gone_on_with(
+def test_a_run_is_not_resumed_if_its_own_file_has_changed(
     tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half of its rounds would be one experiment's and half another's."""
@@ -273,7 +276,7 @@ def test_a_run_whose_own_file_has_changed_is_not_gone_on_with(
         rounds.play(tmp_path / "run", client)
 
 
-def test_gaussian_chains_through_the_registry_agree_with_the_exact_formulas(tmp_path: Path, registry: Any) -> None:
+def test_gaussian_chains_through_the_registry_agree_with_the_exact_formulas(tmp_path: Path, registry: Registry) -> None:
     """E[v_t] and E[μ_t²] of three regimes over 30,000 chains, all rounds jointly at 99 % (Bonferroni).
 
     Of a fourth too, whose models make three times n items: the first is fitted to n, all others to 3n.
@@ -296,10 +299,10 @@ def test_gaussian_chains_through_the_registry_agree_with_the_exact_formulas(tmp_
     with Client(registry.url, registry.api_key) as client:
         played = {name: play(tmp_path / name, run, client) for name, run in runs.items()}
     rows = [
-        (f"{name} {metric} {place + 1}", reference[place], row["metrics"][metric])
+        (f"{name} {metric} {index + 1}", reference[index], row["metrics"][metric])
         for name, (_, references) in expected.items()
         for metric, reference in (("variance", references.variance), ("mean_error", references.mean_squared))
-        for place, row in enumerate(played[name].rows[1:])
+        for index, row in enumerate(played[name].rows[1:])
     ]
     assert_jointly(rows, 0.02)
 
@@ -317,15 +320,15 @@ def test_a_biased_gaussian_through_the_registry_agrees_with_the_exact_formulas(
     rows = play(tmp_path, small(regime, n=n, generations=t, **settings), client).rows[1:]
     assert_jointly(
         [
-            (f"{metric} {place + 1}", dimensions * reference[place], row["metrics"][metric])
+            (f"{metric} {index + 1}", dimensions * reference[index], row["metrics"][metric])
             for metric, reference in (("variance", expected.variance), ("mean_error", expected.mean_squared))
-            for place, row in enumerate(rows)
+            for index, row in enumerate(rows)
         ],
         0.02,
     )
 
 
-def test_a_finished_run_is_not_played_again(tmp_path: Path, registry: Any, client: Client) -> None:
+def test_a_finished_run_is_not_played_again(tmp_path: Path, registry: Registry, client: Client) -> None:
     run = small(Replace())
     (folder,) = sweeps.plan(Experiment("one", (run,)), tmp_path, registry.url)
     play(folder, run, client)

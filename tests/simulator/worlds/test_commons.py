@@ -40,7 +40,7 @@ def test_a_commons_through_the_registry_does_exactly_what_follows_from_its_draws
             second = oracles.after_draws(seconds[regime.until(round) - 2], draws_of(played, round))
             seconds.append(second)
         measured = row.get("providers", [row["metrics"]])
-        rows += [(f"{k} in {round}", second[k, k], one["mean_error"]) for k, one in enumerate(measured)]
+        rows += [(f"{k} in {round}", second[k, k], provider["mean_error"]) for k, provider in enumerate(measured)]
     assert_jointly(rows, 0.02)
 
 
@@ -56,16 +56,16 @@ def draws_of(played: Played, round: int) -> Draws:
     if played.run.regime.private:
         mixes = [mix[~np.isin(mix, own)] for mix, own in zip(mixes, made, strict=True)]
     sets = [mix[:n] for mix, n in zip(mixes, sizes, strict=True)]
-    assert [len(np.unique(one)) for one in sets] == sizes
+    assert [len(np.unique(items)) for items in sets] == sizes
     same, pairs = np.zeros((lines, lines)), np.zeros((lines,) * 4)
     for i, ours in enumerate(sets):
         for j, theirs in enumerate(sets):
             pairs_of_items = sizes[i] * sizes[j]
             same[i, j] = np.isin(ours, theirs).sum() / pairs_of_items
-            of = [(np.isin(ours, one).sum(), np.isin(theirs, one).sum()) for one in made]
+            of = [(np.isin(ours, items).sum(), np.isin(theirs, items).sum()) for items in made]
             pairs[i, j] = np.outer([a for a, _ in of], [b for _, b in of]) / pairs_of_items
             both = ours[np.isin(ours, theirs)]
-            pairs[i, j] -= np.diag([np.isin(both, one).sum() for one in made]) / pairs_of_items
+            pairs[i, j] -= np.diag([np.isin(both, items).sum() for items in made]) / pairs_of_items
     return Draws(same, pairs)
 
 
@@ -102,10 +102,10 @@ def test_what_providers_draws_have_in_common_is_what_is_expected(tmp_path: Path,
     expected = oracles.expected_draws(oracles.candidates(world, Crawl(), n, 0, 2), [n] * 3)
     played = through(client, tmp_path, world, Crawl(), n=n, human=n, generations=9)
     drawn = [draws_of(played, round) for round in range(2, 10)]
-    for reference, found in (
-        (expected.same[0, 1], np.array([one.same[0, 1] for one in drawn])),
-        (expected.pairs[0, 1, 0, 1], np.array([one.pairs[0, 1, 0, 1] for one in drawn])),
+    for reference, drawn_values in (
+        (expected.same[0, 1], np.array([draw.same[0, 1] for draw in drawn])),
+        (expected.pairs[0, 1, 0, 1], np.array([draw.pairs[0, 1, 0, 1] for draw in drawn])),
     ):
-        error = found.std(ddof=1) / np.sqrt(len(found))
+        error = drawn_values.std(ddof=1) / np.sqrt(len(drawn_values))
         assert error < 0.2 * reference
-        assert found.mean() == pytest.approx(reference, abs=4 * error)
+        assert drawn_values.mean() == pytest.approx(reference, abs=4 * error)

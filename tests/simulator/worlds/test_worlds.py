@@ -53,12 +53,12 @@ def test_the_registry_holds_of_each_pool_what_the_world_says(
         assert [played.count(2), played.count(3)] == [second, third or second]
     for round in (2, 3):
         batches = [Batch(round, None, 20), *(Batch(round - 1, k, items) for k, items in enumerate(world.made(20)))]
-        each = [verdicts(world, batch, 0, round) for batch in batches]
-        assert played.count(round) == {verdict: sum(one[verdict] for one in each) for verdict in VERDICTS}
+        held = [verdicts(world, batch, 0, round) for batch in batches]
+        assert played.count(round) == {verdict: sum(counts[verdict] for counts in held) for verdict in VERDICTS}
         for regime in (Crawl(), Crawl(unknown="drop"), Crawl(contested="human"), Crawl(models="keep")):
-            found = oracles.candidates(world, regime, 20, 0, round)
+            candidates = oracles.candidates(world, regime, 20, 0, round)
             admitted = sum(played.count(round, verdict_in=regime.verdicts()).values())
-            assert [found.humans + made.sum() for made in found.made] == [admitted] * world.lines
+            assert [candidates.humans + made.sum() for made in candidates.made] == [admitted] * world.lines
 
 
 REGISTERING = {
@@ -77,13 +77,13 @@ REGISTERING = {
 }
 
 
-@pytest.mark.parametrize(("world", "told"), REGISTERING.values(), ids=REGISTERING)
+@pytest.mark.parametrize(("world", "known"), REGISTERING.values(), ids=REGISTERING)
 def test_each_provider_registers_what_the_world_says_as_its_own_models(
-    world: Commons, told: list[int], tmp_path: Path, client: Client
+    world: Commons, known: list[int], tmp_path: Path, client: Client
 ) -> None:
     played = through(client, tmp_path, world, generations=1)
     models = [f"local/{played.run.id}-{k}@1" for k in range(3)]
-    assert [played.count(2, models=[model])["model"] for model in models] == told
+    assert [played.count(2, models=[model])["model"] for model in models] == known
 
 
 def test_who_registers_at_random_is_for_the_seed_to_say(tmp_path: Path, client: Client) -> None:
@@ -91,9 +91,9 @@ def test_who_registers_at_random_is_for_the_seed_to_say(tmp_path: Path, client: 
     for seed in range(3):
         played = through(client, tmp_path / str(seed), world, generations=1, seed=seed)
         models = [f"local/{played.run.id}-{k}@1" for k in range(3)]
-        told = [played.count(2, models=[model])["model"] for model in models]
-        assert told == [20 if k in world.registering(seed) else 0 for k in range(3)]
-        registering.add(told.index(20))
+        counts = [played.count(2, models=[model])["model"] for model in models]
+        assert counts == [20 if k in world.registering(seed) else 0 for k in range(3)]
+        registering.add(counts.index(20))
     assert len(registering) > 1
 
 
@@ -102,7 +102,7 @@ def test_rows_have_what_truly_is_human_of_each_provider_and_of_all(tmp_path: Pat
     for row in played.rows:
         human = np.concatenate([played.digests("human", t) for t in ((0,) if row["round"] == 1 else (row["round"],))])
         true = [np.isin(mix, human).mean() for mix in played.drawn(row["round"])]
-        assert [one["true_human_share"]["mean"] for one in row["providers"]] == pytest.approx(true)
+        assert [provider["true_human_share"]["mean"] for provider in row["providers"]] == pytest.approx(true)
         assert row["metrics"]["true_human_share"]["mean"] == pytest.approx(np.mean(true))
         assert row["metrics"]["mean_error"]["n"] == 3
     assert played.rows[0]["metrics"]["true_human_share"]["mean"] == 1
@@ -128,7 +128,7 @@ def test_who_is_better_trains_on_more_after_a_model_that_is_everybodys(
 @pytest.mark.parametrize("base", [True, False])
 def test_providers_begin_with_one_model_or_each_with_its_own(base: bool, tmp_path: Path, client: Client) -> None:
     played = through(client, tmp_path, Commons(0.25, providers=2, base=base), human=40, generations=2)
-    first, later = ([one["mean"]["mean"] for one in row["providers"]] for row in played.rows[:2])
+    first, later = ([provider["mean"]["mean"] for provider in row["providers"]] for row in played.rows[:2])
     assert (first[0] == first[1]) is base
     assert later[0] != later[1]
 
@@ -143,7 +143,7 @@ def test_a_late_truth_says_which_rounds_were_tainted_and_mends_those_after(tmp_p
     assert made[3:] == [0, 0]
 
 
-def test_what_is_told_late_is_told_of_all_pools_so_far_at_the_end_of_that_round(tmp_path: Path, client: Client) -> None:
+def test_late_registrations_cover_all_pools_so_far_at_the_end_of_their_round(tmp_path: Path, client: Client) -> None:
     played = through(client, tmp_path, Commons(0.25, registered=0.5, late=3), generations=4)
     before, after = held(0, 30, 0, 50), held(0, 60, 0, 20)
     assert [played.count(round, 2) for round in (2, 3)] == [before, before]
@@ -161,11 +161,11 @@ def test_an_archive_is_as_good_as_the_dates_of_collection_are(backdated: bool, t
     assert max(shares[1:]) < 0.8 if backdated else shares == [1, 1, 1]
 
 
-def test_a_strong_detector_is_worth_much_to_who_weighs_by_it(tmp_path: Path, client: Client) -> None:
+def test_weighing_by_a_strong_detector_raises_the_human_share(tmp_path: Path, client: Client) -> None:
     world = Commons(0.1, registered=0.0, detector=4, pool=20)
     regimes = {"weighed": Crawl(weigh=True), "drawn": Crawl()}
     played = {name: through(client, tmp_path / name, world, regime) for name, regime in regimes.items()}
-    shares = {name: one.rows[-1]["metrics"]["true_human_share"]["mean"] for name, one in played.items()}
+    shares = {name: result.rows[-1]["metrics"]["true_human_share"]["mean"] for name, result in played.items()}
     assert shares["weighed"] > 0.6
     assert shares["drawn"] < 0.3
 
@@ -176,27 +176,32 @@ def test_a_detectors_confidences_arrive_and_what_has_none_or_0_is_never_drawn_by
     world = Commons(0.25, registered=0.0, detector=6, pool=10, lies=0.2, archived=0.2)
     played = through(client, tmp_path, world, generations=1)
     batches = Batch(1, 0, world.made(20)[0]), Batch(2, None, world.found(20))
-    said = [one.confidences for batch in batches for one in world.said(batch, 0) if one.confidences is not None]
-    seen = np.concatenate(said)
+    confidences = [
+        statement.confidences
+        for batch in batches
+        for statement in world.said(batch, 0)
+        if statement.confidences is not None
+    ]
+    seen = np.concatenate(confidences)
     assert len(seen) == 160
     assert 0 < np.count_nonzero(seen) < 160
     assert played.count(2) == held(200, 0, 0, 0)
-    assert played.count(2, weight="confidence") == held(np.count_nonzero(seen), 0, 0, 0)
+    assert played.count(2, weight="confidence") == held(int(np.count_nonzero(seen)), 0, 0, 0)
 
 
 def test_what_is_archived_is_drawn_by_confidence_where_it_is_vouched_for(tmp_path: Path, client: Client) -> None:
     """Of 400 items 90 have the confidence 1 and the others 1/31, so that of 20 drawn 18 are expected to be archived."""
     vouched = Commons(0.25, registered=0.0, archived=0.9, detector=0.01, vouched=True, pool=20)
-    found = {}
+    shares = {}
     for world in (vouched, dataclasses.replace(vouched, vouched=False)):
         played = through(client, tmp_path / str(world.vouched), world, Crawl(weigh=True), generations=2)
-        (archived,) = (one for one in world.said(Batch(2, None, 100), 0) if one.evidence == "capture")
+        (archived,) = (statement for statement in world.said(Batch(2, None, 100), 0) if statement.evidence == "capture")
         rows = played.digests("human", 2)[archived.rows]
         weighed = sum(played.count(2, weight="confidence").values())
-        found[world.vouched] = weighed, np.isin(rows, played.drawn(2)[0]).sum()
-    assert found[False] == (310, 0)
-    assert found[True][0] == 400
-    assert found[True][1] >= 14
+        shares[world.vouched] = weighed, np.isin(rows, played.drawn(2)[0]).sum()
+    assert shares[False] == (310, 0)
+    assert shares[True][0] == 400
+    assert shares[True][1] >= 14
 
 
 @pytest.mark.parametrize(
@@ -212,10 +217,15 @@ def test_a_detectors_confidence_is_the_chance_that_people_made_the_item(world: C
     """Of the items at each tenth of confidence, so many are human; within 4 standard errors, and 2 of 255 steps."""
     pool = [(True, Batch(4, None, 20_000))]
     pool += [(False, Batch(3, k, whole)) for k, whole in enumerate(world.made(20_000))]
-    seen = [(one.confidences, human) for human, batch in pool for one in world.said(batch, 0) if one.provider is None]
-    told = [(found, human) for found, human in seen if found is not None]
-    confidence = np.concatenate([found for found, _ in told]) / 255
-    human = np.concatenate([np.full(len(found), human) for found, human in told])
+    seen = [
+        (statement.confidences, human)
+        for human, batch in pool
+        for statement in world.said(batch, 0)
+        if statement.provider is None
+    ]
+    vouched = [(confidences, human) for confidences, human in seen if confidences is not None]
+    confidence = np.concatenate([confidences for confidences, _ in vouched]) / 255
+    human = np.concatenate([np.full(len(confidences), human) for confidences, human in vouched])
     for tenth in range(10):
         chosen = (confidence * 10).astype(int).clip(max=9) == tenth
         if chosen.sum() < 200:
@@ -229,13 +239,13 @@ def test_a_private_log_leaves_out_ones_own_items_and_takes_n_of_the_rest(tmp_pat
     for row in played.rows[1:]:
         t, mixes = row["round"], played.drawn(row["round"])
         assert [len(mix) for mix in mixes] == [80] * 3  # what the registry is told is the pool that was chosen from
-        for k, (mix, one) in enumerate(zip(mixes, row["providers"], strict=True)):
+        for k, (mix, provider) in enumerate(zip(mixes, row["providers"], strict=True)):
             trained = mix[~np.isin(mix, played.digests(f"model-{k}", t - 1))][:20]
             true = np.isin(trained, played.digests("human", t)).mean()
-            assert one["true_human_share"]["mean"] == pytest.approx(true)
+            assert provider["true_human_share"]["mean"] == pytest.approx(true)
             items = np.concatenate([_values(played, role, r) for role, r in _pool(t)])
             digests = np.concatenate([played.digests(role, r) for role, r in _pool(t)])
-            assert one["mean"]["mean"] == pytest.approx(items[np.isin(digests, trained)].mean())
+            assert provider["mean"]["mean"] == pytest.approx(items[np.isin(digests, trained)].mean())
 
 
 def _pool(round: int) -> list[tuple[str, int]]:
@@ -243,11 +253,11 @@ def _pool(round: int) -> list[tuple[str, int]]:
 
 
 def _values(played: Played, role: str, round: int) -> Floats:
-    found: Floats = np.load(played.results.folder / "contents" / f"{role}-{round:04d}.items.npy")[:, 0, 0]
-    return found
+    items: Floats = np.load(played.results.folder / "contents" / f"{role}-{round:04d}.items.npy")[:, 0, 0]
+    return items
 
 
-def test_a_private_log_that_leaves_too_few_items_is_said_so(tmp_path: Path, client: Client) -> None:
+def test_a_private_log_that_leaves_too_few_items_is_refused(tmp_path: Path, client: Client) -> None:
     with pytest.raises(ValueError, match="provider 0 finds 10 items that it has not made itself, and trains on 20"):
         through(client, tmp_path, Commons(0.5, pool=1), Crawl(log=True))
 

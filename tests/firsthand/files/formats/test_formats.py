@@ -65,7 +65,7 @@ def test_kept_records_of_csv_stay_byte_for_byte_under_their_header(tmp_path: Pat
 def test_a_field_of_csv_may_be_long(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("text\n" + "x" * 1_000_000 + "\n")
-    assert len(read(Csv(), path)[0][1]) == 1_000_000
+    assert read(Csv(), path) == [(1, "x" * 1_000_000)]
 
 
 def test_tabs_separate_where_the_name_says_so(tmp_path: Path) -> None:
@@ -218,18 +218,18 @@ def test_lines_parsed_in_blocks_are_those_that_python_parses_one_by_one(
     path.write_bytes(around % line)
     expected: list[tuple[int, Any]] = []
     refused = None
-    for number, one in enumerate(path.read_bytes().split(b"\n"), 1):
-        if one.strip() and refused is None:
+    for number, row in enumerate(path.read_bytes().split(b"\n"), 1):
+        if row.strip() and refused is None:
             try:
-                expected.append((number, json.loads(one.decode("utf-8-sig"))["text"]))
+                expected.append((number, json.loads(row.decode("utf-8-sig"))["text"]))
             except (ValueError, KeyError, TypeError, RecursionError):
                 refused = number
     if refused is not None:
         with pytest.raises(ContentError, match=rf"(line|row) {refused}:"):
             read(JsonLines(), path)
         return
-    found = [(n, i.decode("utf-8", "surrogatepass") if isinstance(i, bytes) else i) for n, i in read(JsonLines(), path)]
-    assert found == expected
+    rows = [(n, i.decode("utf-8", "surrogatepass") if isinstance(i, bytes) else i) for n, i in read(JsonLines(), path)]
+    assert rows == expected
 
 
 @pytest.mark.parametrize(
@@ -256,9 +256,9 @@ def test_what_cannot_be_read_is_named_with_file_and_row(
 ) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    table: RowFormat = {".jsonl": JsonLines(), ".csv": Csv(), ".parquet": Parquet()}[path.suffix]
+    tables: dict[str, RowFormat] = {".jsonl": JsonLines(), ".csv": Csv(), ".parquet": Parquet()}
     with pytest.raises(ContentError) as caught:
-        read(table, path)
+        read(tables[path.suffix], path)
     assert str(path) in str(caught.value)
     assert message in str(caught.value)
 

@@ -41,9 +41,9 @@ RECORDS = [
 @pytest.fixture(params=["crawl.warc", "crawl.warc.gz"])
 def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A request, four responses (one chunked, one gzipped on the wire), a conversion, a resource and a revisit."""
-    path = tmp_path / request.param
-    each = [gzip.compress(one, mtime=0) for one in RECORDS] if path.suffix == ".gz" else RECORDS
-    path.write_bytes(b"".join(each))
+    path: Path = tmp_path / request.param
+    records = [gzip.compress(record, mtime=0) for record in RECORDS] if path.suffix == ".gz" else RECORDS
+    path.write_bytes(b"".join(records))
     return path
 
 
@@ -109,7 +109,7 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
         list(Warc().read(tmp_path / "a.warc", "text"))
 
 
-def test_without_warcio_it_is_said_how_to_get_it(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_warcio_the_error_says_how_to_install_it(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "warcio.archiveiterator", None)
     with pytest.raises(ContentError, match=r"pip install 'firsthand\[warc\]'"):
         list(Warc().read(archive, "text"))

@@ -1,0 +1,1 @@
+"""What builds the documentation site: fences, generated reference pages, the check of links."""

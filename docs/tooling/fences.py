@@ -1,0 +1,92 @@
+"""A Markdown extension that shows the attributes of a code fence as its title.
+
+The pages run in the tests (`tests/test_docs.py`), and their fences tell the tests how:
+
+    ```sh terminal=2            this block runs in a second terminal
+    ```sh skip="needs Docker"   this block does not run
+    ```python file="mine.py"    this block is the file mine.py
+    ```output                   this block is what the block before it prints
+
+GitHub ignores everything after the language. `pymdownx.superfences` refuses bare values, so this preprocessor runs
+before it and replaces the attributes by one `title`.
+"""
+
+import re
+from collections.abc import Callable
+
+from markdown import Extension, Markdown
+from markdown.preprocessors import Preprocessor
+
+#: Title of a fence by the name of its attribute; the function takes the attribute's value.
+TITLES: dict[str, Callable[[str], str]] = {
+    "file": lambda path: path,
+    "title": lambda title: title,
+    "terminal": lambda number: f"Terminal {number}",
+    "skip": lambda reason: f"Not run by the tests: {reason}",
+}
+
+_FENCE = re.compile(r"^(?P<indent>[ \t]*)(?P<ticks>`{3,}|~{3,})(?P<language>[\w+-]*)[ \t]*(?P<attributes>.*)$")
+_ATTRIBUTE = re.compile(r'(?P<name>[a-z]+)=(?:"(?P<quoted>[^"]*)"|(?P<bare>[\w.-]+))\s*')
+
+#: Markdown runs preprocessors from the highest number down: line ends are normalized at 30, superfences runs at 25.
+_PRIORITY = 26
+
+
+class FenceAttributeError(ValueError):
+    """The attributes of a fence cannot be read."""
+
+
+def fence_title(language: str, attributes: str) -> str | None:
+    """Return the title of a fence, or None if it has none.
+
+    Raises FenceAttributeError for an attribute that is not NAME=VALUE, or whose name is not in TITLES.
+    """
+    titles = ["Output"] if language == "output" else []
+    position = 0
+    while position < len(attributes):
+        attribute = _ATTRIBUTE.match(attributes, position)
+        if attribute is None or attribute["name"] not in TITLES:
+            raise FenceAttributeError(
+                f"cannot read {attributes[position:]!r} in the fence ```{language} {attributes}: "
+                f'write NAME=VALUE or NAME="VALUE", with a name of {", ".join(sorted(TITLES))}'
+            )
+        value = attribute["bare"] if attribute["quoted"] is None else attribute["quoted"]
+        titles.append(TITLES[attribute["name"]](value))
+        position = attribute.end()
+    return ", ".join(titles) or None
+
+
+class FenceTitles(Preprocessor):
+    """Replace the attributes of each opening fence by one title."""
+
+    def run(self, lines: list[str]) -> list[str]:
+        """Return the lines with rewritten opening fences; the lines inside a fence are not looked at."""
+        rewritten: list[str] = []
+        closing: re.Pattern[str] | None = None
+        for line in lines:
+            if closing is not None:
+                if closing.match(line):
+                    closing = None
+            elif fence := _FENCE.match(line):
+                closing = re.compile(rf"^[ \t]*{fence['ticks'][0]}{{{len(fence['ticks'])},}}[ \t]*$")
+                if not fence["language"]:
+                    rewritten.append(line)
+                    continue
+                title = fence_title(fence["language"], fence["attributes"].strip())
+                language = "text" if fence["language"] == "output" else fence["language"]
+                line = f"{fence['indent']}{fence['ticks']}{language}" + (f' title="{title}"' if title else "")
+            rewritten.append(line)
+        return rewritten
+
+
+class FenceTitlesExtension(Extension):
+    """Register the preprocessor."""
+
+    def extendMarkdown(self, md: Markdown) -> None:
+        """Add the preprocessor before superfences."""
+        md.preprocessors.register(FenceTitles(md), "fence_titles", _PRIORITY)
+
+
+def makeExtension(**settings: object) -> FenceTitlesExtension:
+    """Return the extension, as Markdown looks it up by the module's name."""
+    return FenceTitlesExtension(**settings)

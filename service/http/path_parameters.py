@@ -1,0 +1,12 @@
+"""The names in paths, as parameters of handlers."""
+
+from typing import Annotated
+
+from fastapi import Path
+
+from firsthand.core.names import Word
+
+OrganizationInPath = Annotated[Word, Path(description="The organization, such as `acme`.")]
+DatasetInPath = Annotated[Word, Path(description="The name of the dataset, without its organization, such as `web`.")]
+ModelInPath = Annotated[Word, Path(description="The name of the model, without organization and version.")]
+VersionInPath = Annotated[Word, Path(description="The version of the model, such as `1`.")]

@@ -1,0 +1,61 @@
+"""API keys: their form, and the check of a key that a request bears.
+
+A key is `fh_<id>_<secret>`. It is looked up by its id and compared by the SHA-256 of its secret of 256 random bits;
+only that hash is stored.
+"""
+
+import hmac
+import secrets
+from hashlib import sha256
+from typing import NamedTuple
+
+from service.storage.engine import Database
+
+_PREFIX = "fh_"
+
+
+class NewApiKey(NamedTuple):
+    """A key that was just made: its id, the whole key, and the hash that is stored."""
+
+    id: str
+    key: str
+    secret_hash: bytes
+
+
+class StoredKey(NamedTuple):
+    """What is stored of a key. `organization` is an id, `name` the name of that organization."""
+
+    id: str
+    organization: int
+    name: str
+    scopes: str
+    secret: bytes
+    revoked_at: int | None
+
+
+def new_key() -> NewApiKey:
+    """Make a key at random."""
+    id_, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    return NewApiKey(id_, f"{_PREFIX}{id_}_{secret}", sha256(secret.encode()).digest())
+
+
+def known_key(database: Database, api_key: str) -> StoredKey | None:
+    """Return what is stored of a whole key, also of a revoked one; None if the key is not known.
+
+    Every request with a key calls it. It compares a hash even if there is no such id, so that its time tells nothing.
+    """
+    id_, _, secret = api_key.removeprefix(_PREFIX).partition("_")
+    rows = database.ask(
+        "SELECT keys.id, keys.organization, organizations.name, keys.scopes, keys.secret, keys.revoked_at"
+        " FROM keys JOIN organizations ON organizations.id = keys.organization WHERE keys.id = ?",
+        [id_],
+    )
+    stored_hash = rows[0][4] if rows else bytes(32)
+    same = hmac.compare_digest(stored_hash, sha256(secret.encode("utf-8", "surrogatepass")).digest())
+    return StoredKey(*rows[0]) if rows and same else None
+
+
+def valid_key(database: Database, api_key: str) -> StoredKey | None:
+    """Return what is stored of a whole key, or None if it is not known or was revoked."""
+    stored = known_key(database, api_key)
+    return stored if stored is not None and stored.revoked_at is None else None
