@@ -229,11 +229,9 @@ def _print(parts: "list[CheckedItems]", report: CheckReport) -> None:
 
 
 def _print_gate(gate: Gate, report: CheckReport) -> None:
-    limit = f"the limit of --max-synthetic is {100 * gate.max_synthetic:g} %"
-    if gate.passed:
-        output.say(f"gate passed: at most {100 * report.share.high:.1f} % may be made by models; {limit}")
-    else:
-        output.say(f"gate refused: up to {100 * report.share.high:.1f} % may be made by models; {limit}")
+    word = "passed" if gate.passed else "refused"
+    limit = f"the limit is {100 * gate.max_synthetic:g} % (--max-synthetic)"
+    output.say(f"gate {word}: {report.share.text} may be made by models; {limit}")
 
 
 def _model_in_words(item: ItemVerdict) -> str:

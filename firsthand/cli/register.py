@@ -76,8 +76,8 @@ def register(
             parser=options.usage(CollectedAt.parse),
             metavar="DATE",
             help="When the items were collected or made: a date such as 2026-01-31, a time with its zone, or none. By"
-            " default the modification time of the file, or none if a model was first served later. Set it for files"
-            " that are extended or copied: with another time, the same items are registered again.",
+            " default it is the modification time of the file; if the model was first served after that, it is none."
+            " Set it for files that grow or are copied: with another time, the same items are registered again.",
             show_default=False,
         ),
     ] = None,
@@ -168,8 +168,8 @@ def _interruption_in_words() -> Iterator[list[int]]:
         yield registered_items
     except KeyboardInterrupt:
         output.error(
-            f"stopped. At least {output.count(sum(registered_items), 'item')} of this command registered. Run the same"
-            " command again to resume; nothing is registered twice."
+            f"stopped after registering at least {output.count(sum(registered_items), 'item')}. Run the same command"
+            " again to resume; nothing is registered twice."
         )
         raise typer.Exit(output.STOPPED) from None
 

@@ -56,9 +56,9 @@ def print_confidence(confidence: SnapshotConfidence, snapshot: Path) -> None:
     if confidence.unconfirmed:
         lookups = output.count(confidence.unconfirmed, "look-up")
         output.say(
-            f"{lookups} with the verdict human counted as unknown: {bits} bits are not certain enough; use --confirm to"
-            " ask the registry"
+            f"counted as unknown: {lookups} with the verdict human, since {bits} bits are not certain enough; use"
+            " --confirm to ask the registry"
         )
     if confidence.confirmed:
         lookups = output.count(confidence.confirmed, "look-up")
-        output.say(f"{lookups} with the verdict human checked by the registry")
+        output.say(f"checked by the registry: {lookups} with the verdict human")

@@ -36,7 +36,7 @@ def create(
         Literal["12", "28"],
         typer.Option(
             help="Bits per fingerprint. 12: about 2.3 bytes per item, and the verdict human needs --confirm."
-            " 28: twice the size, and the verdict human is certain."
+            " 28: twice the size, and the verdict human can be used directly."
         ),
     ] = "12",
     policy: options.Policy = "strict",

@@ -165,3 +165,9 @@ def test_a_field_that_is_not_there_is_named_beside_those_that_are(
     ran = firsthand("check", write_lines(tmp_path / "rows.jsonl", ["a"], field="body"), status=1)
     assert "no field 'text'; the fields are id, body. Choose one with --field NAME." in ran.err
     firsthand("check", tmp_path / "rows.jsonl", "--field", "body")
+
+
+@pytest.mark.parametrize("share", ["30%", "1.5", "-1", "much", "nan"])
+def test_a_limit_that_is_no_share_is_refused_with_an_example(alone: Firsthand, share: str) -> None:
+    ran = alone("check", ".", "--max-synthetic", share, status=2)
+    assert "use a number between 0 and 1, such as 0.3 for 30 %" in " ".join(ran.err.replace("│", " ").split())

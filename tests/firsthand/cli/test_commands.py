@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from firsthand.cli import app, commands
 from firsthand.errors import FirsthandError
+from firsthand.files.formats import FORMATS
 from tests.firsthand.conftest import Firsthand
 
 FIRSTHAND = Path(sys.executable).with_name("firsthand")
@@ -50,6 +51,12 @@ def test_help_lists_what_there_is_and_what_exit_statuses_mean(alone: Firsthand) 
     for text in (shown, alone("check", "--help").out):
         words = " ".join(text.split())
         assert "0 success, 1 an error, 2 a wrong command line, 3 the condition is not met" in words
+
+
+def test_every_file_format_is_named_in_the_help_of_the_commands_that_read_files(alone: Firsthand) -> None:
+    for command in ("register", "check", "filter"):
+        words = alone(command, "--help").out
+        assert [format.name for format in FORMATS if format.name not in words] == []
 
 
 @pytest.mark.slow

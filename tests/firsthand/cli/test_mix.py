@@ -66,9 +66,9 @@ def test_a_diff_exits_with_3_only_where_the_recipe_no_longer_holds(
     made = register(client, digests([4]), "model", model="local/m@1", dataset="local/out")
     item = f"sha256:{to_bytes(digests([4]))[0].hex()}"
     printed = firsthand("mix", "diff", mix, status=3).out.splitlines()
-    assert printed[0] == f"{item}: human → contested, admitted no more by part 1"
+    assert printed[0] == f"{item}: human → contested, no longer selected by part 1"
     assert "1 of 10 items changed" in printed[1]
-    assert "holds no more: 1 item" in printed[2]
+    assert "no longer holds: 1 item" in printed[2]
     assert f"{item}: human → contested\n" in firsthand("mix", "diff", every, status=0).out
     (change,) = firsthand("mix", "diff", mix, "--json", status=3).lines
     assert change == {

@@ -92,7 +92,7 @@ def test_stopped_by_ctrl_c_and_by_kill_it_goes_on_and_registers_nothing_twice(
             assert ended.status == 130
             assert f"of {ROWS:,}" in ended.shown
             assert "/s" in ended.shown
-            assert "run it again to go on" in ended.shown.splitlines()[-1]
+            assert "to resume; nothing is registered twice" in ended.shown.splitlines()[-1]
         else:
             assert ended.status == -signal.SIGKILL
     last = firsthand(*words, "--json").json

@@ -40,7 +40,7 @@ def test_a_snapshot_is_created_listed_pulled_and_shown(firsthand: Firsthand, cor
     out = tmp_path / "pulled"
     printed = firsthand("snapshot", "pull", "--out", out).out
     assert f"80 items at position {made['position']}" in printed
-    assert "one in 8,192" in printed
+    assert "about 1 in 8,192 unregistered items" in printed
     assert f"firsthand check PATH --snapshot {out}" in printed
     assert firsthand("snapshot", "show", out, "--json").json == made
     assert firsthand("snapshot", "show", made["id"], "--json").json == made
@@ -85,7 +85,7 @@ def test_12_bits_that_say_human_are_unknown_until_the_registry_confirms(
     assert checked["snapshot"]["unconfirmed"] == 40
     assert checked["share"]["high"] == 1.0
     words = alone("check", corpus, "--snapshot", pulled[12], "--summary").out
-    assert "40 look-ups said human and are counted as unknown, for 12 bits are no proof: say --confirm" in words
+    assert "counted as unknown: 40 look-ups with the verdict human" in words
     assert "fingerprints of 12 bits: expect" in words
     monkeypatch.setenv("FIRSTHAND_URL", registry.url)
     checked = alone("check", corpus, "--snapshot", pulled[12], "--confirm", "--json", "--summary").json

@@ -85,3 +85,17 @@ def test_given_comes_before_environment_and_environment_before_stored(monkeypatc
 def test_a_key_is_never_sent_to_another_registry_than_its_own() -> None:
     credentials.store("http://stored.test", "acme", "stored")
     assert credentials.resolve("http://given.test") == ("http://given.test", None)
+
+
+KEY = "fh_0123456789ab_secret"
+
+
+def test_a_key_is_described_by_its_origin_and_its_id_but_never_by_its_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRSTHAND_API_KEY", KEY)
+    assert credentials.describe_key(KEY, given=False) == "the key of FIRSTHAND_API_KEY, id 0123456789ab"
+    monkeypatch.delenv("FIRSTHAND_API_KEY")
+    stored = "the key that `firsthand login` stored, id 0123456789ab"
+    assert credentials.describe_key(KEY, given=False) == stored
+    assert credentials.describe_key(KEY, given=True) == "the key passed to Client, id 0123456789ab"
+    assert credentials.describe_key("another form", given=True) == "the key passed to Client"
+    assert credentials.describe_key(None, given=False) == ""

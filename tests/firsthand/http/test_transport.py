@@ -1,5 +1,6 @@
 """Requests are tried again where that is safe and of use, and what cannot be mended is told in words."""
 
+import pickle
 from collections.abc import Callable, Iterator
 
 import httpx2
@@ -9,6 +10,7 @@ import pytest
 from firsthand import errors
 from firsthand.http.transport import Backoff, Transport
 from firsthand.schemas.organizations import Organization
+from firsthand.schemas.problems import Problem
 
 Handler = Callable[[httpx2.Request], httpx2.Response]
 
@@ -123,6 +125,14 @@ def test_a_refusal_is_raised_at_once_and_carries_the_problem(status: int, kind: 
     assert caught.value.problem.status == status
     assert str(caught.value).splitlines()[:2] == ["for this reason", "  row 17: no digest"]
     assert len(wire.requests) == 1
+
+
+@pytest.mark.parametrize(("status", "named"), [(401, True), (403, True), (404, False)])
+def test_a_refusal_of_the_key_says_which_key_was_used(status: int, named: bool) -> None:
+    refused = Problem(type="about:blank", title="Refused", status=status, detail="This key has the scopes read, write.")
+    error = errors.from_problem(refused, "the key of FIRSTHAND_API_KEY, id 0123456789ab")
+    assert ("The request used the key of FIRSTHAND_API_KEY, id 0123456789ab." in str(error)) == named
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
 def test_a_registry_that_stays_busy_raises_busy() -> None:
