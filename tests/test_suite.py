@@ -7,6 +7,7 @@ A line, or the line above it, may say why it is an exception: `# short: …` aft
 import ast
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,13 @@ LEAST_SECONDS = 60
 
 def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+@cache
+def parsed(path: Path) -> tuple[ast.Module, list[str]]:
+    """A file as a tree and as lines."""
+    source = path.read_text(encoding="utf-8")
+    return ast.parse(source), source.splitlines()
 
 
 def is_excused(lines: list[str], node: ast.expr | ast.stmt, marker: str) -> bool:
@@ -64,13 +72,12 @@ def clocks(tree: ast.Module) -> Iterator[ast.expr]:
 
 
 def faults(find: Callable[[ast.Module], Iterator[ast.expr]], marker: str, folder: str = "") -> list[str]:
-    """The places under a folder where something is that no comment excuses."""
+    """The files and lines under a folder where `find` finds something that no comment excuses."""
     locations = []
     for path in FILES:
         if path.is_relative_to(ROOT / folder):
-            source = path.read_text(encoding="utf-8")
-            lines = source.splitlines()
-            nodes = [node for node in find(ast.parse(source)) if not is_excused(lines, node, marker)]
+            tree, lines = parsed(path)
+            nodes = [node for node in find(tree) if not is_excused(lines, node, marker)]
             locations += [f"{relative(path)}:{node.lineno}" for node in nodes]
     return locations
 
@@ -86,8 +93,8 @@ def test_no_test_reads_a_clock_so_that_none_asserts_a_speed() -> None:
 
 
 def test_no_module_imports_from_a_test_module() -> None:
-    importing = re.compile(r"^\s*(?:from|import) tests\.(?:\w+\.)*test_\w+", re.MULTILINE)
-    modules = [relative(path) for path in FILES if importing.search(path.read_text(encoding="utf-8"))]
+    importing = re.compile(r"\s*(?:from|import) tests\.(?:\w+\.)*test_\w+")
+    modules = [relative(path) for path in FILES if any(map(importing.match, parsed(path)[1]))]
     assert modules == [], "move what is shared to a module that is no test"
 
 
@@ -95,7 +102,7 @@ def test_the_fixture_client_is_defined_once() -> None:
     defining = [
         relative(path)
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in parsed(path)[0].body
         if isinstance(node, ast.FunctionDef) and node.name == "client" and node.decorator_list
     ]
     assert defining == ["tests/conftest.py"], "fill the registry by `pytest.mark.prepare` instead"

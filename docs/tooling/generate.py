@@ -27,6 +27,7 @@ from service.app import create_app
 from service.errors import TYPE, Refusal
 from service.settings import Settings
 from service.storage import migrate
+from service.storage.engine import Database
 
 DOCS = Path(__file__).parents[1]
 
@@ -161,7 +162,7 @@ def openapi() -> dict[str, Any]:
         migrate.upgrade(settings)
         service = create_app(settings)
         document: dict[str, Any] = service.openapi()
-        service.state.database.close()
+        service.state.shared.get(Database).close()
     return document
 
 

@@ -122,4 +122,4 @@ def _print(report: FilterReport, as_json: bool) -> None:
         return output.record(report, as_json)
     output.say(f"{report.kept:,} of {output.count(report.items, 'item')} kept, in {report.out}")
     if report.missing:
-        output.say(f"{output.count(report.missing, 'item')} of the mix not in these files")
+        output.say(f"not in these files: {output.count(report.missing, 'item')} of the mix")

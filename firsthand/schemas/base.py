@@ -1,4 +1,4 @@
-"""What every message of the wire has in common."""
+"""Base classes and types of all messages of the API."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
@@ -9,13 +9,13 @@ from firsthand.core.digests import from_text, to_text
 
 
 class Request(BaseModel):
-    """What a client sends: a field that nobody knows is an error, not a silence."""
+    """A message from a client. An unknown field is an error, so that a misspelled field is noticed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Response(BaseModel):
-    """What a registry answers: fields of a newer registry are ignored by an older client."""
+    """A message from a registry. Unknown fields are ignored, so that an older client understands a newer registry."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -24,7 +24,7 @@ def _canonical_digest(text: str) -> str:
     return to_text(from_text(text))
 
 
-#: `sha256:<hex>`; bare hexadecimal is accepted and given its prefix.
+#: `sha256:<hex>`. The 64 hexadecimal digits alone are accepted too, and get the prefix.
 Digest = Annotated[
     str,
     StringConstraints(pattern=r"^(sha256:)?[0-9a-fA-F]{64}$"),
@@ -32,9 +32,9 @@ Digest = Annotated[
     Field(examples=["sha256:" + "0f" * 32]),
 ]
 
-#: A place in the log; 0 is before the first statement.
+#: A position in the log; 0 is before the first statement.
 Position = Annotated[int, Field(ge=0, le=2**53 - 1)]
-#: More models than this between an item and human data are not told apart.
+#: The highest generation; higher ones are stored as this one.
 MAX_GENERATION = 32_000
 Generation = Annotated[int, Field(ge=1, le=MAX_GENERATION)]
 Text = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^[^\x00]*$")]
@@ -44,17 +44,17 @@ def _whole_seconds_utc(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC).replace(microsecond=0)
     except OverflowError:
-        raise ValueError("this time is outside of the calendar") from None
+        raise ValueError("the time is outside of the calendar: use years from 1 to 9999") from None
 
 
-#: A time with its zone; kept in UTC, to the second.
+#: A time with its zone, which is converted to UTC and whole seconds.
 Moment = Annotated[AwareDatetime, AfterValidator(_whole_seconds_utc)]
 
 Entry = TypeVar("Entry", bound=BaseModel)
 
 
 class Page(Response, Generic[Entry]):
-    """One page of a list; `next` is the opaque cursor of the page after it, or null on the last."""
+    """One page of a list. `next` is the cursor of the next page, or null on the last page."""
 
     items: list[Entry]
     next: str | None = None

@@ -1,4 +1,4 @@
-"""Corrections: withdrawals of one's own statements, disputes of another's."""
+"""Corrections: withdrawals of own statements, and disputes of statements of other organizations."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ NamedItems = Annotated[list[Digest], Field(min_length=1, max_length=100_000)]
 
 
 class NewWithdrawal(Request):
-    """Take back one's own registration, whole or of named items, or one's own dispute."""
+    """Withdraw an own registration, completely or for the listed items, or an own dispute."""
 
     statement: Position
     digests: NamedItems | None = None
@@ -18,6 +18,8 @@ class NewWithdrawal(Request):
 
 
 class Withdrawal(Response):
+    """A withdrawal, with its position in the log and the number of withdrawn items."""
+
     position: Position
     statement: Position
     items: int
@@ -25,7 +27,7 @@ class Withdrawal(Response):
 
 
 class NewDispute(Request):
-    """Contest another's registration, whole or of named items."""
+    """Dispute a registration of another organization, completely or for the listed items."""
 
     registration: Position
     digests: NamedItems | None = None
@@ -33,6 +35,8 @@ class NewDispute(Request):
 
 
 class Dispute(Response):
+    """A dispute, with its position in the log and the number of disputed items."""
+
     position: Position
     registration: Position
     items: int

@@ -1,8 +1,8 @@
-"""Items: the verdict on each, and all that is known of one."""
+"""Items: verdicts on many, and all claims on one."""
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from firsthand.core.verdicts import Origin, PolicyName, Verdict
 from firsthand.schemas.base import Digest, Moment, Position, Request, Response
@@ -11,34 +11,39 @@ from firsthand.schemas.registrations import Evidence
 MAX_LOOKUP = 100_000
 
 
-class Question(Request):
-    """How to judge; query parameters of a raw look-up, fields of a JSON one."""
+class LookupQuery(Request):
+    """Policy and position of a look-up: query parameters if the body is raw digests, fields if it is JSON."""
 
     policy: PolicyName = "strict"
     as_of: Position | None = None
 
 
-class Lookup(Question):
+class LookupRequest(LookupQuery):
+    """A look-up in JSON."""
+
+    # The title in the OpenAPI document must not change.
+    model_config = ConfigDict(title="Lookup")
+
     digests: Annotated[list[Digest], Field(min_length=1, max_length=MAX_LOOKUP)]
 
 
 class Lookups(Response):
-    """Verdicts in the order asked, as columns: element i of each is on digest i."""
+    """Verdicts as columns, in the order of the request: element i of each list is about digest i."""
 
     position: Position
     policy: PolicyName
     verdicts: list[Verdict]
-    #: 0 human, 1 and up model, null where there is none to tell.
+    #: 0 for human, 1 and higher for model, otherwise null.
     generations: list[int | None]
     lower_bounds: list[bool]
-    #: The model, where all model claims name the same one; null else.
+    #: The model, if all model claims name the same one; otherwise null.
     models: list[str | None]
-    #: Whether claims contradict each other, human and model, or a dispute stands: whatever the policy makes of it.
+    #: Whether there are human and model claims, or a dispute stands; independent of the policy.
     contested: list[bool]
 
 
 class Claim(Response):
-    """One registration's claim on an item."""
+    """The claim of one registration on an item."""
 
     registration: Position
     organization: str
@@ -55,7 +60,7 @@ class Claim(Response):
 
 
 class Item(Response):
-    """All that is known of one item."""
+    """The verdict on one item, and all claims on it."""
 
     digest: Digest
     position: Position

@@ -1,4 +1,4 @@
-"""Mixes: training sets drawn by a recipe."""
+"""Mixes: training sets that are selected by a recipe."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -15,16 +15,16 @@ Unit = Literal["items", "size"]
 Shortfall = Literal["refuse", "shrink", "repeat"]
 Size = Annotated[int, Field(ge=0, le=2**53 - 1)]
 
-#: Items that a mix may hold where parts may repeat theirs: nothing else bounds what may be asked of a small pool.
+#: The most items of a mix that repeats items; without this limit, a small pool could give any number.
 MAX_REPEATED = 100_000_000
 
 
 class Part(Request):
-    """Which items, and how many. Filters choose candidates; the verdict is always over all claims.
+    """A part of a mix: which items, and how many.
 
-    An item is a candidate if one registration that all of `datasets`, `models`, `collected_before` and
-    `registered_before` admit claims it, and its verdict and generation pass. A part takes what earlier parts left.
-    With neither `share` nor `size` it takes every candidate.
+    An item is a candidate if at least one registration of it passes all of `datasets`, `models`, `collected_before` and
+    `registered_before`, and its verdict and generation pass too. The verdict always uses all claims. A part selects
+    from the candidates that earlier parts have not selected. Without `share` and `size` it selects all of them.
     """
 
     verdict_in: Annotated[list[Verdict], Field(min_length=1, max_length=4)] | None = None
@@ -32,13 +32,13 @@ class Part(Request):
         Annotated[list[Annotated[int, Field(ge=0, le=32_000)]], Field(min_length=1, max_length=1000)] | None
     ) = None
     max_generation: Annotated[int, Field(ge=0, le=32_000)] | None = None
-    #: Whether a generation known only from below passes `max_generation`.
+    #: Whether a generation that is a lower bound passes `max_generation`.
     lower_bounds: bool = False
     datasets: Annotated[list[DatasetName], Field(min_length=1, max_length=1000)] | None = None
     models: Annotated[list[ModelName], Field(min_length=1, max_length=1000)] | None = None
-    #: Items collected before this moment; those whose registration does not say when are left out.
+    #: Only items that were collected before this time. Items without a time do not pass.
     collected_before: Moment | None = None
-    #: Items registered before this position.
+    #: Only items that were registered before this position.
     registered_before: Position | None = None
     share: Annotated[float, Field(gt=0, le=1)] | None = None
     size: Size | None = None
@@ -47,22 +47,22 @@ class Part(Request):
     @model_validator(mode="after")
     def _one_amount(self) -> "Part":
         if self.share is not None and self.size is not None:
-            raise ValueError("a part has a share of the total or a size of its own, not both")
+            raise ValueError("a part has either a share of the total or a size: remove one of them")
         return self
 
 
 class Recipe(Request):
-    """A seed, a position and a list of parts: the same recipe at the same position gives the same items, for ever."""
+    """A seed, a position and a list of parts. The same recipe at the same position always gives the same items."""
 
     seed: Annotated[int, Field(ge=0, le=2**53 - 1)] = 0
-    #: The position to read at; the head of the log where none is given. The answer always says which.
+    #: The position of the log to use; by default the head. The answer always contains it.
     as_of: Position | None = None
     policy: PolicyName = "strict"
-    #: The total that shares are shares of.
+    #: The total size, of which parts have their share.
     size: Size | None = None
-    #: What sizes count: items, or the registered `size` of each (bytes, tokens).
+    #: The unit of sizes: items, or the registered `size` of items (bytes, tokens).
     unit: Unit = "items"
-    #: When a part finds too little: refuse the mix, take what there is, or repeat items.
+    #: If there are too few items for a part: refuse the mix, shrink the part, or repeat items.
     shortfall: Shortfall = "refuse"
     parts: Annotated[list[Part], Field(min_length=1, max_length=64)]
 
@@ -70,36 +70,41 @@ class Recipe(Request):
     def _shares_of_a_total(self) -> "Recipe":
         shares = [exact_share(part.share) for part in self.parts if part.share is not None]
         if shares and self.size is None:
-            raise ValueError("parts with a share need the recipe's size")
+            raise ValueError("a part has a share, so the recipe needs a size")
         if shares and sum(shares) > 1:
-            raise ValueError(f"the shares sum to {float(sum(shares))}, more than 1")
+            raise ValueError(f"the sum of the shares is {float(sum(shares))}; it must be at most 1")
         if not shares and self.size is not None:
-            raise ValueError("the recipe's size is divided by shares, and no part has one")
+            raise ValueError("the recipe has a size, so at least one part needs a share")
         if self.unit == "size" and self.shortfall == "repeat":
-            raise ValueError("repeat counts items; with unit size, use refuse or shrink")
-        asked = (self.size or 0) + sum(part.size or 0 for part in self.parts)
-        if self.shortfall == "repeat" and asked > MAX_REPEATED:
-            raise ValueError(f"with repeat a mix has at most {MAX_REPEATED:,} items, and {asked:,} are asked for")
+            raise ValueError("shortfall repeat needs the unit items; with the unit size, use refuse or shrink")
+        items = (self.size or 0) + sum(part.size or 0 for part in self.parts)
+        if self.shortfall == "repeat" and items > MAX_REPEATED:
+            raise ValueError(f"with shortfall repeat a mix has at most {MAX_REPEATED:,} items, not {items:,}")
         return self
 
 
 class NewMix(Recipe):
-    #: Answer the counts alone, and keep nothing.
+    """A recipe of a mix to create."""
+
+    #: Return only the counts, and store nothing.
     dry_run: bool = False
 
 
 class PartTaken(Response):
-    """What one part took."""
+    """The items that one part selected."""
 
+    #: The requested amount; null if the part selects all candidates.
     asked: int | None
     items: int
     size: int | None
-    #: The last item taken in the keyed order: with the recipe, all that is needed to draw the part again.
+    #: The last selected item in the order of selection. Together with the recipe it defines the selected items.
     last: Digest | None
     counts: OriginCounts
 
 
 class Mix(Response):
+    """A mix: its resolved recipe, its counts and its digest."""
+
     #: 32 hexadecimal digits of the SHA-256 of the resolved recipe (its RFC 8785 bytes); null for a dry run.
     id: str | None
     position: Position
@@ -113,14 +118,14 @@ class Mix(Response):
 
 
 class Change(Response):
-    """An item of a mix that is judged otherwise at a later position, or that its part admits no more."""
+    """An item of a mix with another verdict at a later position, or that its part would no longer select."""
 
     digest: Digest
-    #: The part that took it, from 0.
+    #: The number of the part that selected it, from 0.
     part: int
     verdict: Verdict
     generation: int | None
     verdict_now: Verdict
     generation_now: int | None
-    #: Whether the part would still take it. The recipe holds as long as every item is admitted.
+    #: Whether the part would still select it. The recipe holds as long as this is true for all items.
     admitted: bool

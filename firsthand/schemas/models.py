@@ -1,4 +1,4 @@
-"""Models: what each was trained on, and the generation that follows from it."""
+"""Models: their training data, and the generation that is computed from it."""
 
 from collections import Counter
 from typing import Annotated, Literal
@@ -10,7 +10,7 @@ from firsthand.schemas.base import Generation, Moment, Position, Request, Respon
 
 
 class TrainedOn(Request):
-    """A part of what a model was trained on: a mix, or a dataset as it stood at a position."""
+    """Training data of a model: a mix, or a dataset at a position."""
 
     mix: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
     dataset: DatasetName | None = None
@@ -19,29 +19,31 @@ class TrainedOn(Request):
     @model_validator(mode="after")
     def _one_of(self) -> "TrainedOn":
         if (self.mix is None) == (self.dataset is None):
-            raise ValueError("name either a mix or a dataset")
+            raise ValueError("give either a mix or a dataset")
         if (self.dataset is None) != (self.position is None):
-            raise ValueError("a dataset goes with the position at which it was read, a mix has its own")
+            raise ValueError("a dataset needs the position at which it was read, and a mix must have no position")
         return self
 
 
 class NewModel(Request):
+    """A model to register."""
+
     trained_on: Annotated[list[TrainedOn], Field(max_length=64)] = []
-    #: For a model whose training data nobody registered. Beside `trained_on` it is checked, never believed.
+    #: For a model whose training data is not registered. With `trained_on` it must match the computed generation.
     generation: Generation | None = None
-    #: When the model was first served; what was collected before cannot be its output, and is refused as that.
+    #: When the model was first served. Items that were collected earlier cannot be its output, and are refused.
     served_from: Moment | None = None
     title: Text = ""
 
 
-#: `computed` from registered training data, `declared` by whoever registered the model, or `unknown`: nothing was said.
+#: Whether the generation is computed from registered training data, declared by the organization, or unknown.
 Basis = Literal["computed", "declared", "unknown"]
 
 
 class OriginCounts(Response):
-    """Items by verdict; those of models by generation too (as text, for JSON has no other keys).
+    """The number of items by verdict, and of those with the verdict model by generation (a text, as keys in JSON are).
 
-    `lower_bounds` counts those of models whose generation is only known from below.
+    `lower_bounds` is the number of items whose generation is a lower bound.
     """
 
     human: int = 0
@@ -69,7 +71,7 @@ class OriginCounts(Response):
 
 
 class Model(Response):
-    """A model. Its generation is 1 + the highest in its training data; `lower_bound` if that holds unknown items."""
+    """A model. Its generation is 1 + the highest in its training data; a lower bound if that has unknown items."""
 
     name: str
     title: str
@@ -79,6 +81,6 @@ class Model(Response):
     generation: int
     lower_bound: bool
     basis: Basis
-    #: The generation that its organization typed, if it did.
+    #: The generation that its organization declared, if it did.
     declared: int | None = None
     trained_on_counts: OriginCounts

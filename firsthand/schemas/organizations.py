@@ -1,4 +1,4 @@
-"""Organizations and their keys: who speaks."""
+"""Organizations and their keys."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -13,24 +13,30 @@ Scopes = Annotated[list[Scope], Field(min_length=1, max_length=3)]
 
 
 class NewOrganization(Request):
+    """An organization to create."""
+
     name: OrganizationName
     title: Text = ""
 
 
 class Organization(Response):
+    """A party that holds keys and makes statements."""
+
     name: str
     title: str
     position: Position
 
 
 class NewKey(Request):
+    """A key to create."""
+
     organization: OrganizationName
     name: Text = ""
     scopes: Scopes = ["read", "write"]
 
 
 class Key(Response):
-    """A key as it is listed: never its secret."""
+    """A key without its secret."""
 
     id: str
     organization: str
@@ -41,11 +47,13 @@ class Key(Response):
 
 
 class IssuedKey(Key):
-    """A key in the one answer that shows it whole."""
+    """A new key with its secret, which no other answer contains."""
 
     key: str
 
 
 class Revocation(Response):
+    """A revoked key, and the position of the revocation in the log."""
+
     id: str
     position: Position

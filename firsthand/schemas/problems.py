@@ -1,4 +1,4 @@
-"""Errors on the wire: RFC 9457, `application/problem+json`."""
+"""Errors of the API: RFC 9457, `application/problem+json`."""
 
 from firsthand.schemas.base import Response
 
@@ -6,14 +6,14 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class ProblemError(Response):
-    """One thing that is wrong, and where: a field's path, or `row 17` of a bulk body."""
+    """One error, and where it is: the path of a field, or `row 17` of a bulk body."""
 
     where: str
     message: str
 
 
 class Problem(Response):
-    """RFC 9457, section 3: `type` names the kind of error (stable), `detail` says what to do about this one."""
+    """An error (RFC 9457, section 3). `type` is its kind and never changes; `detail` says what to do."""
 
     type: str
     title: str

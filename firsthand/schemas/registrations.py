@@ -1,4 +1,4 @@
-"""Registrations: these items, in this dataset, have this origin, on this evidence, collected at this time."""
+"""Registrations: statements about the origin of items in a dataset, with the evidence and the time of collection."""
 
 from typing import Annotated, Literal
 
@@ -11,28 +11,28 @@ from firsthand.schemas.problems import Problem
 
 Evidence = Literal["generator", "c2pa", "capture", "declared", "detector"]
 
-#: Statements of one batch at most.
+#: The most statements of one batch.
 MAX_BATCH = 10_000
 
 
 class NewRegistration(Request):
-    """What a registration says; sent as query parameters, so that the body of every format is items alone."""
+    """The statement of a registration. It is sent as query parameters, so that a body holds only items."""
 
     origin: Origin
-    #: Whose output the items are: goes with origin `model`, and only with it.
+    #: The model that made the items; only with the origin `model`, which needs it.
     model: ModelName | None = None
     evidence: Evidence = "declared"
-    #: When the items were collected or made; the first mover's archive is the one that can say so.
+    #: When the items were collected or made.
     collected_at: Moment | None = None
-    #: Not needed: the registry computes it. A typed one that contradicts is refused.
+    #: Not needed, as the registry computes it. If it is given, it must match.
     generation: Generation | None = None
 
     @model_validator(mode="after")
     def _model_with_origin(self) -> "NewRegistration":
         if (self.origin == "model") != (self.model is not None):
-            raise ValueError("origin model goes with a model's name, and only with it")
+            raise ValueError("the origin model needs a model, and other origins must have none")
         if self.generation is not None and self.origin != "model":
-            raise ValueError("only a model's output has a generation to state")
+            raise ValueError("a generation can only be given with the origin model")
         return self
 
 
@@ -40,65 +40,65 @@ class Columns(Request):
     """A bulk body in JSON: columns of equal length."""
 
     digests: Annotated[list[Digest], Field(min_length=1, max_length=1_000_000)]
-    #: Bytes or tokens of each item, for budgets.
+    #: The size of each item, in bytes or tokens, for mixes with the unit `size`.
     size: list[Annotated[int, Field(ge=0, le=2**32 - 1)]] | None = None
-    #: A detector's confidence in the origin it states, 0 to 255.
+    #: The confidence of a detector in the origin, 0 to 255.
     confidence: list[Annotated[int, Field(ge=0, le=255)]] | None = None
 
 
 class NewStatement(NewRegistration, Columns):
-    """One registration of a batch: all that is said, and the items of which it is said, in one object.
+    """One registration of a batch: the statement and its items in one object.
 
-    A batch is `{"statements": [NewStatement, …]}` in JSON; in NDJSON each is a line.
+    A batch is `{"statements": [NewStatement, …]}` in JSON, or one NewStatement per line in NDJSON.
     """
 
     dataset: DatasetName
 
 
 class Registration(Response):
-    """The statement at `id`, which is its position in the log, with what is computed beside it."""
+    """A registration and what is computed from it. `id` is its position in the log."""
 
     id: Position
     organization: str
     dataset: str
     origin: Origin
     model: str | None
-    #: The model's generation (0 for human, null for unstated), and whether it is only a lower bound.
+    #: The generation of the model (0 for human, null for unstated), and whether it is a lower bound.
     generation: int | None
     lower_bound: bool
     evidence: Evidence
     collected_at: Moment | None
     registered_at: Moment
     items: int
-    #: RFC 6962 root over the sorted digests.
+    #: The Merkle root (RFC 6962) of the sorted digests.
     root: Digest
     columns: list[Literal["size", "confidence"]]
-    #: The position of the withdrawal that took it back whole.
+    #: The position of the withdrawal of the complete registration; null if there is none.
     withdrawn: Position | None = None
-    #: Items that were taken back by name.
+    #: The number of items that were withdrawn one by one.
     withdrawn_items: int = 0
-    #: Positions of the disputes that stand against it.
+    #: The positions of the disputes that stand against it.
     disputes: list[Position] = []
 
 
 class Registered(Registration):
-    """The answer to a registration: what was new and what some claim had named before."""
+    """A new registration, with the number of items that were new and of those that had claims before."""
 
     new: int
     known: int
 
 
 class Outcome(Response):
-    """What became of one statement of a batch: registered at `id`, or `refused`, and nothing of it stored."""
+    """The result of one statement of a batch: registered with `id`, or `refused`; then nothing of it is stored."""
 
     id: Position | None = None
-    #: Items, each counted once: those that no claim had named before, and those that one had.
+    #: The number of different items without and with claims before this batch.
     new: int = 0
     known: int = 0
     refused: Problem | None = None
 
 
 class Outcomes(Response):
-    """The answers to a batch, one a statement, in the order in which they were sent."""
+    """The results of a batch, one per statement, in the same order."""
 
     outcomes: list[Outcome]

@@ -1,4 +1,4 @@
-"""Snapshots: what a pipeline downloads to ask locally."""
+"""Snapshots: files that a pipeline downloads for look-ups without a network."""
 
 from typing import Annotated, Literal
 
@@ -12,12 +12,14 @@ from firsthand.schemas.models import OriginCounts
 Form = Literal["firsthand snapshot 1"]
 FORM: Form = "firsthand snapshot 1"
 
-#: Bits of a fingerprint: 12 make about 2.3 bytes an item, 28 twice that, and false verdicts 65,536 times rarer.
+#: Bits per fingerprint. 12: about 2.3 bytes per item; 28: twice as many, and wrong verdicts 65,536 times rarer.
 Bits = Literal[12, 28]
 
 
 class NewSnapshot(Request):
-    #: The position to read at; the head of the log where none is given.
+    """A snapshot to build."""
+
+    #: The position of the log to use; by default the head.
     as_of: Position | None = None
     policy: PolicyName = "strict"
     bits: Bits = 12
@@ -28,26 +30,26 @@ class Shard(Response):
 
     items: Annotated[int, Field(ge=0)]
     bytes: Annotated[int, Field(ge=0)]
-    #: SHA-256 of the file.
+    #: The SHA-256 of the file.
     digest: Digest
 
 
 class Snapshot(Response):
-    """The manifest: what the snapshot holds, and the digest of each file of it."""
+    """The manifest of a snapshot: what it holds, and the digest of each of its files."""
 
     form: Form
-    #: 32 hexadecimal digits of the SHA-256 of form, position, statement, policy and bits (their RFC 8785 bytes).
+    #: The first 32 hexadecimal digits of the SHA-256 of form, position, statement, policy and bits (RFC 8785).
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
     position: Position
     #: The digest of the statement at the position; null at position 0.
     statement: Digest | None
     policy: PolicyName
     bits: Bits
-    #: Items that are known: `unknown` is always 0 here, and what is in no snapshot is unknown.
+    #: The counts of registered items, so `unknown` is always 0. Items outside the snapshot are unknown.
     counts: OriginCounts
-    #: By the first byte of the digests: the shard of 0x00 first.
+    #: In the order of the first byte of the digests, from 0x00.
     shards: Annotated[list[Shard], Field(min_length=256, max_length=256)]
-    #: SHA-256 of all other fields (their RFC 8785 bytes).
+    #: The SHA-256 of all other fields (RFC 8785).
     digest: Digest
 
     @property
@@ -56,12 +58,12 @@ class Snapshot(Response):
 
     @property
     def bytes(self) -> int:
-        """Of all shards."""
+        """The total size of all shards."""
         return sum(shard.bytes for shard in self.shards)
 
 
 class Summary(Response):
-    """A snapshot in a list: all but its shards."""
+    """A snapshot in a list, without its shards."""
 
     id: str
     position: Position
@@ -72,7 +74,7 @@ class Summary(Response):
 
 
 class Requested(Response):
-    """The answer to a request: where `ready` is false it is being built, and the same request again says when."""
+    """The answer to a request. If `ready` is false, the snapshot is being built: repeat the same request."""
 
     id: str
     position: Position

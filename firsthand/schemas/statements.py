@@ -8,7 +8,7 @@ Kind = Literal["organization", "model", "dataset", "registration", "withdrawal",
 
 
 class Statement(Response):
-    """The statement at a position. `digest` is the SHA-256 of the RFC 8785 bytes of `body`."""
+    """A statement of the log. `digest` is the SHA-256 of the RFC 8785 bytes of `body`."""
 
     position: Position
     kind: Kind

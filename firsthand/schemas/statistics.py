@@ -4,7 +4,7 @@ from firsthand.schemas.base import Position, Response
 
 
 class Statistics(Response):
-    """Counts of standing claims at a position (an item with two claims counts twice)."""
+    """Counts of standing claims at a position. An item with two claims is counted twice."""
 
     position: Position
     claims: int
@@ -16,7 +16,7 @@ class Statistics(Response):
 
 
 class History(Response):
-    """The present, and how it grew: at most as many earlier points as were asked for, oldest first."""
+    """The counts now, and at earlier positions (at most as many as requested), the oldest first."""
 
     now: Statistics
     points: list[Statistics]

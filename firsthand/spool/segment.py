@@ -1,25 +1,27 @@
-"""What a Recorder has taken and not yet told: digests on disk, in a folder that several processes may share.
+"""The spool of a Recorder: digests on disk that are not registered yet, in a folder that processes can share.
 
-    FOLDER/lock              held for a moment, by who makes a folder of its own or takes over another's
-    FOLDER/recorder-*/lock   held by its process as long as that lives; the system lets go of it, also on SIGKILL
+    FOLDER/lock                 held for a moment by a process that creates or takes over a folder in FOLDER
+    FOLDER/recorder-*/lock      held by its process while it runs; the system releases it, also after SIGKILL
     FOLDER/recorder-*/*.spool   segments: appended to, then sealed, then sent, then removed
 
-A segment is a header of 1,024 bytes (the magic line, a CRC-32, JSON filled up with spaces) and records of 44 bytes, all
-numbers little-endian: the length of what follows the checksum (uint32, 36), its CRC-32 (uint32), the digest (32 bytes),
-the size of the content in bytes (uint32). All items of a segment are of one statement, which its header says, and the
-segment's name makes it one occasion: sent twice, it is registered once.
+A segment has a header of 1,024 bytes (the magic line, a CRC-32, JSON padded with spaces) and records of 44 bytes. All
+numbers are little-endian. A record is the length of what follows the checksum (uint32, 36), its CRC-32 (uint32), the
+digest (32 bytes) and the size of the content in bytes (uint32). All items of a segment belong to one statement, which
+is in the header. The name of the segment is the `occasion` of its registration: a segment that is sent twice is
+registered once.
 """
 
 import errno
 import fcntl
 import os
 import tempfile
+import threading
 import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,46 +43,61 @@ RECORD_BYTES = _RECORD.itemsize
 _PAYLOAD = RECORD_BYTES - 8
 _LENGTH = _PAYLOAD.to_bytes(4, "little")
 
+_FOLDER_PREFIX = "recorder-"
 
-_OURS = "recorder-"
+#: Seconds of a day, and so the divisor from a time to the number of its day.
+DAY_SECONDS = 86_400
 
 
-class Header(Request):
-    """What a segment says of all its items."""
+class SegmentHeader(Request):
+    """The statement about all items of a segment."""
 
     dataset: DatasetName
     model: ModelName
     evidence: Evidence
-    #: The digest profile under which they were hashed.
+    #: The digest profile under which the items were hashed.
     profile: Profile
-    #: When they were made, UTC; no more exact than that.
+    #: The day on which the items were made, UTC.
     day: date
 
 
 class Segment(NamedTuple):
-    """A segment as it was read: n items, and how many records had to be left out because their checksum is wrong."""
+    """The n items of a segment, and the number of records that were skipped because their checksum is wrong."""
 
-    header: Header
+    header: SegmentHeader
     digests: Digests
     sizes: npt.NDArray[np.uint32]
     damaged: int
 
 
-class Writer:
-    """A segment that grows. Raises OSError where there is no room; the segment is then what it was before."""
+@dataclass(frozen=True)
+class SealedSegment:
+    """A segment to which nothing is appended any more."""
 
-    def __init__(self, path: Path, header: Header) -> None:
+    path: Path
+    items: int
+
+    @property
+    def bytes(self) -> int:
+        return HEADER_BYTES + RECORD_BYTES * self.items
+
+
+class SegmentWriter:
+    """A segment that is open for appending. Raises OSError if the disk is full; the segment is then unchanged."""
+
+    def __init__(self, path: Path, header: SegmentHeader) -> None:
         self.path, self.header, self.items = path, header, 0
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            self._write(_encoded(header), 0)
+            text = header.model_dump_json().encode().ljust(HEADER_BYTES - len(MAGIC) - 4)
+            self._write(MAGIC + zlib.crc32(text).to_bytes(4, "little") + text, 0)
         except OSError:
             self.close()
             path.unlink()
             raise
 
     def append(self, digest: bytes, size: int) -> None:
-        """Write one record with one system call: when this returns, SIGKILL cannot take it back."""
+        """Write one record with one system call. After the return, SIGKILL cannot remove the record."""
         payload = digest + size.to_bytes(4, "little")
         record = _LENGTH + zlib.crc32(payload).to_bytes(4, "little") + payload
         self._write(record, HEADER_BYTES + RECORD_BYTES * self.items)
@@ -88,7 +105,7 @@ class Writer:
 
     def _write(self, content: bytes, end: int) -> None:
         written = os.write(self._file, content)
-        if written < len(content):  # the disk is full in the middle of it
+        if written < len(content):  # the disk became full during the write
             os.ftruncate(self._file, end)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
 
@@ -96,82 +113,149 @@ class Writer:
         os.close(self._file)
 
 
-def _encoded(header: Header) -> bytes:
-    text = header.model_dump_json().encode().ljust(HEADER_BYTES - len(MAGIC) - 4)
-    return MAGIC + zlib.crc32(text).to_bytes(4, "little") + text
-
-
 def read(path: Path) -> Segment | None:
-    """A segment whole, without what was cut off at its end; None where not even its header had been written.
+    """Read a segment without an incomplete record at its end; None if not even its header is complete.
 
-    Raises ContentError for a file that is no segment.
+    Raises ContentError if the file is not a segment.
     """
     content = path.read_bytes()
     if len(content) < HEADER_BYTES:
         return None
     checksum, text = content[len(MAGIC) : len(MAGIC) + 4], content[len(MAGIC) + 4 : HEADER_BYTES]
     try:
-        header = Header.model_validate_json(text)
+        header = SegmentHeader.model_validate_json(text)
     except ValidationError:
         header = None
     if header is None or not content.startswith(MAGIC) or zlib.crc32(text).to_bytes(4, "little") != checksum:
-        raise ContentError(f"{path} is damaged, or no spool of this version; move it away to go on without it")
+        raise ContentError(
+            f"{path} is damaged, or was written by another version; move it to another folder, so that it is ignored"
+        )
     records = np.frombuffer(content, _RECORD, offset=HEADER_BYTES, count=items_in(len(content)))
     raw = records.tobytes()
-    sums = [zlib.crc32(raw[at + 8 : at + RECORD_BYTES]) for at in range(0, len(raw), RECORD_BYTES)]
+    sums = [zlib.crc32(raw[start + 8 : start + RECORD_BYTES]) for start in range(0, len(raw), RECORD_BYTES)]
     good = (records["length"] == _PAYLOAD) & (records["crc"] == np.array(sums, dtype=np.uint32))
     return Segment(header, records["digest"][good], records["size"][good], int((~good).sum()))
 
 
 def items_in(size: int) -> int:
-    """The whole records in a segment of `size` bytes."""
+    """Return the number of complete records in a segment of `size` bytes."""
     return max(0, size - HEADER_BYTES) // RECORD_BYTES
 
 
-@dataclass(frozen=True)
-class Sealed:
-    """A segment that nobody appends to any more."""
-
-    path: Path
-    items: int
-
-
-class Spool:
-    """The part of a spool folder that is this process's: a folder of its own, and those whose process is gone."""
+class SpoolFolder:
+    """The part of a spool that belongs to this process: its own folder, and the folders of processes that ended."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self._locks: dict[Path, int] = {}
-        with _held(folder / "lock"):
-            self._own = Path(tempfile.mkdtemp(prefix=_OURS, dir=folder))
-            for each in sorted(folder.glob(_OURS + "*")):
-                if (lock := _try_lock(each / "lock")) is not None:
-                    self._locks[each] = lock
+        with _locked(folder / "lock"):
+            self._own = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX, dir=folder))
+            for path in sorted(folder.glob(_FOLDER_PREFIX + "*")):
+                if (lock := _try_lock(path / "lock")) is not None:
+                    self._locks[path] = lock
 
-    def left_over(self) -> list[Sealed]:
-        """What processes that are gone have left, oldest first."""
-        paths = [path for each in self._locks if each != self._own for path in each.glob("*.spool")]
-        return [Sealed(path, items_in(path.stat().st_size)) for path in sorted(paths, key=lambda path: path.name)]
+    def left_over(self) -> list[SealedSegment]:
+        """Return the segments of processes that ended, the oldest first."""
+        paths = [path for folder in self._locks if folder != self._own for path in folder.glob("*.spool")]
+        paths.sort(key=lambda path: path.name)
+        return [SealedSegment(path, items_in(path.stat().st_size)) for path in paths]
 
-    def open(self, header: Header) -> Writer:
-        """A new segment. Raises OSError."""
-        # nanoseconds first, so that names sort by age; the folder's own name makes them one of a kind
-        return Writer(self._own / f"{time.time_ns():020d}-{self._own.name}.spool", header)
+    def new_segment(self, header: SegmentHeader) -> SegmentWriter:
+        """Create a segment. Raises OSError if the disk is full."""
+        # The nanoseconds sort the names by age; the name of the folder makes them unique.
+        return SegmentWriter(self._own / f"{time.time_ns():020d}-{self._own.name}.spool", header)
 
     def release(self) -> None:
-        """Let go of all folders, for the next process to go on with; those that are empty are removed."""
-        with _held(self._folder / "lock"):
-            for each, lock in self._locks.items():
-                if not any(each.glob("*.spool")):
-                    (each / "lock").unlink()
-                    each.rmdir()
+        """Release all folders, so that the next process can take them over. Empty folders are removed."""
+        with _locked(self._folder / "lock"):
+            for path, lock in self._locks.items():
+                if not any(path.glob("*.spool")):
+                    (path / "lock").unlink()
+                    path.rmdir()
                 os.close(lock)
             self._locks = {}
 
 
-def sync(paths: list[Path]) -> None:
-    """Have the disk itself keep these files, as far as they are there still."""
+class SpoolWriter:
+    """The spool of one process: it appends items to a segment, and lists the sealed segments, which can be sent.
+
+    Threads can share it. `changed` is the lock of all state, and is notified when a segment is sealed.
+    """
+
+    def __init__(self, folder: Path, header: SegmentHeader, *, batch: int, max_bytes: int) -> None:
+        """`header` is the one of all segments, but for the day. `batch` items fill a segment."""
+        self.changed = threading.Condition()
+        self._folder = SpoolFolder(folder)
+        self._header, self._batch, self._max_bytes = header, batch, max_bytes
+        self._sealed = self._folder.left_over()
+        self._bytes = sum(segment.bytes for segment in self._sealed)
+        self._open: SegmentWriter | None = None
+        self._day = 0
+        self._synced: set[Path] = set()
+
+    @property
+    def waiting(self) -> int:
+        """The number of items in the spool."""
+        with self.changed:
+            return sum(segment.items for segment in self._sealed) + (self._open.items if self._open else 0)
+
+    @property
+    def is_empty(self) -> bool:
+        with self.changed:
+            return not self._sealed and self._open is None
+
+    @property
+    def sealed(self) -> list[SealedSegment]:
+        """The segments that can be sent, the oldest first."""
+        with self.changed:
+            return list(self._sealed)
+
+    def append(self, digest: bytes, size: int, day: int) -> None:
+        """Append an item that was made on `day` (days since 1970). Raises OSError if there is no room for it."""
+        with self.changed:
+            if self._bytes + RECORD_BYTES > self._max_bytes:
+                raise OSError(f"the spool holds {self._bytes:,} bytes, and may hold at most {self._max_bytes:,}")
+            if self._open is None or day != self._day:
+                self.seal()
+                date_of_day = datetime.fromtimestamp(day * DAY_SECONDS, UTC).date()
+                self._open = self._folder.new_segment(self._header.model_copy(update={"day": date_of_day}))
+                self._day = day
+                self._bytes += HEADER_BYTES
+            self._open.append(digest, size)
+            self._bytes += RECORD_BYTES
+            if self._open.items >= self._batch:
+                self.seal()
+                self.changed.notify_all()
+
+    def seal(self) -> None:
+        """Seal the open segment, if there is one, so that it can be sent."""
+        with self.changed:
+            if self._open is not None:
+                self._open.close()
+                self._sealed.append(SealedSegment(self._open.path, self._open.items))
+                self._open = None
+
+    def forget(self, segment: SealedSegment) -> None:
+        """Remove a segment that was sent from the list. Its file is removed by the sender."""
+        with self.changed:
+            self._sealed.remove(segment)
+            self._bytes -= segment.bytes
+
+    def sync(self) -> None:
+        """Let the disk store all segments, so that they survive a power failure. Raises OSError."""
+        with self.changed:
+            paths = [segment.path for segment in self._sealed] + ([self._open.path] if self._open else [])
+        sync_files([path for path in paths if path not in self._synced])
+        self._synced = set(paths[:-1])  # the last one can still grow
+
+    def release(self) -> None:
+        """Release the folders for the next process."""
+        self._folder.release()
+
+
+def sync_files(paths: list[Path]) -> None:
+    """Let the disk store these files and their folders. Files that no longer exist are skipped."""
     for path in {*paths, *(path.parent for path in paths)}:
         try:
             file = os.open(path, os.O_RDONLY)
@@ -184,7 +268,7 @@ def sync(paths: list[Path]) -> None:
 
 
 @contextmanager
-def _held(path: Path) -> Iterator[None]:
+def _locked(path: Path) -> Iterator[None]:
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -1,73 +1,176 @@
-"""A spooled segment → one registration, and the segment is gone."""
+"""The sender of the recorder: a thread that registers the segments of a spool, and retries what fails."""
 
+import logging
+import threading
+import time as clock
 from contextlib import suppress
 from datetime import UTC, datetime, time
 from typing import NamedTuple
 
 from firsthand.client import Client
 from firsthand.core.digests import Profile
-from firsthand.errors import FirsthandError, Withdrawn
+from firsthand.errors import Busy, FirsthandError, NotUnderstood, ServerFault, Unauthorized, Unreachable, Withdrawn
 from firsthand.files.inputs import Digested
-from firsthand.spool.segment import Header, Sealed, Segment, read
+from firsthand.spool.segment import SealedSegment, SegmentHeader, SpoolWriter, read
+
+_log = logging.getLogger("firsthand.recorder")
+
+#: The longest pause between two attempts after failures, in seconds.
+_LONGEST_PAUSE = 60.0
+
+#: With one of these errors no other segment can be sent either.
+_REGISTRY_UNAVAILABLE = (Unreachable, NotUnderstood, Busy, ServerFault, Unauthorized)
 
 
 class WrongProfile(FirsthandError):
-    """Items were hashed under another profile than their dataset's."""
+    """The items were hashed under another profile than the one of their dataset."""
 
 
-class Sent(NamedTuple):
-    """Items that the registry acknowledged, and records that had to be left out."""
+class SentSegment(NamedTuple):
+    """The number of items that the registry acknowledged, and of records that were skipped."""
 
     items: int
     damaged: int
 
 
-class Sender:
-    """Sends segments by a client; with `sizes`, the size of each item too."""
+class SegmentSender:
+    """Registers segments with a client; with `sizes`, also the size of each item."""
 
     def __init__(self, client: Client, sizes: bool) -> None:
         self._client, self._sizes = client, sizes
         self._profiles: dict[str, Profile] = {}
         self._served_from: dict[str, datetime | None] = {}
 
-    def send(self, sealed: Sealed) -> Sent:
-        """Register a segment, then remove it. Raises FirsthandError or OSError, and the segment stays."""
+    def send(self, sealed: SealedSegment) -> SentSegment:
+        """Register a segment, then remove its file. Raises FirsthandError or OSError; the file then remains."""
         segment = read(sealed.path)
         if segment is not None and len(segment.digests):
-            self._check_profile(segment.header)
-            self._register(segment, sealed.path.stem)
+            header = segment.header
+            self._check_profile(header)
+            # Withdrawn: it was registered, but the answer was lost; the withdrawal since then was intended.
+            with suppress(Withdrawn):
+                self._client.register(
+                    header.dataset,
+                    Digested(segment.digests),
+                    origin="model",
+                    model=header.model,
+                    evidence=header.evidence,
+                    collected_at=self._collected_at(header),
+                    sizes=segment.sizes if self._sizes else None,
+                    batch=len(segment.digests),  # one request, since the idempotency key is for the whole segment
+                    occasion=sealed.path.stem,
+                )
         sealed.path.unlink()
-        return Sent(0, 0) if segment is None else Sent(len(segment.digests), segment.damaged)
+        return SentSegment(0, 0) if segment is None else SentSegment(len(segment.digests), segment.damaged)
 
-    def _register(self, segment: Segment, occasion: str) -> None:
-        said = segment.header
-        with suppress(Withdrawn):  # it was registered, and the answer not heard; who withdrew it since meant that
-            self._client.register(
-                said.dataset,
-                Digested(segment.digests),
-                origin="model",
-                model=said.model,
-                evidence=said.evidence,
-                collected_at=self._collected_at(said),
-                sizes=segment.sizes if self._sizes else None,
-                batch=len(segment.digests),  # one request: what makes sending it again harmless is of the whole segment
-                occasion=occasion,
-            )
+    def _collected_at(self, header: SegmentHeader) -> datetime:
+        """Return midnight of the day; on the first day of a model, the time from which it was served."""
+        if header.model not in self._served_from:
+            self._served_from[header.model] = self._client.model(header.model).served_from
+        midnight, served_from = datetime.combine(header.day, time(), UTC), self._served_from[header.model]
+        return served_from if served_from is not None and served_from.date() == header.day else midnight
 
-    def _collected_at(self, said: Header) -> datetime:
-        """The first second of the day; on a model's first day the moment from which it was served, which is known."""
-        if said.model not in self._served_from:
-            self._served_from[said.model] = self._client.model(said.model).served_from
-        midnight, served_from = datetime.combine(said.day, time(), UTC), self._served_from[said.model]
-        return served_from if served_from is not None and served_from.date() == said.day else midnight
-
-    def _check_profile(self, said: Header) -> None:
-        """Asked of the registry before the first sending, not when a recorder begins: it may begin without one."""
-        if said.dataset not in self._profiles:
-            self._profiles[said.dataset] = self._client.dataset(said.dataset).profile
-        profile = self._profiles[said.dataset]
-        if profile != said.profile:
+    def _check_profile(self, header: SegmentHeader) -> None:
+        """Raise WrongProfile. This is checked before the first sending, as a recorder can start without a registry."""
+        if header.dataset not in self._profiles:
+            self._profiles[header.dataset] = self._client.dataset(header.dataset).profile
+        profile = self._profiles[header.dataset]
+        if profile != header.profile:
             raise WrongProfile(
-                f"{said.dataset} has the digest profile {profile}, and items here were hashed under {said.profile}; "
-                f"give the recorder profile={profile!r}, or another dataset"
+                f"The dataset {header.dataset} has the digest profile {profile}, but these items were hashed under"
+                f" {header.profile}. Create the Recorder with profile={profile!r}, or use another dataset."
             )
+
+
+class SenderThread:
+    """A thread that sends the sealed segments of a spool: every `seconds`, or at once when a segment is full.
+
+    After a failure it waits twice as long each time, up to a minute, and lets the disk store what is not sent.
+    """
+
+    def __init__(self, sender: SegmentSender, spool: SpoolWriter, seconds: float) -> None:
+        self._sender, self._spool, self._seconds = sender, spool, seconds
+        #: Counts since the start, and the reason why the last attempt failed; None if it did not fail.
+        self.sent = self.damaged = 0
+        self.problem: str | None = None
+        self._flushes_requested = self._flushes_done = 0
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="firsthand-recorder", daemon=True)
+        self._thread.start()
+
+    def flush(self, timeout: float) -> bool:
+        """Send everything now, for at most `timeout` seconds. Return whether the spool is empty."""
+        with self._spool.changed:
+            self._flushes_requested += 1
+            number = self._flushes_requested
+            self._spool.changed.notify_all()
+            self._spool.changed.wait_for(lambda: self._flushes_done >= number, timeout)
+            return self._spool.is_empty
+
+    def stop(self) -> bool:
+        """Stop the thread. Return False if it is still in a request, so that it still uses the spool."""
+        with self._spool.changed:
+            self._stopping = True
+            self._spool.changed.notify_all()
+        self._thread.join(1.0)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        failures, last = 0, clock.monotonic()
+        while self._wait(failures, last):
+            with self._spool.changed:
+                flushes = self._flushes_requested
+                # A full segment is sent at once, without the open one. While sending fails, segments become full.
+                if flushes > self._flushes_done or (not failures and clock.monotonic() - last >= self._seconds):
+                    self._spool.seal()
+                    last = clock.monotonic()
+                segments = self._spool.sealed
+            failures = 0 if self._send(segments) else failures + 1
+            last = clock.monotonic() if failures else last
+            with self._spool.changed:
+                self._flushes_done = flushes
+                self._spool.changed.notify_all()
+
+    def _wait(self, failures: int, last: float) -> bool:
+        """Wait until the next round is due; `last` is the time of the last one. Return False if the thread stops."""
+        pause = min(self._seconds * 2.0**failures, max(self._seconds, _LONGEST_PAUSE))
+
+        def is_due() -> bool:
+            flush_requested = self._flushes_requested > self._flushes_done
+            return self._stopping or flush_requested or (not failures and bool(self._spool.sealed))
+
+        with self._spool.changed:
+            self._spool.changed.wait_for(is_due, max(0.0, last + pause - clock.monotonic()))
+            return not self._stopping
+
+    def _send(self, segments: list[SealedSegment]) -> bool:
+        """Send each segment. Return whether all were sent; otherwise the disk stores them."""
+        problems: list[str] = []
+        for segment in segments:
+            try:
+                sent = self._sender.send(segment)
+                with self._spool.changed:
+                    self._spool.forget(segment)
+                    self.sent += sent.items
+                    self.damaged += sent.damaged
+            except _REGISTRY_UNAVAILABLE as error:
+                problems.append(str(error))
+                break
+            except Exception as error:  # concerns this segment only: others can be sent, and the thread must go on
+                problems.append(str(error))
+        self._note(problems[0] if problems else None)
+        if problems:
+            try:
+                self._spool.sync()
+            except OSError as error:
+                _log.warning("the spool would not survive a power failure: %s", error)
+        return not problems
+
+    def _note(self, problem: str | None) -> None:
+        """Store the problem, and log it if it has changed."""
+        with self._spool.changed:
+            before, self.problem = self.problem, problem
+        if problem is not None and problem != before:
+            _log.warning("items could not be sent; they remain in the spool, and are sent later: %s", problem)
+        elif problem is None and before is not None:
+            _log.warning("items are sent again")

@@ -13,7 +13,7 @@ from firsthand.core import verdicts
 from firsthand.core.digests import Digests, to_text
 from firsthand.core.media_types import JSON
 from firsthand.core.verdicts import IS_MODEL, NO_GENERATION, VERDICTS, Flags, PolicyName, Verdicts
-from firsthand.schemas.items import Claim, Item, Question
+from firsthand.schemas.items import Claim, Item, LookupQuery
 from service.claims import one_item
 from service.claims.catalog import Catalog
 from service.claims.standing import StandingClaims, standing_claims
@@ -105,7 +105,7 @@ def _model_of_items(view: View, standing: StandingClaims) -> Ids:
     return np.where(lowest == highest, highest, 0)
 
 
-def item(database: Database, catalog: Catalog, digest: bytes, question: Question) -> Item:
+def item(database: Database, catalog: Catalog, digest: bytes, question: LookupQuery) -> Item:
     """Return everything about one item: the verdict, and every claim, also withdrawn ones."""
     view, claims = one_item.claims(database, catalog, digest, question.as_of)
     judged = one_item.verdict(claims, question.policy)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from firsthand.core.digests import Digests, from_text
 from firsthand.core.media_types import ARROW, JSON, NDJSON, PARQUET
-from firsthand.schemas.items import MAX_LOOKUP, Item, Lookup, Lookups, Question
+from firsthand.schemas.items import MAX_LOOKUP, Item, LookupQuery, LookupRequest, Lookups
 from service.claims.catalog import Catalog
 from service.errors import Malformed, Unprocessable, documented
 from service.http import bulk_bodies, content_negotiation
@@ -38,7 +38,7 @@ _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "Digests. Other columns of a bulk body are accepted and ignored.",
-        "content": {JSON: {"schema": Lookup.model_json_schema()}, **bulk_bodies.BULK},
+        "content": {JSON: {"schema": LookupRequest.model_json_schema()}, **bulk_bodies.BULK},
     }
 }
 
@@ -56,7 +56,7 @@ async def _body(request: Request) -> bytes:
 )
 def look_up(
     request: Request,
-    question: Annotated[Question, Query()],
+    question: Annotated[LookupQuery, Query()],
     answer_format: Annotated[str, content_negotiation.accepted(*_FORMATS)],
     body: Annotated[bytes, Depends(_body)],
     _: Reader,
@@ -80,7 +80,7 @@ def look_up(
     return Response(result.written(answer_format), headers=headers, media_type=answer_format)
 
 
-def _read(media: str, body: bytes, question: Question) -> tuple[Question, Digests]:
+def _read(media: str, body: bytes, question: LookupQuery) -> tuple[LookupQuery, Digests]:
     """Parse the body of a look-up. Fields of a JSON body replace those of the query."""
     if media != JSON:
         return question, bulk_bodies.read(media, BytesIO(body)).digests
@@ -100,7 +100,7 @@ def _read(media: str, body: bytes, question: Question) -> tuple[Question, Digest
         raise Unprocessable.at("digests", "the list is empty; send at least one digest")
     try:
         # pydantic validates the other fields; numpy parses a hundred thousand digests faster
-        question = Question.model_validate({**question.model_dump(exclude_unset=True), **fields})
+        question = LookupQuery.model_validate({**question.model_dump(exclude_unset=True), **fields})
     except ValidationError as error:
         raise Unprocessable.of(error) from None
     return question, bulk_bodies.digests_from_texts(texts)
@@ -108,7 +108,7 @@ def _read(media: str, body: bytes, question: Question) -> tuple[Question, Digest
 
 @router.get("/items/{digest}", summary="Get an item", response_model=Item)
 def get_item(
-    digest: DigestInPath, question: Annotated[Question, Query()], _: Reader, database: DatabaseOf, catalog: CatalogOf
+    digest: DigestInPath, question: Annotated[LookupQuery, Query()], _: Reader, database: DatabaseOf, catalog: CatalogOf
 ) -> Response:
     """Get the verdict on one item, and all claims on it. An item without claims is `unknown`, with status 200."""
     item = responses.item(database, catalog, from_text(digest), question)

@@ -82,7 +82,7 @@ def test_registering_items_that_were_withdrawn_by_name_again_is_refused(client: 
     client.withdraw(first.id, items[:2])
     client.withdraw(first.id, items[2:3])
     assert client.registration(first.id).withdrawn_items == 3
-    with pytest.raises(errors.Withdrawn, match=r"3 of them were withdrawn since, so those do not stand"):
+    with pytest.raises(errors.Withdrawn, match=r"and then 3 of them were withdrawn"):
         client.register("local/files", Digested(items), origin="human")
 
 
@@ -90,7 +90,7 @@ def test_registering_a_withdrawn_batch_again_is_refused_without_a_new_occasion(c
     items = Digested(digests(range(25)))
     first, second, _ = client.register("local/files", items, origin="human", batch=10)
     withdrawal = client.withdraw(second.id)
-    with pytest.raises(errors.Withdrawn, match=r"--again; in Python, say an `occasion`") as raised:
+    with pytest.raises(errors.Withdrawn, match=r"--again; in Python, pass an `occasion`") as raised:
         client.register("local/files", items, origin="human", batch=10)
     assert (raised.value.registration, raised.value.withdrawal) == (second.id, withdrawal.position)
     assert words(client.lookup(digests([0, 15]))) == ["human", "unknown"]
@@ -171,20 +171,20 @@ def test_contents_are_measured_as_they_are_read(client: Client, tmp_path: Path) 
     mix = client.create_mix(Recipe(unit="size", parts=[Part()]))
     assert mix.parts[0].size == 10 + 6 + 100 + 200
     for items in (Digested(digests([1])), [Digest(digest(1))]):
-        with pytest.raises(TypeError, match="give the sizes"):
+        with pytest.raises(TypeError, match="pass `sizes`"):
             client.register("local/files", items, origin="human", sizes="bytes")
-    with pytest.raises(TypeError, match="put it into a list"):
+    with pytest.raises(TypeError, match="pass a list"):
         client.register("local/files", "one text", origin="human", sizes="bytes")
 
 
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"sizes": [1, 2]}, "sizes has 2 entries, and there are 3 items"),
-        ({"sizes": [1, 2, 3, 4]}, "sizes has 4 entries for 3 items"),
-        ({"sizes": [1, 2, -3]}, "sizes lie between 0 and 4294967295"),
-        ({"confidences": [1, 2, 256]}, "confidences lie between 0 and 255"),
-        ({"confidences": [0.1, 0.2, 0.3]}, "confidences are whole numbers"),
+        ({"sizes": [1, 2]}, "`sizes` must have one entry per item: it has 2, and there are at least 3 items"),
+        ({"sizes": [1, 2, 3, 4]}, "`sizes` must have one entry per item: it has 4, and there are 3 items"),
+        ({"sizes": [1, 2, -3]}, "`sizes` must be between 0 and 4294967295"),
+        ({"confidences": [1, 2, 256]}, "`confidences` must be between 0 and 255"),
+        ({"confidences": [0.1, 0.2, 0.3]}, "`confidences` must be a list of whole numbers"),
     ],
 )
 def test_columns_that_do_not_fit_their_items_are_refused(client: Client, columns: dict[str, Any], message: str) -> None:
@@ -193,7 +193,7 @@ def test_columns_that_do_not_fit_their_items_are_refused(client: Client, columns
 
 
 def test_a_statement_that_contradicts_itself_is_refused_before_anything_is_sent(client: Client) -> None:
-    with pytest.raises(errors.InvalidArgument, match="origin model goes with a model's name"):
+    with pytest.raises(errors.InvalidArgument, match="the origin model needs a model"):
         client.register("local/files", Digested(digests(range(3))), origin="model")
 
 

@@ -194,8 +194,8 @@ def test_what_is_compressed_and_no_bomb_is_taken(client: Client, http: httpx2.Cl
     [
         ("", 422, "origin"),
         ("origin=alien", 422, "origin"),
-        ("origin=model", 422, "goes with a model's name"),
-        ("origin=human&model=local/m@1", 422, "goes with a model's name"),
+        ("origin=model", 422, "the origin model needs a model"),
+        ("origin=human&model=local/m@1", 422, "the origin model needs a model"),
         ("origin=model&model=local/m@1", 422, "local/m@1 is not registered"),
         ("origin=human&generation=1", 422, "generation to state"),
         ("origin=human&collected_at=yesterday", 422, "collected_at"),

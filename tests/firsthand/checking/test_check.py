@@ -124,12 +124,14 @@ def test_a_filter_by_a_12_bit_snapshot_says_how_many_human_verdicts_it_did_not_u
 def test_an_error_in_a_process_names_the_file_and_the_row(alone: Firsthand, shards: Path, tmp_path: Path) -> None:
     (shards / "5a.jsonl").write_text('{"text": "x"}\n{"text": 5}\n')
     words = ("check", shards, "--snapshot", write_snapshot(tmp_path / "s"), "--workers", 2)
-    assert "5a.jsonl, line 2: the field 'text' holds 5" in " ".join(alone(*words, status=1).err.split())
+    assert "5a.jsonl, line 2: the field 'text' must hold a text, and holds 5" in " ".join(
+        alone(*words, status=1).err.split()
+    )
 
 
 def test_a_mix_is_filtered_by_one_process(alone: Firsthand, shards: Path, tmp_path: Path) -> None:
     words = ("filter", shards, "--mix", "0" * 32, "--out", tmp_path / "out", "--workers", 2)
-    assert "one process alone" in " ".join(alone(*words, status=2).err.replace("│", " ").split())
+    assert "only one process" in " ".join(alone(*words, status=2).err.replace("│", " ").split())
 
 
 def run(how: str, folder: Path, tasks: int, number: int = 3) -> Iterator[Any]:

@@ -36,12 +36,15 @@ def test_a_thousand_files_get_their_verdicts_and_the_gate_uses_the_upper_end_of_
     firsthand: Firsthand, thousand: Path
 ) -> None:
     refused = firsthand("check", thousand, "--max-synthetic", 0.35, status=3)
-    assert "made by models: 30.0–40.0 % (unknown items may be a model's output)" in refused.out
+    assert "made by models: 30.0–40.0 % (unknown items may be the output of models)" in refused.out
     assert "gate refused" in refused.out
     believed = firsthand("check", thousand, "--max-synthetic", 0.35, "--unknown", "human")
-    assert "30.0–30.0 % (unknown items counted as human, as --unknown human says)" in believed.out
+    assert "30.0–30.0 % (unknown items are counted as human, because of --unknown human)" in believed.out
     assert "gate passed" in believed.out
-    assert "33.3–33.3 % (unknown items left out" in firsthand("check", thousand, "--unknown", "ignore", "--summary").out
+    assert (
+        "33.3–33.3 % (unknown items are not counted"
+        in firsthand("check", thousand, "--unknown", "ignore", "--summary").out
+    )
     firsthand("check", thousand, "--max-synthetic", 0.4)
 
 
@@ -160,5 +163,5 @@ def test_a_field_that_is_not_there_is_named_beside_those_that_are(
     registry: Registry, firsthand: Firsthand, tmp_path: Path
 ) -> None:
     ran = firsthand("check", write_lines(tmp_path / "rows.jsonl", ["a"], field="body"), status=1)
-    assert "no field 'text'; there are id, body. Say which with --field NAME." in ran.err
+    assert "no field 'text'; the fields are id, body. Choose one with --field NAME." in ran.err
     firsthand("check", tmp_path / "rows.jsonl", "--field", "body")

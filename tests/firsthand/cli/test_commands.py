@@ -49,7 +49,7 @@ def test_help_lists_what_there_is_and_what_exit_statuses_mean(alone: Firsthand) 
     assert listed == [*everyday, *resources]
     for text in (shown, alone("check", "--help").out):
         words = " ".join(text.split())
-        assert "0 all well, 1 an error, 2 a command line that cannot be understood, 3 the gate said no" in words
+        assert "0 success, 1 an error, 2 a wrong command line, 3 the condition is not met" in words
 
 
 @pytest.mark.slow
@@ -105,12 +105,12 @@ def test_a_command_that_the_wheel_does_not_hold_says_where_it_is(
     monkeypatch.setattr(commands, "entry_points", lambda **_: [gone])
     ran = alone(name, "--anything", status=1)
     assert f"pip install -e '.[{extra}]'" in ran.err
-    assert "there is no module not_in_the_wheel" in ran.err
+    assert "the module not_in_the_wheel is missing" in ran.err
 
 
 def test_a_command_that_no_package_provides_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "entry_points", lambda **_: [])
-    with pytest.raises(FirsthandError, match="this installation does not know it"):
+    with pytest.raises(FirsthandError, match="no installed package provides it"):
         commands.load("serve")
 
 
@@ -123,7 +123,7 @@ def test_an_error_goes_to_standard_error_and_leaves_standard_output_to_answers(
 ) -> None:
     ran = alone("check", tmp_path / "nowhere [x]", "--json", status=1)
     assert ran.out == ""
-    assert "nowhere [x] is not there" in ran.err
+    assert "nowhere [x] does not exist" in ran.err
 
 
 @pytest.mark.slow

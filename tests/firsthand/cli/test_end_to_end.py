@@ -41,7 +41,7 @@ def test_a_models_generation_is_computed_from_what_it_was_trained_on(texts: Firs
 def test_a_mix_is_drawn_shown_and_downloaded(texts: Firsthand, tmp_path: Path) -> None:
     words = ("--size", 50, "--part", "verdict=human,share=0.4", "--part", "generation=1,share=0.6", "--seed", 3)
     counted = texts("mix", "create", *words, "--dry-run")
-    assert "mix (dry run, not kept): 50 items" in counted.out
+    assert "mix (dry run, not stored): 50 items" in counted.out
     assert "20 human, 30 model (generation 1: 30)" in counted.out
     mix = texts("mix", "create", *words, "--json").json
     assert texts("mix", "show", mix["id"], "--json").json == mix
@@ -98,11 +98,11 @@ def test_a_mix_that_asks_too_much_is_refused_with_what_there_is(texts: Firsthand
     ("words", "message"),
     [
         (["--part", "verdict=humane"], "'humane': use 'unknown', 'human', 'model' or 'contested'"),
-        (["--part", "colour=red"], "Extra inputs are not permitted"),
-        (["--part", "human"], "is not one field=value"),
-        (["--part", "share=0.5"], "need the recipe's size"),
-        ([], "name a YAML file with the recipe, or give its parts with --part"),
-        (["recipe.yaml", "--part", "size=1"], "name a YAML file with the recipe, or give its parts with --part"),
+        (["--part", "colour=red"], "colour: there is no such field"),
+        (["--part", "human"], "'human': there is no '='"),
+        (["--part", "share=0.5"], "so the recipe needs a size"),
+        ([], "use either a YAML file with the recipe or --part"),
+        (["recipe.yaml", "--part", "size=1"], "use either a YAML file with the recipe or --part"),
     ],
 )
 def test_a_recipe_that_is_none_is_a_usage_error_in_words(alone: Firsthand, words: list[str], message: str) -> None:
@@ -169,12 +169,12 @@ def test_a_key_is_shown_once_and_opens_nothing_after_it_was_revoked(
 
 
 def test_a_scope_that_is_none_is_a_usage_error(alone: Firsthand) -> None:
-    assert "'root' is not one of read, write, admin" in alone("key", "create", "acme", "--scope", "root", status=2).err
+    assert "'root': use one of read, write, admin" in alone("key", "create", "acme", "--scope", "root", status=2).err
 
 
 def test_after_a_login_the_commands_find_registry_and_key(alone: Firsthand, registry: Registry, tmp_path: Path) -> None:
     ran = alone("login", registry.url + "/", stdin=registry.api_key + "\n")
-    assert f"You are local at {registry.url}" in ran.out
+    assert f"Logged in to {registry.url} as local" in ran.out
     stored = credentials.path()
     assert stored.stat().st_mode & 0o777 == 0o600
     alone("dataset", "create", "local/letters")
@@ -186,7 +186,7 @@ def test_after_a_login_the_commands_find_registry_and_key(alone: Firsthand, regi
 def test_a_login_without_a_key_keeps_nothing(alone: Firsthand, registry: Registry) -> None:
     alone("login", registry.url, stdin=registry.api_key + "\n")
     before = credentials.path().read_text()
-    assert "there is none on standard input" in alone("login", registry.url, stdin="\n", status=2).err
+    assert "standard input is empty" in alone("login", registry.url, stdin="\n", status=2).err
     assert credentials.path().read_text() == before
 
 

@@ -38,7 +38,7 @@ def test_a_withdrawn_file_is_registered_again_with_the_option_again(
     registry.client().withdraw(first)
     assert texts("check", rows, "--json", "--summary").json["counts"]["human"] == 0
     refused = texts(*words, status=1)
-    assert (refused.out, "add --again" in refused.err) == ("", True)
+    assert (refused.out, "use --again" in refused.err) == ("", True)
     (second,) = texts(*words, "--again").json["registrations"]
     assert second > first
     assert texts("check", rows, "--json", "--summary").json["counts"]["human"] == 50
@@ -78,7 +78,7 @@ def test_a_dataset_that_is_missing_is_an_error_with_the_command_that_makes_it(
 def test_an_image_in_a_dataset_of_texts_is_refused_by_name(texts: Firsthand, tmp_path: Path) -> None:
     (tmp_path / "image.png").write_bytes(b"\x89PNG")
     ran = texts("register", tmp_path / "image.png", "--dataset", "local/texts", "--human", status=1)
-    assert "image.png is not UTF-8 text" in ran.err
+    assert "image.png is not UTF-8" in ran.err
 
 
 @pytest.mark.parametrize("origin", [[], ["--human", "--unstated"], ["--human", "--model", "a/b@1"], ["--model", "a/b"]])

@@ -130,8 +130,8 @@ def test_texts_are_asked_under_both_profiles(client: Client, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--policy", "pessimistic"), "say --policy strict"),
-        (("--as-of", "1"), "no other can be asked of it"),
+        (("--policy", "pessimistic"), "use --policy strict"),
+        (("--as-of", "1"), "omit --as-of"),
     ],
 )
 def test_a_question_that_the_snapshot_was_not_built_for_is_refused(

@@ -60,7 +60,7 @@ def test_trouble_on_the_way_is_tried_again_with_the_same_idempotency_key(trouble
 def test_a_request_that_arrived_and_got_no_answer_in_time_is_not_sent_again() -> None:
     wire = Wire(httpx2.ReadTimeout("slow"))
     with pytest.raises(
-        errors.Unreachable, match=r"did not answer POST /v1/mixes within 60 s.\nGive it longer with FIRST"
+        errors.Unreachable, match=r"did not answer POST /v1/mixes within 60 s.\nSet a longer time limit with FIRST"
     ):
         wire.transport.send("POST", "/v1/mixes", content=b"{}")
     assert len(wire.requests) == 1
@@ -68,12 +68,12 @@ def test_a_request_that_arrived_and_got_no_answer_in_time_is_not_sent_again() ->
 
 @pytest.mark.parametrize("url", ["registry.test", "ftp://registry.test", "http://[::1", "http://"])
 def test_a_wrong_address_is_refused_with_the_form_that_is_right(url: str) -> None:
-    with pytest.raises(errors.Unreachable, match="is not a registry's address: it begins with http"):
+    with pytest.raises(errors.Unreachable, match="is not the address of a registry: it must begin with http"):
         Transport(url, None, timeout=60, retries=0)
 
 
 def test_a_key_that_no_header_can_hold_is_refused_in_words() -> None:
-    with pytest.raises(errors.CredentialsError, match="characters that no key has"):
+    with pytest.raises(errors.CredentialsError, match="characters that are not allowed"):
         Wire(httpx2.Response(200), api_key="schlüssel")
 
 
@@ -164,7 +164,7 @@ def test_a_server_that_is_no_registry_is_recognised(answer: httpx2.Response) -> 
 
 @pytest.mark.parametrize("url", ["registry.test:8734", "ftp://registry.test", "", "/v1"])
 def test_an_address_without_http_is_refused_before_anything_is_sent(url: str) -> None:
-    with pytest.raises(errors.Unreachable, match="begins with http"):
+    with pytest.raises(errors.Unreachable, match="must begin with http"):
         Transport(url, None, timeout=60, retries=0)
 
 

@@ -203,7 +203,7 @@ def test_repeating_takes_no_memory_and_more_than_a_mix_may_hold_is_refused(regis
     recipe = {"shortfall": "repeat", "parts": [{"size": 2**53 - 1}], "dry_run": True}
     refused = httpx2.post(f"{registry.url}/v1/mixes", json=recipe)
     assert refused.status_code == 422
-    assert "with repeat a mix has at most 100,000,000 items" in refused.json()["detail"]
+    assert "with shortfall repeat a mix has at most 100,000,000 items" in refused.json()["detail"]
 
 
 @on_both

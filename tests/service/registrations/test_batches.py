@@ -105,7 +105,7 @@ def test_a_refused_statement_leaves_nothing_and_the_others_stand(registry: Regis
         "There is no dataset": statement_of([2], dataset="local/nothing"),
         "is not a dataset's name": statement_of([3], dataset="Nothing\x00"),
         "is not registered": statement_of([4], "model"),
-        "goes with a model's name": statement_of([5], "human", model="local/m@1"),
+        "the origin model needs a model": statement_of([5], "human", model="local/m@1"),
         "'alien': use 'human'": statement_of([6], "alien"),
         "add the time zone": statement_of([7], collected_at="2024-05-01T00:00:00"),
         "is not a digest": {**statement_of([8]), "digests": ["sha256:00"]},
