@@ -127,6 +127,6 @@ def test_what_failed_is_in_the_log_with_what_raised_and_the_id_that_the_caller_w
     answer = http.get(unreadable, headers={"X-Request-ID": "the-one"})
     assert (answer.status_code, answer.headers["x-request-id"]) == (500, "the-one")
     (line,) = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
-    assert (line["event"], line["path"], line["request_id"]) == ("failed", unreadable, "the-one")
+    assert (line["event"], line["path"], line["request_id"]) == ("request failed", unreadable, "the-one")
     assert isinstance(line["exc_info"], ValidationError)
     assert "no recipe" not in answer.text

@@ -141,7 +141,7 @@ def test_a_worker_killed_under_load_loses_nothing_and_is_replaced_while_the_addr
             assert client.statistics().now.claims == len(acknowledged)  # retried, and none registered twice
             positions = [statement.position for statement in client.statements()]
             assert positions == list(range(1, len(positions) + 1))
-        assert served.log.read_text().count("worker died and is replaced") == 2
+        assert served.log.read_text().count("a worker died; starting another") == 2
 
 
 def test_on_sigterm_every_worker_finishes_the_requests_under_way(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_the_server_does_not_start_on_a_database_without_the_needed_revision(not
     ):
         create_app(nothing)
     migrate.upgrade(nothing)
-    create_app(nothing).state.database.close()
+    create_app(nothing).state.shared.get(Database).close()
     database = Database(nothing)
     with database.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '20200101_older'"))
