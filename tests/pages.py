@@ -272,7 +272,7 @@ class Terminal:
 
 
 @dataclass
-class Page:
+class DocumentPage:
     """A page that is being run: its terminals, and the outputs that differ from what the page shows."""
 
     path: str

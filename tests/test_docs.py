@@ -29,7 +29,7 @@ from tests.pages import (
     ROOT,
     Block,
     BlockFailed,
-    Page,
+    DocumentPage,
     blocks,
     differences,
     environment,
@@ -73,16 +73,16 @@ def page_database(request: pytest.FixtureRequest) -> Iterator[str | None]:
     drop_database(server, name)
 
 
-def a_page(tmp_path: Path) -> Page:
+def a_page(tmp_path: Path) -> DocumentPage:
     """A page without a file, in a folder of its own."""
-    return Page("page.md", tmp_path / "page", environment(tmp_path))
+    return DocumentPage("page.md", tmp_path / "page", environment(tmp_path))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", RUNNABLE)
 def test_a_page_runs_in_order_in_one_shell(path: str, folder: Path, page_database: str | None, tmp_path: Path) -> None:
     surroundings = environment(tmp_path / "home", python=tmp_path / "bin" if path == README else None)
-    with Page(path, folder, surroundings, page_database) as page:
+    with DocumentPage(path, folder, surroundings, page_database) as page:
         for block in PAGES[path]:
             try:
                 page.run(block)

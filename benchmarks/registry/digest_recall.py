@@ -99,8 +99,8 @@ def edited(text: str, random: np.random.Generator) -> str:
 CHANGES: dict[str, Change] = {
     "unchanged": unchanged,
     "a line end added": as_a_file,
-    "pasted into HTML, extracted as it stands": in_html,
-    "pasted into HTML, extracted as it is shown": in_html_as_shown,
+    "pasted into HTML, then the HTML source": in_html,
+    "pasted into HTML, then the rendered text": in_html_as_shown,
     "re-wrapped to 72 columns": rewrapped,
     "truncated to nine tenths": truncated,
     "5 % of the words edited": edited,

@@ -192,5 +192,5 @@ def test_a_login_without_a_key_keeps_nothing(alone: Firsthand, registry: Registr
 
 def test_a_login_with_a_key_that_does_not_open_keeps_nothing(alone: Firsthand, registry: Registry) -> None:
     ran = alone("login", registry.url, "--api-key", "fh_000000000000_wrong", status=1)
-    assert "not known here" in ran.err
+    assert "not known to this registry" in ran.err
     assert not credentials.path().exists()

@@ -7,7 +7,7 @@ from firsthand.cli import output
 from firsthand.schemas.models import OriginCounts, TrainedOn
 
 
-class Trained(BaseModel):
+class TrainedAnswer(BaseModel):
     """An answer with nested values, as a model has."""
 
     trained_on: list[TrainedOn]
@@ -17,7 +17,7 @@ class Trained(BaseModel):
 
 def test_nested_values_are_printed_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     parts = [TrainedOn(dataset="local/letters", position=3), TrainedOn(mix="0f" * 16)]
-    answer = Trained(trained_on=parts, counts=OriginCounts(human=2, generations={"1": 4}), body={"x": 1})
+    answer = TrainedAnswer(trained_on=parts, counts=OriginCounts(human=2, generations={"1": 4}), body={"x": 1})
     output.record(answer, as_json=False, verbatim=["body"])
     lines = {line.split("  ")[0]: line.split("  ", 1)[1].strip() for line in capsys.readouterr().out.splitlines()}
     assert lines["trained on"] == f"dataset local/letters, position 3; mix {'0f' * 16}"
@@ -26,7 +26,7 @@ def test_nested_values_are_printed_in_words(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_an_empty_list_and_an_absent_value_are_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
-    output.record(Trained(trained_on=[], counts=OriginCounts(), body={}), as_json=False)
+    output.record(TrainedAnswer(trained_on=[], counts=OriginCounts(), body={}), as_json=False)
     assert capsys.readouterr().out.splitlines()[0].split() == ["trained", "on", "–"]
 
 
