@@ -91,12 +91,12 @@ class _Rounds(Generic[Task, Result]):
             worker = busy[line]
             assert worker.at is not None
             try:
-                said, what = worker.line.recv()
+                kind, what = worker.line.recv()
             except (EOFError, OSError):
                 raise self._died(worker) from None
-            if said == "failed":
+            if kind == "failed":
                 raise FirsthandError(what.format(self.name(self.tasks[worker.at])))
-            if said == "result":
+            if kind == "result":
                 self.waiting.setdefault(worker.at, deque()).append(what)
             else:
                 self.done.add(worker.at)
