@@ -64,7 +64,7 @@ def test_what_is_added_is_registered_as_the_models_output_of_that_day(client: Cl
     with recorder(client, folder, clock=lambda: noon, sizes=True) as records:
         assert all([records.add(answer(n)) for n in range(25)])
         assert records.counts.waiting == 25
-        assert records.flush()
+        assert records.flush(120)
         assert (records.counts.sent, records.counts.waiting, records.counts.problem) == (25, 0, None)
     (made,) = [client.registration(s.position) for s in client.statements() if s.kind == "registration"]
     assert (made.items, made.model, made.generation, made.evidence) == (25, "local/m@1", 1, "generator")
@@ -89,7 +89,7 @@ def test_the_day_on_which_a_model_is_first_served_begins_when_it_is(client: Clie
     client.put_model("local/new@1", served_from=served_from)
     with recorder(client, folder, model="local/new@1", clock=lambda: served_from.timestamp() + 60) as records:
         records.add(answer(1))
-        assert records.flush(), records.counts.problem
+        assert records.flush(120), records.counts.problem
     (made,) = [client.registration(s.position) for s in client.statements() if s.kind == "registration"]
     assert made.collected_at == served_from
 
@@ -100,10 +100,10 @@ def test_items_withdrawn_before_their_answer_arrived_are_not_sent_again_and_agai
     deaf = Client(registry.url, registry.api_key, retries=0, transport=LosesAnswers(1, "/registrations"))
     with deaf, recorder(deaf, folder) as records:
         records.add(answer(1))
-        assert not records.flush()
+        assert not records.flush(120)
         (made,) = [s.position for s in client.statements() if s.kind == "registration"]
         client.withdraw(made)
-        assert records.flush(), records.counts.problem
+        assert records.flush(120), records.counts.problem
     assert claims(client) == 0
 
 
@@ -135,13 +135,13 @@ def test_nothing_is_lost_while_no_registry_answers(nobody: Client, client: Clien
     with recorder(nobody, folder, batch=10) as records:
         for n in range(25):
             assert records.add(answer(n))
-        assert not records.flush()
+        assert not records.flush(120)
         assert records.counts.waiting == 25
         assert "No registry answers" in (records.counts.problem or "")
     assert claims(client) == 0
     with recorder(client, folder) as later:
         assert later.counts.waiting == 25
-        assert later.flush()
+        assert later.flush(120)
         assert later.counts.sent == 25
     assert known(client, range(25)) == claims(client) == 25
     assert os.listdir(folder) == ["lock"]
@@ -165,7 +165,7 @@ def test_a_registry_that_goes_and_comes_back_has_everything(tmp_path: Path, monk
     with serve(tmp_path / "registry", "--port", str(port)):
         for n in range(300, 400):
             assert records.add(answer(n))
-        assert records.flush()
+        assert records.flush(120)
         records.close()
         assert known(client, range(400)) == claims(client) == 400
         client.close()
@@ -200,7 +200,7 @@ def test_no_spooled_item_is_lost_on_sigkill_and_none_is_registered_twice(
                     break
             spooled.append(int([line, *process.stdout.read().splitlines()][-1]))
     with recorder(client, folder) as later:
-        assert later.flush()
+        assert later.flush(120)
         assert later.counts.damaged == 0
     assert known(client, range(max(spooled) + 1)) == max(spooled) + 1
     # each process began anew with the same texts: a claim for each that it spooled, and none for one sent again
@@ -231,9 +231,9 @@ def test_what_was_sent_without_the_answer_being_heard_is_registered_once(
     with Client(registry.url, registry.api_key, retries=0, transport=LosesAnswers(1, "/registrations")) as deaf:
         first = recorder(deaf, folder)
         first.add(answer(1))
-        assert not first.flush()
+        assert not first.flush(120)
         assert claims(client) == 1
-        assert first.flush()
+        assert first.flush(120)
         first.add(answer(1))  # the model said it again: that is another occasion
         first.close()
     assert claims(client) == 2
@@ -255,27 +255,27 @@ def test_recorders_that_share_a_folder_leave_each_other_alone(client: Client, no
         first.add(answer(1))
         with recorder(client, folder) as other:
             other.add(answer(2))
-            assert other.flush()
+            assert other.flush(120)
             assert other.counts.sent == 1
             assert first.counts.waiting == 1
         assert first.counts.waiting == 1
     with recorder(client, folder) as last:
-        assert last.flush()
+        assert last.flush(120)
     assert known(client, range(1, 3)) == 2
 
 
 def test_refused_items_are_kept_and_reported_and_delay_no_others(client: Client, folder: Path) -> None:
     refused = recorder(client, folder, dataset="local/later")
     refused.add(answer(1))
-    assert not refused.flush()
+    assert not refused.flush(120)
     assert "no dataset local/later" in (refused.counts.problem or "")
     refused.close()
     with recorder(client, folder) as records:
         records.add(answer(2))
-        assert not records.flush()
+        assert not records.flush(120)
         assert (records.counts.sent, records.counts.waiting) == (1, 1)
         client.put_dataset("local/later", profile="text-1")
-        assert records.flush()
+        assert records.flush(120)
         assert records.counts.problem is None
     assert known(client, range(1, 3)) == 2
 
@@ -284,7 +284,7 @@ def test_items_hashed_under_another_profile_than_their_datasets_are_not_sent(cli
     client.put_dataset("local/files")
     with recorder(client, folder, dataset="local/files") as records:
         records.add(answer(1))
-        assert not records.flush()
+        assert not records.flush(120)
         assert "profile='bytes-1'" in (records.counts.problem or "")
     assert claims(client) == 0
 
@@ -331,7 +331,7 @@ def test_a_full_disk_drops_what_comes_and_keeps_what_there_is(client: Client, tm
         assert (500 < kept < 5_000) if limit == 0 else kept == 1_000
         assert "no room for another item" in ran.stderr
         with recorder(client, tmp_path / "disk") as later:
-            assert later.flush()
+            assert later.flush(120)
             assert (later.counts.sent, later.counts.damaged) == (kept, 0)
         assert known(client, range(kept + 1)) == claims(client) == kept
 
@@ -348,7 +348,7 @@ def test_a_torn_end_is_cut_off_and_a_damaged_record_left_out_and_counted(
     content[HEADER_BYTES + 2 * RECORD_BYTES + 20] ^= 1
     segment.write_bytes(content[:-10])
     with recorder(client, folder) as later:
-        assert later.flush()
+        assert later.flush(120)
         assert (later.counts.sent, later.counts.damaged) == (3, 1)
     assert known(client, range(5)) == 3
 
@@ -361,7 +361,7 @@ def test_a_file_that_is_no_segment_is_named_and_kept(nobody: Client, client: Cli
     segment.with_name("0-torn.spool").write_bytes(content[:100])  # killed before its header was whole
     segment.with_name("1-other.spool").write_bytes(b"x" * 2_000)
     with recorder(client, folder) as later:
-        assert not later.flush()
+        assert not later.flush(120)
         assert "1-other.spool is damaged" in (later.counts.problem or "")
         assert later.counts.sent == 1
     assert [path.name for path in folder.glob("*/*.spool")] == ["1-other.spool"]

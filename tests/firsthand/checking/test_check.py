@@ -118,7 +118,7 @@ def test_a_filter_by_a_12_bit_snapshot_says_how_many_human_verdicts_it_did_not_u
     words = ("filter", shards, "--snapshot", write_snapshot(tmp_path / "s", bits=12), "--out", tmp_path / "out")
     printed = alone(*words, "--verdict", "human").out
     assert "0 of" in printed
-    assert "3 look-ups said human and are counted as unknown, for 12 bits are no proof: say --confirm" in printed
+    assert "counted as unknown: 3 look-ups with the verdict human, since 12 bits are not certain enough" in printed
 
 
 def test_an_error_in_a_process_names_the_file_and_the_row(alone: Firsthand, shards: Path, tmp_path: Path) -> None:
