@@ -22,7 +22,7 @@ CountUnknown = Literal["model", "human", "ignore"]
 
 #: How unknown items were counted, printed beside every share.
 _UNKNOWN_IN_WORDS = {
-    "model": "unknown items may be the output of models",
+    "model": "unknown items may be a model's output",
     "human": "unknown items are counted as human, because of --unknown human",
     "ignore": "unknown items are not counted, because of --unknown ignore",
 }

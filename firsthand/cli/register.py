@@ -194,7 +194,7 @@ def _origin(human: bool, model: str | None, unstated: bool) -> Origin:
 def _print(report: RegisterReport, as_json: bool) -> None:
     if as_json:
         return output.record(report, as_json)
-    makers = {"human": "made by people", "model": f"made by {report.model}", "unstated": "of unstated origin"}
+    makers = {"human": "made by people", "model": f"the output of {report.model}", "unstated": "of unstated origin"}
     items = output.count(report.items, "item")
     output.say(f"{items} in {report.dataset}, {makers[report.origin]}: {report.new:,} new, {report.known:,} known")
     if len(report.registrations) > 10:

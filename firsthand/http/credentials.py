@@ -98,7 +98,7 @@ def describe_key(api_key: str | None, given: bool) -> str:
     if not api_key:
         return ""
     if given:
-        origin = "the key passed to Client"
+        origin = "the given key"
     else:
         environment = os.environ.get("FIRSTHAND_API_KEY") == api_key
         origin = "the key of FIRSTHAND_API_KEY" if environment else "the key that `firsthand login` stored"

@@ -36,7 +36,7 @@ def test_a_thousand_files_get_their_verdicts_and_the_gate_uses_the_upper_end_of_
     firsthand: Firsthand, thousand: Path
 ) -> None:
     refused = firsthand("check", thousand, "--max-synthetic", 0.35, status=3)
-    assert "made by models: 30.0–40.0 % (unknown items may be the output of models)" in refused.out
+    assert "made by models: 30.0–40.0 % (unknown items may be a model's output)" in refused.out
     assert "gate refused" in refused.out
     believed = firsthand("check", thousand, "--max-synthetic", 0.35, "--unknown", "human")
     assert "30.0–30.0 % (unknown items are counted as human, because of --unknown human)" in believed.out

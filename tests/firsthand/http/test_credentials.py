@@ -96,6 +96,6 @@ def test_a_key_is_described_by_its_origin_and_its_id_but_never_by_its_secret(mon
     monkeypatch.delenv("FIRSTHAND_API_KEY")
     stored = "the key that `firsthand login` stored, id 0123456789ab"
     assert credentials.describe_key(KEY, given=False) == stored
-    assert credentials.describe_key(KEY, given=True) == "the key passed to Client, id 0123456789ab"
-    assert credentials.describe_key("another form", given=True) == "the key passed to Client"
+    assert credentials.describe_key(KEY, given=True) == "the given key, id 0123456789ab"
+    assert credentials.describe_key("another form", given=True) == "the given key"
     assert credentials.describe_key(None, given=False) == ""
