@@ -44,7 +44,7 @@ def test_a_part_without_fields_takes_everything() -> None:
         ("verdict=human,verdict=model", "the field occurs twice"),
         ("verdict=human,verdict_in=model", "the field occurs twice"),
         ("share=1.5", "less than or equal to 1"),
-        ("share=0.5,size=3", "not both"),
+        ("share=0.5,size=3", "remove one of them"),
         ("collected_before=2022-13-01", "datetime"),
         ("collected_before=2022-11-30T12:00:00", "timezone"),
     ],
@@ -75,7 +75,7 @@ def test_a_recipe_in_yaml_is_the_recipe_on_the_wire(tmp_path: Path) -> None:
         ("seed: 1\n", "parts: this field is required"),
         ("parts: [{colour: red}]\n", r"parts\.0\.colour: there is no such field"),
         ("parts: [text]\n", r"parts\.0"),
-        ("parts: [{share: 0.5}]\n", "need the recipe's size"),
+        ("parts: [{share: 0.5}]\n", "so the recipe needs a size"),
     ],
 )
 def test_a_file_that_holds_no_recipe_is_named_with_what_is_wrong(tmp_path: Path, content: str, message: str) -> None:

@@ -159,7 +159,7 @@ def test_without_a_key_a_mix_is_counted_and_not_kept(registry: Registry) -> None
     register(registry.client(), digests(range(10)), "human")
     with Client(registry.url, "") as anyone:
         assert anyone.create_mix(Recipe(parts=[Part()]), dry_run=True).items == 10
-        with pytest.raises(errors.Unauthorized, match="dry run"):
+        with pytest.raises(errors.Unauthorized, match="dry_run"):
             anyone.create_mix(Recipe(parts=[Part()]))
 
 
