@@ -159,7 +159,7 @@ def _refusal(error: Exception) -> Refusal:
         return errors.Malformed("The body ended before it was complete; nothing was stored. Send it again.")
     if _is_full(error):
         return errors.Unavailable(
-            "The disk of the registry is full or cannot be written; nothing was stored. Its operator must free space.",
+            "The registry's disk is full or cannot be written; nothing was stored. Its operator must free space.",
             _RETRY_WHEN_FULL,
         )
     if isinstance(error, _UNAVAILABLE) or (isinstance(error, DBAPIError) and error.connection_invalidated):

@@ -197,7 +197,7 @@ def test_what_is_compressed_and_no_bomb_is_taken(client: Client, http: httpx2.Cl
         ("origin=model", 422, "the origin model needs a model"),
         ("origin=human&model=local/m@1", 422, "the origin model needs a model"),
         ("origin=model&model=local/m@1", 422, "local/m@1 is not registered"),
-        ("origin=human&generation=1", 422, "generation to state"),
+        ("origin=human&generation=1", 422, "a generation can only be given"),
         ("origin=human&collected_at=yesterday", 422, "collected_at"),
         ("origin=human&colour=red", 422, "colour"),
     ],
@@ -311,9 +311,9 @@ def test_few_rows_of_long_values_are_refused_before_they_are_unpacked(process: A
     parquet.write_table(pa.table({"digest": long}), dictionary, store_schema=False)
     parquet.write_table(table, delta, use_dictionary=False, column_encoding={"digest": "DELTA_BYTE_ARRAY"})
     bodies = (
-        (ARROW, arrow("zstd", digest=table.column("digest").combine_chunks()), "unpacked it is over"),
-        (PARQUET, bytes(dictionary.getvalue()), "row 0: a digest has 32 bytes, not 65536"),
-        (PARQUET, bytes(delta.getvalue()), "digest: delta-encoded"),
+        (ARROW, arrow("zstd", digest=table.column("digest").combine_chunks()), "decompressed it has over"),
+        (PARQUET, bytes(dictionary.getvalue()), "row 0: it has 65536 bytes; a digest has 32"),
+        (PARQUET, bytes(delta.getvalue()), "digest: the column is delta-encoded"),
     )
     for media, body, says in bodies:
         with flat(process, f"{path}, {media}, {len(body):,} bytes"):
@@ -325,7 +325,7 @@ def test_what_follows_the_end_of_an_arrow_stream_is_refused_with_it(process: Apa
     stream = arrow(None, digest=zeros(3))
     for body in (stream + stream, stream + b"more" + stream[-8:]):
         with nothing_stored(process.client):
-            assert "something stands after its end" in check(process.post(BULK, body, ARROW), 400)
+            assert "bytes follow after its end marker" in check(process.post(BULK, body, ARROW), 400)
 
 
 @pytest.mark.slow
