@@ -1,177 +1,213 @@
-"""Work shared among processes: results in the order of the tasks, errors that name the task, nothing left running.
+"""A pool of worker processes, for the user's files (`check`, `filter`) and for the simulator's runs alike.
 
-Processes are spawned, so that no connection, lock or thread of this one is copied into them. An executor of the
-standard library cannot end workers in the middle of a task, and a pool waits for ever for one that was killed.
+Workers are spawned, so that no connection, lock or thread of this process is copied into them. The executors of the
+standard library are not used: they cannot end a worker in the middle of a task, and one killed worker breaks them.
+
+However the pool ends (all tasks are done, an error, Ctrl-C, no more results wanted), it ends its workers first:
+SIGTERM, then SIGKILL after some seconds. If this process is killed, its workers end by themselves.
 """
 
+import multiprocessing
+import os
 import signal
 import sys
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from collections import defaultdict, deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from dataclasses import dataclass
 from multiprocessing import connection, get_context, resource_tracker
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from firsthand.errors import FirsthandError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Work: TypeAlias = Callable[[Task], Iterator[Result]]
-#: Makes a worker's work, once in each process. It is pickled, and so are tasks and results.
+#: Makes the work of a worker, once per process. It is pickled, and so are tasks and results.
 Setup: TypeAlias = Callable[[], AbstractContextManager[Work[Task, Result]]]
 
-#: Tasks given out beyond the one whose results are awaited, for each worker: their results wait in memory.
+#: Tasks per worker that are given out before the results of the current task are complete; their results are buffered.
 _AHEAD = 4
-#: Seconds for a worker to end before it is killed.
+#: Seconds until a worker that was asked to end is killed.
 _GRACE = 5.0
+
+
+@dataclass(frozen=True)
+class TaskEvent(Generic[Result]):
+    """Something that happened to a task: it has a result, it is done, it failed, or its worker was lost."""
+
+    task: int
+    kind: Literal["result", "done", "failed", "lost"]
+    value: Any = None
+    """the result; if failed, the message, with `{}` for the name of the task; if lost, the exit status of the worker"""
+
+
+@dataclass
+class PoolWorker:
+    """A worker process and the pipe to it."""
+
+    process: Any
+    pipe: Any
+    task: int | None = None
+    """the task that it works on"""
 
 
 def run(
     setup: Setup[Task, Result], tasks: Sequence[Task], workers: int, name: Callable[[Task], str]
 ) -> Iterator[Result]:
-    """The results of all tasks, those of a task in its order, tasks in theirs; in this process where one is enough.
+    """Yield the results of all tasks in the order of the tasks; with one worker or one task, without other processes.
 
-    A task's FirsthandError is raised here; any other error, and a worker that died, as one that says `name(task)`.
-    However this ends, also by Ctrl-C or because nobody asks for more, all workers are ended first.
+    Raises the FirsthandError of a task. Any other error, and a lost worker, is raised as a FirsthandError with the name
+    of the task.
     """
     if workers == 1 or len(tasks) < 2:
         with setup() as work:
             for task in tasks:
                 yield from work(task)
         return
-    with _started(setup, min(workers, len(tasks))) as crew:
-        yield from _Rounds(crew, tasks, name).results()
-
-
-@dataclass
-class _Worker:
-    """A process and the line to it."""
-
-    process: Any
-    line: Any
-    #: The number of the task that it works at.
-    at: int | None = None
-
-
-@dataclass
-class _Rounds(Generic[Task, Result]):
-    """Gives out tasks and gathers results, until all are there."""
-
-    crew: list[_Worker]
-    tasks: Sequence[Task]
-    name: Callable[[Task], str]
-    waiting: dict[int, deque[Result]] = field(default_factory=dict)
-    given: int = 0
-    done: set[int] = field(default_factory=set)
-
-    def results(self) -> Iterator[Result]:
-        for current in range(len(self.tasks)):
-            while True:
-                waiting = self.waiting.setdefault(current, deque())
-                while waiting:
-                    yield waiting.popleft()
-                if current in self.done:
-                    break
-                self._give(current)
-                self._hear()
-            del self.waiting[current]
-
-    def _give(self, current: int) -> None:
-        most = min(len(self.tasks), current + 1 + _AHEAD * len(self.crew))
-        for worker in self.crew:
-            if worker.at is None and self.given < most:
-                worker.at, self.given = self.given, self.given + 1
-                worker.line.send(self.tasks[worker.at])
-
-    def _hear(self) -> None:
-        busy = {worker.line: worker for worker in self.crew if worker.at is not None}
-        for line in connection.wait(list(busy)):
-            worker = busy[line]
-            assert worker.at is not None
-            try:
-                kind, what = worker.line.recv()
-            except (EOFError, OSError):
-                raise self._died(worker) from None
-            if kind == "failed":
-                raise FirsthandError(what.format(self.name(self.tasks[worker.at])))
-            if kind == "result":
-                self.waiting.setdefault(worker.at, deque()).append(what)
+    current, done = 0, set[int]()
+    buffered: defaultdict[int, deque[Result]] = defaultdict(deque)
+    with closing(run_unordered(setup, tasks, workers, lambda: current + 1 + _AHEAD * workers)) as events:
+        for event in events:
+            if event.kind == "failed":
+                raise FirsthandError(event.value.format(name(tasks[event.task])))
+            if event.kind == "lost":
+                raise FirsthandError(
+                    f"{name(tasks[event.task])}: the worker process ended with exit status {event.value}. If memory is "
+                    "short, use fewer --workers"
+                )
+            if event.kind == "result":
+                buffered[event.task].append(event.value)
             else:
-                self.done.add(worker.at)
-                worker.at = None
-
-    def _died(self, worker: _Worker) -> FirsthandError:
-        worker.process.join(_GRACE)
-        assert worker.at is not None
-        at = self.name(self.tasks[worker.at])
-        return FirsthandError(
-            f"{at}: the process at work on it ended with {worker.process.exitcode}; too little memory?"
-        )
+                done.add(event.task)
+            while buffered[current] or current in done:
+                while buffered[current]:
+                    yield buffered[current].popleft()
+                if current not in done:
+                    break
+                del buffered[current]
+                current += 1
 
 
-@contextmanager
-def _started(setup: Setup[Task, Result], number: int) -> Iterator[list[_Worker]]:
-    spawn = get_context("spawn")
-    crew: list[_Worker] = []
+def run_unordered(
+    setup: Setup[Task, Result],
+    tasks: Sequence[Task],
+    workers: int,
+    limit: Callable[[], int] = lambda: sys.maxsize,
+) -> Generator[TaskEvent[Result], None, None]:
+    """Yield what happens to the tasks, as it happens, in worker processes; only tasks below `limit()` are given out.
+
+    A worker that is lost, or whose task failed, is replaced.
+    """
+    given = 0
+    crew: list[PoolWorker] = []
     try:
         with _without_interrupts():
-            for _ in range(number):
-                ours, theirs = spawn.Pipe()
-                process = spawn.Process(target=_serve, args=(theirs, setup), daemon=True)
-                process.start()
-                theirs.close()
-                crew.append(_Worker(process, ours))
-        yield crew
+            crew += [_start(setup) for _ in range(min(workers, len(tasks)))]
+        while True:
+            for worker in crew:
+                if worker.task is None and given < min(len(tasks), limit()):
+                    worker.task, given = given, given + 1
+                    with suppress(OSError):  # a worker that died meanwhile is seen below
+                        worker.pipe.send(tasks[worker.task])
+            busy = {worker.pipe: worker for worker in crew if worker.task is not None}
+            if not busy:
+                return
+            for pipe in connection.wait(list(busy)):
+                worker = busy[pipe]
+                assert worker.task is not None
+                event = _receive(worker, worker.task)
+                if event.kind != "result":
+                    worker.task = None
+                if event.kind in ("failed", "lost"):
+                    crew.remove(worker)
+                    _end([worker])
+                    if given < len(tasks):
+                        with _without_interrupts():
+                            crew.append(_start(setup))
+                yield event
     finally:
-        for worker in crew:
-            worker.process.terminate()
-            worker.line.close()
-        for worker in crew:
-            worker.process.join(_GRACE)
-            worker.process.kill()
-            worker.process.join()
+        _end(crew)
+
+
+def _receive(worker: PoolWorker, task: int) -> TaskEvent[Any]:
+    try:
+        kind, value = worker.pipe.recv()
+    except (EOFError, OSError):
+        worker.process.join(_GRACE)
+        return TaskEvent(task, "lost", worker.process.exitcode)
+    return TaskEvent(task, kind, value)
+
+
+def _start(setup: Setup[Task, Result]) -> PoolWorker:
+    spawn = get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=_serve, args=(theirs, setup), daemon=True)
+    process.start()
+    theirs.close()
+    return PoolWorker(process, ours)
+
+
+def _end(crew: Sequence[PoolWorker]) -> None:
+    for worker in crew:
+        worker.process.terminate()
+        worker.pipe.close()
+    for worker in crew:
+        worker.process.join(_GRACE)
+        worker.process.kill()
+        worker.process.join()
 
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """What is started in here never hears Ctrl-C, which a terminal says to all: the parent alone ends its workers.
+    """Start processes in this block that never receive Ctrl-C, which a terminal sends to all: this process ends them.
 
-    One that arrives here in the meantime is heard when this ends. A mask alone is not enough here, for any other thread
-    may take the signal; and a worker inherits nothing but the mask.
+    An interrupt that arrives during the block is handled after it. A signal mask alone is not enough for this process,
+    because another thread may receive the signal; a worker inherits the mask only.
     """
     if not hasattr(signal, "pthread_sigmask") or threading.current_thread() is not threading.main_thread():
         yield
         return
-    resource_tracker.ensure_running()  # being started with the first process, it would let interrupts through again
-    heard: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    resource_tracker.ensure_running()  # it would start with the first process, and then unblock interrupts
+    interrupts: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGINT, handler)
-        if heard:
+        if interrupts:
             signal.raise_signal(signal.SIGINT)
 
 
-def _serve(line: Any, setup: Setup[Task, Result]) -> None:
-    """A worker's life: until its line is closed, or whoever was at the other end is gone.
+def _serve(pipe: Any, setup: Setup[Task, Result]) -> None:
+    """Work on tasks in a worker process, until the pipe is closed or the parent is gone.
 
-    Ended from outside, it still leaves every block that it is in, and nothing half written.
+    SIGTERM raises SystemExit, so that the worker leaves its context managers and no half-written file stays.
     """
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         with setup() as work:
             while True:
-                for result in work(line.recv()):
-                    line.send(("result", result))
-                line.send(("done", None))
+                for result in work(pipe.recv()):
+                    pipe.send(("result", result))
+                pipe.send(("done", None))
     except (EOFError, BrokenPipeError):
         return
     except FirsthandError as error:
-        line.send(("failed", str(error).replace("{", "{{").replace("}", "}}")))
+        pipe.send(("failed", str(error).replace("{", "{{").replace("}", "}}")))
     except Exception as error:
-        line.send(("failed", "{}: " + f"{type(error).__name__}: {error}".replace("{", "{{").replace("}", "}}")))
+        pipe.send(("failed", "{}: " + f"{type(error).__name__}: {error}".replace("{", "{{").replace("}", "}}")))
+
+
+def _end_with_parent() -> None:
+    """End this worker, as SIGTERM does, when its parent has ended, even by SIGKILL."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+        threading.Event().wait(_GRACE)  # a task that does not return to Python in time loses its worker
+        os._exit(128 + signal.SIGTERM)

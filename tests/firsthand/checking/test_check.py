@@ -147,7 +147,7 @@ def test_results_come_in_the_order_of_tasks_whichever_is_done_first(how: str, nu
 @pytest.mark.parametrize(
     ("how", "says"),
     [
-        ("die", r"^file 3: the process at work on it ended with -9"),
+        ("die", r"^file 3: the worker process ended with exit status -9"),
         ("fail", r"^file 3: ZeroDivisionError: {braces} are"),
     ],
 )
