@@ -1,4 +1,4 @@
-"""`firsthand simulate`: run, resume, report, list, demo."""
+"""`firsthand simulate`: run, resume, report, reproduce, list, demo."""
 
 import contextlib
 import dataclasses
@@ -21,32 +21,39 @@ from firsthand.errors import FirsthandError
 from simulator import demo, names, options, report
 from simulator.config import Experiment
 from simulator.report import tables
-from simulator.reproductions import catalog as reproductions
-from simulator.reproductions import make
+from simulator.reproductions import catalog, make
 from simulator.reproductions.base import SIZES, Size
-from simulator.reproductions.table import verdicts
+from simulator.reproductions.table_text import agreement, as_terminal_tables
 from simulator.runs import checkpoints, results, sweeps
 from simulator.runs.registry_process import RegistryDiedError
 
 app = typer.Typer(
     name="simulate",
-    help="Train generation after generation on what a registry gives, and see what becomes of it.",
-    epilog="Begin with: firsthand simulate demo",
+    help="Simulate recursive training: models trained on the output of earlier models, with a registry in the loop.",
+    epilog="Start with: firsthand simulate demo",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_show_locals=False,
 )
 
-Out = Annotated[Path | None, typer.Option("--out", help="Folder of the runs and their registry.", show_default=False)]
-Registry = Annotated[
-    str | None, typer.Option(help="Address of a registry to use; by default the runs serve one of their own.")
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", help="Folder for the runs and their registry.", show_default="runs/NAME"),
 ]
-Workers = Annotated[int, typer.Option(min=1, help="Processes at once, one thread each.", show_default="all cores")]
-Device = Annotated[str | None, typer.Option(help="Where networks compute: cpu, cuda …", show_default="cpu")]
+Registry = Annotated[
+    str | None,
+    typer.Option(help="URL of a registry to use. By default, a registry is started for the runs.", show_default=False),
+]
+Workers = Annotated[
+    int, typer.Option(min=1, help="Number of worker processes. Each one uses one thread.", show_default="all cores")
+]
+Device = Annotated[
+    str | None, typer.Option(help="Device for neural networks, such as cpu or cuda.", show_default="cpu")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and no progress.")]
 Runs = Annotated[
-    list[Path], typer.Argument(help="Folders of runs, or of an experiment that holds some.", metavar="RUN…")
+    list[Path], typer.Argument(help="Folders of runs, or folders that contain such folders.", metavar="RUN…")
 ]
 
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -54,36 +61,69 @@ _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else o
 
 @app.command()
 def run(
-    what: Annotated[
+    experiment: Annotated[
         str | None,
-        typer.Argument(help="experiment.yaml, or mine.py:experiment.", metavar="[EXPERIMENT]", show_default=False),
+        typer.Argument(
+            help="A YAML file with the options (experiment.yaml), or a name in a Python file (mine.py:experiment).",
+            metavar="EXPERIMENT",
+            show_default=False,
+        ),
     ] = None,
-    family: Annotated[str | None, typer.Option(help="gaussian, gmm:components=5, mine.py:MyFamily …")] = None,
+    family: Annotated[
+        str | None,
+        typer.Option(
+            help="Family of models, with settings: gaussian, gmm:components=5, mine.py:MyFamily.",
+            show_default="gaussian",
+        ),
+    ] = None,
     data: Annotated[
-        str | None, typer.Option(help="normal, blobs:blobs=3, digits, pixels, idx:FOLDER, mine.py:MyCorpus …")
+        str | None,
+        typer.Option(
+            help="Human data, with settings: normal, blobs:blobs=3, digits, idx:FOLDER, mine.py:MyCorpus.",
+            show_default="normal",
+        ),
     ] = None,
     regimes: Annotated[
-        list[str] | None, typer.Option("--regime", help="replace, preserve:0.1, accumulate …; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--regime",
+            help="Rule for the training mix, with settings: replace, preserve:0.1. Repeat it to compare regimes.",
+            show_default="replace",
+        ),
     ] = None,
-    seeds: Annotated[str | None, typer.Option(help="How many (5), or which (3,7,11).")] = None,
-    generations: Annotated[int | None, typer.Option(help="Rounds to play.")] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(help="Number of seeds (5), or a list of seeds (3,7,11).", show_default="1"),
+    ] = None,
+    generations: Annotated[int | None, typer.Option(help="Number of rounds.", show_default="10")] = None,
     n: Annotated[
-        int | None, typer.Option(help="Items that a model trains on, and makes unless the world says otherwise.")
+        int | None,
+        typer.Option(help="Items that a model trains on, and items that it makes.", show_default="1000"),
     ] = None,
-    chains: Annotated[int | None, typer.Option(help="Independent lines in one run.")] = None,
-    human: Annotated[int | None, typer.Option(help="Human items before round 1; n if none is given.")] = None,
-    world: Annotated[str | None, typer.Option(help="truthful, commons:0.1,registered=0.5 …")] = None,
+    chains: Annotated[
+        int | None,
+        typer.Option(help="Models per round that share one selection of items.", show_default="1"),
+    ] = None,
+    human: Annotated[
+        int | None, typer.Option(help="Human items that are registered before round 1.", show_default="n")
+    ] = None,
+    world: Annotated[
+        str | None,
+        typer.Option(
+            help="Who makes items and what is registered: truthful, commons:0.1,registered=0.5.",
+            show_default="truthful",
+        ),
+    ] = None,
     out: Out = None,
     registry: Registry = None,
     workers: Workers = _CORES,
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
-    """Play an experiment: every regime under every seed, through a registry.
+    """Run an experiment: every regime with every seed, through a registry.
 
-    An experiment is options alone, a YAML file with the same names, or an Experiment, a Run, a list of runs or a
-    function returning one in a Python file of your own. Runs that are finished already are skipped, and others go on
-    where they stopped.
+    Give the options below, or a YAML file with the same names, or a name in a Python file: an Experiment, a Run, a list
+    of runs, or a function that returns one of these. Finished runs are skipped, and stopped runs are resumed.
 
     ```
     firsthand simulate run --regime replace --regime fresh:0.1 --n 100 --chains 500
@@ -92,71 +132,85 @@ def run(
     firsthand simulate run mine.py:experiment
     ```
     """
-    given = _given(family=family, data=data, regimes=regimes, generations=generations, n=n, chains=chains, human=human)
-    given |= _given(world=world)
-    if seeds is not None:
-        given["seeds"] = usage(options.seeds, "--seeds")(seeds)
+    typed = {
+        "family": family,
+        "data": data,
+        "regimes": regimes,
+        "generations": generations,
+        "n": n,
+        "chains": chains,
+        "human": human,
+        "world": world,
+        "seeds": None if seeds is None else usage(options.seeds, "--seeds")(seeds),
+    }
     with _explained():
-        experiment = _on(options.read(what, given), device)
-        folder = out or Path("runs") / experiment.name
-        folders = sweeps.plan(experiment, folder, registry, _command())
-        _play(folders, workers, as_json)
+        chosen = options.read(experiment, {name: value for name, value in typed.items() if value is not None})
+        folders = sweeps.plan(_on_device(chosen, device), out or Path("runs") / chosen.name, registry, _command_line())
+        _play_and_show(folders, workers, as_json)
 
 
 @app.command()
 def resume(runs: Runs, workers: Workers = _CORES, as_json: AsJson = False) -> None:
-    """Go on with runs that were stopped, killed or failed; finished ones stay as they are.
+    """Resume runs that were stopped or that failed. Finished runs do not change.
 
     ```
     firsthand simulate resume runs/digits
     ```
     """
     with _explained():
-        _play(_expand(runs), workers, as_json)
+        _play_and_show(_run_folders(runs), workers, as_json)
 
 
 @app.command(name="report")
 def report_(
     runs: Runs,
-    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report.html"),
     as_json: AsJson = False,
 ) -> None:
-    """Write a page that shows what happened: one file, which needs no network.
+    """Write the results of runs as one HTML page, which needs no network, and its figure as SVG.
 
     ```
     firsthand simulate report runs/digits --out report.html
     ```
     """
     with _explained():
-        folders = _expand(runs)
+        folders = _run_folders(runs)
         written = report.write(folders, out, command=checkpoints.load_plan(folders[0]).command)
     if as_json:
         typer.echo(json.dumps({"runs": [str(folder) for folder in folders], "report": str(written)}))
     else:
-        _notes().print(f"Wrote {written}")
+        _messages().print(f"Wrote {escape(str(written))}")
 
 
 @app.command()
 def reproduce(
-    name: Annotated[str, typer.Argument(help="One of: firsthand simulate list.", metavar="NAME")],
+    name: Annotated[
+        str, typer.Argument(help="Name of a result. firsthand simulate list prints all names.", metavar="NAME")
+    ],
     size: Annotated[
-        Size, typer.Option(help="smoke takes seconds, standard minutes, full is the paper's.")
+        Size,
+        typer.Option(help="smoke takes seconds, standard takes minutes, full has the size of the paper."),
     ] = "standard",
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the result.", show_default="results/NAME, or results/NAME-SIZE")
+        Path | None,
+        typer.Option(help="Folder for the result.", show_default="results/NAME, or results/NAME-SIZE"),
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="Your own: a folder of MNIST's files for vae-paper, text for lm-paper.")
+        str | None,
+        typer.Option(
+            help="Your own data: a folder with the files of MNIST for vae-paper, a text for lm-paper.",
+            show_default=False,
+        ),
     ] = None,
     registry: Registry = None,
     workers: Workers = _CORES,
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a named result of the literature, or one that only a registry can: table, figure and rows.
+    """Reproduce a result of the literature, or of Firsthand: write its table, figure and rows.
 
-    Runs that are finished already are skipped, so the same command goes on where it was stopped. The items of a
-    finished run are removed, for all runs' together would fill a disk; its rows and pictures stay.
+    Finished runs are skipped, so the same command resumes a result that was stopped. The items of a finished run are
+    removed, because the items of all runs would fill a disk. Its rows and pictures stay.
 
     ```
     firsthand simulate reproduce gaussian-theory
@@ -164,25 +218,33 @@ def reproduce(
     ```
     """
     with _explained():
-        chosen = reproductions.find(name)
-        named = "-".join([name, *([Path(data).stem] if data else []), *([size] if size != "standard" else [])])
-        folder = out or Path("results") / named
-        folders = sweeps.plan(_on(make.experiment(chosen, size, data), device), folder / "runs", registry, _command())
-        _played(folders, workers, as_json, keep=False)
-        told = make.write(chosen, size, folders, folder, _command())
+        reproduction = catalog.find(name)
+        label = "-".join([name, *([Path(data).stem] if data else []), *([size] if size != "standard" else [])])
+        folder = out or Path("results") / label
+        experiment = _on_device(make.experiment(reproduction, size, data), device)
+        folders = sweeps.plan(experiment, folder / "runs", registry, _command_line())
+        _stop_at_failures(_play(folders, workers, as_json, keep=False))
+        table = make.write(reproduction, size, folders, folder, _command_line())
+        sentences = make.conclusions(reproduction, table)
     if as_json:
-        rows = [{k: None if v != v else v for k, v in dataclasses.asdict(row).items()} for row in told.rows]
-        typer.echo(json.dumps({"result": str(folder), "verdicts": verdicts(told.rows), "table": rows}))
+        rows = [{k: None if v != v else v for k, v in dataclasses.asdict(row).items()} for row in table.rows]
+        typer.echo(json.dumps({"result": str(folder), "verdicts": agreement(table.rows), "table": rows}))
         return
-    _page().print((folder / "table.md").read_text(), markup=False, highlight=False)
-    _notes().print(f"Wrote {folder}/table.csv, table.md, rows.jsonl, figure.png and figure.svg")
+    page = _results()
+    page.print(f"[bold]{escape(name)}[/]: {escape(reproduction.question)}\n", highlight=False)
+    page.print(escape(make.caption(reproduction, table)), highlight=False)
+    for sentence in sentences:
+        page.print(f"- {escape(sentence)}", highlight=False)
+    for terminal_table in as_terminal_tables(table):
+        page.print(terminal_table)
+    _messages().print(f"Wrote table.csv, table.md, rows.jsonl, figure.png and figure.svg to {escape(str(folder))}")
 
 
 @app.command(name="list")
 def list_(as_json: AsJson = False) -> None:
-    """List families, data, regimes and worlds with their settings, and the results that have a name.
+    """List families, data, regimes and worlds with their settings, and the named results.
 
-    A setting is written after the name: preserve:0.1, gmm:components=5,restarts=2.
+    Write settings after the name: preserve:0.1, gmm:components=5,restarts=2.
     """
     kinds = {
         "family": names.FAMILIES,
@@ -191,166 +253,149 @@ def list_(as_json: AsJson = False) -> None:
         "world": names.WORLDS,
     }
     entries = [_entry(kind, name, known[name]) for kind, known in kinds.items() for name in known]
-    results_ = [
-        {"kind": "reproduce", "name": each.name, "help": each.question, "source": each.source, "minutes": each.minutes}
-        for each in reproductions.every()
-    ]
     if as_json:
-        typer.echo(json.dumps(entries + results_))
+        reproductions = [
+            {"kind": "reproduce", "name": r.name, "help": r.question, "source": r.source, "minutes": r.minutes}
+            for r in catalog.every()
+        ]
+        typer.echo(json.dumps(entries + reproductions))
         return
-    table = Table("", "name", "what it is", "settings", title_justify="left")
+    table = Table("kind", "name", "description", "settings", title_justify="left")
     for kind in kinds:
-        for place, entry in enumerate(entry for entry in entries if entry["kind"] == kind):
-            table.add_row("" if place else kind, entry["name"], entry["help"], ", ".join(entry["settings"]))
+        for number, entry in enumerate(entry for entry in entries if entry["kind"] == kind):
+            settings = escape(", ".join(entry["settings"]))
+            table.add_row("" if number else kind, entry["name"], escape(entry["help"]), settings)
         table.add_section()
-    _page().print(table)
-    named = Table("reproduce", "what it answers", *(f"{size}, minutes" for size in SIZES), title_justify="left")
-    for each in reproductions.every():
-        named.add_row(each.name, each.question, *(f"{each.minutes[size]:g}" for size in SIZES))
-    _page().print(named)
+    _results().print(table)
+    columns = (f"{size}, minutes" for size in SIZES)
+    named = Table("reproduce", "question", *columns, title_justify="left")
+    for reproduction in catalog.every():
+        minutes = (f"{reproduction.minutes[size]:g}" for size in SIZES)
+        named.add_row(reproduction.name, escape(reproduction.question), *minutes)
+    _results().print(named)
 
 
 @app.command(name="demo")
 def demo_(
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds each regime is played with.")] = demo.FULL.seeds,
-    generations: Annotated[int, typer.Option(min=1, help="Rounds to play.")] = demo.FULL.generations,
-    out: Annotated[Path, typer.Option(help="Folder of the runs, their registry and the report.")] = Path("demo"),
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds per regime.")] = demo.FULL.seeds,
+    generations: Annotated[int, typer.Option(min=1, help="Number of rounds.")] = demo.FULL.generations,
+    out: Annotated[Path, typer.Option(help="Folder for the runs, their registry and the report.")] = Path("demo"),
     workers: Workers = _CORES,
-    smallest: Annotated[bool, typer.Option("--smallest", help="In seconds, to see that everything works.")] = False,
+    smallest: Annotated[
+        bool, typer.Option("--smallest", help="Run for some seconds only, to check the installation.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """The main job: ten generations of a model of handwritten digits under four regimes, through a registry.
+    """Run the demo: ten generations of models of handwritten digits, with four regimes.
 
-    Prints a table and writes report.html. Takes less than two minutes on two cores.
+    It prints a table and writes report.html, in less than two minutes on two cores.
 
     ```
     firsthand simulate demo
     firsthand simulate demo --seeds 20 --out demo-20
     ```
     """
-    size = demo.SMALLEST if smallest else demo.Size(seeds, generations, demo.FULL.n)
+    size = demo.SMALLEST if smallest else demo.DemoSize(seeds, generations, demo.FULL.n)
     with _explained():
         started = time.monotonic()
-        folders = sweeps.plan(demo.experiment(size), out, command=_command())
-        page = _play(folders, workers, as_json, demo.METRICS, out / "report.html")
-        _notes().print(f"The whole story: {page} ({time.monotonic() - started:.0f} s)")
+        folders = sweeps.plan(demo.experiment(size), out, command=_command_line())
+        page = _play_and_show(folders, workers, as_json, demo.METRICS, out / "report.html")
+        _messages().print(f"Wrote {escape(str(page))} ({time.monotonic() - started:.0f} s)")
 
 
-def _play(
+def _play_and_show(
     folders: Sequence[Path],
     workers: int,
     as_json: bool,
     metrics: Sequence[str] = (),
     page: Path | None = None,
 ) -> Path | None:
-    """Play runs and show their results; where all of them ended well, write a `page` and answer it."""
-    failures = _tried(folders, workers, as_json)
+    """Play runs and print their results; if no run failed, write the report to `page` and return its path."""
+    failures = _play(folders, workers, as_json)
     failed = {failure.folder for failure in failures}
     played = [results.read(folder) for folder in folders if folder not in failed]
-    written = None if failures or page is None else report.write(folders, page, command=_command())
-    _show(played, as_json, metrics, failures, written)
-    _explain(failures)
-    return written
-
-
-def _played(folders: Sequence[Path], workers: int, as_json: bool, *, keep: bool) -> None:
-    """Play runs to their end; what failed is told, and ends the command."""
-    _explain(_tried(folders, workers, as_json, keep=keep))
-
-
-def _tried(folders: Sequence[Path], workers: int, as_json: bool, *, keep: bool = True) -> list[sweeps.Failure]:
-    if not sweeps.unfinished(folders):
-        _notes().print("Every run was finished before; to play one again, remove its folder.")
-    return sweeps.play(folders, workers, _notes(), quiet=as_json, keep=keep)
-
-
-def _explain(failures: Sequence[sweeps.Failure]) -> None:
-    for failure in failures:
-        _notes().print(f"[red]{failure.folder.name} failed:[/] {escape(failure.reason)}")
-        if (failure.folder / sweeps.DETAILS).exists():
-            _notes().print(f"  (traceback: {failure.folder / sweeps.DETAILS})")
-    if failures:
-        _notes().print(f"Go on with: firsthand simulate resume {shlex.join(str(f.folder) for f in failures)}")
-        raise typer.Exit(1)
-
-
-def _show(
-    played: Sequence[results.Results],
-    as_json: bool,
-    metrics: Sequence[str],
-    failures: Sequence[sweeps.Failure],
-    page: Path | None,
-) -> None:
+    written = None if failures or page is None else report.write(folders, page, command=_command_line())
     longest = max((len(run.rows) - 1 for run in played), default=0)
     cells = tables.cells(played, range(longest + 1) if as_json else tables.milestones(longest), metrics)
     if as_json:
-        runs = [{"folder": str(run.folder), "regime": run.regime, "seed": run.seed} for run in played]
-        failed = [{"folder": str(failure.folder), "reason": failure.reason} for failure in failures]
-        told = {"runs": runs, "failures": failed, "table": tables.as_json(cells)}
-        typer.echo(json.dumps(told | ({"report": str(page)} if page else {})))
+        summary: dict[str, Any] = {
+            "runs": [{"folder": str(run.folder), "regime": run.regime, "seed": run.seed} for run in played],
+            "failures": [{"folder": str(failure.folder), "reason": failure.reason} for failure in failures],
+            "table": tables.as_json(cells),
+        }
+        typer.echo(json.dumps(summary | ({"report": str(written)} if written else {})))
     elif played:
-        seeds = len({run.seed for run in played})
-        _page().print(tables.render(cells, f"Mean and 95 % interval over {seeds} seeds" if seeds > 1 else "One seed"))
+        _results().print(tables.render(cells, tables.title(played)))
+    _stop_at_failures(failures)
+    return written
 
 
-def _on(experiment: Experiment, device: str | None) -> Experiment:
-    if device is None:
-        return experiment
-    from simulator.families import devices  # torch, which nobody else here needs
+def _play(folders: Sequence[Path], workers: int, as_json: bool, *, keep: bool = True) -> list[sweeps.RunFailure]:
+    if not sweeps.unfinished(folders):
+        _messages().print("All runs were finished before. To play a run again, remove its folder.")
+    return sweeps.play(folders, workers, _messages(), quiet=as_json, keep=keep)
 
-    return devices.on(experiment, device)
+
+def _stop_at_failures(failures: Sequence[sweeps.RunFailure]) -> None:
+    """Print the failed runs, and end the command with status 1 if there are any."""
+    for failure in failures:
+        _messages().print(f"[red]{escape(failure.folder.name)} failed:[/] {escape(failure.reason)}")
+        if (failure.folder / sweeps.DETAILS).exists():
+            _messages().print(f"  (traceback: {escape(str(failure.folder / sweeps.DETAILS))})")
+    if failures:
+        command = shlex.join(str(failure.folder) for failure in failures)
+        _messages().print(f"To try again: firsthand simulate resume {escape(command)}")
+        raise typer.Exit(1)
+
+
+def _on_device(experiment: Experiment, device: str | None) -> Experiment:
+    return experiment if device is None else options.on_device(experiment, device)
 
 
 def _entry(kind: str, name: str, reference: str) -> dict[str, Any]:
-    found = names.resolve(reference)
     settings = [
         field.name if field.default is dataclasses.MISSING else f"{field.name}={field.default}"
-        for field in dataclasses.fields(found)
+        for field in dataclasses.fields(names.resolve(reference))
     ]
-    return {"kind": kind, "name": name, "help": (found.__doc__ or "").strip().split("\n")[0], "settings": settings}
+    return {"kind": kind, "name": name, "help": names.summary(reference), "settings": settings}
 
 
-def _expand(folders: Sequence[Path]) -> list[Path]:
-    """Folders of runs, and in place of an experiment's folder those in it."""
-    found = []
+def _run_folders(folders: Sequence[Path]) -> list[Path]:
+    """Return the folders of runs; for a folder that contains such folders, those in it. Raises ValueError."""
+    run_folders = []
     for folder in folders:
         inner = (
             [folder] if (folder / "run.json").exists() else sorted(path.parent for path in folder.glob("*/run.json"))
         )
         if not inner:
-            raise ValueError(f"{folder} holds no run: a run's folder has a run.json, an experiment's has such folders")
-        found += inner
-    return found
+            raise ValueError(f"{folder} has no run: name a folder with a run.json, or one that contains such folders")
+        run_folders += inner
+    return run_folders
 
 
-def _given(**values: object) -> dict[str, Any]:
-    """The options that were typed."""
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _command() -> str:
+def _command_line() -> str:
     return shlex.join(["firsthand", *sys.argv[1:]])
 
 
-def _page() -> Console:
-    """Where results go. A pipe has no width of its own, and a table cut to 80 columns says nothing."""
+def _results() -> Console:
+    """Return the console for results. A pipe has no width, and a table needs more than 80 columns."""
     return Console() if sys.stdout.isatty() else Console(width=120)
 
 
-def _notes() -> Console:
-    """Where progress and messages go, so that results can be piped."""
+def _messages() -> Console:
+    """Return the console for progress and messages, so that results can be piped."""
     return Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 @contextlib.contextmanager
 def _explained() -> Iterator[None]:
-    """Errors that a user can mend, in their own words and without a traceback."""
+    """Print errors that a user can correct without a traceback, and end the command with status 1."""
     try:
         yield
     except (ValueError, FirsthandError, RegistryDiedError) as error:
         message = options.explain(error) if isinstance(error, ValueError) else str(error)
-        _notes().print(f"[red]Error:[/] {escape(message)}")
+        _messages().print(f"[red]Error:[/] {escape(message)}")
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        _notes().print("Stopped. The same command goes on where it stopped; so does firsthand simulate resume.")
+        _messages().print("Stopped. To resume, run the same command again, or use firsthand simulate resume.")
         raise typer.Exit(130) from None

@@ -1,4 +1,4 @@
-"""A run, frozen: everything that its results depend on. Its id is the hash of it."""
+"""The configuration of a run: everything that its results depend on. The hash of it is the run's id."""
 
 import dataclasses
 import hashlib
@@ -12,44 +12,44 @@ import rfc8785
 from simulator import names
 from simulator.families.base import ADDED
 from simulator.regimes import Regime
-from simulator.worlds.commons import TRUTHFUL, World
+from simulator.worlds.base import TRUTHFUL, World
 
-if TYPE_CHECKING:  # corpora and families bring scikit-learn and torch, which a look at a configuration can do without
+if TYPE_CHECKING:  # corpora and families import scikit-learn and torch, which a configuration does not need
     from simulator.data.corpora import Corpus
     from simulator.families.base import Family
 
 
 @dataclass(frozen=True)
 class Run:
-    """One line of models, each trained on what the registry gives it of the earlier ones' output and human data."""
+    """A sequence of models, each trained on a mix of human data and earlier output that the registry selects."""
 
     family: "Family"
-    """what kind of model is fitted each round"""
+    """the kind of model that each round fits"""
     corpus: "Corpus"
     """the human data"""
     regime: Regime
-    """what each round trains on"""
+    """the rule for each round's training mix"""
     n: int
-    """items that a model trains on, and makes unless the world says otherwise"""
+    """items that a model trains on, and makes if the world has no other rule"""
     generations: int
-    """rounds to play"""
+    """number of rounds"""
     chains: int = 1
-    """independent lines that share one selection of items: an item is one draw of all of them"""
+    """models per round that share one selection of items; an item has one value per chain"""
     human: int | None = None
-    """human items registered before round 1, drawn from the corpus; n if none is given"""
+    """human items that are registered before round 1; None: n"""
     world: World = field(default=TRUTHFUL, metadata=ADDED)
-    """who else makes data, and what is registered of it"""
+    """who makes items, and what is registered about them"""
     seed: int = 0
-    """names every stream of random numbers; two regimes of one seed start from the same human items"""
+    """seed of all random numbers; two regimes with the same seed start from the same human items"""
 
     def __post_init__(self) -> None:
         for name, least in (("n", 1), ("generations", 1), ("chains", 1), ("seed", 0), ("humans", 1)):
             if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}, and must be at least {least}")
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least {least}")
 
     @property
     def humans(self) -> int:
-        """How many human items are registered before round 1."""
+        """The number of human items that are registered before round 1."""
         return self.n if self.human is None else self.human
 
     @property
@@ -59,28 +59,28 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The name of the run's folder: its regime, its seed, and enough of its id to tell it from any other."""
-        told = [names.label(self.regime), *([] if self.world == TRUTHFUL else [names.label(self.world)])]
-        plain = "".join(c if c.isalnum() or c in ".-" else "-" for c in "-".join(told))
+        """The name of the run's folder: its regime, world and seed, and the first 8 digits of its id."""
+        labels = [names.label(self.regime), *([] if self.world == TRUTHFUL else [names.label(self.world)])]
+        plain = "".join(c if c.isalnum() or c in ".-" else "-" for c in "-".join(labels))
         return f"{plain[:80]}-seed-{self.seed}-{self.id[:8]}"
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """Runs that belong together: regimes × seeds, as a rule."""
+    """Runs that belong together, usually several regimes with several seeds."""
 
     name: str
     runs: tuple[Run, ...]
 
     def __post_init__(self) -> None:
         if len({run.id for run in self.runs}) < len(self.runs):
-            raise ValueError(f"the experiment {self.name!r} has the same run twice: give each a seed of its own")
+            raise ValueError(f"the experiment {self.name!r} has the same run twice: use different seeds")
 
 
 def grid(
     name: str, family: "Family", corpus: "Corpus", regimes: Sequence[Regime], seeds: Iterable[int], **settings: Any
 ) -> Experiment:
-    """Every regime under every seed; `settings` are `Run`'s further fields. Seeds vary slowest."""
+    """Return an experiment with every regime under every seed; `settings` are other fields of `Run`."""
     runs = (Run(family, corpus, regime, seed=seed, **settings) for seed in seeds for regime in regimes)
     return Experiment(name, tuple(runs))
 
@@ -98,7 +98,7 @@ def encode(value: Any) -> Any:
         return [encode(entry) for entry in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise ValueError(f"a setting is a number, a text, a list of them or a frozen dataclass; not {value!r}")
+    raise ValueError(f"{value!r} cannot be a setting: use a number, a text, a list of these, or a frozen dataclass")
 
 
 def _type(kind: type) -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""The table of short names: name → class, and class → name.
+"""The table of short names: from a name to its class, and back.
 
-A run's configuration holds these names (`gmm`, `preserve`) and never an import path, so a class of ours may move to
-another module: the run's id, and what the run draws, stay the same. A class from a user's own file is written as
+A run's configuration has these names (`gmm`, `preserve`) and never an import path. So a class of this package can move
+to another module, and the run's id and draws stay the same. A class of a user's own file is written as
 `path/mine.py:Name`. Settings follow a name: `preserve:0.1`, `gmm:components=5,restarts=2`, `mine.py:MyFamily:scale=2`.
 """
 
@@ -60,11 +60,11 @@ REGIMES = {
 }
 
 WORLDS = {
-    "truthful": "simulator.worlds.commons:Truthful",
+    "truthful": "simulator.worlds.base:Truthful",
     "commons": "simulator.worlds.commons:Commons",
 }
 
-#: Every name that a configuration may hold. A name belongs to one class, and a class has one name.
+#: Every name that a configuration can have. A name belongs to one class, and a class has one name.
 NAMES = FAMILIES | CORPORA | REGIMES | WORLDS
 
 _REFERENCE = re.compile(r"^(?P<name>[^:]+\.py:\w+|[\w.]+\.[\w.]+:\w+|[^:]+)(:(?P<settings>.*))?$", re.DOTALL)
@@ -74,32 +74,42 @@ class UserFile(NamedTuple):
     """A user's own file that was loaded as a module."""
 
     path: str
-    """the path as the reference wrote it"""
+    """the path as it was written in the reference"""
     sha256: str
-    """of the bytes that were loaded, in hexadecimal digits"""
+    """of the loaded bytes, in hexadecimal digits"""
 
 
-# Module name → the file that it was loaded from.
+# The file of each loaded module, by the name of the module.
 _files: dict[str, UserFile] = {}
 
 
 def resolve(reference: str, directory: Path | None = None) -> Any:
-    """Return what a short name, `package.module:Name` or `path/mine.py:Name` names; a path is relative to `directory`.
+    """Return the object that a short name, `package.module:Name` or `path/mine.py:Name` names.
+
+    A path is relative to `directory`, by default the current one.
 
     Raises ValueError if the name, the module, the file or the attribute does not exist.
     """
     where, _, name = NAMES.get(reference, reference).rpartition(":")
     if not where:
-        raise ValueError(f"{reference!r} is neither a known name nor package.module:Name nor path/mine.py:Name")
+        raise ValueError(
+            f"{reference!r} is not a known name: write a name of `firsthand simulate list`, package.module:Name or "
+            "path/mine.py:Name"
+        )
     module = load_file(where, directory) if where.endswith(".py") else _import(where)
     try:
         return getattr(module, name)
     except AttributeError:
-        raise ValueError(f"{where} has no {name!r}") from None
+        raise ValueError(f"{where} does not define {name!r}") from None
+
+
+def summary(reference: str) -> str:
+    """Return the first line of the docstring of the class that a reference names."""
+    return (resolve(reference).__doc__ or "").strip().partition("\n")[0]
 
 
 def load_file(path: str, directory: Path | None = None) -> ModuleType:
-    """The module in a user's own file, loaded once. The file's neighbours can be imported from it."""
+    """Return the module in a user's own file, which is loaded once. The file can import other files of its folder."""
     file = ((directory or Path.cwd()) / path).resolve()
     name = f"{file.stem}@{file.parent}"
     if name in sys.modules:
@@ -108,14 +118,14 @@ def load_file(path: str, directory: Path | None = None) -> ModuleType:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)
     if not file.is_file() or spec is None or spec.loader is None:
-        raise ValueError(f"there is no file {file}")
+        raise ValueError(f"there is no file {file}: check the path, which is relative to {directory or Path.cwd()}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up while it is being loaded
     _files[name] = UserFile(Path(path).as_posix(), hashlib.sha256(file.read_bytes()).hexdigest())
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))
     try:
-        with told_of(file):
+        with naming_errors_of(file):
             spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
@@ -124,8 +134,8 @@ def load_file(path: str, directory: Path | None = None) -> ModuleType:
 
 
 @contextmanager
-def told_of(file: Path) -> Iterator[None]:
-    """Whatever a user's own file raises, as a ValueError that names the file and the line."""
+def naming_errors_of(file: Path) -> Iterator[None]:
+    """Raise every error of a user's own file as a ValueError with the name of the file and the line."""
     try:
         yield
     except Exception as error:
@@ -138,7 +148,7 @@ def _import(module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise ValueError(f"{module} cannot be imported: {error}") from None
+        raise ValueError(f"the module {module} cannot be imported: {error}") from None
 
 
 def user_file(kind: type) -> UserFile | None:
@@ -147,13 +157,15 @@ def user_file(kind: type) -> UserFile | None:
 
 
 def reference(kind: type) -> str:
-    """Return the text that `resolve` takes back to this class: its short name if it has one.
+    """Return the text from which `resolve` returns this class: its short name, if it has one.
 
-    Raises ValueError for a class that cannot be found again, and for a class of this package that has no short name:
-    a configuration with an import path would get another id when the module moves.
+    Raises ValueError for a class that cannot be resolved again, and for a class of this package without a short name,
+    because the run's id would change if the module moved.
     """
     if kind.__module__ == "__main__" or "." in kind.__qualname__:
-        raise ValueError(f"{kind.__qualname__} must stand at the top of a module, or of a file given as mine.py:name")
+        raise ValueError(
+            f"{kind.__qualname__} must be defined at the top level of a module, or of a file given as mine.py:name"
+        )
     if file := user_file(kind):
         return f"{file.path}:{kind.__name__}"
     for name, target in NAMES.items():
@@ -165,29 +177,29 @@ def reference(kind: type) -> str:
 
 
 def parse(text: str, known: Mapping[str, str], directory: Path | None = None, **defaults: object) -> Any:
-    """`preserve:0.1` → `Preserve(share=0.1)`; `defaults` fill fields that the class has and the text leaves open.
+    """Return `Preserve(share=0.1)` for `preserve:0.1`; `defaults` are for fields that the text does not set.
 
-    A value without a name belongs to the next field in order. Raises ValueError saying what can be written instead.
+    A value without a name belongs to the next field in order. Raises ValueError with what can be written instead.
     """
     match = _REFERENCE.match(text)
     if match is None:
-        raise ValueError(f"{text!r} names nothing")
+        raise ValueError(f"{text!r} is not a name: write one of {', '.join(known)}, or path/mine.py:Name")
     name, settings = match["name"], match["settings"]
     if name not in known and ":" not in name:
-        raise ValueError(f"nothing is called {name!r}; known are {', '.join(known)}, or path/mine.py:Name")
+        raise ValueError(f"{name!r} is not a known name: write one of {', '.join(known)}, or path/mine.py:Name")
     kind = resolve(known.get(name, name), directory)
     fields = [field.name for field in dataclasses.fields(kind)]
     values = {field: value for field, value in defaults.items() if field in fields}
-    for place, setting in enumerate(settings.split(",") if settings else []):
+    for position, setting in enumerate(settings.split(",") if settings else []):
         key, equals, value = setting.rpartition("=")
-        if not equals and place >= len(fields):
-            raise ValueError(f"{text!r} has more settings than {kind.__name__}: {', '.join(fields) or 'none'}")
-        values[key if equals else fields[place]] = yaml.safe_load(value)
+        if not equals and position >= len(fields):
+            raise ValueError(f"{text!r} has too many settings; {kind.__name__} has {', '.join(fields) or 'none'}")
+        values[key if equals else fields[position]] = yaml.safe_load(value)
     return build(kind, values)
 
 
 def build(kind: type, settings: Mapping[str, object]) -> Any:
-    """An instance of a frozen dataclass, its settings checked against its annotations. Raises ValueError."""
+    """Return an instance of a frozen dataclass; settings are checked by its annotations. Raises ValueError."""
     fields = [field.name for field in dataclasses.fields(kind)]
     if unknown := sorted(set(settings) - set(fields)):
         raise ValueError(f"{kind.__name__} has no setting {unknown[0]!r}; it has {', '.join(fields) or 'none'}")
@@ -195,12 +207,12 @@ def build(kind: type, settings: Mapping[str, object]) -> Any:
 
 
 def label(value: Any) -> str:
-    """The shortest text that `parse` reads back to this: `preserve:0.1`, `gmm:components=5`."""
+    """Return the shortest text from which `parse` returns this value: `preserve:0.1`, `gmm:components=5`."""
     name = reference(type(value))
     settings = []
-    for place, field in enumerate(dataclasses.fields(value)):
+    for position, field in enumerate(dataclasses.fields(value)):
         setting = getattr(value, field.name)
-        if place == 0 and isinstance(setting, float):
+        if position == 0 and isinstance(setting, float):
             settings.append(f"{setting:g}")
         elif setting != field.default:
             settings.append(f"{field.name}={setting}")

@@ -1,5 +1,6 @@
-"""What a user writes down, on the command line, in YAML or in Python → an experiment."""
+"""From options on the command line, in YAML or in Python to an experiment."""
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,35 +19,40 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    family: str = Field("gaussian", description="the kind of model: gaussian, gmm:components=10, vae, mine.py:MyFamily")
+    family: str = Field(
+        "gaussian", description="the family of models: gaussian, gmm:components=10, vae, mine.py:MyFamily"
+    )
     data: str = Field(
         "normal", description="the human data: normal, blobs:blobs=3, digits, pixels, idx:FOLDER, mine.py:MyCorpus"
     )
-    regimes: list[str] = Field(["replace"], min_length=1, description="what each round trains on, one or more")
-    seeds: int | list[int] = Field(1, description="how many seeds, or which")
-    generations: int = Field(10, ge=1, description="rounds to play")
-    n: int = Field(1000, ge=1, description="items that a model trains on, and makes unless the world says otherwise")
-    chains: int = Field(1, ge=1, description="independent lines in one run")
-    human: int | None = Field(None, ge=1, description="human items before round 1; n if none is given")
-    world: str = Field(
-        "truthful", description="who else makes data, and what is registered: commons:0.1,registered=0.5"
+    regimes: list[str] = Field(
+        ["replace"], min_length=1, description="the regimes, which choose each round's training mix"
     )
+    seeds: int | list[int] = Field(1, description="the number of seeds, or a list of seeds")
+    generations: int = Field(10, ge=1, description="the number of rounds")
+    n: int = Field(1000, ge=1, description="items that a model trains on, and makes")
+    chains: int = Field(1, ge=1, description="models per round that share one selection of items")
+    human: int | None = Field(None, ge=1, description="human items before round 1; by default n")
+    world: str = Field("truthful", description="who makes items, and what is registered: commons:0.1,registered=0.5")
 
     @field_validator("seeds")
     @classmethod
     def _some_seeds(cls, seeds: int | list[int]) -> int | list[int]:
         if seeds == [] or (isinstance(seeds, int) and seeds < 1):
-            raise ValueError(f"{seeds} would play nothing; say how many seeds, at least 1, or list them")
+            raise ValueError(f"{seeds} is not a number of seeds: use 1 or more, or a list of seeds")
         return seeds
 
     def experiment(self, name: str, directory: Path | None = None) -> Experiment:
-        """Every regime under every seed. Raises ValueError saying what can be written instead."""
+        """Return an experiment with every regime under every seed.
+
+        Raises ValueError with what can be written instead.
+        """
         human = self.human or self.n
         corpus = names.parse(self.data, names.CORPORA, directory, n=human)
-        told = {"vocabulary": corpus.vocabulary} if hasattr(corpus, "vocabulary") else {}
+        vocabulary = {"vocabulary": corpus.vocabulary} if hasattr(corpus, "vocabulary") else {}
         return grid(
             name,
-            names.parse(self.family, names.FAMILIES, directory, **told),
+            names.parse(self.family, names.FAMILIES, directory, **vocabulary),
             corpus,
             [names.parse(regime, names.REGIMES, directory) for regime in self.regimes],
             range(self.seeds) if isinstance(self.seeds, int) else self.seeds,
@@ -59,9 +65,10 @@ class Options(BaseModel):
 
 
 def read(text: str | None, given: Mapping[str, Any]) -> Experiment:
-    """`experiment.yaml`, `mine.py:experiment`, or the options alone; what was `given` by name comes before the YAML's.
+    """Return the experiment of `experiment.yaml`, of `mine.py:experiment`, or of the `given` options alone.
 
-    A name in a user's file is an Experiment, a Run, a list of runs, or a function returning one. Raises ValueError.
+    Given options replace those of a YAML file. A name in a Python file is an Experiment, a Run, a list of runs, or a
+    function that returns one of these. Raises ValueError.
     """
     if text is None:
         chosen = Options.model_validate(given)
@@ -69,51 +76,78 @@ def read(text: str | None, given: Mapping[str, Any]) -> Experiment:
     if text.endswith((".yaml", ".yml")):
         return Options.model_validate({**_yaml(Path(text)), **given}).experiment(Path(text).stem)
     if not text.rpartition(":")[0].endswith(".py"):
-        raise ValueError(f"{text!r} is neither a YAML file nor mine.py:experiment")
+        raise ValueError(f"{text!r} is not an experiment: write the name of a YAML file, or mine.py:NAME")
     if given:
-        raise ValueError(f"{text} says everything itself: leave out --{next(iter(given))}, or change the file")
-    found = names.resolve(text)
+        raise ValueError(f"{text} has all settings in the file: leave out --{next(iter(given))}, or change the file")
+    value = names.resolve(text)
     file, _, name = text.rpartition(":")
-    with names.told_of(Path(file)):
-        made = found() if callable(found) else found
-    return as_experiment(made, name)
+    with names.naming_errors_of(Path(file)):
+        result = value() if callable(value) else value
+    return as_experiment(result, name)
 
 
 def seeds(text: str) -> int | list[int]:
-    """`5` is how many seeds, `3,7,11` which, and so is `3,`. Raises ValueError."""
+    """Return the number of seeds for `5`, and a list for `3,7,11` or `3,`. Raises ValueError."""
     try:
         return [int(seed) for seed in text.removesuffix(",").split(",")] if "," in text else int(text)
     except ValueError:
-        raise ValueError(f"{text!r} are no seeds; say how many (5), or which (3,7,11)") from None
+        raise ValueError(f"{text!r} is not valid: write a number of seeds (5), or a list of seeds (3,7,11)") from None
 
 
 def _yaml(path: Path) -> dict[str, Any]:
     try:
         read = yaml.safe_load(path.read_text())
     except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+        raise ValueError(f"the file {path} cannot be read: {error.strerror}") from None
     except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {error}") from None
+        raise ValueError(f"the file {path} is not YAML: {error}") from None
     if not isinstance(read, dict):
-        raise ValueError(f"{path} holds no options; it can have {', '.join(Options.model_fields)}")
+        raise ValueError(f"the file {path} has no options: it can have {', '.join(Options.model_fields)}")
     return read
 
 
 def _plain(text: str) -> str:
-    """A text as the name of a folder."""
+    """Return a text as the name of a folder."""
     return re.sub(r"[^\w.-]+", "-", text)
 
 
-def as_experiment(found: Any, name: str) -> Experiment:
-    """An experiment of whatever a user's file calls one. Raises ValueError."""
-    if isinstance(found, Experiment):
-        return found
-    runs = (found,) if isinstance(found, Run) else tuple(found) if isinstance(found, list | tuple) else ()
+def as_experiment(value: Any, name: str) -> Experiment:
+    """Return an experiment from a value in a user's file. Raises ValueError."""
+    if isinstance(value, Experiment):
+        return value
+    runs = (value,) if isinstance(value, Run) else tuple(value) if isinstance(value, list | tuple) else ()
     if not runs or not all(isinstance(run, Run) for run in runs):
-        raise ValueError(f"{name!r} is a {type(found).__name__}; it must be an Experiment, a Run, or a list of runs")
+        raise ValueError(
+            f"{name!r} is of type {type(value).__name__}: it must be an Experiment, a Run, or a list of runs"
+        )
     return Experiment(name, runs)
 
 
+def on_device(experiment: Experiment, device: str) -> Experiment:
+    """Return the experiment with its networks on `device`: cpu, cuda, cuda:1.
+
+    Raises ValueError if there is no such device, or if no family uses one: Gaussians, mixtures and n-grams are computed
+    on the CPU.
+    """
+    import torch  # seconds to import, and other commands do not need it
+
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise ValueError(f"{device!r} is not a device: write cpu, cuda or cuda:1 ({error})") from None
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ValueError("this machine has no CUDA device: leave out --device")
+    if not any(hasattr(run.family, "device") for run in experiment.runs):
+        raise ValueError(f"no family of {experiment.name} uses a device: leave out --device")
+    runs = (
+        dataclasses.replace(run, family=dataclasses.replace(run.family, device=device))  # type: ignore[type-var]
+        if hasattr(run.family, "device")
+        else run
+        for run in experiment.runs
+    )
+    return dataclasses.replace(experiment, runs=tuple(runs))
+
+
 def explain(error: ValueError) -> str:
-    """A ValueError in words for the terminal; pydantic's name the field and say what is wrong with it."""
+    """Return a ValueError as text for the terminal; one of pydantic with the name of the option, and what is wrong."""
     return in_words(error) if isinstance(error, ValidationError) else str(error)

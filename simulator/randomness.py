@@ -1,18 +1,29 @@
-"""Randomness is an argument: every stream is named by a seed, a purpose and a round."""
+"""Randomness as an argument: every stream of random numbers is named by a seed, a purpose and a round."""
 
 import hashlib
 
 import numpy as np
+import numpy.typing as npt
 
 _TAG = "firsthand randomness v1"
 
 
 def generator(seed: int, purpose: str, round: int = 0) -> np.random.Generator:
-    """The stream of random numbers for one purpose in one round of one seed.
+    """Return the stream of random numbers for one purpose, in one round of one seed.
 
-    Streams of different names are independent: the first 128 bits of the SHA-256 of the tag, the three and their
-    separators seed a PCG64. The bits of a stream are the same for ever and everywhere; what numpy makes of them
-    (normals and the like) may change between its versions, which is why results record those.
+    Streams with different names are independent: the first 128 bits of the SHA-256 of the name seed a PCG64. The bits
+    of a stream never change. The numbers that numpy derives from them (normals, say) may change between numpy's
+    versions, so results record the version.
     """
     name = f"{_TAG}\n{seed}\n{round}\n{purpose}".encode()
     return np.random.Generator(np.random.PCG64(int.from_bytes(hashlib.sha256(name).digest()[:16], "big")))
+
+
+def shuffled_passes(rng: np.random.Generator, items: int, count: int) -> npt.NDArray[np.int64]:
+    """Return `count` row numbers below `items`: all rows in random order, then all in another order, and so on.
+
+    So no row occurs a second time before all rows have occurred.
+    """
+    passes = -(-count // items)
+    orders = [rng.permutation(items) for _ in range(passes)]
+    return np.concatenate([np.empty(0, dtype=np.int64), *orders])[:count]

@@ -24,17 +24,17 @@ from simulator.families.gaussian import Gaussian
 from simulator.families.transformer import Transformer
 from simulator.families.vae import VAE
 from simulator.names import label
-from simulator.regimes import History, Replace
+from simulator.regimes import Replace, RunHistory
 from simulator.runs import checkpoints, rounds
 from simulator.runs.checkpoints import Plan, State
-from simulator.runs.registry_writer import Ledger
-from simulator.worlds.commons import Batch, Said
+from simulator.runs.registry_writer import RunRegistry
+from simulator.worlds.base import OriginStatement, RoundBatch
 
 _CHAINS = 64
 Answer = TypeVar("Answer")
 
 
-class TimedLedger(Ledger):
+class TimedRegistry(RunRegistry):
     """Counts the seconds that all its calls take together."""
 
     seconds = 0.0
@@ -42,17 +42,17 @@ class TimedLedger(Ledger):
     def _timed(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
         started = time.perf_counter()
         answer = call(*arguments)
-        TimedLedger.seconds += time.perf_counter() - started
+        TimedRegistry.seconds += time.perf_counter() - started
         return answer
 
-    def draw(self, history: History, position: int) -> tuple[Mix, Digests]:
+    def draw(self, history: RunHistory, position: int) -> tuple[Mix, Digests]:
         return self._timed(super().draw, history, position)
 
-    def trained(self, round: int, provider: int, mix: str) -> Model:
-        return self._timed(super().trained, round, provider, mix)
+    def register_model(self, round: int, provider: int, mix: str) -> Model:
+        return self._timed(super().register_model, round, provider, mix)
 
-    def tell(self, batch: Batch, digests: Digests, claims: Sequence[Said]) -> int:
-        return self._timed(super().tell, batch, digests, claims)
+    def register(self, batch: RoundBatch, digests: Digests, statements: Sequence[OriginStatement]) -> int:
+        return self._timed(super().register, batch, digests, statements)
 
     def known(self, state: State) -> OriginCounts:
         return self._timed(super().known, state)
@@ -110,13 +110,13 @@ def _play(bench: Bench, run: Run, number: int, seconds: list[tuple[float, float]
 def play(folder: Path, run: Run, client: Client) -> tuple[float, float]:
     """Play a run; return the seconds of the run, and how many of them were spent on the registry."""
     checkpoints.save_plan(folder, Plan(encode(run), "unused", "."))
-    line = rounds.Line(folder, checkpoints.load_plan(folder), client)
-    line.ledger, TimedLedger.seconds = TimedLedger(client, line.ledger.organization, run), 0.0
+    loop = rounds.RunLoop(folder, checkpoints.load_plan(folder), client)
+    loop.registry, TimedRegistry.seconds = TimedRegistry(client, loop.registry.organization, run), 0.0
     started = time.perf_counter()
-    state = line.begin()
+    state = loop.begin()
     while state.round < run.generations:
-        state = line.play_round(state)
-    return time.perf_counter() - started, TimedLedger.seconds
+        state = loop.play_round(state)
+    return time.perf_counter() - started, TimedRegistry.seconds
 
 
 def _register_by_bare_driver(bench: Bench, run: Run, number: int) -> float:

@@ -17,14 +17,14 @@ from benchmarks.harness.bench import Bench
 from benchmarks.harness.report import BenchmarkRow, Target, alternate
 from simulator.families.decoding import Decoding, draw, write
 from simulator.families.transformer import Transformer
-from simulator.families.transformer_network import Generation, Network, Shape
+from simulator.families.transformer_network import Generation, TransformerNetwork, TransformerShape
 from simulator.randomness import generator
 
 BLOCK, ITEMS = 64, 960
 NEW_TOKENS, TEXTS = 64, 256
 SMALL_BATCH = 12
 FAMILY = Transformer()
-SHAPE = Shape(FAMILY.vocabulary, FAMILY.layers, FAMILY.heads, FAMILY.width, BLOCK)
+SHAPE = TransformerShape(FAMILY.vocabulary, FAMILY.layers, FAMILY.heads, FAMILY.width, BLOCK)
 
 
 def rows(bench: Bench) -> Iterator[BenchmarkRow]:
@@ -46,7 +46,7 @@ def _training(times: int) -> Iterator[BenchmarkRow]:
 
 def _sampling(times: int) -> Iterator[BenchmarkRow]:
     task = f"small GPT: sample, batch {TEXTS}, {NEW_TOKENS} new tokens"
-    network, prompts = Network(SHAPE, _torch()), torch.from_numpy(_blocks()[:TEXTS])
+    network, prompts = TransformerNetwork(SHAPE, _torch()), torch.from_numpy(_blocks()[:TEXTS])
     cached, uncached = alternate(
         times,
         lambda _: _rate(lambda: with_cache(network, prompts)),
@@ -59,13 +59,13 @@ def _sampling(times: int) -> Iterator[BenchmarkRow]:
     yield BenchmarkRow(name, "-", (difference,), "logits", (), Target("value", "<=", 1e-5))
 
 
-def with_cache(network: Network, prompts: Tensor) -> Tensor:
+def with_cache(network: TransformerNetwork, prompts: Tensor) -> Tensor:
     """Sample as the family does."""
     return write(Generation(network, BLOCK + NEW_TOKENS), prompts, NEW_TOKENS, Decoding(), _torch())
 
 
 @torch.no_grad()
-def without_cache(network: Network, prompts: Tensor) -> Tensor:
+def without_cache(network: TransformerNetwork, prompts: Tensor) -> Tensor:
     """Sample the same, but read the whole text again for each token."""
     tokens, stream = prompts, _torch()
     for _ in range(NEW_TOKENS):
@@ -74,7 +74,7 @@ def without_cache(network: Network, prompts: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def greatest_difference(network: Network, prompts: Tensor) -> float:
+def greatest_difference(network: TransformerNetwork, prompts: Tensor) -> float:
     """Return the greatest difference of a logit when both read the same texts."""
     text = torch.cat([prompts, torch.from_numpy(_blocks()[:TEXTS][:, :NEW_TOKENS])], dim=1)
     whole = network(text)[:, BLOCK - 1 :]
@@ -92,7 +92,7 @@ def _fit() -> float:
 
 def _train_small_batches() -> float:
     """Return the tokens per second of the same network at batch 12, with a separate update per parameter."""
-    network, blocks = Network(SHAPE, _torch()), torch.from_numpy(_blocks())
+    network, blocks = TransformerNetwork(SHAPE, _torch()), torch.from_numpy(_blocks())
     optimizer = torch.optim.AdamW(network.parameters(), lr=FAMILY.rate, betas=(0.9, 0.95), foreach=False, fused=False)
     return _rate(lambda: _loop(network, optimizer, blocks, SMALL_BATCH), ITEMS * BLOCK)
 
@@ -117,7 +117,7 @@ def _loop(network: nn.Module, optimizer: torch.optim.Optimizer, blocks: Tensor, 
 class PlainLayer(nn.Module):
     """A layer of `PlainTransformer`."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: TransformerShape) -> None:
         super().__init__()
         self.heads, width = shape.heads, shape.width
         self.first, self.second = nn.LayerNorm(width, bias=False), nn.LayerNorm(width, bias=False)
@@ -137,7 +137,7 @@ class PlainLayer(nn.Module):
 class PlainTransformer(nn.Module):
     """A GPT without any optimization."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: TransformerShape) -> None:
         super().__init__()
         self.tokens = nn.Embedding(shape.vocabulary, shape.width)
         nn.init.normal_(self.tokens.weight, std=0.02)
@@ -172,4 +172,4 @@ def _torch() -> torch.Generator:
 
 
 def _parameters() -> int:
-    return sum(parameter.numel() for parameter in Network(SHAPE).parameters())
+    return sum(parameter.numel() for parameter in TransformerNetwork(SHAPE).parameters())

@@ -1,7 +1,7 @@
 """Human data, with fixed splits.
 
-A corpus is a frozen dataclass of plain values, for these are hashed into the run's id. Its data are points of d
-dimensions; handed out as items `[n, C, d]`, one value a chain. Pictures as pixels are in `simulator.data.images`.
+A corpus is a frozen dataclass of plain values, which are hashed into the run's id. Its data are points of d dimensions.
+Items are arrays `[n, C, d]`, with one value per chain. Pictures as pixels are in `simulator.data.images`.
 """
 
 from abc import ABC, abstractmethod
@@ -25,78 +25,84 @@ Images: TypeAlias = npt.NDArray[np.uint8]
 
 
 class Labelled(NamedTuple):
-    """Human points `[m, d]` with the class of each, `int64[m]`."""
+    """Human points `[m, d]` and the class of each, `int64[m]`."""
 
     points: Points
     labels: Labels
 
 
 class Corpus(Protocol):
-    """Human data: what there is before round 1, what is new each round, and what is kept aside to measure with."""
+    """Human data: the items before round 1, the new items of each round, and the items held out for metrics."""
 
     def pool(self, chains: int, seed: int) -> Items:
-        """The human items that there are before round 1, `[N, C, d]`."""
+        """Return the human items from before round 1, `[N, C, d]`."""
         ...
 
     def fresh(self, n: int, chains: int, seed: int, round: int) -> Items:
-        """n new human items for a round, `[n, C, d]`. A finite corpus raises ValueError."""
+        """Return n new human items for a round, `[n, C, d]`. A finite corpus raises ValueError."""
         ...
 
     @property
     def held_out(self) -> Items | None:
-        """Human points `[m, d]`, or blocks of tokens `uint16[m, L]`, that are in no pool."""
+        """Human points `[m, d]`, or blocks of tokens `uint16[m, L]`, that are never trained on."""
         ...
 
     @property
     def truth(self) -> Mixture | None:
-        """The distribution that human data come from, where it is known (C = 1)."""
+        """The distribution of the human data (C = 1); None if it is unknown."""
         ...
 
     @property
     def labelled(self) -> Labelled | None:
-        """The pool's human points with their classes."""
+        """Human points of the pool with their classes; None if there are no classes."""
         ...
 
     def digest(self) -> str:
-        """`sha256:<hex>` of the data, or of the law that they are drawn from; the same on every machine."""
+        """Return `sha256:<hex>` of the data, or of the settings they are drawn by; the same on every machine."""
         ...
 
     def images(self, items: Items) -> Images | None:
-        """The first chain's values of `items[n, C, d]` as pictures `uint8[n, h, w]`, where they are pictures."""
+        """Return `items[n, C, d]` of the first chain as pictures `uint8[n, h, w]`; None if they are not pictures."""
         ...
 
 
 @runtime_checkable
 class Measured(Protocol):
-    """A corpus whose items are no points (text, say), and which measures them itself."""
+    """A corpus with metrics of its own, instead of those of points."""
 
     def measure(self, fitted: Fitted | None, items: Items, reference: Fitted | None) -> dict[str, Floats]:
-        """What `simulator.metrics.points.measure` answers in its place."""
+        """Return the metrics, as `simulator.metrics.points.measure` does."""
         ...
 
 
 @runtime_checkable
-class Written(Protocol):
-    """A corpus whose items are text, to be read beside each other."""
+class TextCorpus(Protocol):
+    """A corpus whose items are blocks of tokens; metrics of text apply to them."""
 
-    def texts(self, items: Items) -> list[str]:
-        """The first chain's values of `items[n, C, L]`, written out."""
+    @property
+    def held_out(self) -> Items:
+        """Blocks of tokens `uint16[m, L]` that are never trained on."""
         ...
 
-    def perplexities(self, items: Items, reference: Fitted) -> Floats:
-        """The perplexity `[n]` of each of the first chain's values of `items[n, C, L]` under a model."""
+    @property
+    def frequencies(self) -> Floats:
+        """The number of each token in the pool, `[V]`."""
+        ...
+
+    def texts(self, items: Items) -> list[str]:
+        """Return the text of each of `items[n, C, L]`, of the first chain."""
         ...
 
 
 def digest_of_law(corpus: Any) -> str:
-    """`sha256:<hex>` of a corpus' settings but n, and but those that came later where they are as before."""
-    said = [f for f in fields(corpus) if f.metadata != ADDED or getattr(corpus, f.name) != f.default]
-    law = {f.name: getattr(corpus, f.name) for f in said if f.name != "n"}
+    """Return `sha256:<hex>` of the settings of a corpus, without n, and without added settings that are the default."""
+    hashed = [f for f in fields(corpus) if f.metadata != ADDED or getattr(corpus, f.name) != f.default]
+    law = {f.name: getattr(corpus, f.name) for f in hashed if f.name != "n"}
     return to_text(digest_bytes(rfc8785.dumps({type(corpus).__name__: law})))
 
 
 class _Drawn(ABC):
-    """What corpora with a known truth share: each human item is an independent draw from it."""
+    """The common part of corpora with a known distribution: each human item is an independent draw."""
 
     n: int
     held_out: None = None
@@ -105,44 +111,44 @@ class _Drawn(ABC):
     @property
     @abstractmethod
     def truth(self) -> Mixture:
-        """The distribution that human data come from."""
+        """The distribution of the human data."""
 
     def pool(self, chains: int, seed: int) -> Items:
-        """The `n` human items that there are before round 1, `[n, C, d]`; every chain has its own values."""
+        """Return the `n` human items from before round 1, `[n, C, d]`; every chain has values of its own."""
         return self._draw(self.n, chains, generator(seed, "human pool"))
 
     def fresh(self, n: int, chains: int, seed: int, round: int) -> Items:
-        """n new human items for a round, `[n, C, d]`."""
+        """Return n new human items for a round, `[n, C, d]`."""
         return self._draw(n, chains, generator(seed, "human fresh", round))
 
     def _draw(self, n: int, chains: int, rng: np.random.Generator) -> Items:
         return self.truth.sample(n * chains, rng).reshape(n, chains, -1)
 
     def digest(self) -> str:
-        """`sha256:<hex>` of the law's settings, for the data are drawn anew for each seed."""
+        """Return `sha256:<hex>` of the settings but n, because the data are drawn for each seed."""
         return digest_of_law(self)
 
     def images(self, items: Items) -> None:
-        """None: these are no pictures."""
+        """Return None: points are not pictures."""
         return None
 
 
 @dataclass(frozen=True)
 class Normal(_Drawn):
-    """Normal data, one-dimensional or alike along each axis."""
+    """normal data, of one dimension, or of several with the same mean and variance along each axis"""
 
     n: int = 1000
-    """human items that there are before round 1"""
+    """human items before round 1"""
     mean: float = 0.0
-    """their true mean, along each axis"""
+    """true mean along each axis"""
     std: float = 1.0
-    """their true standard deviation, along each axis"""
+    """true standard deviation along each axis"""
     dimensions: int = field(default=1, metadata=ADDED)
-    """d"""
+    """d, the number of dimensions"""
 
     def __post_init__(self) -> None:
         if min(self.n, self.dimensions) < 1 or self.std < 0:
-            raise ValueError(f"{self} is impossible: n and d are at least 1, and a standard deviation not negative")
+            raise ValueError(f"{self} is impossible: n and dimensions must be at least 1, and std 0 or more")
 
     @property
     def truth(self) -> Mixture:
@@ -153,20 +159,20 @@ class Normal(_Drawn):
 
 @dataclass(frozen=True)
 class Blobs(_Drawn):
-    """Round blobs at equal distances on a circle, two-dimensional; one blob of radius 0 is Shumailov et al.'s data."""
+    """round blobs on a circle, in two dimensions; one blob with radius 0 is the data of Shumailov et al. 2023"""
 
     n: int = 1000
-    """human items that there are before round 1"""
+    """human items before round 1"""
     blobs: int = 3
-    """how many blobs, all of the same weight"""
+    """number of blobs; all have the same weight"""
     radius: float = 4.0
-    """the circle's radius"""
+    """radius of the circle"""
     std: float = 1.0
-    """each blob's true standard deviation along each axis"""
+    """true standard deviation of each blob along each axis"""
 
     def __post_init__(self) -> None:
         if min(self.n, self.blobs) < 1 or self.std < 0:
-            raise ValueError(f"{self} is impossible: n and blobs are at least 1, and a standard deviation not negative")
+            raise ValueError(f"{self} is impossible: n and blobs must be at least 1, and std 0 or more")
 
     @property
     def truth(self) -> Mixture:
@@ -179,59 +185,60 @@ class Blobs(_Drawn):
 
 @dataclass(frozen=True)
 class Digits:
-    """The 1,797 handwritten digits that scikit-learn carries, in the space of their leading principal components.
+    """the 1,797 handwritten digits of scikit-learn, as points in the space of their first principal components
 
-    8 × 8 pixels of 0 to 16 (Alpaydin and Kaynak 1998, UCI Optical Recognition of Handwritten Digits, its test part).
-    The split is fixed: every run and every seed has the same digits kept aside. The components are those of the pool,
-    so that what was kept aside had no part in them.
+    8 × 8 pixels from 0 to 16 (Alpaydin and Kaynak 1998, UCI Optical Recognition of Handwritten Digits, its test part).
+    The split is fixed: every run and every seed has the same held-out digits. The components are computed from the pool
+    alone.
     """
 
     components: int = 16
-    """principal components kept; 16 hold about 85 % of the variance"""
+    """number of principal components; 16 have about 85 % of the variance"""
     aside: int = 400
-    """digits kept aside to measure with; the other 1,797 − aside are the pool"""
+    """digits held out for metrics; the other 1,797 − aside are the pool"""
     recrawl: bool = field(default=False, metadata=ADDED)
-    """whether new human items are digits of the pool again, as a crawl finds the same work again"""
+    """whether new human items are digits of the pool again; if not, there are none"""
 
     def __post_init__(self) -> None:
         if not 0 < self.aside < 1797 or not 0 < self.components <= 64:
-            raise ValueError(f"{self} is impossible: components are 1 to 64, digits kept aside 1 to 1,796")
+            raise ValueError(f"{self} is impossible: components must be from 1 to 64, and aside from 1 to 1,796")
 
     def pool(self, chains: int, seed: int) -> Items:
-        """The digits that were not kept aside, `[1797 − aside, C, components]`: the same for each chain and seed."""
+        """Return the digits of the pool, `[1797 − aside, C, components]`: the same for each chain and seed."""
         points = self.labelled.points
         return np.repeat(points[:, np.newaxis], chains, axis=1)
 
     def fresh(self, n: int, chains: int, seed: int, round: int) -> Items:
-        """n digits of the pool again, `[n, C, components]`. Raises ValueError without `recrawl`: there are no new."""
+        """Return n digits of the pool again, `[n, C, components]`. Raises ValueError without `recrawl`."""
         if not self.recrawl:
             raise ValueError(
-                "the digits are 1,797 and no more: use a regime without fresh human data, recrawl=true, or drawn data"
+                "there are 1,797 digits and no more: set recrawl=true, or use a regime without new human data, or data "
+                "that is drawn, such as normal"
             )
-        return digits.found_again(self.pool(chains, seed), n, seed, round)
+        return digits.crawl_again(self.pool(chains, seed), n, seed, round)
 
     @property
     def held_out(self) -> Points:
-        """The digits kept aside, `[aside, components]`."""
+        """The held-out digits, `[aside, components]`."""
         return _split(self).held_out
 
     @property
     def truth(self) -> None:
-        """None: nobody knows the distribution of handwriting."""
+        """None: the distribution of handwriting is unknown."""
 
     @property
     def labelled(self) -> Labelled:
-        """The pool's digits and which digit each is."""
+        """The digits of the pool, and the class of each: 0 to 9."""
         return _split(self).pool
 
     def digest(self) -> str:
-        """`sha256:<hex>` of the pixels and labels as scikit-learn carries them, and of this split's settings."""
+        """Return `sha256:<hex>` of the pixels and labels of scikit-learn, and of the settings of the split."""
         pixels, labels = digits.digits()
         settings = rfc8785.dumps({"Digits": {"components": self.components, "aside": self.aside}})
         return to_text(digest_bytes(settings + pixels.astype("u1").tobytes() + labels.astype("u1").tobytes()))
 
     def images(self, items: Items) -> Images:
-        """The first chain's values of `items[n, C, components]` as pictures, `uint8[n, 8, 8]`."""
+        """Return `items[n, C, components]` of the first chain as pictures, `uint8[n, 8, 8]`."""
         split = _split(self)
         pixels = items[:, 0] @ split.axes + split.centre
         return np.clip(np.rint(pixels * (255 / 16)), 0, 255).astype(np.uint8).reshape(-1, 8, 8)
@@ -251,7 +258,7 @@ def _split(corpus: Digits) -> _Split:
     centre = pixels[pool].mean(axis=0)
     _, _, axes = np.linalg.svd(pixels[pool] - centre, full_matrices=False)
     axes = axes[: corpus.components]
-    # An axis has no sign of its own; the largest entry positive makes it the same on every machine.
+    # An axis has no sign of its own. A positive largest entry makes it the same on every machine.
     axes *= np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, np.newaxis]
     points = (pixels - centre) @ axes.T
     return _Split(Labelled(points[pool], labels[pool]), points[aside], centre, axes)

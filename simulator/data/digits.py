@@ -1,4 +1,4 @@
-"""Handwriting that ends: what is kept aside of it, and a crawl that finds the same works again."""
+"""The handwritten digits of scikit-learn, the split of them, and a crawl that finds the same items again."""
 
 from functools import cache
 from typing import TypeAlias
@@ -8,7 +8,7 @@ import numpy.typing as npt
 from sklearn.datasets import load_digits
 
 from simulator.families.base import Floats, Items
-from simulator.randomness import generator
+from simulator.randomness import generator, shuffled_passes
 
 Labels: TypeAlias = npt.NDArray[np.int64]
 Rows: TypeAlias = npt.NDArray[np.int64]
@@ -16,21 +16,18 @@ Rows: TypeAlias = npt.NDArray[np.int64]
 
 @cache
 def digits() -> tuple[Floats, Labels]:
-    """The pixels `[1797, 64]` of 0 to 16 that scikit-learn carries, and which digit each is, `[1797]`."""
+    """Return the pixels `[1797, 64]`, from 0 to 16, and the digit of each image, `[1797]`."""
     pixels, labels = load_digits(return_X_y=True)
     return pixels.astype(np.float64), labels.astype(np.int64)
 
 
 def split(aside: int) -> tuple[Rows, Rows]:
-    """The digits kept aside and the others, as rows: the same for every run, seed and corpus of them."""
+    """Return the rows of the held-out digits and of the others: the same for every run, seed and corpus."""
     order = generator(0, "digits kept aside").permutation(1797)
     return order[:aside], order[aside:]
 
 
-def found_again(pool: Items, n: int, seed: int, round: int) -> Items:
-    """n of `pool[N, C, d]`, none twice while it lasts; beyond that, each as often as any other or once more."""
-    rng = generator(seed, "human fresh", round)
-    copies = -(-n // len(pool))
-    rows = np.concatenate([rng.permutation(len(pool)) for _ in range(copies)])
-    again: Items = pool[rows[:n]]
-    return again
+def crawl_again(pool: Items, n: int, seed: int, round: int) -> Items:
+    """Return n items of `pool[N, C, d]` in random order; none occurs a second time before all have occurred."""
+    items: Items = pool[shuffled_passes(generator(seed, "human fresh", round), len(pool), n)]
+    return items

@@ -1,7 +1,7 @@
-"""MNIST's own file format, IDX: bytes in any number of dimensions (LeCun et al., yann.lecun.com/exdb/mnist).
+"""IDX, the file format of MNIST: bytes in any number of dimensions (LeCun et al., yann.lecun.com/exdb/mnist).
 
-Two zero bytes, the type (8: unsigned bytes), the number of dimensions, the size of each as 32 bits big-endian, then the
-values, the last dimension fastest. Read strictly: a file that was cut off, or is something else, is refused by name.
+Two zero bytes, the type (8: unsigned bytes), the number of dimensions, the size of each in 32 bits (big-endian), then
+the values, with the last dimension fastest. The file is checked completely; errors name it.
 """
 
 import gzip
@@ -18,37 +18,41 @@ _UNSIGNED_BYTE = 8
 
 
 def load(folder: Path, name: str, dimensions: int) -> Bytes:
-    """The array in `folder/name`, or in `folder/name.gz` where that is not there. Raises ValueError naming the file."""
+    """Return the array in `folder/name`, or in `folder/name.gz`. Raises ValueError with the name of the file."""
     for path in (folder / name, folder / f"{name}.gz"):
         if path.is_file():
             return parse(_content(path), dimensions, path)
-    raise ValueError(f"{folder.absolute()} has neither {name} nor {name}.gz")
+    raise ValueError(f"{folder.absolute()} does not have the file {name}, nor {name}.gz")
 
 
 def parse(content: bytes, dimensions: int, path: Path) -> Bytes:
-    """The array that the content of an IDX file says. Raises ValueError naming the file."""
+    """Return the array in the content of an IDX file. Raises ValueError with the name of the file."""
     start = 4 + 4 * dimensions
     magic = bytes([0, 0, _UNSIGNED_BYTE, dimensions])
     if content[:4] != magic:
         raise ValueError(
-            f"{path} begins with {content[:4].hex()}, not {magic.hex()}: no IDX file of {dimensions}-d bytes"
+            f"{path} is not an IDX file of bytes in {dimensions} dimensions: it begins with {content[:4].hex()}, not "
+            f"{magic.hex()}"
         )
     if len(content) < start:
-        raise ValueError(f"{path} was cut off: it ends after {len(content)} bytes, within its {start} bytes of sizes")
+        raise ValueError(f"{path} is incomplete: it has {len(content)} bytes, and its header alone has {start}")
     shape = tuple(int(size) for size in np.frombuffer(content[4:start], dtype=">u4"))
     values = np.frombuffer(content, dtype=np.uint8, offset=start)
-    wanted = int(np.prod(shape, dtype=object))
-    if len(values) != wanted or wanted == 0:
-        raise ValueError(f"{path} says {' × '.join(map(str, shape))} = {wanted} values, and holds {len(values)}")
+    expected = int(np.prod(shape, dtype=object))
+    if len(values) != expected or expected == 0:
+        raise ValueError(
+            f"{path} is damaged: the header has {' × '.join(map(str, shape))} = {expected} values, the file "
+            f"{len(values)}"
+        )
     return values.reshape(shape)
 
 
 def _content(path: Path) -> bytes:
-    """A file's bytes, unpacked if it is packed."""
+    """Return the bytes of a file, decompressed if it is a .gz file."""
     content = path.read_bytes()
     if path.suffix != ".gz":
         return content
     try:
         return gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} cannot be unpacked: {error}") from None
+        raise ValueError(f"{path} cannot be decompressed: {error}") from None

@@ -1,7 +1,7 @@
-"""Human data as pixels: scikit-learn's digits, and any folder of MNIST's own files.
+"""Human data as pixels: the digits of scikit-learn, and folders with files in the format of MNIST.
 
-Items are bytes `uint8[n, C, height · width]`, 0 black to 255 white, and each chain has the same. What metrics compare
-with, held out or labelled, is of a number that the corpus says, for their time grows with it.
+Items are bytes `uint8[n, C, height · width]`, from 0 (black) to 255 (white), the same for each chain. The numbers of
+held-out and of labelled pictures are settings, because the time of metrics grows with them.
 """
 
 from abc import ABC, abstractmethod
@@ -22,19 +22,19 @@ from simulator.randomness import generator
 
 
 class _Scans(NamedTuple):
-    """Pictures `uint8[…, height, width]` and what is on them."""
+    """Pictures `uint8[…, height, width]` and their classes."""
 
     pool: Images
     held_out: Images
     known: Images
     labels: Labels
-    """which class each of `known` is"""
+    """the class of each of `known`"""
     digest: bytes
-    """of all that was read"""
+    """of all files"""
 
 
 class _Pictures(ABC):
-    """What finite corpora of pictures share."""
+    """The common part of corpora of pictures."""
 
     recrawl: bool
     truth: None = None
@@ -42,62 +42,62 @@ class _Pictures(ABC):
     @property
     @abstractmethod
     def _scans(self) -> _Scans:
-        """The pictures, read once."""
+        """The pictures, which are read once."""
 
     @property
     @abstractmethod
     def _settings(self) -> dict[str, int]:
-        """What the split depends on besides what was read."""
+        """The settings that the split depends on."""
 
     def pool(self, chains: int, seed: int) -> Items:
-        """The pictures that were not kept aside, `uint8[N, C, pixels]`: the same for each chain and seed."""
+        """Return the pictures that are not held out, `uint8[N, C, pixels]`: the same for each chain and seed."""
         pixels = _flat(self._scans.pool)
         return np.broadcast_to(pixels[:, np.newaxis], (len(pixels), chains, pixels.shape[1]))
 
     def fresh(self, n: int, chains: int, seed: int, round: int) -> Items:
-        """n pictures of the pool again, `uint8[n, C, pixels]`. Raises ValueError without `recrawl`."""
+        """Return n pictures of the pool again, `uint8[n, C, pixels]`. Raises ValueError without `recrawl`."""
         if not self.recrawl:
             raise ValueError(
-                f"the pictures are {len(self._scans.pool):,} and no more: use a regime without fresh human data, or "
-                "recrawl=true"
+                f"there are {len(self._scans.pool):,} pictures and no more: set recrawl=true, or use a regime without "
+                "new human data"
             )
-        return digits.found_again(self.pool(chains, seed), n, seed, round)
+        return digits.crawl_again(self.pool(chains, seed), n, seed, round)
 
     @property
     def held_out(self) -> Points:
-        """The pictures kept aside, `[aside, pixels]`."""
+        """The held-out pictures, `[aside, pixels]`."""
         return _flat(self._scans.held_out).astype(np.float64)
 
     @property
     def labelled(self) -> Labelled:
-        """Pictures of the pool with their classes."""
+        """Pictures of the pool, and the class of each."""
         return Labelled(_flat(self._scans.known).astype(np.float64), self._scans.labels)
 
     def digest(self) -> str:
-        """`sha256:<hex>` of the pixels and labels, wherever they lie, packed or not, and of this split's settings."""
+        """Return `sha256:<hex>` of pixels, labels and the settings of the split, for any path and compression."""
         settings = rfc8785.dumps({type(self).__name__: self._settings})
         return to_text(digest_bytes(settings + self._scans.digest))
 
     def images(self, items: Items) -> Images:
-        """The first chain's values of `items[n, C, pixels]` as pictures, `uint8[n, height, width]`."""
+        """Return `items[n, C, pixels]` of the first chain as pictures, `uint8[n, height, width]`."""
         return items[:, 0].reshape(-1, *self._scans.pool.shape[1:])
 
 
 @dataclass(frozen=True)
 class Pixels(_Pictures):
-    """The 1,797 handwritten digits that scikit-learn carries, 8 × 8 pixels of 0 to 255: `Digits` as one sees them.
+    """the 1,797 handwritten digits of scikit-learn, as 8 × 8 pixels from 0 to 255
 
-    The same digits are kept aside. scikit-learn's 0 to 16 is the count of black points in 4 × 4.
+    The same digits as in `Digits` are held out. The values of scikit-learn, 0 to 16, count black points in 4 × 4.
     """
 
     aside: int = 400
-    """digits kept aside to measure with; the other 1,797 − aside are the pool"""
+    """digits held out for metrics; the other 1,797 − aside are the pool"""
     recrawl: bool = False
-    """whether new human items are digits of the pool again, as a crawl finds the same work again"""
+    """whether new human items are digits of the pool again; if not, there are none"""
 
     def __post_init__(self) -> None:
         if not 0 < self.aside < 1797:
-            raise ValueError(f"{self} is impossible: digits kept aside are 1 to 1,796")
+            raise ValueError(f"{self} is impossible: aside must be from 1 to 1,796")
 
     @property
     def _scans(self) -> _Scans:
@@ -110,23 +110,23 @@ class Pixels(_Pictures):
 
 @dataclass(frozen=True)
 class Idx(_Pictures):
-    """A folder of MNIST's own files, gz or not: train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-… likewise.
+    """a folder with the four files of MNIST (train-images-idx3-ubyte, t10k-images-idx3-ubyte, …), .gz or not
 
-    The pool is what is for training; what is kept aside is of the test part. Fashion-MNIST and KMNIST come so too.
+    The pool is the training part; held-out pictures are from the test part. Fashion-MNIST and KMNIST have this format.
     """
 
     folder: str
-    """where the four files lie, from where the run is played"""
+    """the folder of the four files; a relative path is relative to the directory of the command"""
     aside: int = 2000
-    """pictures of the test part that are measured with"""
+    """pictures of the test part that metrics use"""
     known: int = 5000
-    """pictures of the training part whose labels say of what class a generated one is"""
+    """pictures of the training part whose labels are used to classify generated pictures"""
     recrawl: bool = False
-    """whether new human items are pictures of the pool again, as a crawl finds the same work again"""
+    """whether new human items are pictures of the pool again; if not, there are none"""
 
     def __post_init__(self) -> None:
         if self.aside < 1 or self.known < 1:
-            raise ValueError(f"{self} is impossible: aside and known are 1 or more")
+            raise ValueError(f"{self} is impossible: aside and known must be at least 1")
 
     @property
     def _scans(self) -> _Scans:
@@ -150,8 +150,11 @@ def _digits(aside: int) -> _Scans:
 def _mnist(folder: str, aside: int, known: int) -> _Scans:
     (images, labels), (others, other_labels) = (_part(Path(folder).expanduser(), part) for part in ("train", "t10k"))
     if images.shape[1:] != others.shape[1:]:
-        raise ValueError(f"the pictures in {folder} are {images.shape[1:]} to train and {others.shape[1:]} to test")
-    first, kept = _some(images, known, folder), _some(others, aside, folder)
+        raise ValueError(
+            f"{folder} has pictures of size {images.shape[1:]} for training and {others.shape[1:]} for testing; they "
+            "must have the same size"
+        )
+    first, kept = _chosen_rows(images, known, folder), _chosen_rows(others, aside, folder)
     digest = b"".join(
         digest_bytes(f"{part.shape}\n".encode() + part.tobytes()) for part in (images, labels, others, other_labels)
     )
@@ -159,20 +162,21 @@ def _mnist(folder: str, aside: int, known: int) -> _Scans:
 
 
 def _part(folder: Path, part: str) -> tuple[idx.Bytes, idx.Bytes]:
-    """Images `uint8[n, h, w]` and labels `uint8[n]` of the training or the test part."""
+    """Return images `uint8[n, h, w]` and labels `uint8[n]` of the training part or the test part."""
     images = idx.load(folder, f"{part}-images-idx3-ubyte", 3)
     labels = idx.load(folder, f"{part}-labels-idx1-ubyte", 1)
     if len(images) != len(labels):
-        raise ValueError(f"{folder} has {len(images)} images and {len(labels)} labels of {part}: not of one data set")
+        raise ValueError(
+            f"{folder} has {len(images)} images but {len(labels)} labels in the files {part}-…: they are from "
+            "different data sets"
+        )
     return images, labels
 
 
-def _some(images: Images, wanted: int, folder: str) -> digits.Rows:
-    """Rows of so many pictures, always the same ones, ascending."""
+def _chosen_rows(images: Images, wanted: int, folder: str) -> digits.Rows:
+    """Return the rows of this number of pictures, always the same ones, in ascending order."""
     if wanted > len(images):
-        raise ValueError(
-            f"of the {len(images)} pictures in {folder} {wanted} cannot be set apart: lower aside or known"
-        )
+        raise ValueError(f"{folder} has {len(images)} pictures, and {wanted} are needed: use a smaller aside or known")
     return np.sort(generator(0, "images kept aside").permutation(len(images))[:wanted])
 
 

@@ -1,4 +1,4 @@
-"""Linear data: inputs, and labels that follow from them but for noise (Gerstgrasser et al. 2024, 2404.01413)."""
+"""Linear data: inputs, and labels that are a linear function of them plus noise (Gerstgrasser et al. 2024)."""
 
 from dataclasses import dataclass
 
@@ -6,20 +6,20 @@ import numpy as np
 
 from simulator.data.corpora import digest_of_law
 from simulator.families.base import Fitted, Floats, Items
-from simulator.families.regression import Line, Regression
+from simulator.families.regression import FittedRegression, Regression
 from simulator.randomness import generator
 
 
 @dataclass(frozen=True)
 class Linear:
-    """Rows [x, y] with x ~ N(0, I) in d dimensions and y = x·β + noise; β has length 1, all entries alike."""
+    """rows [x, y] with x ~ N(0, I) in d dimensions and y = x·β + noise; all entries of β are equal, its length is 1"""
 
     n: int = 1000
-    """human items that there are before round 1"""
+    """human items before round 1"""
     dimensions: int = 10
-    """d, of the inputs"""
+    """d, dimensions of the inputs"""
     noise: float = 1.0
-    """σ, the labels' standard deviation; the family's is the same in the paper"""
+    """σ, standard deviation of the noise; in the paper the family has the same"""
 
     held_out = None
     truth = None
@@ -27,7 +27,7 @@ class Linear:
 
     def __post_init__(self) -> None:
         if min(self.n, self.dimensions) < 1 or self.noise < 0:
-            raise ValueError(f"{self} is impossible: n and d are at least 1, and noise is not negative")
+            raise ValueError(f"{self} is impossible: n and dimensions must be at least 1, and noise 0 or more")
 
     @property
     def coefficients(self) -> Floats:
@@ -35,24 +35,27 @@ class Linear:
         return np.full(self.dimensions, self.dimensions**-0.5)
 
     def pool(self, chains: int, seed: int) -> Items:
-        """The `n` human items that there are before round 1, `[n, C, d + 1]`; every chain has its own."""
+        """Return the `n` human items from before round 1, `[n, C, d + 1]`; every chain has values of its own."""
         return self._draw(self.n, chains, generator(seed, "human pool"))
 
     def fresh(self, n: int, chains: int, seed: int, round: int) -> Items:
-        """n new human items for a round, `[n, C, d + 1]`."""
+        """Return n new human items for a round, `[n, C, d + 1]`."""
         return self._draw(n, chains, generator(seed, "human fresh", round))
 
     def measure(self, fitted: Fitted | None, items: Items, reference: Fitted | None) -> dict[str, Floats]:
-        """|β̂ − β|², `[C]`: what the squared error of a prediction is above σ². In round 0 that of its rows."""
-        line = fitted if isinstance(fitted, Line) else Regression().fit(items, generator(0, "unused"))
+        """Return |β̂ − β|², `[C]`: the squared error of a prediction minus σ².
+
+        Without a model, of a fit to the items.
+        """
+        line = fitted if isinstance(fitted, FittedRegression) else Regression().fit(items, generator(0, "unused"))
         return {"test_error": ((line.coefficients - self.coefficients) ** 2).sum(axis=1)}
 
     def digest(self) -> str:
-        """`sha256:<hex>` of the law's settings, for the data are drawn anew for each seed."""
+        """Return `sha256:<hex>` of the settings but n, because the data are drawn for each seed."""
         return digest_of_law(self)
 
     def images(self, items: Items) -> None:
-        """None: these are no pictures."""
+        """Return None: rows are not pictures."""
         return None
 
     def _draw(self, n: int, chains: int, rng: np.random.Generator) -> Items:

@@ -1,8 +1,8 @@
-"""Human text, read, cleaned and split once and for all: what there is to train on, and what is kept aside.
+"""Human text: read, cleaned, and split into a pool and a held-out part.
 
-Text comes in paragraphs. One that was there before, to the letter but for white space, is left out: CPython's topics
-say many things twice, and a text kept aside must not be trained on under another heading. Paragraphs in a row make a
-passage, and a passage's digest says whether it is kept aside; no seed has a part in it.
+Text is a sequence of paragraphs. A paragraph that occurred before (white space aside) is removed: the topics of CPython
+repeat many paragraphs, and a held-out text must not be in the pool under another heading. Consecutive paragraphs make a
+passage. The digest of a passage decides whether it is held out, so the split does not depend on a seed.
 """
 
 import importlib
@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from firsthand.core.digests import digest_text
 
-#: Characters that a passage has at least, but for the last of a text: a few blocks of tokens.
+#: The smallest number of characters in a passage, except the last of a text: a few blocks of tokens.
 PASSAGE = 1000
-#: Suffixes of the files that are read in a folder.
+#: The suffixes of files that are read in a folder.
 SUFFIXES = (".txt", ".md", ".rst")
 
 _RULER = re.compile(r"\s*([^\w\s])\1{2,}\s*")  # a line that underlines a heading
@@ -24,7 +24,7 @@ _ROLE = re.compile(r":[a-z]+:`~?([^`<]+?)(?:\s*<[^`]*>)?`")  # reST's :func:`nam
 
 
 class Passages(NamedTuple):
-    """Human text, each passage a text of some paragraphs, a line each."""
+    """Human text: each passage has several paragraphs, one per line."""
 
     pool: tuple[str, ...]
     aside: tuple[str, ...]
@@ -32,52 +32,53 @@ class Passages(NamedTuple):
 
 @cache
 def read(path: str, aside: float) -> Passages:
-    """The passages of `path` (empty: CPython's topics), a share `aside` of them kept aside. Raises ValueError."""
+    """Return the passages of `path` (empty: the topics of CPython), with a share `aside` held out.
+
+    Raises ValueError.
+    """
     seen: set[bytes] = set()
-    found = [passage for text in _texts(path) for passage in passages(_new(paragraphs(text), seen))]
-    kept = [_place(passage) < aside for passage in found]
-    split = Passages(
-        tuple(one for one, apart in zip(found, kept, strict=True) if not apart),
-        tuple(one for one, apart in zip(found, kept, strict=True) if apart),
-    )
-    if not split.pool or not split.aside:
-        raise ValueError(f"{path or 'the text'} has {len(found)} passages: too few to keep a share of {aside} aside")
-    return split
+    pool, held_out = list[str](), list[str]()
+    for text in _texts(path):
+        for passage in passages(_without_repeats(paragraphs(text), seen)):
+            fraction = int.from_bytes(digest_text(passage)[:8], "big") / 2**64
+            (held_out if fraction < aside else pool).append(passage)
+    if not pool or not held_out:
+        count = len(pool) + len(held_out)
+        raise ValueError(
+            f"{path or 'the text'} has {count} passages, too few to hold out a share of {aside:g}: use a longer text, "
+            "or another share (aside)"
+        )
+    return Passages(tuple(pool), tuple(held_out))
 
 
 def paragraphs(text: str) -> list[str]:
-    """The paragraphs of a text, each on one line, without the rulers under headings and reST's roles."""
+    """Return the paragraphs of a text, one line each, without underlines of headings and without reST roles."""
     parts = ([line for line in part.splitlines() if not _RULER.fullmatch(line)] for part in re.split(r"\n\s*\n", text))
     lines = (" ".join(_ROLE.sub(r"\1", " ".join(part)).split()) for part in parts)
     return [line for line in lines if line]
 
 
 def passages(paragraphs: Iterable[str]) -> list[str]:
-    """Paragraphs in a row, joined until they have `PASSAGE` characters."""
-    found, open_, length = [], [], 0
+    """Return passages: consecutive paragraphs, joined until they have `PASSAGE` characters."""
+    complete: list[str] = []
+    current: list[str] = []
     for paragraph in paragraphs:
-        open_.append(paragraph)
-        length += len(paragraph)
-        if length >= PASSAGE:
-            found.append("\n".join(open_) + "\n")
-            open_, length = [], 0
-    return found + (["\n".join(open_) + "\n"] if open_ else [])
+        current.append(paragraph)
+        if sum(map(len, current)) >= PASSAGE:
+            complete.append("\n".join(current) + "\n")
+            current = []
+    return complete + (["\n".join(current) + "\n"] if current else [])
 
 
-def _new(paragraphs: Iterable[str], seen: set[bytes]) -> list[str]:
-    """Those that were not there before, by digest."""
-    found = []
+def _without_repeats(paragraphs: Iterable[str], seen: set[bytes]) -> list[str]:
+    """Return the paragraphs whose digest is not in `seen`, and add their digests to it."""
+    new = []
     for paragraph in paragraphs:
         digest = digest_text(paragraph)
         if digest not in seen:
             seen.add(digest)
-            found.append(paragraph)
-    return found
-
-
-def _place(passage: str) -> float:
-    """Where a passage's digest lies, from 0 to 1."""
-    return int.from_bytes(digest_text(passage)[:8], "big") / 2**64
+            new.append(paragraph)
+    return new
 
 
 def _texts(path: str) -> list[str]:
@@ -85,10 +86,10 @@ def _texts(path: str) -> list[str]:
         topics: dict[str, str] = importlib.import_module("pydoc_data.topics").topics
         return [topics[name] for name in sorted(topics)]
     file = Path(path)
-    inside = sorted(one for one in file.rglob("*") if one.suffix in SUFFIXES) if file.is_dir() else [file]
-    if not inside:
-        raise ValueError(f"the folder {path} holds no text: files that end in {', '.join(SUFFIXES)}")
+    files = sorted(member for member in file.rglob("*") if member.suffix in SUFFIXES) if file.is_dir() else [file]
+    if not files:
+        raise ValueError(f"the folder {path} has no text files: their names end in {', '.join(SUFFIXES)}")
     try:
-        return [one.read_text(encoding="utf-8") for one in inside]
+        return [member.read_text(encoding="utf-8") for member in files]
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file.absolute()} cannot be read as text: {error}") from None
+        raise ValueError(f"{file.absolute()} cannot be read as UTF-8 text: {error}") from None

@@ -10,93 +10,87 @@ import rfc8785
 from firsthand.core.digests import digest_bytes, to_text
 from simulator.data import passages
 from simulator.data.passages import Passages
-from simulator.data.tokenizers import Codec, Foreign, Tokens, codec
-from simulator.families.base import Fitted, Floats, Items
-from simulator.metrics import text
-from simulator.randomness import generator
+from simulator.data.tokenizers import Codec, HuggingFaceCodec, Tokens, make_codec
+from simulator.families.base import Floats, Items
+from simulator.randomness import generator, shuffled_passes
 
 
 @dataclass(frozen=True)
 class Text:
-    """human text: blocks of tokens of what CPython carries, of a file, or of a folder of files"""
+    """human text as blocks of tokens: the help texts of CPython, a file, or a folder of files"""
 
     path: str = ""
-    """a text file, or a folder of .txt, .md and .rst; empty: `pydoc_data.topics`, human English that CPython carries"""
+    """a text file, or a folder of .txt, .md and .rst files; empty: `pydoc_data.topics`, the English help of CPython"""
     tokens: Literal["bpe", "characters", "words"] = "bpe"
-    """what a token is: byte pairs, made from the text to train on alone; characters; words and punctuation"""
+    """kind of token: byte pairs (learned from the pool alone), characters, or words and punctuation"""
     vocabulary: int = 1024
-    """tokens at most"""
+    """largest number of tokens"""
     block: int = 64
-    """tokens of an item, and the window of every perplexity: a token is judged by those before it in its block"""
+    """tokens of an item, and the window of every perplexity: the context of a token is its block before it"""
     aside: float = 0.1
-    """share of passages kept aside to measure with; their digests choose them"""
+    """share of passages that are held out for metrics; chosen by their digests"""
     recrawl: bool = False
-    """whether new human items are the same text found again; else there are none"""
+    """whether new human items are the same text again; if not, there are none"""
     tokenizer: str = ""
-    """a Hugging Face model, by name or folder, whose tokenizer is used instead of `tokens` and `vocabulary`"""
+    """name or folder of a Hugging Face model whose tokenizer replaces `tokens` and `vocabulary`"""
 
     def __post_init__(self) -> None:
         if not 0 < self.aside < 1 or self.block < 2:
-            raise ValueError(
-                f"{self} is impossible: a share between 0 and 1 is aside, and a block has 2 tokens or more"
-            )
+            raise ValueError(f"{self} is impossible: aside must be a share between 0 and 1, and block at least 2")
 
     def pool(self, chains: int, seed: int) -> Items:
-        """The blocks of the text that was not kept aside, `uint16[N, C, block]`: the same for each chain and seed."""
+        """Return the blocks that are not held out, `uint16[N, C, block]`: the same for each chain and seed."""
         return np.repeat(_blocks(self).pool[:, np.newaxis], chains, axis=1)
 
     def fresh(self, n: int, chains: int, seed: int, round: int) -> Items:
-        """n blocks of the pool, found again: each as often as it goes, and a choice of the rest.
+        """Return n blocks of the pool again, `uint16[n, C, block]`: all blocks as often as n allows, and a random part.
 
-        Raises ValueError unless `recrawl` says that this is meant.
+        Raises ValueError without `recrawl`.
         """
         pool = self.pool(chains, seed)
         if not self.recrawl:
             raise ValueError(
-                f"the text has {len(pool)} blocks and no more: say recrawl=true to find the same text again, or use a "
-                "regime without fresh human data"
+                f"the text has {len(pool)} blocks and no more: set recrawl=true to use the same text again, or choose "
+                "a regime without new human data"
             )
-        chosen = generator(seed, "human fresh", round).permutation(len(pool))[: n % len(pool)]
-        rows = np.concatenate([np.tile(np.arange(len(pool)), n // len(pool)), chosen])
+        remaining = shuffled_passes(generator(seed, "human fresh", round), len(pool), n % len(pool))
+        rows = np.concatenate([np.tile(np.arange(len(pool)), n // len(pool)), remaining])
         return np.asarray(pool[rows])
 
     @property
     def held_out(self) -> Tokens:
-        """The blocks of the text kept aside, `uint16[m, block]`."""
+        """The held-out blocks, `uint16[m, block]`."""
         return _blocks(self).aside
 
     @property
     def truth(self) -> None:
-        """None: nobody knows the distribution of human text."""
+        """None: the distribution of human text is unknown."""
 
     @property
     def labelled(self) -> None:
         """None: text has no classes."""
 
     def digest(self) -> str:
-        """`sha256:<hex>` of the cleaned text, of how it is split, and of the tokens that it came to."""
-        said = asdict(self) | {"path": None}  # where the text lies is no part of it
+        """Return `sha256:<hex>` of the settings, the cleaned text and its tokens."""
+        plain = asdict(self) | {"path": None}  # the same text at another path is the same data
         whole = "\0".join([*(split := _passages(self)).pool, "\0", *split.aside]).encode()
         blocks = _blocks(self)
-        settings = rfc8785.dumps({"Text": said})
+        settings = rfc8785.dumps({"Text": plain})
         return to_text(digest_bytes(settings + whole + blocks.pool.astype("<u2").tobytes()))
 
     def images(self, items: Items) -> None:
-        """None: these are no pictures."""
+        """Return None: text is not a picture."""
         return None
 
     def texts(self, items: Items) -> list[str]:
-        """The first chain's values of `items[n, C, block]`, written out."""
-        written = _codec(self)
-        return [written.decode(item[0]) for item in items]
+        """Return the text of each of `items[n, C, block]`, of the first chain."""
+        codec = _codec(self)
+        return [codec.decode(item[0]) for item in items]
 
-    def perplexities(self, items: Items, reference: Fitted) -> Floats:
-        """Each item's perplexity under a model, the run's first as a rule; of the first chain, `[n]`."""
-        return text.perplexities(reference, items)[:, 0]
-
-    def measure(self, fitted: Fitted | None, items: Items, reference: Fitted | None) -> dict[str, Floats]:
-        """What `simulator.metrics.text` has, one value a chain."""
-        return text.measure(self.held_out, _frequencies(self), fitted, items, reference)
+    @property
+    def frequencies(self) -> Floats:
+        """The number of each token in the pool, `[V]`."""
+        return _frequencies(self)
 
 
 class _Blocks(NamedTuple):
@@ -111,27 +105,32 @@ def _passages(corpus: Text) -> Passages:
 @cache
 def _codec(corpus: Text) -> Codec:
     if corpus.tokenizer:
-        return Foreign(corpus.tokenizer)
-    return codec(corpus.tokens, _passages(corpus).pool, corpus.vocabulary)
+        return HuggingFaceCodec(corpus.tokenizer)
+    return make_codec(corpus.tokens, _passages(corpus).pool, corpus.vocabulary)
 
 
 @cache
 def _blocks(corpus: Text) -> _Blocks:
-    """Both parts cut into blocks; one that is in both by its tokens, a common phrase as a rule, is not trained on."""
-    split, written = _passages(corpus), _codec(corpus)
-    pool, aside = (_cut(written.encode("".join(texts)), corpus.block) for texts in split)
+    """Cut both parts into blocks.
+
+    A block of tokens that is in both parts, often a common phrase, is not in the pool.
+    """
+    split, encoder = _passages(corpus), _codec(corpus)
+    pool, aside = (_cut(encoder.encode("".join(texts)), corpus.block) for texts in split)
     if not len(pool) or not len(aside):
-        raise ValueError(f"the text has less than a block of {corpus.block} tokens to train on, or to keep aside")
+        raise ValueError(
+            f"the text is too short: each part needs a block of {corpus.block} tokens; use a smaller block"
+        )
     known = {block.tobytes() for block in aside}
     return _Blocks(pool[[block.tobytes() not in known for block in pool]], aside)
 
 
 @cache
 def _frequencies(corpus: Text) -> Floats:
-    """How often each token is in the pool, `[V]`."""
+    """Return the number of each token in the pool, `[V]`."""
     return np.bincount(_blocks(corpus).pool.ravel(), minlength=_codec(corpus).size).astype(np.float64)
 
 
 def _cut(tokens: Tokens, block: int) -> Tokens:
-    """Whole blocks `[m, block]` of tokens in a row; what is left over is left out."""
+    """Return whole blocks `[m, block]` of a sequence of tokens, without an incomplete last block."""
     return tokens[: len(tokens) // block * block].reshape(-1, block)

@@ -1,4 +1,4 @@
-"""Text ↔ tokens: byte pairs, characters or words, made from the human text to train on; or another's tokenizer."""
+"""Text to tokens and back: byte pairs, characters or words of the human text, or the tokenizer of another model."""
 
 import re
 from abc import ABC, abstractmethod
@@ -16,34 +16,34 @@ Tokens: TypeAlias = npt.NDArray[np.uint16]
 
 #: Tokens are uint16.
 MOST = 2**16
-#: What stands for text that is in no vocabulary.
+#: The text of a token that is not in the vocabulary.
 STRANGE = "�"
 
 
 class Codec(ABC):
-    """A vocabulary, and how a text is written in it."""
+    """A vocabulary, and the conversion of text to its tokens and back."""
 
     @property
     @abstractmethod
     def size(self) -> int:
-        """Tokens in the vocabulary."""
+        """The number of tokens in the vocabulary."""
 
     @abstractmethod
     def encode(self, text: str) -> Tokens:
-        """The tokens of a text, `[m]`."""
+        """Return the tokens of a text, `[m]`."""
 
     @abstractmethod
     def decode(self, tokens: Tokens) -> str:
-        """The text of tokens `[m]`."""
+        """Return the text of tokens `[m]`."""
 
 
 class BytePairs(Codec):
-    """Byte pair encoding (Sennrich et al. 2016) over bytes, so that any text has tokens."""
+    """Byte pair encoding (Sennrich et al. 2016) over bytes, so that every text has tokens."""
 
     def __init__(self, texts: Sequence[str], vocabulary: int) -> None:
         alphabet = pre_tokenizers.ByteLevel.alphabet()
         if vocabulary < len(alphabet):
-            raise ValueError(f"byte pairs need a vocabulary of {len(alphabet)} at least, the bytes; not {vocabulary}")
+            raise ValueError(f"vocabulary is {vocabulary}: byte pairs need at least {len(alphabet)}, one per byte")
         self._tokenizer = Tokenizer(models.BPE())
         self._tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         self._tokenizer.decoder = decoders.ByteLevel()
@@ -62,33 +62,33 @@ class BytePairs(Codec):
 
 
 class Pieces(Codec):
-    """The pieces that a pattern finds, the most frequent of them; token 0 stands for every other."""
+    """The most frequent pieces of text that match a pattern; token 0 stands for all others."""
 
     def __init__(self, texts: Sequence[str], vocabulary: int, pattern: str, joint: str) -> None:
         self._pattern, self._joint = re.compile(pattern, re.DOTALL), joint
         counts = Counter(piece for text in texts for piece in self._pattern.findall(text))
         common = sorted(counts, key=lambda piece: (-counts[piece], piece))[: vocabulary - 1]
         self._pieces = [STRANGE, *common]
-        self._places = {piece: place for place, piece in enumerate(self._pieces)}
+        self._token_of = {piece: token for token, piece in enumerate(self._pieces)}
 
     @property
     def size(self) -> int:
         return len(self._pieces)
 
     def encode(self, text: str) -> Tokens:
-        return np.array([self._places.get(piece, 0) for piece in self._pattern.findall(text)], dtype=np.uint16)
+        return np.array([self._token_of.get(piece, 0) for piece in self._pattern.findall(text)], dtype=np.uint16)
 
     def decode(self, tokens: Tokens) -> str:
         return self._joint.join(self._pieces[token] for token in tokens.tolist())
 
 
-class Foreign(Codec):
-    """The tokenizer that a Hugging Face model comes with, by the model's name or folder."""
+class HuggingFaceCodec(Codec):
+    """The tokenizer of a Hugging Face model, given by the model's name or folder."""
 
     def __init__(self, name: str) -> None:
         self._tokenizer = _auto_tokenizer().from_pretrained(name)
         if self.size > MOST:
-            raise ValueError(f"the tokenizer of {name} has {self.size} tokens, and items hold {MOST} at most")
+            raise ValueError(f"the tokenizer of {name} has {self.size} tokens; at most {MOST} are possible here")
 
     @property
     def size(self) -> int:
@@ -102,10 +102,10 @@ class Foreign(Codec):
 
 
 @cache
-def codec(kind: str, texts: tuple[str, ...], vocabulary: int) -> Codec:
-    """The codec of that kind, its vocabulary at most so large and made from these texts. Raises ValueError."""
+def make_codec(kind: str, texts: tuple[str, ...], vocabulary: int) -> Codec:
+    """Return a codec of this kind for these texts, with at most this number of tokens. Raises ValueError."""
     if not 2 <= vocabulary <= MOST:
-        raise ValueError(f"a vocabulary has 2 to {MOST} tokens, not {vocabulary}")
+        raise ValueError(f"vocabulary is {vocabulary}: use 2 to {MOST} tokens")
     if kind == "bpe":
         return BytePairs(texts, vocabulary)
     if kind == "characters":
@@ -117,5 +117,7 @@ def _auto_tokenizer() -> Any:
     try:
         from transformers import AutoTokenizer
     except ImportError:
-        raise ValueError("a Hugging Face tokenizer needs transformers: pip install 'firsthand[hf]'") from None
+        raise ValueError(
+            "a Hugging Face tokenizer needs the package transformers: pip install 'firsthand[hf]'"
+        ) from None
     return AutoTokenizer

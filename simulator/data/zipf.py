@@ -7,24 +7,24 @@ import rfc8785
 
 from firsthand.core.digests import digest_bytes, to_text
 from simulator.families.base import Fitted, Floats, Items
-from simulator.metrics import text
+from simulator.families.tokens import count_distinct
 from simulator.randomness import generator
 
 
 @dataclass(frozen=True)
 class Zipf:
-    """words drawn independently, the i-th with a probability in proportion to i^−s (Zipf 1935)"""
+    """words drawn independently; the probability of the i-th is proportional to i^−s (Zipf 1935)"""
 
     n: int = 1000
-    """human items, a word each, that there are before round 1"""
+    """human items before round 1, one word each"""
     words: int = 1000
-    """words that there are"""
+    """number of words"""
     exponent: float = 1.0
-    """s; 0: all words are as frequent"""
+    """s; with 0 all words have the same probability"""
 
     def __post_init__(self) -> None:
         if self.n < 1 or not 1 <= self.words <= 2**16:
-            raise ValueError(f"{self} is impossible: n is at least 1, and words are 1 to {2**16}")
+            raise ValueError(f"{self} is impossible: n must be at least 1, and words from 1 to {2**16}")
 
     @property
     def probabilities(self) -> Floats:
@@ -34,43 +34,43 @@ class Zipf:
 
     @property
     def vocabulary(self) -> int:
-        """As many tokens as words."""
+        """The number of tokens: one per word."""
         return self.words
 
     def pool(self, chains: int, seed: int) -> Items:
-        """The `n` human words that there are before round 1, `uint16[n, C, 1]`; every chain has its own."""
+        """Return the `n` human words from before round 1, `uint16[n, C, 1]`; every chain has words of its own."""
         return self._draw(self.n, chains, generator(seed, "human pool"))
 
     def fresh(self, n: int, chains: int, seed: int, round: int) -> Items:
-        """n new human words for a round, `uint16[n, C, 1]`."""
+        """Return n new human words for a round, `uint16[n, C, 1]`."""
         return self._draw(n, chains, generator(seed, "human fresh", round))
 
     def _draw(self, n: int, chains: int, rng: np.random.Generator) -> Items:
         ends = np.cumsum(self.probabilities)
-        found = np.searchsorted(ends, rng.random((n, chains, 1)) * ends[-1], side="right")
-        return np.asarray(np.minimum(found, self.words - 1), dtype=np.uint16)
+        drawn = np.searchsorted(ends, rng.random((n, chains, 1)) * ends[-1], side="right")
+        return np.asarray(np.minimum(drawn, self.words - 1), dtype=np.uint16)
 
     @property
     def held_out(self) -> None:
-        """None: the truth itself is known."""
+        """None: the true probabilities are known."""
 
     @property
     def truth(self) -> None:
-        """None: words are no points in space."""
+        """None: words are not points in space."""
 
     @property
     def labelled(self) -> None:
         """None: words have no classes."""
 
     def digest(self) -> str:
-        """`sha256:<hex>` of the law's settings, for the words are drawn anew for each seed."""
+        """Return `sha256:<hex>` of the settings but n, because the words are drawn for each seed."""
         law = {name: value for name, value in asdict(self).items() if name != "n"}
         return to_text(digest_bytes(rfc8785.dumps({"Zipf": law})))
 
     def images(self, items: Items) -> None:
-        """None: these are no pictures."""
+        """Return None: words are not pictures."""
         return None
 
     def measure(self, fitted: Fitted | None, items: Items, reference: Fitted | None) -> dict[str, Floats]:
-        """How many distinct words there are among the items, `[C]`."""
-        return {"unique": text.unique(items)}
+        """Return the number of distinct words among the items, `[C]`."""
+        return {"unique": count_distinct(items)}

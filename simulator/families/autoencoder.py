@@ -1,4 +1,4 @@
-"""A trained variational autoencoder: draw images, find codes, bound a likelihood."""
+"""A trained variational autoencoder: it draws images, encodes images, and bounds their likelihood."""
 
 from dataclasses import dataclass
 
@@ -9,20 +9,20 @@ from torch import Tensor
 from torch.nn import functional
 
 from simulator.families.base import Arrays, Floats, Items, Points
-from simulator.families.networks import Network, Parameters
+from simulator.families.networks import AutoencoderNetwork, Parameters
 from simulator.randomness import generator
 
-#: Items that a trained network works on at once.
+#: The number of items that a trained network processes at once.
 _ROWS = 1000
-#: Codes drawn of each item where its likelihood is bounded.
+#: Codes that are drawn per item for the bound of its likelihood.
 _DRAWS = 2
 
 
-def bound(network: Network, parameters: Parameters, ink: Tensor, noise: Tensor, bits: int) -> Tensor:
-    """The negative evidence lower bound of `ink[C, B, pixels]` with codes at `noise[C, B, latent]`: `[C, B]`, nats.
+def bound(network: AutoencoderNetwork, parameters: Parameters, ink: Tensor, noise: Tensor, bits: int) -> Tensor:
+    """Return the negative evidence lower bound of `ink[C, B, pixels]` with codes at `noise[C, B, latent]`, `[C, B]`.
 
-    Cross-entropy of the pixels, each `bits` points that are black or white, and KL(N(μ, σ²) ‖ N(0, I)); both summed
-    (Kingma and Welling 2013, equation 10). Binomial coefficients are left out: they do not depend on the model.
+    In nats: the cross-entropy of the pixels, each of `bits` points that are black or white, plus KL(N(μ, σ²) ‖ N(0, I))
+    (Kingma and Welling 2013, equation 10). Binomial coefficients are omitted, because they do not depend on the model.
     """
     mean, log_variance = network.encode(parameters, ink)
     logits = network.decode(parameters, mean + torch.exp(log_variance / 2) * noise)
@@ -33,34 +33,34 @@ def bound(network: Network, parameters: Parameters, ink: Tensor, noise: Tensor, 
 
 @dataclass(frozen=True)
 class Autoencoder:
-    """The network of each chain with its parameters, `[C, …]` each."""
+    """The network and the parameters of each chain, `[C, …]` each."""
 
-    network: Network
+    network: AutoencoderNetwork
     parameters: Parameters
     bits: int
-    """points that a pixel is the mean of"""
+    """number of points that a pixel is the mean of"""
 
     def sample(self, n: int, rng: np.random.Generator) -> Items:
-        """Draw n images, `uint8[n, C, pixels]`: the decoder's means of codes from N(0, I), rounded to bytes."""
+        """Draw n images, `uint8[n, C, pixels]`: the decoder's means for codes from N(0, I), rounded to bytes."""
         codes = rng.standard_normal((n, self._chains, self.network.latent), dtype=np.float32)
-        return np.concatenate([self._means(some) for some in _parts(codes)])
+        return np.concatenate([self._means(part) for part in _parts(codes)])
 
     def encode(self, items: Items) -> Floats:
-        """The mean μ of each item's code, `float64[n, C, latent]`."""
-        return np.concatenate([self._codes(some) for some in _parts(items)])
+        """Return the mean μ of each item's code, `float64[n, C, latent]`."""
+        return np.concatenate([self._codes(part) for part in _parts(items)])
 
     def negative_elbo(self, points: Points) -> Floats:
-        """A bound from above on each chain's negative log-likelihood of images `[m, pixels]`: `[m, C]`, nats.
+        """Return an upper bound on each chain's negative log-likelihood of images `[m, pixels]`: `[m, C]`, in nats.
 
-        The mean over codes that are drawn always the same, so that two models differ by what they are.
+        It is a mean over drawn codes. The random numbers are always the same, so that models can be compared.
         """
         rng = generator(0, "codes of the bound")
         items = np.broadcast_to(points[:, np.newaxis], (len(points), self._chains, points.shape[1]))
-        return np.concatenate([self._bounds(some, rng) for some in _parts(items)])
+        return np.concatenate([self._bounds(part, rng) for part in _parts(items)])
 
     def arrays(self) -> Arrays:
-        """Every parameter by its name, `float32[C, …]`."""
-        return {name: one.numpy(force=True) for name, one in self.parameters.items()}
+        """Return every parameter by its name, `float32[C, …]`."""
+        return {name: values.numpy(force=True) for name, values in self.parameters.items()}
 
     def _means(self, codes: npt.NDArray[np.float32]) -> Items:
         with torch.no_grad():
@@ -91,20 +91,20 @@ class Autoencoder:
 
 
 def ink_of(items: Items) -> Tensor:
-    """Pixels `[n, C, pixels]` of 0 to 255 as shares of ink, `float32[C, n, pixels]`."""
+    """Return pixels `[n, C, pixels]` from 0 to 255 as values from 0 to 1, `float32[C, n, pixels]`."""
     return chains_first(items.astype(np.float32) / np.float32(255))
 
 
 def chains_first(items: npt.NDArray[np.float32]) -> Tensor:
-    """`[n, C, …] → [C, n, …]`."""
+    """Return `[n, C, …]` as `[C, n, …]`."""
     return torch.from_numpy(np.ascontiguousarray(items.swapaxes(0, 1)))
 
 
 def _items_first(values: Tensor) -> Items:
-    """`[C, n, …] → [n, C, …]`."""
+    """Return `[C, n, …]` as `[n, C, …]`."""
     return np.ascontiguousarray(values.numpy(force=True).swapaxes(0, 1))
 
 
 def _parts(items: Items) -> list[Items]:
-    """The items, so many at a time that their activations fit into memory."""
+    """Return the items in parts whose activations fit into memory."""
     return [items[first : first + _ROWS] for first in range(0, len(items), _ROWS)]

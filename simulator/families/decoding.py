@@ -1,4 +1,4 @@
-"""How a language model's next-token probabilities become text."""
+"""Decoding: from the next-token probabilities of a language model to text."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,53 +9,55 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Decoding:
-    """Drawing at a temperature out of the likeliest, or the likeliest text that a beam finds."""
+    """Settings of sampling (temperature, top-k, top-p) or of beam search."""
 
     temperature: float = 1.0
-    """divides the logits: below 1 the likely gets likelier"""
+    """divides the logits; below 1, likely tokens become more likely"""
     top_k: int = 0
-    """only so many of the likeliest tokens are drawn (Fan et al. 2018); 0: all"""
+    """sample from this number of most likely tokens (Fan et al. 2018); 0: all"""
     top_p: float = 1.0
-    """only the likeliest tokens are drawn that together have this probability (Holtzman et al. 2020)"""
+    """sample from the most likely tokens that together have this probability (Holtzman et al. 2020)"""
     beams: int = 0
-    """from 2 on, nothing is drawn: so many likeliest beginnings are followed, and the likeliest text is the result"""
+    """2 or more: no sampling, but beam search with this number of beams"""
 
     def __post_init__(self) -> None:
         if self.temperature <= 0 or self.top_k < 0 or not 0 < self.top_p <= 1 or self.beams < 0:
-            raise ValueError(f"{self} is impossible: temperature is above 0, top_p in (0, 1], and no other is negative")
+            raise ValueError(
+                f"{self} is impossible: temperature must be above 0, top_p above 0 and at most 1, the others 0 or more"
+            )
         if self.beams > 1 and (self.temperature, self.top_k, self.top_p) != (1.0, 0, 1.0):
-            raise ValueError("beams draw nothing: leave out temperature, top_k and top_p, or the beams")
+            raise ValueError("beam search does not sample: leave out temperature, top_k and top_p, or beams")
 
 
 class Steps(Protocol):
-    """A model that reads prompts `[B, T]`, then one token after the other, and says logits `[B, V]` of the next."""
+    """A model that reads prompts `[B, T]`, then token after token, and returns logits `[B, V]` of the next token."""
 
     def begin(self, prompts: Tensor) -> Tensor: ...
 
     def step(self, tokens: Tensor) -> Tensor: ...
 
     def keep(self, rows: Tensor) -> None:
-        """Go on with these rows, some perhaps more than once."""
+        """Continue with these rows; a row may occur more than once."""
         ...
 
 
 @torch.no_grad()
 def write(steps: Steps, prompts: Tensor, length: int, how: Decoding, generator: torch.Generator) -> Tensor:
-    """The `length` tokens after each of `prompts[B, T]`: `[B, length]`."""
+    """Return `length` new tokens after each of `prompts[B, T]`: `[B, length]`."""
     if how.beams > 1:
         return _search(steps, prompts, length, how.beams)
     logits, written = steps.begin(prompts), []
-    for place in range(length):
+    for number in range(length):
         written.append(draw(logits, how, generator))
-        if place + 1 < length:
+        if number + 1 < length:
             logits = steps.step(written[-1])
     return torch.stack(written, dim=1)
 
 
 def draw(logits: Tensor, how: Decoding, generator: torch.Generator) -> Tensor:
-    """A token of each row of `logits[B, V]`, `[B]`: the inverse of the distribution function at a uniform number.
+    """Draw a token from each row of `logits[B, V]`, `[B]`: the inverse of the distribution function at a random number.
 
-    Uniforms come from the CPU, so a device draws what another draws, but for rounding.
+    Random numbers come from the CPU, so all devices draw the same tokens up to rounding.
     """
     ends = likeliest(logits / how.temperature, how).double().cumsum(dim=1)
     uniforms = torch.rand(len(logits), 1, generator=generator, dtype=torch.float64).to(logits.device)
@@ -63,7 +65,7 @@ def draw(logits: Tensor, how: Decoding, generator: torch.Generator) -> Tensor:
 
 
 def likeliest(logits: Tensor, how: Decoding) -> Tensor:
-    """Probabilities `[B, V]`, those that top-k and top-p leave out 0. Top-k comes first; ties with the last stay."""
+    """Return probabilities `[B, V]`; 0 for tokens that top-k, then top-p exclude. Ties with the last token stay."""
     if 0 < how.top_k < logits.shape[1]:
         logits = _down_to(logits, logits.topk(how.top_k).values[:, -1:])
     if how.top_p < 1:
@@ -80,11 +82,11 @@ def _down_to(logits: Tensor, least: Tensor) -> Tensor:
 
 
 def _search(steps: Steps, prompts: Tensor, length: int, beams: int) -> Tensor:
-    """Of each prompt, the text of the highest probability that the beams came upon."""
+    """Return, for each prompt, the most likely text that the beams reach."""
     rows = len(prompts)
     logits = steps.begin(prompts)
     size = logits.shape[1]
-    beams = min(beams, size)  # the first step cannot tell more beginnings apart
+    beams = min(beams, size)  # the first step has no more different beginnings
     scores, tokens = logits.log_softmax(dim=1).topk(beams)
     first = torch.arange(rows, device=logits.device)[:, None]
     steps.keep(first.expand(rows, beams).reshape(-1))

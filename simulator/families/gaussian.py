@@ -1,4 +1,4 @@
-"""One Gaussian a chain: the smallest model that collapses, and the one whose collapse is known exactly."""
+"""One Gaussian per chain: the simplest model that collapses, and the one whose collapse is known exactly."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -13,26 +13,26 @@ Estimator = Literal["mle", "unbiased"]
 
 @dataclass(frozen=True)
 class Gaussian:
-    """A mean and a covariance a chain, in any number of dimensions."""
+    """one Gaussian per chain, in any number of dimensions"""
 
     estimator: Estimator = "mle"
-    """`mle` divides the sum of squares by n, `unbiased` by n − 1; papers mix the two, and their limits differ"""
+    """`mle` divides the sum of squares by n, `unbiased` by n − 1; papers use both, and the limits differ"""
     bias: float = field(default=1.0, metadata=ADDED)
-    """λ: what is sampled has λ times the fitted covariance (Alemohammad et al. 2023); below 1, likelier items"""
+    """λ: samples have λ times the fitted covariance (Alemohammad et al. 2023); below 1, likely items are preferred"""
 
     def __post_init__(self) -> None:
         if self.bias < 0:
-            raise ValueError(f"a covariance is not negative, and a bias of {self.bias} would make it so")
+            raise ValueError(f"bias is {self.bias:g}: it multiplies the covariance, use 0 or more")
 
     def fit(self, items: Items, rng: np.random.Generator) -> Mixture:
-        """Estimate each chain's mean and covariance from `items[n, C, d]`. Needs no randomness.
+        """Estimate each chain's mean and covariance from `items[n, C, d]`, without randomness.
 
-        Raises ValueError where there are too few items.
+        Raises ValueError for too few items.
         """
         n = len(items)
         divisor = n if self.estimator == "mle" else n - 1
         if divisor < 1:
-            raise ValueError(f"a Gaussian by {self.estimator} needs more than {n} items: select more for each round")
+            raise ValueError(f"the estimator {self.estimator} needs more than {n} items: use a larger n")
         mean = items.mean(axis=0)
         away = items - mean
         covariance = np.einsum("nci,ncj->cij", away, away) / divisor
@@ -42,7 +42,7 @@ class Gaussian:
 
 @dataclass(frozen=True)
 class Biased(Mixture):
-    """A mixture that samples with λ times its covariances; its density and its moments are those of what was fitted."""
+    """A mixture that samples with λ times its covariances; its density and moments are those of the fit."""
 
     bias: float
 

@@ -1,6 +1,6 @@
-"""Gaussian mixtures, one for each of C chains: draw, density, moments, and the distance of two in closed form.
+"""Gaussian mixtures, one per chain: samples, density, moments, and distances in closed form.
 
-A single Gaussian is a mixture of one component; so is a corpus' known truth, with C = 1.
+A single Gaussian is a mixture of one component. The true distribution of a corpus is a mixture with C = 1.
 """
 
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ import numpy as np
 
 from simulator.families.base import Arrays, Floats, Items, Points
 
-# Below this a variance is taken for it in densities, so that a model that has collapsed to a point has one.
+# The smallest variance in densities, so that a model that collapsed to a point has a density.
 _SMALLEST_VARIANCE = 1e-12
 
-# Numbers that are drawn at once: larger arrays leave the cache, and their pages are asked for anew each time.
+# Numbers that are drawn at once: larger arrays do not fit into the cache, and get new memory pages each time.
 _VALUES = 2**16
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """K Gaussians a chain: `weights[C, K]` that sum to 1, `means[C, K, d]`, `covariances[C, K, d, d]`."""
+    """K Gaussians per chain: `weights[C, K]`, which sum to 1, `means[C, K, d]`, `covariances[C, K, d, d]`."""
 
     weights: Floats
     means: Floats
@@ -26,49 +26,49 @@ class Mixture:
 
     @property
     def components(self) -> int:
-        """K."""
+        """K, the number of Gaussians."""
         return int(self.weights.shape[1])
 
     def arrays(self) -> Arrays:
-        """Weights, means and covariances by these names."""
+        """Return weights, means and covariances by these names."""
         return {"weights": self.weights, "means": self.means, "covariances": self.covariances}
 
     def sample(self, n: int, rng: np.random.Generator) -> Items:
-        """Draw n items, `[n, C, d]`: a component each by its weight, then a normal by the covariance's root."""
+        """Draw n items, `[n, C, d]`: a component by its weight, then a normal by the root of its covariance."""
         chains, _, d = self.means.shape
         chosen, noise = rng.random((n, chains)), rng.standard_normal((n, chains, d))
         at_once = max(1, _VALUES // max(1, n * d))
         items = np.empty_like(noise)
         for first in range(0, chains, at_once):
-            some = slice(first, first + at_once)
-            items[:, some] = self._placed(some, chosen[:, some], noise[:, some])
+            part = slice(first, first + at_once)
+            items[:, part] = self._draw(part, chosen[:, part], noise[:, part])
         return items
 
-    def _placed(self, chains: slice, chosen: Floats, noise: Floats) -> Floats:
-        """Items of some chains by `chosen[n, B]` in [0, 1) and standard normal `noise[n, B, d]`: `[n, B, d]`."""
+    def _draw(self, chains: slice, chosen: Floats, noise: Floats) -> Floats:
+        """Return items of B chains, `[n, B, d]`, for `chosen[n, B]` in [0, 1) and standard normal `noise[n, B, d]`."""
         means, roots = self.means[chains, ..., np.newaxis], power(self.covariances[chains], 0.5)
         ladder = np.cumsum(self.weights[chains], axis=1)[..., np.newaxis, np.newaxis]
-        x = np.ascontiguousarray(noise.transpose(1, 2, 0))  # items last: the longest loop is the innermost
+        x = np.ascontiguousarray(noise.transpose(1, 2, 0))  # items last, so that the longest loop is the innermost
         drawn = np.ascontiguousarray(chosen.T)[:, np.newaxis]
         items = roots[:, 0] @ x + means[:, 0]
-        for k in range(1, self.components):  # a later component takes what is above all before it
+        for k in range(1, self.components):  # a later component replaces the draws above the sum of the earlier weights
             items = np.where(drawn > ladder[:, k - 1], roots[:, k] @ x + means[:, k], items)
         return items.transpose(2, 0, 1)
 
     def log_density(self, points: Points) -> Floats:
-        """Natural logarithm of each chain's density at `points[m, d]`: `[m, C]`, in nats."""
+        """Return the natural logarithm of each chain's density at `points[m, d]`: `[m, C]`, in nats."""
         return np.stack([self._log_density_of(chain, points) for chain in range(len(self.weights))], axis=1)
 
     def _log_density_of(self, chain: int, points: Points) -> Floats:
         away = points.T - self.means[chain, :, :, np.newaxis]  # [K, d, m]
         distance = ((power(self.covariances[chain], -0.5) @ away) ** 2).sum(axis=1)
-        with np.errstate(divide="ignore"):  # a component of weight 0 adds nothing
+        with np.errstate(divide="ignore"):  # the logarithm of a weight of 0 is −∞, which adds nothing
             height = np.log(self.weights[chain]) - _half_log_determinant(self.covariances[chain])
         joint = height[:, np.newaxis] - 0.5 * (distance + points.shape[1] * np.log(2 * np.pi))
         return np.asarray(np.logaddexp.reduce(joint, axis=0))
 
     def moments(self) -> tuple[Floats, Floats]:
-        """Mean `[C, d]` and covariance `[C, d, d]` of each chain's mixture."""
+        """Return mean `[C, d]` and covariance `[C, d, d]` of each chain's mixture."""
         mean = np.einsum("ck,ckd->cd", self.weights, self.means)
         away = self.means - mean[:, np.newaxis]
         between = np.einsum("ck,cki,ckj->cij", self.weights, away, away)
@@ -76,9 +76,10 @@ class Mixture:
 
 
 def w2_squared(a: Mixture, b: Mixture) -> Floats:
-    """Squared 2-Wasserstein distance of the Gaussians with two mixtures' moments, `[C]`; either may have one chain.
+    """Return the squared 2-Wasserstein distance of the Gaussians with the moments of two mixtures, `[C]`.
 
-    |μ − ν|² + tr(Σ + T − 2(T^½ Σ T^½)^½) (Dowson and Landau 1982): exact where both are single Gaussians.
+    |μ − ν|² + tr(Σ + T − 2(T^½ Σ T^½)^½) (Dowson and Landau 1982): exact if both are single Gaussians. One of them may
+    have a single chain.
     """
     (mean, covariance), (other_mean, other) = a.moments(), b.moments()
     root = power(other, 0.5)
@@ -89,16 +90,16 @@ def w2_squared(a: Mixture, b: Mixture) -> Floats:
 
 
 def l2_squared(a: Mixture, b: Mixture) -> Floats:
-    """∫ (p − q)² of two mixtures' densities, `[C]`; either may have one chain, which then stands for all.
+    """Return ∫ (p − q)² of the densities of two mixtures, `[C]`; one of them may have a single chain.
 
-    In closed form ∫ p q = Σᵢⱼ aᵢ bⱼ N(μᵢ − μⱼ; 0, Σᵢ + Σⱼ) (Shumailov et al. 2023, section 4.2). Note that ∫ p² grows
-    without bound as variances go to 0.
+    In closed form ∫ p q = Σᵢⱼ aᵢ bⱼ N(μᵢ − μⱼ; 0, Σᵢ + Σⱼ) (Shumailov et al. 2023, section 4.2). ∫ p² grows without
+    limit as variances go to 0.
     """
     return _product(a, a) - 2 * _product(a, b) + _product(b, b)
 
 
 def _product(a: Mixture, b: Mixture) -> Floats:
-    """∫ p q, `[C]`."""
+    """Return ∫ p q, `[C]`."""
     away = a.means[:, :, np.newaxis] - b.means[:, np.newaxis]  # [C, K, L, d]
     spread = a.covariances[:, :, np.newaxis] + b.covariances[:, np.newaxis]
     distance = (np.einsum("cklij,cklj->ckli", power(spread, -0.5), away) ** 2).sum(axis=-1)
@@ -107,7 +108,7 @@ def _product(a: Mixture, b: Mixture) -> Floats:
 
 
 def power(covariances: Floats, exponent: float) -> Floats:
-    """Symmetric power of each matrix of `[..., d, d]`: unique, and there for singular ones too."""
+    """Return the symmetric power of each matrix of `[..., d, d]`; it is unique, and exists for singular matrices."""
     values, vectors = np.linalg.eigh(covariances)
     floor = 0.0 if exponent > 0 else _SMALLEST_VARIANCE
     powers = np.maximum(values, floor) ** exponent
@@ -115,5 +116,5 @@ def power(covariances: Floats, exponent: float) -> Floats:
 
 
 def _half_log_determinant(covariances: Floats) -> Floats:
-    """½ log det of each matrix of `[..., d, d]`: `[...]`."""
+    """Return ½ log det of each matrix of `[..., d, d]`: `[...]`."""
     return np.asarray(0.5 * np.log(np.maximum(np.linalg.eigvalsh(covariances), _SMALLEST_VARIANCE)).sum(axis=-1))

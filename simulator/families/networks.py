@@ -1,8 +1,8 @@
-"""The encoders and decoders of variational autoencoders, C chains at once.
+"""The encoders and decoders of variational autoencoders, for C chains at once.
 
-A network is its layers' shapes and two functions of its parameters. Every parameter has the chains as its first axis,
-so that C networks of one shape are trained by a batched matrix product a layer, or a grouped convolution: at these
-sizes most of a step is the cost of starting it, whatever it multiplies.
+A network is the shapes of its layers and two functions of its parameters. The first axis of every parameter is the
+chain, so C networks of one shape are trained by one batched matrix product per layer, or one grouped convolution. At
+these sizes, most of the time of an operation is the time to start it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,60 +13,60 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-#: By layer, `weight` and `bias`: `encoder.weight` and so on, `[C, …]` each.
+#: The parameters by name, such as `encoder.weight` and `encoder.bias`, `[C, …]` each.
 Parameters: TypeAlias = dict[str, Tensor]
-#: Means and logarithms of the variances of codes, `[C, B, latent]` each.
+#: The means of codes and the logarithms of their variances, `[C, B, latent]` each.
 Code: TypeAlias = tuple[Tensor, Tensor]
 
 
-class Layer(NamedTuple):
-    """A layer's parameters, without the chains' axis."""
+class LayerShape(NamedTuple):
+    """The shapes of a layer's parameters, without the axis of the chains."""
 
     weight: tuple[int, ...]
     bias: int
     fan_in: int
-    """values that each of its outputs sums over, as torch counts them"""
+    """number of values that an output sums over, as torch counts them"""
 
 
-class Network(Protocol):
+class AutoencoderNetwork(Protocol):
     """An encoder to Gaussian codes and a decoder to pixels."""
 
     @property
     def latent(self) -> int:
-        """Dimensions of a code."""
+        """The number of dimensions of a code."""
         ...
 
     @property
-    def layers(self) -> Mapping[str, Layer]:
-        """Every layer by name."""
+    def layers(self) -> Mapping[str, LayerShape]:
+        """The layers by name."""
         ...
 
     def encode(self, parameters: Parameters, ink: Tensor) -> Code:
-        """The codes of `ink[C, B, pixels]`, which is from 0 to 1."""
+        """Return the codes of `ink[C, B, pixels]`, from 0 to 1."""
         ...
 
     def decode(self, parameters: Parameters, codes: Tensor) -> Tensor:
-        """The log-odds of ink, `[C, B, pixels]`, that `codes[C, B, latent]` stand for."""
+        """Return the log-odds of ink, `[C, B, pixels]`, for `codes[C, B, latent]`."""
         ...
 
 
 @dataclass(frozen=True)
 class Perceptron:
-    """One hidden layer on either side: for the 8 × 8 digits."""
+    """One hidden layer in the encoder and one in the decoder, for the 8 × 8 digits."""
 
     pixels: int
     latent: int
     hidden: int
 
     @property
-    def layers(self) -> Mapping[str, Layer]:
+    def layers(self) -> Mapping[str, LayerShape]:
         sizes = {
             "encoder": (self.pixels, self.hidden),
             "code": (self.hidden, 2 * self.latent),
             "decoder": (self.latent, self.hidden),
             "ink": (self.hidden, self.pixels),
         }
-        return {name: Layer((inner, outer), outer, inner) for name, (inner, outer) in sizes.items()}
+        return {name: LayerShape((inner, outer), outer, inner) for name, (inner, outer) in sizes.items()}
 
     def encode(self, parameters: Parameters, ink: Tensor) -> Code:
         hidden = functional.relu(dense(parameters, "encoder", ink))
@@ -79,25 +79,26 @@ class Perceptron:
 
 @dataclass(frozen=True)
 class Convolutional:
-    """Shumailov et al.'s network for 28 × 28 pixels (2305.17493, section 4.3; their code): 647,081 parameters at 20.
+    """The network of Shumailov et al. for 28 × 28 pixels (2305.17493, section 4.3, and their code).
 
-    Every convolution has a kernel of 4, a stride of 2 and a padding of 1, so each halves the side: 28, 14, 7.
+    Every convolution has kernel 4, stride 2 and padding 1, so it halves the side: 28, 14, 7. With 20 latent dimensions
+    it has 647,081 parameters.
     """
 
     latent: int = 20
 
     @property
-    def layers(self) -> Mapping[str, Layer]:
+    def layers(self) -> Mapping[str, LayerShape]:
         flat, kernel = 128 * 7 * 7, (4, 4)
         return {
-            "encoder1": Layer((64, 1, *kernel), 64, 1 * 16),
-            "encoder2": Layer((128, 64, *kernel), 128, 64 * 16),
-            "mean": Layer((flat, self.latent), self.latent, flat),
-            "log_variance": Layer((flat, self.latent), self.latent, flat),
-            "decoder": Layer((self.latent, flat), flat, self.latent),
-            # Of a transposed layer torch takes the second axis for what is summed over.
-            "decoder1": Layer((128, 64, *kernel), 64, 64 * 16),
-            "decoder2": Layer((64, 1, *kernel), 1, 1 * 16),
+            "encoder1": LayerShape((64, 1, *kernel), 64, 1 * 16),
+            "encoder2": LayerShape((128, 64, *kernel), 128, 64 * 16),
+            "mean": LayerShape((flat, self.latent), self.latent, flat),
+            "log_variance": LayerShape((flat, self.latent), self.latent, flat),
+            "decoder": LayerShape((self.latent, flat), flat, self.latent),
+            # For a transposed layer, torch takes the fan-in from the second axis.
+            "decoder1": LayerShape((128, 64, *kernel), 64, 64 * 16),
+            "decoder2": LayerShape((64, 1, *kernel), 1, 1 * 16),
         }
 
     def encode(self, parameters: Parameters, ink: Tensor) -> Code:
@@ -111,24 +112,24 @@ class Convolutional:
         return spread(parameters, "decoder2", hidden).flatten(2)
 
 
-def begin(network: Network, generators: Sequence[torch.Generator]) -> Parameters:
-    """New parameters, a chain from each generator: uniform in ±1/√fan-in, as torch begins such layers."""
+def begin(network: AutoencoderNetwork, generators: Sequence[torch.Generator]) -> Parameters:
+    """Return new parameters, one chain per generator: uniform in ±1/√fan-in, as torch initializes such layers."""
     parameters = {}
     for name, layer in network.layers.items():
         bound = layer.fan_in**-0.5
         for kind, shape in (("weight", layer.weight), ("bias", (layer.bias,))):
-            drawn = [torch.empty(shape).uniform_(-bound, bound, generator=one) for one in generators]
+            drawn = [torch.empty(shape).uniform_(-bound, bound, generator=stream) for stream in generators]
             parameters[f"{name}.{kind}"] = torch.stack(drawn)
     return parameters
 
 
 def dense(parameters: Parameters, name: str, values: Tensor) -> Tensor:
-    """Each chain's linear layer: `[C, B, in] → [C, B, out]`."""
+    """Apply each chain's linear layer: `[C, B, in] → [C, B, out]`."""
     return torch.baddbmm(parameters[f"{name}.bias"].unsqueeze(1), values, parameters[f"{name}.weight"])
 
 
 def convolve(parameters: Parameters, name: str, images: Tensor) -> Tensor:
-    """Each chain's convolution, half the side: `[C, B, in, h, w] → [C, B, out, h/2, w/2]`."""
+    """Apply each chain's convolution, which halves the side: `[C, B, in, h, w] → [C, B, out, h/2, w/2]`."""
     weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
     chains = len(images)
     out = functional.conv2d(_grouped(images), weight.flatten(0, 1), bias.flatten(), 2, 1, groups=chains)
@@ -136,7 +137,7 @@ def convolve(parameters: Parameters, name: str, images: Tensor) -> Tensor:
 
 
 def spread(parameters: Parameters, name: str, images: Tensor) -> Tensor:
-    """Each chain's transposed convolution, twice the side: `[C, B, in, h, w] → [C, B, out, 2h, 2w]`."""
+    """Apply each chain's transposed convolution, which doubles the side: `[C, B, in, h, w] → [C, B, out, 2h, 2w]`."""
     weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
     chains = len(images)
     out = functional.conv_transpose2d(_grouped(images), weight.flatten(0, 1), bias.flatten(), 2, 1, groups=chains)
@@ -144,15 +145,15 @@ def spread(parameters: Parameters, name: str, images: Tensor) -> Tensor:
 
 
 def _images(values: Tensor, channels: int, side: int) -> Tensor:
-    """`[C, B, channels · side²] → [C, B, channels, side, side]`."""
+    """Return `[C, B, channels · side²]` as `[C, B, channels, side, side]`."""
     return values.reshape(*values.shape[:2], channels, side, side)
 
 
 def _grouped(images: Tensor) -> Tensor:
-    """`[C, B, channels, h, w] → [B, C · channels, h, w]`: the chains as groups of channels."""
+    """Return `[C, B, channels, h, w]` as `[B, C · channels, h, w]`: the chains are groups of channels."""
     return images.transpose(0, 1).flatten(1, 2)
 
 
 def _apart(images: Tensor, chains: int) -> Tensor:
-    """`[B, C · channels, h, w] → [C, B, channels, h, w]`."""
+    """Return `[B, C · channels, h, w]` as `[C, B, channels, h, w]`."""
     return images.reshape(len(images), chains, -1, *images.shape[2:]).transpose(0, 1)

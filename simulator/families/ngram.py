@@ -1,7 +1,7 @@
-"""Unigrams and bigrams: language models that are nothing but counts.
+"""Unigrams and bigrams: language models that are counts.
 
-A unigram model that is refitted to its own text is a genetic drift of words: a word that is not drawn once is gone for
-ever (Suresh et al. 2024, 2412.17646). Everything is a whole number until a token is drawn, so nothing is rounded.
+A unigram model that is refitted to its own text is a genetic drift of words: a word that is not drawn in one generation
+never returns (Suresh et al. 2024, 2412.17646). All values are whole numbers until a token is drawn, so none is rounded.
 """
 
 from dataclasses import dataclass
@@ -18,21 +18,21 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class NGram:
-    """the next token by how often it was seen, alone or after the one before it"""
+    """the next token by its frequency, alone or after the token before it"""
 
     order: Literal[1, 2] = 1
-    """1: unigrams, tokens without order; 2: bigrams, each token after the one before it"""
+    """1: unigrams, tokens without order; 2: bigrams, each token after the token before it"""
     alpha: float = 0.0
-    """added to each count (add-alpha smoothing); 0: what was never seen is never made"""
+    """added to each count (add-alpha smoothing); 0: tokens that were not seen are never made"""
     vocabulary: int = 1024
-    """tokens that there are: at least as many as the data have"""
+    """size of the vocabulary, at least that of the data"""
 
     def __post_init__(self) -> None:
         if self.alpha < 0 or self.vocabulary < 1:
-            raise ValueError(f"{self} is impossible: alpha is not negative, and there is a token at least")
+            raise ValueError(f"{self} is impossible: alpha must be 0 or more, and vocabulary at least 1")
 
     def fit(self, items: Items, rng: np.random.Generator) -> "Unigrams | Bigrams":
-        """Count the tokens of `items[n, C, L]`. No randomness. Raises ValueError for tokens out of the vocabulary."""
+        """Count the tokens of `items[n, C, L]`, without randomness. Raises ValueError for unknown tokens."""
         check(items, self.vocabulary)
         alone = _counted(items, self.vocabulary)
         if self.order == 1:
@@ -41,7 +41,7 @@ class NGram:
         return Bigrams(Unigrams(alone, self.alpha, items.shape[2]), tuple(pairs))
 
     def restore(self, arrays: Arrays) -> "Unigrams | Bigrams":
-        """The model whose `arrays()` these are."""
+        """Return the model whose `arrays()` these are."""
         alone = Unigrams(arrays["counts"], self.alpha, int(arrays["length"]))
         if self.order == 1:
             return alone
@@ -52,10 +52,10 @@ class NGram:
 
 @dataclass(frozen=True, eq=False)
 class Unigrams:
-    """Each chain's tokens, drawn independently."""
+    """Independent tokens of each chain."""
 
     counts: Counts
-    """how often each chain has seen each token, `[C, V]`"""
+    """number of each token in each chain, `[C, V]`"""
     alpha: float
     length: int
     """tokens L of an item"""
@@ -65,7 +65,7 @@ class Unigrams:
         return self.draw(n * self.length, rng).reshape(-1, n, self.length).transpose(1, 0, 2)
 
     def draw(self, m: int, rng: np.random.Generator) -> Items:
-        """m tokens of each chain, `uint16[C, m]`: all chains in one search, each in its own stretch of the sums."""
+        """Draw m tokens of each chain, `uint16[C, m]`: one search for all chains, each in its own part of the sums."""
         chains, size = self.counts.shape
         sums = np.cumsum(self.counts.ravel())
         before = np.concatenate([[0], sums[size - 1 :: size]])
@@ -75,7 +75,7 @@ class Unigrams:
         return _smoothed(seen, totals[:, np.newaxis], self.alpha, size, rng).astype(np.uint16)
 
     def losses(self, blocks: Items) -> Floats:
-        """`simulator.families.base.Language`; the tokens before one do not matter."""
+        """Return the loss of each token but the first, which does not depend on the tokens before it."""
         check(blocks, self.counts.shape[1])
         totals = self.counts.sum(axis=1, keepdims=True) + self.alpha * self.counts.shape[1]
         with np.errstate(divide="ignore"):
@@ -83,12 +83,12 @@ class Unigrams:
         return np.asarray(costs[np.arange(len(costs))[:, np.newaxis], blocks[:, :, 1:]])
 
     def arrays(self) -> Arrays:
-        """`simulator.families.base.Storable`."""
+        """Return the counts."""
         return {"counts": self.counts, "length": np.array(self.length)}
 
 
 class Pairs(NamedTuple):
-    """The bigrams that one chain has seen, each as first · V + second, ascending, and how often."""
+    """The bigrams of one chain as first · V + second, in ascending order, and the number of each."""
 
     keys: Counts
     counts: Counts
@@ -96,44 +96,44 @@ class Pairs(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Bigrams:
-    """Each token drawn after the one before it; the first, and one after a token that nothing followed, alone."""
+    """Tokens that depend on the token before; the first token, and one after a token without successor, do not."""
 
     alone: Unigrams
     pairs: tuple[Pairs, ...]
-    """one a chain"""
+    """one per chain"""
 
     def sample(self, n: int, rng: np.random.Generator) -> Items:
         """Draw n items, `uint16[n, C, L]`."""
         length = self.alone.length
         items = np.empty((n, len(self.pairs), length), dtype=np.uint16)
         items[:, :, 0] = self.alone.draw(n, rng).T
-        for place in range(1, length):
+        for position in range(1, length):
             others = self.alone.draw(n, rng)
             for chain, pairs in enumerate(self.pairs):
-                items[:, chain, place] = self._after(pairs, items[:, chain, place - 1], others[chain], rng)
+                items[:, chain, position] = self._after(pairs, items[:, chain, position - 1], others[chain], rng)
         return items
 
     def _after(self, pairs: Pairs, before: Items, others: Items, rng: np.random.Generator) -> Items:
-        """A token after each of `before[n]`; the one of `others[n]` where nothing was ever seen there."""
+        """Draw a token after each of `before[n]`; use that of `others[n]` if no token was seen there."""
         size = self._size
         sums = np.concatenate([[0], np.cumsum(pairs.counts)])
         first, last = (sums[np.searchsorted(pairs.keys, (before.astype(np.int64) + more) * size)] for more in (0, 1))
         at = rng.integers(first, np.maximum(last, first + 1))
-        found = pairs.keys[np.minimum(np.searchsorted(sums, at, side="right") - 1, len(pairs.keys) - 1)] % size
-        drawn = _smoothed(found, last - first, self.alone.alpha, size, rng)
+        seen = pairs.keys[np.minimum(np.searchsorted(sums, at, side="right") - 1, len(pairs.keys) - 1)] % size
+        drawn = _smoothed(seen, last - first, self.alone.alpha, size, rng)
         return drawn if self.alone.alpha else np.where(last > first, drawn, others)
 
     def losses(self, blocks: Items) -> Floats:
-        """`simulator.families.base.Language`."""
+        """Return the loss of each token but the first, given the token before it."""
         alone, alpha = self.alone.losses(blocks), self.alone.alpha
-        each = [self._probabilities(pairs, blocks[:, chain]) for chain, pairs in enumerate(self.pairs)]
+        by_chain = [self._probabilities(pairs, blocks[:, chain]) for chain, pairs in enumerate(self.pairs)]
         with np.errstate(divide="ignore"):
-            costs = -np.log(np.stack([probability for probability, _ in each], axis=1))
-        followed = np.stack([known for _, known in each], axis=1)
+            costs = -np.log(np.stack([probability for probability, _ in by_chain], axis=1))
+        followed = np.stack([known for _, known in by_chain], axis=1)
         return costs if alpha else np.where(followed, costs, alone)
 
     def _probabilities(self, pairs: Pairs, blocks: Items) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """Of each token of `blocks[m, L]` but the first, and whether anything was seen where it stands."""
+        """Return the probability of each token of `blocks[m, L]` but the first, and whether its context was seen."""
         size, alpha = self._size, self.alone.alpha
         keys = blocks[:, :-1].astype(np.int64) * size + blocks[:, 1:]
         at = np.minimum(np.searchsorted(pairs.keys, keys), max(0, len(pairs.keys) - 1))
@@ -147,35 +147,35 @@ class Bigrams:
         return int(self.alone.counts.shape[1])
 
     def arrays(self) -> Arrays:
-        """`simulator.families.base.Storable`."""
+        """Return the counts."""
         sizes = np.array([len(pairs.keys) for pairs in self.pairs])
         keys, counts = (np.concatenate(parts) for parts in zip(*self.pairs, strict=True))
         return {**self.alone.arrays(), "sizes": sizes, "keys": keys, "pairs": counts}
 
 
 def _counted(items: Items, size: int) -> Counts:
-    """How often each token of `[n, C, L]` is in each chain, `[C, V]`, chains by the hundred: sums stay small."""
+    """Return the number of each token of `[n, C, L]` in each chain, `[C, V]`; 128 chains at once, to save memory."""
     chains = items.shape[1]
-    some = [items[:, first : first + 128] for first in range(0, chains, 128)]
-    return np.concatenate([_counted_at_once(part, size) for part in some])
+    parts = [items[:, first : first + 128] for first in range(0, chains, 128)]
+    return np.concatenate([_counted_at_once(part, size) for part in parts])
 
 
 def _counted_at_once(items: Items, size: int) -> Counts:
     chains = items.shape[1]
-    places = items + size * np.arange(chains)[:, np.newaxis]
-    return np.bincount(places.ravel(), minlength=chains * size).reshape(chains, size)
+    bins = items + size * np.arange(chains)[:, np.newaxis]
+    return np.bincount(bins.ravel(), minlength=chains * size).reshape(chains, size)
 
 
 def _pairs(blocks: Items, size: int) -> Pairs:
-    """The bigrams of `[n, L]`."""
+    """Return the bigrams of `[n, L]`."""
     keys, counts = np.unique(blocks[:, :-1].astype(np.int64) * size + blocks[:, 1:], return_counts=True)
     return Pairs(keys, counts.astype(np.int64))
 
 
 def _smoothed(seen: Items, totals: Counts, alpha: float, size: int, rng: np.random.Generator) -> Items:
-    """Tokens that were drawn by counts, each exchanged for any with the probability that smoothing gives to that.
+    """Return tokens that were drawn by counts, some replaced by uniform ones, as smoothing requires.
 
-    (count + α)/(total + αV) is count/total with probability total/(total + αV), and else 1/V.
+    (count + α)/(total + αV) is count/total with probability total/(total + αV), and 1/V otherwise.
     """
     if not alpha:
         return seen

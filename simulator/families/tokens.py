@@ -1,16 +1,24 @@
-"""What families of text ask of tokens."""
+"""Tokens: checks for families of text, and counts."""
 
-from simulator.families.base import Items
+import numpy as np
+
+from simulator.families.base import Floats, Items
 
 
 def check(items: Items, vocabulary: int) -> None:
-    """Raise ValueError where a token is out of the vocabulary."""
+    """Raise ValueError if a token is not in the vocabulary."""
     highest = int(items.max(initial=0))
     if highest >= vocabulary:
-        raise ValueError(f"the data have tokens up to {highest}: set the family's vocabulary={highest + 1} or more")
+        raise ValueError(f"the data has tokens up to {highest}: set vocabulary={highest + 1} or more for the family")
 
 
 def check_one_line(items: Items) -> None:
     """Raise ValueError for several chains."""
     if items.shape[1] != 1:
-        raise ValueError(f"a network trains one line at a time: set chains to 1, not {items.shape[1]}")
+        raise ValueError(f"chains is {items.shape[1]}: this family trains one chain at a time, use chains=1")
+
+
+def count_distinct(items: Items) -> Floats:
+    """Return the number of distinct tokens of each chain of `items[n, C, L]`, `[C]`."""
+    ordered = np.sort(items.transpose(1, 0, 2).reshape(items.shape[1], -1), axis=1)
+    return np.asarray(1.0 + (ordered[:, 1:] != ordered[:, :-1]).sum(axis=1))

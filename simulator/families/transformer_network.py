@@ -1,7 +1,7 @@
 """A small GPT: causal self-attention over a window, rotary positions, pre-norm, tied embeddings.
 
-Positions are rotations of queries and keys (Su et al. 2021), so only distances within the window matter: a network
-trained on blocks goes on behind a block, as the paper's prompts ask, without a distance that it has never seen.
+Positions are rotations of queries and keys (Su et al. 2021), so only distances within the window matter. A network that
+is trained on blocks can write after a block, as the paper's prompts need, without a distance that is new to it.
 """
 
 from typing import NamedTuple
@@ -11,27 +11,27 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class Shape(NamedTuple):
-    """How large a network is."""
+class TransformerShape(NamedTuple):
+    """The sizes of a network."""
 
     vocabulary: int
     layers: int
     heads: int
     width: int
     window: int
-    "positions that a token sees: itself and those before it"
+    """positions that a token attends to: its own, and those before it"""
 
 
-class Cache:
-    """Keys and values of the positions that were read, `[layers, 2, B, H, longest, width / H]`."""
+class KeyValueCache:
+    """Keys and values of the positions so far, `[layers, 2, B, H, longest, width / H]`."""
 
-    def __init__(self, shape: Shape, rows: int, longest: int, like: Tensor) -> None:
+    def __init__(self, shape: TransformerShape, rows: int, longest: int, like: Tensor) -> None:
         self._held = like.new_empty(shape.layers, 2, rows, shape.heads, longest, shape.width // shape.heads)
         self._window = shape.window
         self.length = 0
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Put those of new positions `[B, H, t, width / H]`; answers those that the new ones may look at."""
+        """Add those of new positions, `[B, H, t, width / H]`; return those that the new positions attend to."""
         end = self.length + keys.shape[2]
         self._held[layer, 0, :, :, self.length : end] = keys
         self._held[layer, 1, :, :, self.length : end] = values
@@ -39,14 +39,14 @@ class Cache:
         return self._held[layer, 0, :, :, first:end], self._held[layer, 1, :, :, first:end]
 
     def keep(self, rows: Tensor) -> None:
-        """Go on with these rows, some perhaps more than once."""
+        """Continue with these rows; a row may occur more than once."""
         self._held = self._held[:, :, rows]
 
 
-class _Layer(nn.Module):
-    """Attention, then a hidden layer four times as wide, each added to what comes in."""
+class _TransformerLayer(nn.Module):
+    """Attention, then a hidden layer four times as wide, each added to its input."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: TransformerShape) -> None:
         super().__init__()
         self.heads, self.window = shape.heads, shape.window
         self.norm_attention = nn.Parameter(torch.empty(shape.width))
@@ -56,31 +56,31 @@ class _Layer(nn.Module):
         self.up = nn.Parameter(torch.empty(4 * shape.width, shape.width))
         self.down = nn.Parameter(torch.empty(shape.width, 4 * shape.width))
 
-    def forward(self, x: Tensor, turn: tuple[Tensor, Tensor], cache: Cache | None, place: int) -> Tensor:
-        x = x + self._attend(_norm(x, self.norm_attention), turn, cache, place)
+    def forward(self, x: Tensor, turn: tuple[Tensor, Tensor], cache: KeyValueCache | None, layer: int) -> Tensor:
+        x = x + self._attend(_norm(x, self.norm_attention), turn, cache, layer)
         hidden = F.gelu(F.linear(_norm(x, self.norm_hidden), self.up), approximate="tanh")
         return x + F.linear(hidden, self.down)
 
-    def _attend(self, x: Tensor, turn: tuple[Tensor, Tensor], cache: Cache | None, place: int) -> Tensor:
+    def _attend(self, x: Tensor, turn: tuple[Tensor, Tensor], cache: KeyValueCache | None, layer: int) -> Tensor:
         rows, new, width = x.shape
         joined = F.linear(x, self.joined).view(rows, new, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         queries, keys = _turned(joined[:2], turn)
         values = joined[2]
         if cache is not None:
-            keys, values = cache.extend(place, keys, values)
-        mixed = _look(queries, keys, values, self.window)
+            keys, values = cache.extend(layer, keys, values)
+        mixed = _attention(queries, keys, values, self.window)
         return F.linear(mixed.transpose(1, 2).reshape(rows, new, width), self.out)
 
 
-class Network(nn.Module):
-    """Tokens → logits of each next token."""
+class TransformerNetwork(nn.Module):
+    """Tokens to logits of each next token."""
 
-    def __init__(self, shape: Shape, generator: torch.Generator | None = None) -> None:
+    def __init__(self, shape: TransformerShape, generator: torch.Generator | None = None) -> None:
         """Weights are normal with standard deviation 0.02, less where layers add up (Radford et al. 2019)."""
         super().__init__()
         self.shape = shape
         self.embedding = nn.Parameter(torch.empty(shape.vocabulary, shape.width))
-        self.layers = nn.ModuleList(_Layer(shape) for _ in range(shape.layers))
+        self.layers = nn.ModuleList(_TransformerLayer(shape) for _ in range(shape.layers))
         self.norm = nn.Parameter(torch.empty(shape.width))
         for name, parameter in self.named_parameters():
             if "norm" in name:
@@ -93,40 +93,40 @@ class Network(nn.Module):
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
 
-    def forward(self, tokens: Tensor, cache: Cache | None = None, *, last: bool = False) -> Tensor:
-        """Logits `[B, T, V]` after each of `tokens[B, T]`, or `[B, 1, V]` after the last of them.
+    def forward(self, tokens: Tensor, cache: KeyValueCache | None = None, *, last: bool = False) -> Tensor:
+        """Return logits `[B, T, V]` after each of `tokens[B, T]`, or with `last` `[B, 1, V]` after the last of them.
 
-        With a cache, the tokens follow those that it holds, one at a time; it must be large enough.
+        With a cache, the tokens follow those in the cache, which must be large enough.
         """
         start = 0 if cache is None else cache.length
         end = start + tokens.shape[1]
         turn = self.get_buffer("cos")[start:end], self.get_buffer("sin")[start:end]
         x = F.embedding(tokens, self.embedding)
-        for place, layer in enumerate(self.layers):
-            x = layer(x, turn, cache, place)
+        for number, layer in enumerate(self.layers):
+            x = layer(x, turn, cache, number)
         if cache is not None:
             cache.length = end
         return F.linear(_norm(x[:, -1:] if last else x, self.norm), self.embedding)
 
 
 class Generation:
-    """A network that writes on, token by token (`simulator.families.decoding.Steps`)."""
+    """A network that writes token by token (`simulator.families.decoding.Steps`)."""
 
-    def __init__(self, network: Network, longest: int) -> None:
+    def __init__(self, network: TransformerNetwork, longest: int) -> None:
         self._network, self._longest = network, longest
-        self._cache: Cache | None = None
+        self._cache: KeyValueCache | None = None
 
     def begin(self, prompts: Tensor) -> Tensor:
-        """Read `prompts[B, T]`, T at most the window; logits of the next token, `[B, V]`."""
-        self._cache = Cache(self._network.shape, len(prompts), self._longest, self._network.embedding)
+        """Read `prompts[B, T]`, T at most the window; return logits of the next token, `[B, V]`."""
+        self._cache = KeyValueCache(self._network.shape, len(prompts), self._longest, self._network.embedding)
         return self._read(prompts)
 
     def step(self, tokens: Tensor) -> Tensor:
-        """Read one more of each, `tokens[B]`; logits of the next, `[B, V]`."""
+        """Read one more token per row, `tokens[B]`; return logits of the next, `[B, V]`."""
         return self._read(tokens[:, None])
 
     def keep(self, rows: Tensor) -> None:
-        """Go on with these rows, some perhaps more than once."""
+        """Continue with these rows; a row may occur more than once."""
         assert self._cache is not None, "begin first"
         self._cache.keep(rows)
 
@@ -140,14 +140,14 @@ def _norm(x: Tensor, weight: Tensor) -> Tensor:
 
 
 def _turned(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
-    """Both halves of `[…, T, d]` turned by each position's angles."""
+    """Return `[…, T, d]` with both halves rotated by the angles of each position."""
     cos, sin = turn
     a, b = x.chunk(2, dim=-1)
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
 
 
-def _look(queries: Tensor, keys: Tensor, values: Tensor, window: int) -> Tensor:
-    """Attention of the last t positions to those of the window before them."""
+def _attention(queries: Tensor, keys: Tensor, values: Tensor, window: int) -> Tensor:
+    """Return the attention of the last t positions to the positions in their window."""
     new, seen = queries.shape[2], keys.shape[2]
     if new == 1:
         return F.scaled_dot_product_attention(queries, keys, values)
@@ -159,7 +159,7 @@ def _look(queries: Tensor, keys: Tensor, values: Tensor, window: int) -> Tensor:
 
 
 def _rotations(positions: int, size: int) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of each position's angles, `[positions, size / 2]`."""
+    """Return cosines and sines of the angles of each position, `[positions, size / 2]`."""
     rates = 10_000.0 ** (-torch.arange(0, size, 2, dtype=torch.float64) / size)
     angles = torch.arange(positions, dtype=torch.float64)[:, None] * rates
     return angles.cos().float(), angles.sin().float()

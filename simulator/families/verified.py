@@ -10,17 +10,17 @@ from simulator.families.base import Items
 from simulator.families.gaussian import Estimator, Gaussian
 from simulator.families.mixtures import Mixture
 
-#: Times that an item which the verifier refused is drawn again.
+#: The number of times that a refused item is drawn again.
 TRIES = 10_000
 
 
 @dataclass(frozen=True)
 class Verified:
-    """A Gaussian that samples until a verifier keeps it: right items at the rate φ, wrong ones at the rate ψ.
+    """a Gaussian whose samples a verifier filters: it keeps right items at the rate φ, wrong ones at the rate ψ
 
-    An item is right where it lies within the central share of the human distribution N(mean, std²), along each axis the
-    same: where |x − mean|² is no more than that share of such data has. The verifier thus knows the truth but for its
-    errors, and n items are made however many it refuses. What is measured of the model is what was fitted.
+    An item is right if it is in the central part of the human distribution N(mean, std²), which is the same along each
+    axis: if |x − mean|² is at most the quantile of `central`. So the verifier knows the truth, up to its error rates.
+    Refused items are drawn again until n are kept. Metrics of the model are those of the fit.
     """
 
     keep_right: float = 1.0
@@ -28,17 +28,17 @@ class Verified:
     keep_wrong: float = 0.0
     """ψ = P(keep | wrong)"""
     central: float = 0.9
-    """the share of human data that is right"""
+    """share of human data that is right"""
     mean: float = 0.0
-    """of the human data"""
+    """of the human data, along each axis"""
     std: float = 1.0
-    """of the human data"""
+    """of the human data, along each axis"""
     estimator: Estimator = "mle"
-    """as a Gaussian's"""
+    """`mle` or `unbiased`, as for the family gaussian"""
 
     def __post_init__(self) -> None:
         if not all(0 <= rate <= 1 for rate in (self.keep_right, self.keep_wrong, self.central)):
-            raise ValueError("rates of keeping, and the central share, are from 0 to 1")
+            raise ValueError(f"{self} is impossible: keep_right, keep_wrong and central must be between 0 and 1")
 
     def fit(self, items: Items, rng: np.random.Generator) -> "Filtered":
         """Fit each chain's Gaussian to `items[n, C, d]`."""
@@ -46,7 +46,7 @@ class Verified:
         return Filtered(fitted.weights, fitted.means, fitted.covariances, self)
 
     def keeps(self, items: Items, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-        """What the verifier says of each of `items[n, C, d]`, `[n, C]`."""
+        """Return which of `items[n, C, d]` the verifier keeps, `[n, C]`."""
         away = ((items - self.mean) ** 2).sum(axis=2)
         right = away <= self.std**2 * stats.chi2.ppf(self.central, items.shape[2])
         return np.asarray(rng.random(right.shape) < np.where(right, self.keep_right, self.keep_wrong))
@@ -54,12 +54,12 @@ class Verified:
 
 @dataclass(frozen=True)
 class Filtered(Mixture):
-    """A mixture that samples what a verifier keeps."""
+    """A mixture whose samples are those that a verifier keeps."""
 
     verifier: Verified
 
     def sample(self, n: int, rng: np.random.Generator) -> Items:
-        """Draw n items that were kept, `[n, C, d]`. Raises ValueError where hardly any is."""
+        """Draw n items that the verifier keeps, `[n, C, d]`. Raises ValueError if it keeps almost none."""
         items = super().sample(n, rng)
         refused = ~self.verifier.keeps(items, rng)
         for _ in range(TRIES):
@@ -68,4 +68,7 @@ class Filtered(Mixture):
             again = super().sample(n, rng)
             items[refused] = again[refused]
             refused &= ~self.verifier.keeps(again, rng)
-        raise ValueError(f"the verifier keeps less than one item in {TRIES} of a chain: it is too strict for the model")
+        raise ValueError(
+            f"the verifier refused an item {TRIES:,} times: it is too strict for the model, use a larger keep_right, "
+            "keep_wrong or central"
+        )

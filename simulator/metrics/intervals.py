@@ -40,13 +40,18 @@ class Interval(NamedTuple):
     high: float
 
     @property
+    def known(self) -> bool:
+        """Whether the interval has ends."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
+    @property
     def symmetric(self) -> bool:
         """Whether both ends are equally far from the mean, up to rounding."""
         below, above = self.mean - self.low, self.high - self.mean
         return math.isclose(below, above, rel_tol=1e-6, abs_tol=1e-12)
 
     def __str__(self) -> str:
-        return f"{self.mean:.4g} [{self.low:.4g}, {self.high:.4g}]"
+        return f"{self.mean:.4g} [{self.low:.4g}, {self.high:.4g}]" if self.known else f"{self.mean:.4g}"
 
 
 class Bounds(NamedTuple):
@@ -132,7 +137,7 @@ def _means(seeds: Mapping[int, ChainSummary]) -> dict[int, float]:
 
 
 def _student(mean: float, error: float, freedom: int, bounds: Bounds) -> Interval:
-    """Student's interval; for a share strictly inside (0, 1) on the logit scale, where it cannot leave the bounds."""
+    """Return Student's interval; for a share strictly inside (0, 1) on the logit scale, within its bounds."""
     half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, freedom)) * error
     if bounds == SHARE and 0 < mean < 1:
         centre, reach = math.log(mean / (1 - mean)), half / (mean * (1 - mean))

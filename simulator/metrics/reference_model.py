@@ -1,4 +1,4 @@
-"""The first model of a run of text, as what judges all later text."""
+"""The first model of a run of text, with which all later text is compared."""
 
 from functools import lru_cache
 from typing import Any
@@ -7,26 +7,26 @@ import numpy as np
 
 from simulator.families.base import Floats, Items, Language
 
-#: Blocks that a judge remembers its losses of: the human ones, the last round's items, and this one's in between.
-_REMEMBERED = 3
+#: Batches whose losses are cached: the human blocks, and the items of this round and of the last.
+_CACHED = 3
 
 
-class Judge:
-    """A language model that judges the same blocks once: metrics and histograms ask for the same losses."""
+class CachedLanguageModel:
+    """A language model that computes the losses of equal blocks once; metrics and histograms use the same losses."""
 
     def __init__(self, model: Language) -> None:
-        def judged(content: bytes, dtype: str, shape: tuple[int, ...]) -> Floats:
+        def losses_of(content: bytes, dtype: str, shape: tuple[int, ...]) -> Floats:
             return model.losses(np.frombuffer(content, dtype).reshape(shape).copy())
 
         self._model: Any = model
-        self._judged: Any = lru_cache(_REMEMBERED)(judged)
+        self._losses: Any = lru_cache(_CACHED)(losses_of)
 
     def sample(self, n: int, rng: np.random.Generator) -> Items:
-        """`simulator.families.base.Fitted`."""
+        """Draw n items, `[n, C, L]`."""
         items: Items = self._model.sample(n, rng)
         return items
 
     def losses(self, blocks: Items) -> Floats:
-        """`simulator.families.base.Language`; not to be written to."""
-        losses: Floats = self._judged(blocks.tobytes(), blocks.dtype.str, blocks.shape)
+        """Return the loss of each token but the first, `[m, C, L − 1]`; the array is shared, do not write to it."""
+        losses: Floats = self._losses(blocks.tobytes(), blocks.dtype.str, blocks.shape)
         return losses

@@ -1,11 +1,11 @@
-"""What theory says, exactly: there to check the experiments by. Nothing here asks a registry.
+"""Theory: exact expectations, to check experiments. Nothing here uses a registry.
 
-Each reference that is no exact expectation says in its docstring that it is a bound.
+A reference that is not an exact expectation says in its docstring that it is a bound.
 """
 
 from simulator.oracles.chains import Trajectories, simulate_accumulate, simulate_fresh, simulate_replace
 from simulator.oracles.commons import (
-    Candidates,
+    CandidateItems,
     Draws,
     after_draws,
     candidates,
@@ -21,13 +21,13 @@ from simulator.oracles.gaussian import (
     expect_fresh,
     expect_fresh_at_last,
     expect_replace,
+    weighted_error_at_last,
 )
-from simulator.oracles.golden import weighted_error_at_last
 from simulator.oracles.loops import expect_augment, expect_fresh_biased, expect_fresh_biased_at_last, expect_growing
 from simulator.oracles.regression import expect_regression_accumulate, expect_regression_replace
 
 __all__ = [
-    "Candidates",
+    "CandidateItems",
     "Draws",
     "Expected",
     "Trajectories",

@@ -1,7 +1,7 @@
-"""One-dimensional Gaussians refitted to their own samples, simulated by sufficient statistics.
+"""One-dimensional Gaussians that are refitted to their own samples, simulated by sufficient statistics.
 
-Nothing here makes items: a sample enters a refit only by its mean and its sum of squares, and those are drawn directly,
-a normal and a chi-square. There to check formulas and experiments by; it asks no registry.
+No items are made: a fit needs only the mean and the sum of squares of a sample, and these are drawn directly, from a
+normal and a chi-square distribution. Used to check formulas and experiments, without a registry.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from simulator.oracles.gaussian import humans_of
 
 
 class Trajectories(NamedTuple):
-    """Fitted variance and mean of C chains after t = 1 … rounds refits, `[rounds, C]` each."""
+    """Fitted variance and mean of C chains after t = 1 … rounds fits, `[rounds, C]` each."""
 
     variance: Floats
     mean: Floats
@@ -23,14 +23,14 @@ class Trajectories(NamedTuple):
 
 @dataclass(frozen=True)
 class _Sums:
-    """All that a refit sees of a sample: its count, its mean `[C]` and its sum of squares about that mean `[C]`."""
+    """The sufficient statistics of a sample: its size, its mean `[C]` and its sum of squares about the mean `[C]`."""
 
     count: int
     mean: Floats
     squares: Floats
 
     def __add__(self, other: "_Sums") -> "_Sums":
-        """Two samples as one (Chan, Golub and LeVeque 1983)."""
+        """Return the statistics of both samples together (Chan, Golub and LeVeque 1983)."""
         count = self.count + other.count
         away = other.mean - self.mean
         squares = self.squares + other.squares + away**2 * (self.count * other.count / count)
@@ -41,14 +41,14 @@ class _Sums:
 
 
 def _draw(count: int, mean: Floats, variance: Floats, rng: np.random.Generator) -> _Sums:
-    """The sums of `count` normal items a chain: x̄ ~ N(μ, v/count), and Σ(x − x̄)² ~ v·χ²(count − 1), independent."""
+    """Draw the statistics of `count` normal items per chain: x̄ ~ N(μ, v/count) and Σ(x − x̄)² ~ v·χ²(count − 1)."""
     drawn = mean + np.sqrt(variance / count) * rng.standard_normal(mean.shape)
     squares = variance * rng.chisquare(count - 1, mean.shape) if count > 1 else np.zeros_like(mean)
     return _Sums(count, drawn, squares)
 
 
 class _Chains:
-    """C chains that are refitted round after round, from N(0, 1)."""
+    """C chains that are refitted in each round, starting from N(0, 1)."""
 
     def __init__(self, chains: int, estimator: Estimator, rng: np.random.Generator) -> None:
         self.means, self.variances = [np.zeros(chains)], [np.ones(chains)]
@@ -71,17 +71,17 @@ class _Chains:
 def simulate_replace(
     chains: int, n: int, rounds: int, rng: np.random.Generator, estimator: Estimator = "mle"
 ) -> Trajectories:
-    """C chains of `expect_replace`'s experiment."""
+    """Simulate C chains of the experiment of `expect_replace`."""
     state = _Chains(chains, estimator, rng)
     for _ in range(rounds):
-        state.refit(state.outputs(n))  # the first model's "output" is human data: it starts at the truth
+        state.refit(state.outputs(n))  # in the first round this is human data, because the chains start at the truth
     return state.trajectories()
 
 
 def simulate_accumulate(
     chains: int, n: int, rounds: int, rng: np.random.Generator, estimator: Estimator = "mle"
 ) -> Trajectories:
-    """C chains of `expect_accumulate`'s experiment."""
+    """Simulate C chains of the experiment of `expect_accumulate`."""
     state = _Chains(chains, estimator, rng)
     everything = state.humans(n)
     state.refit(everything)
@@ -94,7 +94,7 @@ def simulate_accumulate(
 def simulate_fresh(
     chains: int, n: int, share: float, rounds: int, rng: np.random.Generator, estimator: Estimator = "mle"
 ) -> Trajectories:
-    """C chains of `expect_fresh`'s experiment."""
+    """Simulate C chains of the experiment of `expect_fresh`."""
     state = _Chains(chains, estimator, rng)
     humans = humans_of(n, share)
     state.refit(state.humans(n))

@@ -1,12 +1,12 @@
-"""Each regime of the literature as the recipe of a round's training mix. Pure.
+"""Each regime of the literature as a recipe for the training mix of a round. Pure.
 
-A regime sees a `History`: names of datasets and models, and the generations that the registry computed; never the
-origin of an item. It answers with parts, filters that the registry applies. To add one, write a frozen dataclass with
-`parts`, here or in a file of your own; nothing else needs to know.
+A regime sees a `RunHistory`: names of datasets and models, and the generations that the registry computed, but not the
+origin of an item. It returns parts: filters that the registry applies. To add a regime, write a frozen dataclass with
+`parts`, here (with a name in `simulator.names`) or in a file of your own.
 """
 
 from simulator.regimes.crawl import Archive, Crawl, Entrant
-from simulator.regimes.history import FIRST_MODEL, History, Regime, everything, human, last_generation, made, newest
+from simulator.regimes.history import FIRST_MODEL, Regime, RunHistory, everything, human, last_generation, made, newest
 from simulator.regimes.literature import Accumulate, AccumulateSubsample, Fresh, HumanOnly, Preserve, Replace
 from simulator.regimes.weighing import Augment, Cap, Decay, Golden, HumanPart, golden_ratio
 
@@ -22,12 +22,12 @@ __all__ = [
     "Entrant",
     "Fresh",
     "Golden",
-    "History",
     "HumanOnly",
     "HumanPart",
     "Preserve",
     "Regime",
     "Replace",
+    "RunHistory",
     "everything",
     "golden_ratio",
     "human",

@@ -1,52 +1,115 @@
-"""What a provider trains on that crawls a pool, and how it takes what it does not know."""
+"""Providers that crawl a pool, and what they do with items of unknown origin."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from firsthand.core.verdicts import VERDICTS, Verdict
 from firsthand.schemas.mixes import Part
 from simulator.families.base import ADDED
-from simulator.regimes.history import FIRST_MODEL, History, Regime, human, without_empty
-from simulator.worlds.shares import check, whole
+from simulator.regimes.history import FIRST_MODEL, Regime, RunHistory, human, without_empty
+from simulator.worlds.shares import check_share, whole
+
+
+@dataclass(frozen=True)
+class AdmittedVerdicts:
+    """Which verdicts of the registry are trained on."""
+
+    unknown: Literal["human", "model", "drop"]
+    models: Literal["drop", "keep"]
+    contested: Literal["drop", "human"]
+    private_log: bool
+
+    def verdicts(self) -> list[Verdict]:
+        """Return the verdicts that are trained on; with a private log instead of the registry, all."""
+        if self.private_log:
+            return list(VERDICTS)
+        admitted: list[Verdict] = ["human"]
+        admitted += ["unknown"] if self.unknown == "human" else []
+        admitted += ["model"] if self.models == "keep" else []
+        admitted += ["contested"] if self.contested == "human" or self.models == "keep" else []
+        return admitted
+
+    def model_verdicts(self) -> list[Verdict]:
+        """Return the verdicts that count as model output."""
+        return ["model", "unknown"] if self.unknown == "model" else ["model"]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """How many of the admitted items are trained on, and how they are selected."""
+
+    share: float
+    everything: bool
+    weigh: bool
+
+    def __post_init__(self) -> None:
+        check_share("share", self.share)
+        if self.share < 1 and self.everything:
+            raise ValueError("share divides n items, but everything takes all: leave out one of them")
+
+    def admitted_size(self, n: int) -> int | None:
+        """Return how many admitted items are taken; None for all."""
+        return None if self.everything else whole(self.share * n)
+
+    def model_size(self, n: int) -> int:
+        """Return how many items are taken that count as model output."""
+        return n - whole(self.share * n)
+
+    @property
+    def weight(self) -> Literal["confidence"] | None:
+        """The weight of the items in the mix."""
+        return "confidence" if self.weigh else None
 
 
 @dataclass(frozen=True)
 class Crawl(Regime):
-    """n items of the pool, without those that the registry holds for a model's; the first model has the archive"""
+    """n items of the pool, without those that the registry lists as model output; the first model uses the archive"""
 
     unknown: Literal["human", "model", "drop"] = "human"
-    """what an item that nobody has told of is taken for: somebody's work, a model's, or nothing to train on"""
+    """how items of unknown origin are treated: as human, as model output, or not used"""
     models: Literal["drop", "keep"] = "drop"
-    """whether what is known for a model's is trained on: `keep` is to train without labels"""
+    """whether items known as model output are trained on; `keep` means training without labels"""
     contested: Literal["drop", "human"] = "drop"
-    """what an item is taken for of which both was said"""
+    """how contested items are treated: not used, or as human"""
     log: bool = False
-    """whether each provider knows its own output, and only that: a private log in place of the registry"""
+    """whether each provider knows its own output from a private log, and nothing from the registry"""
     rounds: int = 1
-    """pools crawled, the latest first; 0: all, and the archive with them"""
+    """pools that are crawled, the latest first; 0: all, and the archive"""
     share: float = 1.0
-    """share of the n items that is taken for people's work; the rest is what is taken for a model's"""
+    """share of the n items that counts as human; the other items are those that count as model output"""
     everything: bool = False
-    """whether all that is admitted is trained on, however many items that is, in place of n"""
+    """whether all admitted items are trained on, instead of n"""
     weigh: bool = False
-    """whether items are drawn by a detector's confidence that people made them; what has none is left out"""
+    """whether items are drawn by a detector's confidence that they are human; items without one are not used"""
 
     def __post_init__(self) -> None:
-        check(self.share)
         if self.rounds < 0:
-            raise ValueError(f"pools crawled are a number from 0, not {self.rounds}")
-        if self.share < 1 and (self.everything or self.log):
-            raise ValueError("a share of n is taken where n items are: without a private log, and not of everything")
-        if self.log and (self.everything or self.weigh):
-            raise ValueError("with a private log n items are drawn, of what is left, and no detector is asked")
+            raise ValueError(f"rounds is {self.rounds}: use a number of pools, or 0 for all of them")
+        selection = self.selection
+        if self.log and (selection.share < 1 or selection.everything or selection.weigh):
+            raise ValueError(
+                "with a private log (log=true), n of the items that the provider did not make are drawn: leave out "
+                "share, everything and weigh"
+            )
+
+    @cached_property
+    def admission(self) -> AdmittedVerdicts:
+        """Which verdicts are trained on."""
+        return AdmittedVerdicts(self.unknown, self.models, self.contested, self.log)
+
+    @cached_property
+    def selection(self) -> Selection:
+        """How many admitted items are trained on."""
+        return Selection(self.share, self.everything, self.weigh)
 
     @property
     def uniform(self) -> bool:
-        """Whether it draws uniformly of what it admits of one pool, the latest: n items, or all."""
+        """Whether n items, or all, are drawn uniformly from the admitted items of the latest pool."""
         return self.rounds == 1 and self.share == 1 and not self.weigh
 
     def until(self, round: int) -> int:
-        """The round whose pool is the latest that is looked at in a round."""
+        """Return the round whose pool is the latest that is crawled in a round."""
         return round
 
     @property
@@ -54,42 +117,37 @@ class Crawl(Regime):
         return self.log
 
     def verdicts(self) -> list[Verdict]:
-        """What is trained on, as the registry knows it; with a private log in its place, whatever there is."""
-        if self.log:
-            return list(VERDICTS)
-        wanted: list[Verdict] = ["human"]
-        wanted += ["unknown"] if self.unknown == "human" else []
-        wanted += ["model"] if self.models == "keep" else []
-        wanted += ["contested"] if self.contested == "human" or self.models == "keep" else []
-        return wanted
+        """Return the verdicts that are trained on."""
+        return self.admission.verdicts()
 
-    def parts(self, history: History) -> list[Part]:
+    def parts(self, history: RunHistory) -> list[Part]:
         if not history.models:
             return [human(history, history.n)]
-        history = replace(history, pools=history.pools[: self.until(history.round) - 1])
-        if not history.pools:
-            raise ValueError("there is no pool to crawl: this regime needs a world that has one, such as commons")
-        crawled = history.pools[-self.rounds :] if self.rounds else (history.human, *history.pools)
-        # what the log excludes nobody else knows, so the provider leaves it out of all that there is
-        size = None if self.log or self.everything else whole(self.share * history.n)
-        weight: Literal["confidence"] | None = "confidence" if self.weigh else None
-        taken = Part(verdict_in=self.verdicts(), datasets=list(crawled), size=size, weight=weight)
-        made: list[Verdict] = ["model", "unknown"] if self.unknown == "model" else ["model"]
-        rest = Part(verdict_in=made, datasets=list(crawled), size=history.n - whole(self.share * history.n))
-        return without_empty([taken, rest] if self.share < 1 else [taken])
+        pools = history.pools[: self.until(history.round) - 1]
+        if not pools:
+            raise ValueError("there is no pool to crawl: use a world with a pool, such as --world commons")
+        datasets = list(pools[-self.rounds :] if self.rounds else (history.human, *pools))
+        # with a private log the provider removes its own items itself, so it takes all items first
+        size = None if self.log else self.selection.admitted_size(history.n)
+        admitted = Part(verdict_in=self.verdicts(), datasets=datasets, size=size, weight=self.selection.weight)
+        if self.share == 1:
+            return without_empty([admitted])
+        model_size = self.selection.model_size(history.n)
+        models = Part(verdict_in=self.admission.model_verdicts(), datasets=datasets, size=model_size)
+        return without_empty([admitted, models])
 
 
 @dataclass(frozen=True)
 class Entrant(Crawl):
-    """comes in late (entry=3), keeps what the pool held then, and trains on that alone; it crawls until then"""
+    """starts late (entry=3): from then on it trains on the pool that it finds; until then it crawls"""
 
     entry: int = 1
-    """the generation whose output is the last that it finds"""
+    """generation whose output is the last in the pool that it finds"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.entry < 1:
-            raise ValueError(f"before generation 1 there is no pool to come in at, as generation {self.entry} would be")
+            raise ValueError(f"entry is {self.entry}: there is no pool before generation 1, use 1 or more")
 
     def until(self, round: int) -> int:
         return min(round, self.entry + 1)
@@ -97,11 +155,11 @@ class Entrant(Crawl):
 
 @dataclass(frozen=True)
 class Archive(Regime):
-    """human items that were collected before there was any model, as their registrations say: the first mover"""
+    """human items that were collected before the first model, according to their registrations: the first mover"""
 
     everything: bool = field(default=False, metadata=ADDED)
-    """whether all of them are trained on, in place of n"""
+    """whether all of them are trained on, instead of n"""
 
-    def parts(self, history: History) -> list[Part]:
+    def parts(self, history: RunHistory) -> list[Part]:
         datasets, size = [history.human, *history.pools], None if self.everything else history.n
         return [Part(verdict_in=["human"], datasets=datasets, collected_before=FIRST_MODEL, size=size)]

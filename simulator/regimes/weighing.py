@@ -1,14 +1,14 @@
-"""Regimes that choose how much of what: by share, by age, by what is best."""
+"""Regimes that set the amounts of human and model items: by ratio, share, age or the best weight."""
 
 from dataclasses import dataclass
 from math import sqrt
 
 from firsthand.schemas.mixes import Part
-from simulator.regimes.history import History, Regime, human, last_generation, made, newest, without_empty
+from simulator.regimes.history import Regime, RunHistory, human, last_generation, made, newest, without_empty
 from simulator.regimes.literature import Fresh
-from simulator.worlds.shares import apportion, check, whole
+from simulator.worlds.shares import apportion, check_share, whole
 
-#: Parts that a recipe may have.
+#: The largest number of parts in a recipe.
 PARTS = 64
 
 
@@ -16,19 +16,19 @@ PARTS = 64
 class Augment(Regime):
     """all the first human data, and λ times as many synthetic items (Bertrand et al. 2024; Alemohammad et al. 2023)
 
-    MAD's synthetic augmentation loop is λ = 1. `growing`: λ times as many of each generation so far, drawn from all.
+    The synthetic augmentation loop of MAD has λ = 1. With `growing`, λ times as many per generation, drawn from all.
     """
 
     ratio: float = 1.0
-    """λ, synthetic items in times the human ones; a generation has n and no more"""
+    """λ, synthetic items as a multiple of the human items; a generation has at most n"""
     growing: bool = False
-    """whether they come from all generations so far, as many more each round, or from the last alone"""
+    """whether they come from all generations so far, λ times more each round, or from the last generation only"""
 
     def __post_init__(self) -> None:
         if self.ratio < 0:
-            raise ValueError(f"a ratio is not negative, as {self.ratio} is")
+            raise ValueError(f"ratio is {self.ratio:g}: use 0 or more")
 
-    def parts(self, history: History) -> list[Part]:
+    def parts(self, history: RunHistory) -> list[Part]:
         if not history.models:
             return [human(history)]
         size = whole(self.ratio * history.humans)
@@ -38,25 +38,25 @@ class Augment(Regime):
 
 @dataclass(frozen=True)
 class HumanPart(Regime):
-    """what `preserve` or `fresh` takes of human items, and nothing else: its synthetic part is thrown away
+    """the human items of `preserve` or `fresh` alone, without the synthetic items
 
-    The baseline that says whether synthetic data help at all. The first model has n human items, as under those.
+    This baseline shows whether synthetic data help. The first model has n human items, as under those regimes.
     """
 
     share: float = 0.1
-    """share of n that is human, above 0"""
+    """human items as a share of n, above 0"""
     fresh: bool = False
-    """whether they are new each round, or of the first human data, drawn anew"""
+    """whether they are new in each round, or drawn again from the first human data"""
 
     def __post_init__(self) -> None:
-        check(self.share)
+        check_share("share", self.share)
         if self.share == 0:
-            raise ValueError("without human items there is nothing to train on: the share is above 0")
+            raise ValueError("share is 0, so there are no items to train on: use more than 0")
 
     def new_humans(self, n: int) -> int:
         return whole(self.share * n) if self.fresh else 0
 
-    def parts(self, history: History) -> list[Part]:
+    def parts(self, history: RunHistory) -> list[Part]:
         if not history.models:
             return [human(history, history.n)]
         return [newest(history) if self.fresh else human(history, whole(self.share * history.n))]
@@ -64,17 +64,17 @@ class HumanPart(Regime):
 
 @dataclass(frozen=True)
 class Cap(Regime):
-    """all the first human data, and as much of all that models made as keeps its share at s at most"""
+    """all the first human data, and output of all models up to a share s of the mix"""
 
     share: float = 0.5
-    """s, the highest share of synthetic items, below 1"""
+    """s, the largest share of synthetic items, below 1"""
 
     def __post_init__(self) -> None:
-        check(self.share)
+        check_share("share", self.share)
         if self.share == 1:
-            raise ValueError("a cap of everything is the regime accumulate")
+            raise ValueError("share is 1, so there is no cap: use the regime accumulate")
 
-    def parts(self, history: History) -> list[Part]:
+    def parts(self, history: RunHistory) -> list[Part]:
         if not history.models:
             return [human(history)]
         allowed = int(history.humans * self.share / (1 - self.share) + 1e-9)
@@ -85,53 +85,55 @@ class Cap(Regime):
 class Decay(Regime):
     """n items, of each generation decay^age times as many as of the last; the human data are the oldest
 
-    Weights by generation, as an example: 0 is replace, 1 takes as many of each, above 1 prefers what is nearer to the
-    human data. Of more than 64 generations the heaviest 64 count.
+    With 0 this is replace; 1 takes the same number of each generation; above 1 it prefers generations near the human
+    data. Of more than 64 generations, the 64 with the largest weights are used.
     """
 
     decay: float = 0.5
-    """a generation's weight in times the next one's"""
+    """weight of a generation, as a multiple of the weight of the next generation"""
 
     def __post_init__(self) -> None:
         if self.decay < 0:
-            raise ValueError(f"a decay is not negative, as {self.decay} is")
+            raise ValueError(f"decay is {self.decay:g}: use 0 or more")
 
-    def parts(self, history: History) -> list[Part]:
+    def parts(self, history: RunHistory) -> list[Part]:
         generations = sorted(set(history.generations), reverse=True)
         heaviest = generations[:PARTS] if self.decay <= 1 else generations[-PARTS:]
-        raw = [self.decay**age for age in range(len(heaviest))]
-        sizes = apportion(history.n, tuple(one / sum(raw) for one in raw))
-        found = zip(heaviest, sizes, strict=True)
-        return without_empty([Part(generation_in=[g], datasets=history.datasets, size=size) for g, size in found])
+        weights = [self.decay**age for age in range(len(heaviest))]
+        sizes = apportion(history.n, tuple(weight / sum(weights) for weight in weights))
+        by_generation = zip(heaviest, sizes, strict=True)
+        return without_empty(
+            [Part(generation_in=[g], datasets=history.datasets, size=size) for g, size in by_generation]
+        )
 
 
 @dataclass(frozen=True)
 class Golden(Regime):
-    """`fresh` at the share that is best where there are k times as many human items (He et al. 2025, 2502.18049)
+    """`fresh` with the best share for k human items per synthetic item (He et al. 2025, 2502.18049)
 
-    Theirs is a weight of estimates; here it is the human share of the n items, 0.618 at k = 1.
+    In the paper it is a weight of estimates; here it is the human share of the n items, 0.618 for k = 1.
     """
 
     ratio: float = 1.0
-    """k, new human items there are for each synthetic one"""
+    """k, new human items per synthetic item"""
 
     @property
     def chosen(self) -> Fresh:
-        """Fresh at w* = (√(k² + 4k) − k)/2."""
+        """The regime fresh with w* = (√(k² + 4k) − k)/2."""
         return Fresh(golden_ratio(self.ratio))
 
     def new_humans(self, n: int) -> int:
         return self.chosen.new_humans(n)
 
-    def parts(self, history: History) -> list[Part]:
+    def parts(self, history: RunHistory) -> list[Part]:
         return self.chosen.parts(history)
 
 
 def golden_ratio(k: float) -> float:
-    """The best weight of new human data, w* = (√(k² + 4k) − k)/2, where there are k times as many as synthetic ones.
+    """Return the best weight of new human data, w* = (√(k² + 4k) − k)/2, for k human items per synthetic item.
 
-    He et al. 2025, 2502.18049; it makes `simulator.oracles.weighted_error_at_last` least. Raises ValueError.
+    He et al. 2025, 2502.18049. It minimizes `simulator.oracles.weighted_error_at_last`. Raises ValueError.
     """
     if k <= 0:
-        raise ValueError(f"there are k times as many human items, and k is more than 0, not {k}")
+        raise ValueError(f"ratio is {k:g}: it is the number of human items per synthetic item, use more than 0")
     return (sqrt(k**2 + 4 * k) - k) / 2

@@ -1,6 +1,6 @@
-"""Report pages: run folders → one HTML file that needs no network, no script and no torch to be read.
+"""Report pages: one HTML file from the folders of runs. Reading it needs no network and no script, writing it no torch.
 
-`write` is all that others use.
+`write` is all that other packages use.
 """
 
 import shlex
@@ -22,18 +22,18 @@ _HERE = Path(__file__).parent
 
 
 def write(folders: Sequence[Path], out: Path, *, command: str) -> Path:
-    """Write the report of these runs to `out`, and the figure that goes with it beside it, as `.svg`.
+    """Write the report of these runs to `out`, and its figure beside it as `.svg`; return `out`.
 
-    `command` is what a reader types to run it again. Raises ValueError where a folder holds no results, or those of the
-    human data alone.
+    `command` is shown as the command that repeats the runs. Raises ValueError if a folder has no results, or if a run
+    was stopped before its first model.
     """
-    played = [read(folder) for folder in folders]
-    if begun := [str(run.folder) for run in played if len(run.rows) < 2]:
+    runs = [read(folder) for folder in folders]
+    if begun := [str(run.folder) for run in runs if len(run.rows) < 2]:
         raise ValueError(
-            "there is nothing to report yet of runs that were stopped before their first model; leave them out, or go "
-            f"on with: firsthand simulate resume {shlex.join(begun)}"
+            f"{len(begun)} of these runs stopped before the first model and cannot be reported. Leave them out, or "
+            f"resume them: firsthand simulate resume {shlex.join(begun)}"
         )
-    groups = group(played)
+    groups = group(runs)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(_page(groups, command), encoding="utf-8")
     out.with_suffix(".svg").write_text(figure(_story(groups)), encoding="utf-8")
@@ -41,7 +41,7 @@ def write(folders: Sequence[Path], out: Path, *, command: str) -> Path:
 
 
 def _story(groups: Sequence[Group]) -> Story:
-    """The results through the first metric that has a better side."""
+    """Return the story of the first metric that has a better direction."""
     measured = page.metrics(groups)
     return Story(groups, next((metric for metric in measured if metric.sign), measured[0]))
 
@@ -57,7 +57,7 @@ def _page(groups: Sequence[Group], command: str) -> str:
         style="".join((_HERE / name).read_text(encoding="utf-8") for name in ("drawing.css", "style.css")),
         story=story,
         groups=groups,
-        seeds=page.seeds(groups),
+        units=page.units(groups),
         paired=any(len(members.runs) > 1 for members in groups),
         cards=page.cards(story),
         primary=next(chart for chart in charts if chart.metric == story.metric),

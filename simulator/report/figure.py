@@ -1,25 +1,26 @@
-"""The figure that stands for the page elsewhere: the curve that matters beside the pictures, in one SVG."""
+"""The figure beside the page, as one SVG: the curves of the main metric, and pictures of the items."""
 
 from pathlib import Path
 
 from simulator.report import page
 from simulator.report.charts import curves, tag, text
-from simulator.report.groups import Group
 from simulator.report.story import Story
 
 _WIDTH, _HEIGHT = 1000, 410
-_TOP, _ROWS = 56, 344  # where the rows of pictures begin, and how much room they have
-_NAMES, _PICTURES, _COLUMN = 486, 606, 78  # where the regimes' names and their pictures stand
+#: Where the rows of pictures begin, and their height together.
+_TOP, _ROWS = 56, 344
+#: The horizontal positions of names and pictures, and the width of a column of pictures.
+_NAMES, _PICTURES, _COLUMN = 486, 606, 78
 
 
 def figure(story: Story) -> str:
-    """A stand-alone SVG with its own background and style, legible on light and dark pages."""
+    """Return a stand-alone SVG with its own background and style, for light and dark pages."""
     sheets = (Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("drawing.css", "figure.css"))
     style = tag("style", "".join(sheets))
     paper = tag("rect", width="100%", height="100%", rx=10, class_="paper")
     return tag(
         "svg",
-        style + paper + _curve(story) + _regimes(story),
+        style + paper + _curves(story) + _pictures(story),
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
         role="img",
@@ -27,45 +28,32 @@ def figure(story: Story) -> str:
     )
 
 
-def _curve(story: Story) -> str:
-    lines = [line for group in story.groups if (line := group.line(story.metric.name)) is not None]
-    human = page.level(story.groups, story.metric.name)
-    drawn = curves(lines, title=story.metric.title, width=450, height=340, level=human)
-    title = text(story.metric.title, 24, 30, class_="title") + text(_note(story), 24, 48)
+def _curves(story: Story) -> str:
+    metric = story.metric
+    lines = [line for group in story.groups if (line := group.curve(metric.name)) is not None]
+    level = page.level(story.groups, metric.name)
+    drawn = curves(lines, title=metric.title, width=450, height=340, level=level)
+    better = f"{metric.better} is better" if metric.sign else ""
+    note = ", ".join(filter(None, (metric.unit, better, f"95 % intervals over {page.units(story.groups)}")))
+    title = text(metric.title, 24, 30, class_="title") + text(note, 24, 48)
     return title + tag("svg", drawn, x=8, y=58, width=450, height=340)
 
 
-def _note(story: Story) -> str:
-    better = f"{story.metric.better} is better" if story.metric.sign else ""
-    return ", ".join(filter(None, (story.metric.unit, better, f"95 % intervals over {page.seeds(story.groups)}")))
-
-
-def _regimes(story: Story) -> str:
-    """A row a regime: its name in the colour of its curve, and its pictures where the items are pictures."""
+def _pictures(story: Story) -> str:
+    """Return one row per regime: its name in the colour of its curve, and its pictures if the items are pictures."""
     gallery = page.gallery(story.groups, story.round, square=3)
     rounds = gallery.rounds if gallery else []
     images = [row for _, row in gallery.rows] if gallery else [[] for _ in story.groups]
-    heads = [
-        text("human" if round_ == 0 else f"round {round_}", _column(place), 34, class_="tick", text_anchor="middle")
-        for place, round_ in enumerate(rounds)
-    ]
-    tall = _ROWS / len(story.groups)
-    rows = [
-        _row(group, row, _TOP + place * tall, tall)
-        for place, (group, row) in enumerate(zip(story.groups, images, strict=True))
-    ]
-    return "".join(heads + rows)
-
-
-def _row(group: Group, images: list[str], top: float, tall: float) -> str:
-    size = min(_COLUMN - 8.0, tall - 8)
+    middles = [_PICTURES + (column + 0.5) * _COLUMN for column in range(len(rounds))]
     drawn = [
-        tag("image", href=image, x=_column(place) - size / 2, y=top, width=size, height=size, class_="ink")
-        for place, image in enumerate(images)
+        text("human" if round_ == 0 else f"round {round_}", x, 34, class_="tick", text_anchor="middle")
+        for round_, x in zip(rounds, middles, strict=True)
     ]
-    return text(group.label, _NAMES, top + size / 2 + 5, class_=f"name s{group.slot}") + "".join(drawn)
-
-
-def _column(place: int) -> float:
-    """The middle of a column of pictures."""
-    return _PICTURES + (place + 0.5) * _COLUMN
+    height = _ROWS / len(story.groups)
+    size = min(_COLUMN - 8.0, height - 8)
+    for number, (group, row) in enumerate(zip(story.groups, images, strict=True)):
+        top = _TOP + number * height
+        drawn.append(text(group.label, _NAMES, top + size / 2 + 5, class_=f"name s{group.slot}"))
+        for image, x in zip(row, middles, strict=True):
+            drawn.append(tag("image", href=image, x=x - size / 2, y=top, width=size, height=size, class_="ink"))
+    return "".join(drawn)

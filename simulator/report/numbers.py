@@ -1,4 +1,4 @@
-"""Numbers as a reader wants them: ticks, decimals that the interval deserves."""
+"""Numbers for readers: ticks of an axis, and as many decimals as an interval allows."""
 
 import math
 
@@ -6,9 +6,9 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def ticks(low: float, high: float, count: int = 5, *, log: bool = False, whole: bool = False) -> list[float]:
-    """About `count` round values between `low` and `high`: multiples of 1, 2 or 5 × a power of ten.
+    """Return about `count` round values between `low` and `high`: multiples of 1, 2 or 5 times a power of ten.
 
-    `log` gives powers of ten (`low` must be positive), `whole` keeps to whole numbers.
+    With `log`, powers of ten (`low` must be positive); with `whole`, whole numbers only.
     """
     if log:
         exponents = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
@@ -18,7 +18,7 @@ def ticks(low: float, high: float, count: int = 5, *, log: bool = False, whole: 
     if whole:
         step_ = max(1.0, round(step_))
     first = math.ceil(low / step_ - 1e-9)
-    return [place * step_ for place in range(first, math.floor(high / step_ + 1e-9) + 1)]
+    return [multiple * step_ for multiple in range(first, math.floor(high / step_ + 1e-9) + 1)]
 
 
 def _step(raw: float) -> float:
@@ -27,7 +27,7 @@ def _step(raw: float) -> float:
 
 
 def compact(value: float) -> str:
-    """Four significant digits, no more; thousands apart, a true minus."""
+    """Return a number with at most four significant digits, a narrow space between thousands, and a minus sign."""
     size = abs(value)
     if size >= 1e7 or 0 < size < 1e-3:
         written = f"{value:.1e}"
@@ -39,12 +39,22 @@ def compact(value: float) -> str:
 
 
 def decimals(low: float, high: float) -> int:
-    """How many decimals the ends of an interval deserve: two significant digits of half its width."""
+    """Return the number of decimals that shows two significant digits of half an interval's width."""
     half = (high - low) / 2
     return min(4, max(0, 1 - math.floor(math.log10(half)))) if half > 0 else 2
 
 
-def rounded(value: float, places: int, *, sign: bool = False) -> str:
-    """With that many decimals, a true minus, and `+` where a sign is asked for."""
-    written = f"{value:+.{places}f}" if sign else f"{value:.{places}f}"
+def rounded(value: float, digits: int, *, sign: bool = False) -> str:
+    """Return a number with this many decimals and a minus sign; with `sign`, also a plus sign."""
+    written = f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
     return written.replace("-", MINUS)
+
+
+def distances(below: float, above: float, form: str) -> str:
+    """Return the distances from a mean to the ends of its interval: `± 1.8`, or `−0.13 +0.05`.
+
+    If they differ by less than a quarter, the larger one is shown for both.
+    """
+    if max(below, above) <= 1.25 * min(below, above):
+        return f"± {max(below, above):{form}}"
+    return f"{MINUS}{below:{form}} +{above:{form}}"

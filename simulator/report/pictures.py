@@ -1,4 +1,4 @@
-"""Pictures of items: many small grey images → one PNG, as an address that a page can hold in itself."""
+"""Pictures of items: many small grey images in one PNG, as a `data:` address that a page can contain."""
 
 import base64
 import struct
@@ -15,20 +15,20 @@ GREY_WITH_ALPHA = 4
 
 
 def sheet(images: Images, columns: int, rows: int, gap: int = 1) -> npt.NDArray[np.uint8]:
-    """The first `columns × rows` images as one picture, row by row: `uint8[k, h, w] → uint8[H, W]`.
+    """Return the first `columns × rows` images as one picture, row by row: `uint8[k, h, w] → uint8[H, W]`.
 
-    Places that no image fills stay paper.
+    Positions without an image stay 0.
     """
     _, height, width = images.shape
     picture = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap), dtype=np.uint8)
-    for place, image in enumerate(images[: columns * rows]):
-        top, left = (place // columns) * (height + gap), (place % columns) * (width + gap)
-        picture[top : top + height, left : left + width] = image
+    for index, image in enumerate(images[: columns * rows]):
+        y, x = (index // columns) * (height + gap), (index % columns) * (width + gap)
+        picture[y : y + height, x : x + width] = image
     return picture
 
 
 def png(ink: npt.NDArray[np.uint8]) -> bytes:
-    """A PNG of black ink on nothing: `uint8[H, W]` becomes the opacity, so that one picture suits light and dark pages.
+    """Return a black PNG whose opacity is `uint8[H, W]`: one picture for light and dark pages.
 
     PNG (ISO/IEC 15948), colour type 4, 8 bits, no filter.
     """
@@ -45,5 +45,5 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def data_address(image: bytes) -> str:
-    """The `data:` address of a PNG."""
+    """Return the `data:` address of a PNG."""
     return "data:image/png;base64," + base64.b64encode(image).decode("ascii")

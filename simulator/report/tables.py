@@ -1,14 +1,16 @@
-"""Runs → a table of means and 95 % intervals over seeds, by regime and generation."""
+"""The table of `simulate run` and `resume`: means and 95 % intervals, by regime and round."""
 
 import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from rich import box
+from rich.markup import escape
 from rich.table import Column, Table
 
 from simulator.metrics.definitions import describe
-from simulator.metrics.intervals import Interval, estimate
+from simulator.metrics.intervals import Interval, by_chains, estimate
+from simulator.report.numbers import distances
 from simulator.runs.results import Results
 
 
@@ -23,57 +25,66 @@ class Cell(NamedTuple):
 
 
 def milestones(generations: int) -> list[int]:
-    """The rounds that a table shows: human data, the first model, halfway and the last."""
+    """Return the rounds that a table shows: the human data, the first model, the middle and the last."""
     return sorted({0, 1, generations // 2, generations})
 
 
 def cells(runs: Sequence[Results], rounds: Iterable[int], metrics: Sequence[str] = ()) -> list[Cell]:
-    """All regimes' cells, metric by metric; every metric if none are named. Runs that got less far are left out."""
+    """Return the cells of all regimes, metric by metric; of every metric if none is named.
+
+    Runs that have not reached a round are left out of its cells.
+    """
     regimes = list(dict.fromkeys(run.regime for run in runs))
-    names = metrics or list(dict.fromkeys(name for run in runs for name in run.metrics))
     shown = list(rounds)
-    return [_cell(runs, name, regime, round) for name in names for regime in regimes for round in shown]
+    table = []
+    for metric in metrics or list(dict.fromkeys(name for run in runs for name in run.metrics)):
+        for regime in regimes:
+            ours = [run for run in runs if run.regime == regime]
+            for round in shown:
+                summaries = [summary for run in ours if (summary := run.summary(metric, round)) is not None]
+                value = estimate(summaries, describe(metric).bounds).interval
+                table.append(Cell(metric, regime, round, value, len(summaries)))
+    return table
 
 
-def _cell(runs: Sequence[Results], metric: str, regime: str, round: int) -> Cell:
-    reached = [run.summary(metric, round) for run in runs if run.regime == regime and len(run.rows) > round]
-    seeds = [summary for summary in reached if summary is not None]
-    return Cell(metric, regime, round, estimate(seeds, describe(metric).bounds).interval, len(seeds))
-
-
-def render(found: Sequence[Cell], title: str) -> Table:
-    """The cells as a table that fits a terminal of 80 columns: a section a metric, a line a regime."""
-    rounds = list(dict.fromkeys(cell.round for cell in found))
+def render(cells: Sequence[Cell], title: str) -> Table:
+    """Return a table that fits a terminal of 80 columns: one section per metric, one line per regime."""
+    rounds = list(dict.fromkeys(cell.round for cell in cells))
     table = Table(
         Column("generation", overflow="fold"), title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
     )
     for round in rounds:
         table.add_column("human data" if round == 0 else str(round), justify="right", no_wrap=True)
-    for metric in dict.fromkeys(cell.metric for cell in found):
-        table.add_row(f"[bold]{metric}[/]")
-        ours = [cell for cell in found if cell.metric == metric]
+    for metric in dict.fromkeys(cell.metric for cell in cells):
+        table.add_row(f"[bold]{escape(metric)}[/]")
+        ours = [cell for cell in cells if cell.metric == metric]
         for regime in dict.fromkeys(cell.regime for cell in ours):
-            table.add_row(f" {regime}", *(_text(cell) for cell in ours if cell.regime == regime))
+            table.add_row(f" {escape(regime)}", *(text(cell.value) for cell in ours if cell.regime == regime))
         table.add_section()
     return table
 
 
-def _text(cell: Cell) -> str:
-    """The mean with as many decimals as two significant digits of its interval's half width have."""
-    mean, low, high = cell.value
+def title(runs: Sequence[Results]) -> str:
+    """Return the title of the table, with the units that its intervals are over."""
+    seeds, chains = len({run.seed for run in runs}), min(int(run.config["chains"]) for run in runs)
+    units = f"{seeds} seed{'s' * (seeds > 1)}" + (f" × {chains} chains" if by_chains(seeds, chains) else "")
+    return f"Mean and 95 % interval over {units}" if seeds > 1 or by_chains(seeds, chains) else "One seed"
+
+
+def text(value: Interval) -> str:
+    """Return the mean and the distances to the ends of its interval, with as many decimals as the interval allows."""
+    mean, low, high = value
     half = (high - low) / 2
     if math.isnan(mean):
         return "–"
-    if not half > 0:
+    if not half > 0 or math.isinf(half):
         return f"{mean:.4g}" + (" ± 0" if half == 0 else "")
-    if not cell.value.symmetric:
-        return str(cell.value)
-    places = max(0, 1 - math.floor(math.log10(half)))
-    return f"{mean:.{places}f} ± {half:.{places}f}"
+    decimals = max(0, 1 - math.floor(math.log10(half)))
+    return f"{mean:.{decimals}f} {distances(mean - low, high - mean, f'.{decimals}f')}"
 
 
-def as_json(found: Sequence[Cell]) -> list[dict[str, str | int | float | None]]:
-    """The cells as plain JSON; null for what is not known."""
+def as_json(cells: Sequence[Cell]) -> list[dict[str, str | int | float | None]]:
+    """Return the cells as plain JSON; null for a number that is unknown."""
     return [
         {
             "metric": cell.metric,
@@ -82,5 +93,5 @@ def as_json(found: Sequence[Cell]) -> list[dict[str, str | int | float | None]]:
             **{name: None if math.isnan(value) else value for name, value in cell.value._asdict().items()},
             "seeds": cell.seeds,
         }
-        for cell in found
+        for cell in cells
     ]

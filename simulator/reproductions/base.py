@@ -1,4 +1,4 @@
-"""What a named reproduction is: runs, the metrics that are told of them, what theory says, and a figure."""
+"""The definition of a named result: its runs, its metrics, the theory beside them, and its figure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 from simulator.config import Experiment, Run
 from simulator.reproductions.rows import ResultTable, Theory, no_theory
 
-if TYPE_CHECKING:  # matplotlib, which a look at the list can do without
+if TYPE_CHECKING:  # matplotlib takes a second to import, and `simulate list` does not need it
     from matplotlib.figure import Figure
-
 
 Size = Literal["smoke", "standard", "full"]
 SIZES: tuple[Size, ...] = get_args(Size)
@@ -19,31 +18,31 @@ Draw: TypeAlias = "Callable[[ResultTable], Figure]"
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A result that one command makes."""
+    """A named result: one command runs it."""
 
     name: str
     question: str
-    """what it answers, in a line"""
+    """the question that it answers, in one line"""
     source: str
-    """the paper, or that nobody has published it"""
+    """the paper, or that it is not published"""
     experiment: Callable[[Size], Experiment]
     """the runs of each size"""
     metrics: tuple[str, ...]
-    """what the table tells, the primary metric first: it was chosen before anything ran"""
+    """the metrics of the table; the first is the primary one, chosen before any run"""
     minutes: Mapping[Size, float]
-    """about how long on two cores"""
+    """approximate duration on two cores"""
     theory: Theory = no_theory
     baseline: str = ""
-    """the condition that others are compared with, seed by seed; none by default"""
+    """the condition that others are compared with, paired by seed; none by default"""
     rounds: Mapping[Size, Sequence[int]] = field(default_factory=dict)
-    """rounds that the table tells; by default human data, the first, the middle and the last"""
-    tells: Callable[[Run, int], bool] = lambda run, round: True
-    """whether a round of a run is about what its condition says; by default all are"""
+    """rounds of the table; by default the human data, the first, the middle and the last"""
+    covers: Callable[[Run, int], bool] = lambda run, round: True
+    """whether a round of a run belongs to its condition; by default all do"""
     draw: "Draw | None" = None
-    """the figure; by default each metric's curves over the rounds"""
+    """the figure; by default the curves of each metric over the rounds"""
     on_data: Callable[[str, Size], Experiment] | None = None
-    """the runs on a user's own data, a path, where they can be had"""
+    """the runs on a user's own data, given as a path; None if it takes none"""
     answer: Callable[[ResultTable], list[str]] | None = None
-    """what the numbers say together, a line each, where that is more than a row"""
+    """conclusions that need more than one row, one per line"""
     condition: Callable[[Run], str] | None = None
-    """what a run is called in the table; by default its regime, and what else differs between the runs"""
+    """the name of a run's condition; by default its regime, and the other parts in which runs differ"""

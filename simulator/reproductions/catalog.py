@@ -1,4 +1,4 @@
-"""The named reproductions, by reference: families bring torch, which a look at the list can do without."""
+"""The named results, by reference, because their families import torch, which other commands do not need."""
 
 from simulator import names
 from simulator.reproductions.base import Reproduction
@@ -25,13 +25,13 @@ REPRODUCTIONS: dict[str, str] = {
 
 
 def find(name: str) -> Reproduction:
-    """The reproduction of a name. Raises ValueError saying which there are."""
+    """Return the result with this name. Raises ValueError with all names."""
     if name not in REPRODUCTIONS:
-        raise ValueError(f"nothing is called {name!r}; there are {', '.join(REPRODUCTIONS)}")
-    found: Reproduction = names.resolve(REPRODUCTIONS[name])
-    return found
+        raise ValueError(f"{name!r} is not a named result: write one of {', '.join(REPRODUCTIONS)}")
+    reproduction: Reproduction = names.resolve(REPRODUCTIONS[name])
+    return reproduction
 
 
 def every() -> list[Reproduction]:
-    """All of them, in the order in which they are told."""
+    """Return all named results, in the order of the list."""
     return [find(name) for name in REPRODUCTIONS]

@@ -1,6 +1,5 @@
-"""Coordination, the question of the paper: providers share one pool, and a part of them registers its output."""
+"""Coordination: several providers share one pool, and a part of them registers its output."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,28 +19,27 @@ from simulator.metrics.intervals import paired
 from simulator.regimes import Crawl, HumanOnly, Regime
 from simulator.reproductions.base import Reproduction, Size
 from simulator.reproductions.how_much import enough
-from simulator.reproductions.pools import expected_of_each, held, theory
+from simulator.reproductions.pools import expected_of_each, limited_chains, theory
 from simulator.reproductions.rows import PlayedRun, ResultTable
-from simulator.worlds.commons import Commons, Order
+from simulator.worlds.commons import Commons
+from simulator.worlds.parts import Order
 
 _HUMAN = 0.1
 _N = 100
 
-Case = tuple[Commons, Regime]
-
 
 def _world(n: int, providers: int, registering: float, human: float = _HUMAN, **settings: str | bool) -> Commons:
-    """The pool is large enough for whoever knows of all synthetic items, however few it knows of."""
+    """Return a world whose pool has enough human items for a provider that knows all synthetic items."""
     return replace(
         Commons(human, registering, "provider", providers, order="largest", pool=enough(n, human, 1.0)),
         **settings,  # type: ignore[arg-type]
     )
 
 
-def _cases(size: Size) -> list[Case]:
-    """Nobody, some and all of the providers, by who they are; and what each would know without a registry."""
+def _cases(size: Size) -> list[tuple[Commons, Regime]]:
+    """Return worlds in which no, some or all providers register, and private logs instead of a registry."""
     most = 10 if size != "smoke" else 3
-    cases: list[Case] = []
+    cases: list[tuple[Commons, Regime]] = []
     for providers in {"smoke": (1, 3)}.get(size, (1, 2, 5, 10)):
         cases.append((_world(_N, providers, 0.0), Crawl()))
         cases.append((_world(_N, providers, 0.0), Crawl(log=True)))
@@ -61,9 +59,9 @@ def _cases(size: Size) -> list[Case]:
     return [*cases, *((world, Crawl()) for world in worlds)]
 
 
-#: Chains × seeds of a condition with many providers, and with one or two: there the items that happen to be drawn say
-#: more of what comes of it, so that more seeds are wanted, and a run costs less. Errors are about 2 % of the reference;
-#: where 1 % are human the pool is large, which leaves 400 chains, and about 3 %.
+#: Chains and seeds of a condition with many providers, and of one with one or two. There the chance in the selection is
+#: larger, so it needs more seeds; a run costs less. Standard errors are about 2 % of the reference. With 1 % human
+#: items the pool is large, which limits a run to 400 chains, and the error is about 3 %.
 _MANY: dict[Size, tuple[int, int]] = {"smoke": (50, 1), "standard": (500, 10), "full": (1_000, 50)}
 _FEW: dict[Size, tuple[int, int]] = {"smoke": (50, 1), "standard": (250, 36), "full": (1_000, 50)}
 
@@ -74,13 +72,13 @@ def _experiment(size: Size) -> Experiment:
     runs = [run(HumanOnly(), chains=chains, seed=seed) for seed in range(seeds)]
     for world, regime in _cases(size):
         chains, seeds = (_FEW if world.providers <= 2 else _MANY)[size]
-        chains = held(world, _N, chains)
+        chains = limited_chains(world, _N, chains)
         runs += [run(regime, world=world, chains=chains, seed=seed) for seed in range(seeds)]
     return Experiment("coordination", tuple(runs + _digits(size)))
 
 
-class _Trained(NamedTuple):
-    """A family of handwritten digits, of which the same is asked with fewer providers."""
+class _DigitsCase(NamedTuple):
+    """A family of models of handwritten digits, with fewer providers."""
 
     family: dict[Size, Family]
     corpus: Corpus
@@ -91,15 +89,15 @@ class _Trained(NamedTuple):
 
 _MIXTURE = GMM(components=10)
 _AUTOENCODER = VAE(steps=600)
-_TRAINED = (
-    _Trained(
+_DIGITS_CASES = (
+    _DigitsCase(
         {"smoke": GMM(components=2), "standard": _MIXTURE, "full": _MIXTURE},
         Digits(recrawl=True),
         "held_out_nll",
         5,
         (0.0, 0.2, 0.4, 0.8, 1.0),
     ),
-    _Trained(
+    _DigitsCase(
         {"smoke": VAE(steps=20), "standard": _AUTOENCODER, "full": _AUTOENCODER},
         Pixels(recrawl=True),
         "held_out_elbo",
@@ -110,23 +108,23 @@ _TRAINED = (
 
 
 def _digits(size: Size) -> list[Run]:
-    """The same question of models that are trained on handwritten digits."""
+    """Return the runs of models of handwritten digits."""
     n, seeds, generations = {"smoke": (100, 1, 2), "standard": (400, 3, 10), "full": (400, 20, 10)}[size]
     runs = []
-    for one in _TRAINED:
+    for case in _DIGITS_CASES:
         worlds = [_world(n, 1, share) for share in (0.0, 1.0)] if size != "smoke" else []
-        many, shares = (one.providers, one.shares) if size != "smoke" else (2, (0.0, 1.0))
+        many, shares = (case.providers, case.shares) if size != "smoke" else (2, (0.0, 1.0))
         worlds += [_world(n, many, share) for share in shares]
         for seed in range(seeds):
-            run = partial(Run, one.family[size], one.corpus, n=n, generations=generations, seed=seed)
+            run = partial(Run, case.family[size], case.corpus, n=n, generations=generations, seed=seed)
             runs += [run(HumanOnly()), *(run(Crawl(), world=world) for world in worlds)]
     return runs
 
 
 def _metric(run: Run) -> str:
-    """What says how far a model has drifted."""
-    found = [one.metric for one in _TRAINED if isinstance(run.family, type(one.family["full"]))]
-    return found[0] if found else "mean_error"
+    """Return the metric of the drift of a run's family."""
+    matches = (case.metric for case in _DIGITS_CASES if isinstance(run.family, type(case.family["full"])))
+    return next(matches, "mean_error")
 
 
 def _condition(run: Run) -> str:
@@ -134,19 +132,21 @@ def _condition(run: Run) -> str:
     if not isinstance(run.world, Commons):
         return f"{family}: human-only"
     world = run.world
-    told = [f"{world.providers} provider{'s' if world.providers > 1 else ''}"]
-    told.append("each its own log" if run.regime.private else f"{round(world.registered * world.providers)} register")
-    told += [f"{world.human:.0%} human"] if world.human != _HUMAN else []
-    told += ["Zipf"] if world.market == "zipf" else []
-    told += ["of unequal quality"] if world.training == "zipf" else []
+    details = [f"{world.providers} provider{'s' if world.providers > 1 else ''}"]
+    details.append(
+        "each its own log" if run.regime.private else f"{round(world.registered * world.providers)} register"
+    )
+    details += [f"{world.human:.0%} human"] if world.human != _HUMAN else []
+    details += ["Zipf"] if world.market == "zipf" else []
+    details += ["of unequal quality"] if world.training == "zipf" else []
     if (world.market == "zipf" or world.training == "zipf") and 0 < world.registered < 1:
-        told.append(f"the {world.order} first" if world.order != "random" else "at random")
-    told += ["no shared base"] if not world.base else []
-    return f"{family}: {', '.join(told)}"
+        details.append(f"the {world.order} first" if world.order != "random" else "at random")
+    details += ["no shared base"] if not world.base else []
+    return f"{family}: {', '.join(details)}"
 
 
 def _answer(table: ResultTable) -> list[str]:
-    """What each gains by who registers, against a world that is the same but that nobody registers in."""
+    """Return what providers gain when some register, compared with the same world in which none registers."""
     crawling = [group for group in table.groups.values() if group[0].run.regime == Crawl()]
     by_world = {(group[0].run.family, group[0].run.world): group for group in crawling}
     lines = []
@@ -158,16 +158,19 @@ def _answer(table: ResultTable) -> list[str]:
         if world.providers == 1 or world.registered == 0 or nobody is None:
             continue
         do = {member.run.seed: sorted(_commons(member.run).registering(member.run.seed)) for member in group}
-        do_not = {seed: sorted(set(range(world.providers)) - set(those)) for seed, those in do.items()}
-        told = [f"who registers {_gain(nobody, group, do)}"]
+        do_not = {seed: sorted(set(range(world.providers)) - set(registering)) for seed, registering in do.items()}
+        effects = [f"a provider that registers {_gain(nobody, group, do)}"]
         if world.registered < 1:
-            told.append(f"who does not register {_gain(nobody, group, do_not)}")
+            effects.append(f"one that does not register {_gain(nobody, group, do_not)}")
         if everybody is not None and len(do[run.seed]) == world.providers - 1:
-            told.append(f"and then {_gain(group, everybody, do_not)} by its own registering")
-        lines.append(f"{_condition(run)}: {', '.join(told)}")
-    what = "mean_error (held_out_nll of mixtures, held_out_elbo of autoencoders) of the last generation falls by"
-    how = "a loss what it rises by, against nobody's registering, paired by seed"
-    return [f"a gain is what a provider's {what}, {how}", *lines]
+            effects.append(f"and then {_gain(group, everybody, do_not)} if it registers too")
+        lines.append(f"{_condition(run)}: {'; '.join(effects)}.")
+    definition = (
+        "A gain is the decrease of a provider's metric in the last generation, compared with the same world in which "
+        "no provider registers, paired by seed; a loss is an increase. The metric is mean_error for Gaussians, "
+        "held_out_nll for mixtures, held_out_elbo for autoencoders."
+    )
+    return [definition, *lines]
 
 
 def _commons(run: Run) -> Commons:
@@ -175,35 +178,38 @@ def _commons(run: Run) -> Commons:
     return run.world
 
 
-def _gain(before: Sequence[PlayedRun], after: Sequence[PlayedRun], who: Mapping[int, Sequence[int]]) -> str:
-    """By how much these providers, by seed, drift less in one world than in another, or more; on average over them."""
-    by, verb = paired(_measured(before, who), _measured(after, who)), "gains"
-    if by.mean < 0:
+def _gain(before: Sequence[PlayedRun], after: Sequence[PlayedRun], providers: Mapping[int, Sequence[int]]) -> str:
+    """Return how much less (or more) these providers drift in one world than in another, with theory beside it.
+
+    `providers` are by seed; the value is the mean over them.
+    """
+    difference, verb = paired(_measured(before, providers), _measured(after, providers)), "gains"
+    if difference.mean < 0:
         before, after, verb = after, before, "loses"
-        by = paired(_measured(before, who), _measured(after, who))
-    told = f"{verb} {by.mean:.4g}" if math.isnan(by.low) else f"{verb} {by}"
-    theory = [_expected(group, who) for group in (before, after)]
-    return told if None in theory else f"{told} (exact {theory[0] - theory[1]:.4g})"  # type: ignore[operator]
+        difference = paired(_measured(before, providers), _measured(after, providers))
+    theory = [_expected(group, providers) for group in (before, after)]
+    exact = "" if None in theory else f" (exact {theory[0] - theory[1]:.4g})"  # type: ignore[operator]
+    return f"{verb} {difference}{exact}"
 
 
-def _measured(group: Sequence[PlayedRun], who: Mapping[int, Sequence[int]]) -> dict[int, float]:
-    """The mean over providers in the last round, by seed."""
+def _measured(group: Sequence[PlayedRun], providers: Mapping[int, Sequence[int]]) -> dict[int, float]:
+    """Return the mean over these providers in the last round, by seed."""
     metric = _metric(group[0].run)
     rows = {member.run.seed: member.results.rows[-1]["providers"] for member in group}
-    return {seed: float(np.mean([rows[seed][k][metric]["mean"] for k in those])) for seed, those in who.items()}
+    return {seed: float(np.mean([rows[seed][k][metric]["mean"] for k in chosen])) for seed, chosen in providers.items()}
 
 
-def _expected(group: Sequence[PlayedRun], who: Mapping[int, Sequence[int]]) -> float | None:
-    """What theory says of it; None where it says nothing."""
-    each = {member.run.seed: expected_of_each(member.run) for member in group}
-    found = [each[seed][-1, those].mean() for seed, those in who.items() if each[seed] is not None]  # type: ignore[index]
-    return float(np.mean(found)) if found else None
+def _expected(group: Sequence[PlayedRun], providers: Mapping[int, Sequence[int]]) -> float | None:
+    """Return the mean that theory gives for these providers; None if it gives none."""
+    exact = {member.run.seed: expected_of_each(member.run) for member in group}
+    means = [values[-1, chosen].mean() for seed, chosen in providers.items() if (values := exact[seed]) is not None]
+    return float(np.mean(means)) if means else None
 
 
 COORDINATION = Reproduction(
     name="coordination",
-    question="Who must register, for a pool that several providers share to stay healthy, and who gains by it?",
-    source="Shumailov et al. 2023 ask it; nobody has published an answer; theory in simulator/oracles/commons.py",
+    question="Several providers share a pool: which of them must register to prevent collapse, and who gains?",
+    source="the question is from Shumailov et al. 2023; not published; theory in simulator/oracles/commons.py",
     experiment=_experiment,
     metrics=("mean_error", "held_out_nll", "held_out_elbo"),
     minutes={"smoke": 0.5, "standard": 50, "full": 300},

@@ -1,4 +1,4 @@
-"""One-dimensional Gaussians, of which theory knows everything."""
+"""One-dimensional Gaussians, for which theory is exact; and replace against accumulate on digits."""
 
 from functools import cache
 
@@ -13,7 +13,7 @@ from simulator.reproductions.base import Reproduction, Size
 from simulator.reproductions.rows import Reference
 
 _N = 100
-#: Chains × seeds by size: from 10,000 on, no standard error is over 2 % of its reference.
+#: Chains, seeds and generations by size. From 10,000 chains × seeds on, every standard error is under 2 %.
 _CHAINS: dict[Size, tuple[int, int, int]] = {
     "smoke": (200, 1, 3),
     "standard": (6_000, 5, 20),
@@ -48,10 +48,10 @@ def _expected(regime: Regime, estimator: Estimator, n: int, rounds: int) -> Expe
 
 
 def expected(run: Run, metric: str, round: int) -> Reference | None:
-    """E[v_t] and E[μ_t²], exact (`simulator.oracles`)."""
+    """Return E[v_t] and E[μ_t²], exact (`simulator.oracles`)."""
     estimator = run.family.estimator if isinstance(run.family, Gaussian) else "mle"
-    found = _expected(run.regime, estimator, run.n, run.generations)
-    columns = {"variance": found.variance, "mean_error": found.mean_squared} if found else {}
+    exact = _expected(run.regime, estimator, run.n, run.generations)
+    columns = {"variance": exact.variance, "mean_error": exact.mean_squared} if exact else {}
     if round == 0 or metric not in columns:
         return None
     return Reference(float(columns[metric][round - 1]), "exact")
@@ -59,17 +59,15 @@ def expected(run: Run, metric: str, round: int) -> Reference | None:
 
 def _condition(run: Run) -> str:
     estimator = run.family.estimator if isinstance(run.family, Gaussian) else ""
-    return f"{_told(run.regime)}, {estimator}"
-
-
-def _told(regime: Regime) -> str:
-    return f"fresh {regime.share:.0%}" if isinstance(regime, Fresh) else type(regime).__name__.lower()
+    regime = run.regime
+    name = f"fresh {regime.share:.0%}" if isinstance(regime, Fresh) else type(regime).__name__.lower()
+    return f"{name}, {estimator}"
 
 
 THEORY = Reproduction(
     name="gaussian-theory",
-    question="Do Gaussians through the registry do what theory says, exactly?",
-    source="Shumailov et al. 2023, section 4; Alemohammad et al. 2023; formulas derived in simulator/oracles",
+    question="Do Gaussians that are trained through the registry agree with exact theory?",
+    source="Shumailov et al. 2023, section 4; Alemohammad et al. 2023; theory derived in simulator/oracles",
     experiment=_theory,
     metrics=("mean_error", "variance"),
     minutes={"smoke": 0.1, "standard": 3, "full": 60},
@@ -89,7 +87,7 @@ def _accumulate(size: Size) -> Experiment:
 
 ACCUMULATE = Reproduction(
     name="replace-vs-accumulate",
-    question="Does accumulating data avoid the collapse that replacing it brings?",
+    question="Does accumulating data prevent the collapse that replacing data causes?",
     source="Gerstgrasser et al. 2024; Kazdan et al. 2024",
     experiment=_accumulate,
     metrics=("held_out_nll", "recall", "frechet"),

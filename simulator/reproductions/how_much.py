@@ -1,4 +1,4 @@
-"""How much must we know? Drift at generation 10 by the share of synthetic output that is registered."""
+"""How much must we know? The drift at generation 10, by the share of synthetic output that is registered."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,23 +28,23 @@ from simulator.reproductions.table import values_by_seed
 from simulator.worlds.commons import Commons
 
 SHARES = (0.5, 0.1, 0.01)
-"""of human items in each pool"""
+"""human shares of the pool"""
 _KNOWN: dict[Size, tuple[float, ...]] = {
     "smoke": (0.0, 1.0),
     "standard": (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.998, 1.0),
     "full": (0.0, 0.2, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 1.0),
 }
 _GENERATIONS: dict[Size, int] = {"smoke": 2, "standard": 10, "full": 10}
-#: Half of the 95 % interval of a Gaussian's drift, as far as it comes from a finite number of chains.
+#: Half width of the 95 % interval of a Gaussian's drift, as far as it is due to a finite number of chains.
 _HALF: dict[Size, float] = {"smoke": 0.5, "standard": 0.006, "full": 0.003}
-#: Chains of a run of Gaussians at least: of 40 seeds of them E[μ²] has a standard error of 2 %.
+#: The smallest number of chains of a run of Gaussians: with 40 seeds, E[μ²] has a standard error of 2 %.
 _LEAST = 150
-#: Digits of a condition in the strip, in two lines, and the family whose they are.
+#: Number of digits per condition in the strip (two lines), and the family that draws them.
 _STRIP, _STRIP_OF = 12, "autoencoder, digits"
 
 
-class _Kind(NamedTuple):
-    """A family, its data, and how it is measured. Of a Gaussian chains are cheap, and theory is exact."""
+class _FamilyCase(NamedTuple):
+    """A family, its data and its metric. For a Gaussian, chains are cheap and theory is exact."""
 
     name: str
     family: Family
@@ -54,7 +54,7 @@ class _Kind(NamedTuple):
     seeds: dict[Size, int]
     known: dict[Size, tuple[float, ...]]
     chains: int = 1
-    """of a run; of a Gaussian as many as its interval asks for"""
+    """chains of a run; for a Gaussian, computed from `_HALF`"""
 
     @property
     def exact(self) -> bool:
@@ -67,8 +67,10 @@ _SOME: dict[Size, tuple[float, ...]] = {
     "full": _KNOWN["standard"],
 }
 _KINDS = (
-    _Kind("Gaussian", Gaussian(), Normal(100), 100, "mean_error", {"smoke": 1, "standard": 40, "full": 100}, _KNOWN),
-    _Kind(
+    _FamilyCase(
+        "Gaussian", Gaussian(), Normal(100), 100, "mean_error", {"smoke": 1, "standard": 40, "full": 100}, _KNOWN
+    ),
+    _FamilyCase(
         "Gaussian mixture, digits",
         GMM(components=10),
         Digits(recrawl=True),
@@ -78,7 +80,7 @@ _KINDS = (
         _SOME,
         chains=4,
     ),
-    _Kind(
+    _FamilyCase(
         _STRIP_OF,
         VAE(steps=600),
         Pixels(recrawl=True),
@@ -91,9 +93,9 @@ _KINDS = (
 
 
 def enough(n: int, human: float, known: float) -> float:
-    """The size of a pool, in times n, that leaves a quarter more than n to train on; whole hundreds of items."""
-    left = human + (1 - known) * (1 - human)
-    return -(-int(1.25 * n / left) // 100) * 100 / n
+    """Return the size of a pool, as a multiple of n, with 1.25 n items to train on; rounded up to 100 items."""
+    admitted = human + (1 - known) * (1 - human)
+    return -(-int(1.25 * n / admitted) // 100) * 100 / n
 
 
 def _experiment(size: Size) -> Experiment:
@@ -101,7 +103,7 @@ def _experiment(size: Size) -> Experiment:
     return Experiment("how-much-must-we-know", tuple(runs))
 
 
-def _runs(kind: _Kind, size: Size, seed: int) -> list[Run]:
+def _runs(kind: _FamilyCase, size: Size, seed: int) -> list[Run]:
     def run(regime: Crawl | HumanOnly | Replace, **settings: Commons) -> Run:
         of = Run(kind.family, kind.corpus, regime, kind.n, _GENERATIONS[size], seed=seed, **settings)  # type: ignore[arg-type]
         return replace(of, chains=_chains(of, size, kind.seeds[size]) if kind.exact else kind.chains)
@@ -116,7 +118,7 @@ def _runs(kind: _Kind, size: Size, seed: int) -> list[Run]:
 
 
 def _chains(run: Run, size: Size, seeds: int) -> int:
-    """As many as make half of the interval as narrow as `_HALF`: the spread of μ², of a normal μ, is √2 E[μ²]."""
+    """Return the number of chains for a half width of `_HALF`: for a normal μ, √2 E[μ²] is the spread of μ²."""
     low, high = _ends(run)
     spread = 2**0.5 * float(_expected(replace(run, seed=0))[-1]) / (high - low)
     return max(_LEAST, round((1.96 * spread / _HALF[size]) ** 2 / seeds))
@@ -131,28 +133,28 @@ def _condition(run: Run) -> str:
 
 @cache
 def _expected(run: Run) -> Floats:
-    """E[μ_t²], `[generations]`, of the Gaussian runs."""
-    if (found := pools.expected(run)) is not None:
-        return found
+    """Return E[μ_t²] of a Gaussian run, `[generations]`."""
+    if (mean_squared := pools.expected(run)) is not None:
+        return mean_squared
     if isinstance(run.regime, HumanOnly):
         return np.full(run.generations, 1 / run.n)
     return expect_replace(run.n, run.generations).mean_squared
 
 
 def _ends(run: Run) -> tuple[float, float]:
-    """E[μ²] of a run's last generation, where there are human data alone and where each replaces the last."""
+    """Return E[μ²] of the last generation, with human data alone and with replace."""
     return 1 / run.n, float(expect_replace(run.n, run.generations).mean_squared[-1])
 
 
 def theory(run: Run, metric: str, round: int) -> Reference | None:
-    """Exact where the family is a Gaussian."""
+    """Return E[μ_t²], which is exact for Gaussians."""
     if metric != "mean_error" or round == 0 or not isinstance(run.family, Gaussian):
         return None
     return Reference(float(_expected(run)[round - 1]), "exact")
 
 
-class _Point(NamedTuple):
-    """One condition's drift."""
+class _DriftPoint(NamedTuple):
+    """The drift of one condition."""
 
     human: float
     known: float
@@ -160,17 +162,17 @@ class _Point(NamedTuple):
     members: Sequence[PlayedRun]
 
 
-def drifts(table: ResultTable, kind: _Kind) -> list[_Point]:
-    """Drift of each condition at the last generation: 0 is what human data alone gives, 1 replacing all of it.
+def drifts(table: ResultTable, kind: _FamilyCase) -> list[_DriftPoint]:
+    """Return the drift of each condition at the last generation: 0 for human data alone, 1 for replace.
 
-    Of a Gaussian both ends are theory's. Else they are measured as the conditions are, seed by seed. With
-    r = (m − l)/(h − l) of the means over seeds, the interval is that of m_i − l_i − r·(h_i − l_i) in units of h − l: a
-    ratio's, to first order in all three.
+    For a Gaussian both ends are exact; for other families they are measured, by seed. With r = (m − l)/(h − l) of the
+    means over seeds, the interval is that of m_i − l_i − r·(h_i − l_i) in units of h − l: that of a ratio, to first
+    order in all three.
     """
     ours = {name: group for name, group in table.groups.items() if group[0].run.family == kind.family}
     last = max(group[0].run.generations for group in ours.values())
     ends = [values_by_seed(ours[f"{kind.name}, {end}"], kind.metric, last) for end in ("human-only", "replace")]
-    found = []
+    points = []
     for group in ours.values():
         if isinstance(world := group[0].run.world, Commons):
             measured = values_by_seed(group, kind.metric, last)
@@ -180,12 +182,12 @@ def drifts(table: ResultTable, kind: _Kind) -> list[_Point]:
                 l, h = (np.full_like(m, end) for end in _ends(group[0].run))  # noqa: E741
             ratio = (m.mean() - l.mean()) / (h.mean() - l.mean())
             around = (m - l - ratio * (h - l)) / (h.mean() - l.mean())
-            found.append(_Point(world.human, world.registered, interval(ratio + around), group))
-    return found
+            points.append(_DriftPoint(world.human, world.registered, interval(ratio + around), group))
+    return points
 
 
 def _draw(table: ResultTable) -> Figure:
-    """A panel a family, and under them what the last generation makes."""
+    """Return one panel per family, and below them items of the last generation."""
     figure = new(12, 7.6)
     above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(3, 2))[:, 0]
     panels = above.subplots(1, len(_KINDS), sharey=True)
@@ -194,50 +196,51 @@ def _draw(table: ResultTable) -> Figure:
     last = max(group[0].run.generations for group in table.groups.values())
     panels[0].set_ylabel(f"drift at generation {last}")
     panels[0].legend(title="human share of the pool", fontsize=9)
-    above.suptitle("0: what human data alone gives; 1: each generation replaces the last", fontsize=10)
+    above.suptitle("drift 0: human data alone; drift 1: replace", fontsize=10)
     above.supxlabel("share of synthetic output that is registered", fontsize=10)
     _strip(below, drifts(table, next(kind for kind in _KINDS if kind.name == _STRIP_OF)), last)
     return figure
 
 
-def _panel(panel: Axes, points: Sequence[_Point], kind: _Kind) -> None:
+def _panel(panel: Axes, points: Sequence[_DriftPoint], kind: _FamilyCase) -> None:
     for share, colour in zip(SHARES, COLOURS, strict=False):
-        told = [point for point in points if point.human == share]
-        if not told:
+        ours = [point for point in points if point.human == share]
+        if not ours:
             continue
-        x, means = [_place(point.known) for point in told], [point.drift.mean for point in told]
-        ends = [[one.mean - one.low for *_, one, _ in told], [one.high - one.mean for *_, one, _ in told]]
+        x, means = [_axis_position(point.known) for point in ours], [point.drift.mean for point in ours]
+        drifts = [point.drift for point in ours]
+        ends = [[drift.mean - drift.low for drift in drifts], [drift.high - drift.mean for drift in drifts]]
         panel.errorbar(x, means, ends, color=colour, fmt="o", ms=4, capsize=2, label=f"{share:.0%}")
         if kind.exact:
-            _theory(panel, told[0].members[0].run, colour)
+            _theory(panel, ours[0].members[0].run, colour)
         else:
             panel.plot(x, means, color=colour, lw=1, alpha=0.6)
     panel.set_title(kind.name, fontsize=10)
     marks = (0.0, 0.5, 0.9, 0.99, 1.0)
-    panel.xaxis.set_major_locator(FixedLocator([_place(one) for one in marks]))
+    panel.xaxis.set_major_locator(FixedLocator([_axis_position(mark) for mark in marks]))
     panel.xaxis.set_minor_locator(NullLocator())
-    panel.set_xticklabels([f"{one:.0%}" for one in marks])
+    panel.set_xticklabels([f"{mark:.0%}" for mark in marks])
     panel.plot([_BREAK - 0.04, _BREAK + 0.04], [0, 0], transform=panel.get_xaxis_transform(), **_SLASHES)
 
 
 def _theory(panel: Axes, run: Run, colour: str) -> None:
-    """A line up to where the axis breaks, and a dash where everything is known."""
+    """Draw theory as a line up to the break of the axis, and as a dash at 100 %."""
     x = np.linspace(0, _BREAK - 0.1, 60)
-    panel.plot(x, [_exact(run, 1 - 10**-place) for place in x], color=colour, lw=1.5)
-    end = _place(1.0)
+    panel.plot(x, [_exact(run, 1 - 10**-position) for position in x], color=colour, lw=1.5)
+    end = _axis_position(1.0)
     panel.plot([end - 0.12, end + 0.12], [_exact(run, 1.0)] * 2, color=colour, lw=1.5)
 
 
 def _exact(run: Run, known: float) -> float:
-    """The drift that theory expects of a Gaussian whose pool is like `run`'s but for what is known of it."""
+    """Return the exact drift of a Gaussian in the world of `run`, but with this share registered."""
     assert isinstance(run.world, Commons)
     world = replace(run.world, registered=known, pool=enough(run.n, run.world.human, known))
     low, high = _ends(run)
     return (float(_expected(replace(run, world=world))[-1]) - low) / (high - low)
 
 
-def _strip(figure: SubFigure, points: Sequence[_Point], last: int) -> None:
-    """A line a human share, a column a share that is known: what one seed's last generation makes."""
+def _strip(figure: SubFigure, points: Sequence[_DriftPoint], last: int) -> None:
+    """Draw items of one seed's last generation, with one line per human share and one column per registered share."""
     shares = [share for share in SHARES if any(point.human == share for point in points)]
     known = list(dict.fromkeys(point.known for point in points))
     cells = figure.subplots(len(shares), len(known), squeeze=False)
@@ -245,7 +248,7 @@ def _strip(figure: SubFigure, points: Sequence[_Point], last: int) -> None:
         cell = cells[shares.index(point.human)][known.index(point.known)]
         folder = point.members[0].results.folder
         pictures = np.load(folder / "samples" / f"round-{last:03d}.npy")[:_STRIP]
-        lines = [np.hstack([np.pad(one, 1) for one in half]) for half in np.split(pictures, 2)]
+        lines = [np.hstack([np.pad(picture, 1) for picture in half]) for half in np.split(pictures, 2)]
         cell.imshow(np.vstack(lines), cmap="gray_r", vmin=0, vmax=255)
         cell.set(xticks=[], yticks=[])
         cell.grid(visible=False)
@@ -254,38 +257,39 @@ def _strip(figure: SubFigure, points: Sequence[_Point], last: int) -> None:
             cell.set_title(f"{point.known:.0%} registered", fontsize=9)
         if point.known == known[0]:
             cell.set_ylabel(f"{point.human:.0%} human", fontsize=9)
-    figure.suptitle(f"what the {_STRIP_OF.split(',')[0]} of generation {last} draws", fontsize=10)
+    figure.suptitle(f"digits drawn by the {_STRIP_OF.split(',')[0]} of generation {last}", fontsize=10)
 
 
-#: Where the axis breaks off before 100 %, and how that is drawn.
+#: The position of the break in the axis before 100 %, and its marker.
 _BREAK = 3.1
 _SLASHES: Any = {"marker": [(-1, -1.6), (1, 1.6)], "ms": 8, "ls": "none", "color": "k", "mew": 1, "clip_on": False}
 
 
-def _place(known: float) -> float:
-    """Where a share stands: by the share that is not known, for the last per cent are those that matter."""
+def _axis_position(known: float) -> float:
+    """Return the position of a registered share on the axis: logarithmic in the share that is not registered."""
     return _BREAK + 0.3 if known == 1 else float(-np.log10(1 - known))
 
 
 def _answer(table: ResultTable) -> list[str]:
-    """The drift of each family, as numbers."""
+    """Return the drift of each family as numbers."""
     return [
-        f"drift, {kind.name}, {share:.0%} human: {', '.join(map(_told, points))}"
+        f"Drift, {kind.name}, {share:.0%} human: {', '.join(map(_point_text, points))}"
         for kind in _KINDS
         for share in SHARES
         if (points := [point for point in drifts(table, kind) if point.human == share])
     ]
 
 
-def _told(point: _Point) -> str:
-    half = (point.drift.high - point.drift.low) / 2
-    return f"{point.drift.mean:.2f}{'' if half != half else f' ± {half:.2f}'} at {100 * point.known:g} %"
+def _point_text(point: _DriftPoint) -> str:
+    mean, low, high = point.drift
+    ends = f" [{low:.2f}, {high:.2f}]" if point.drift.known else ""
+    return f"{mean:.2f}{ends} at {100 * point.known:g} % registered"
 
 
 HOW_MUCH = Reproduction(
     name="how-much-must-we-know",
-    question="How much of the synthetic output must be registered, so that models do not collapse?",
-    source="nobody has published it; theory derived in simulator/oracles/commons.py",
+    question="How much of the synthetic output must be registered to prevent collapse?",
+    source="not published; theory derived in simulator/oracles/commons.py",
     experiment=_experiment,
     metrics=("mean_error", "held_out_nll", "held_out_elbo"),
     answer=_answer,

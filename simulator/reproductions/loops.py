@@ -1,4 +1,4 @@
-"""The three loops of MAD, with and without sampling bias."""
+"""The three loops of MAD (Alemohammad et al. 2023), with and without sampling bias."""
 
 from functools import cache
 
@@ -37,11 +37,11 @@ def _expected(regime: Regime, bias: float, rounds: int) -> Expected:
 
 
 def theory(run: Run, metric: str, round: int) -> Reference | None:
-    """E[v_t] and E[μ_t²], exact."""
+    """Return E[v_t] and E[μ_t²], exact."""
     if round == 0 or not isinstance(run.family, Gaussian):
         return None
-    found = _expected(run.regime, run.family.bias, run.generations)
-    columns = {"variance": found.variance, "mean_error": found.mean_squared}
+    exact = _expected(run.regime, run.family.bias, run.generations)
+    columns = {"variance": exact.variance, "mean_error": exact.mean_squared}
     return Reference(float(columns[metric][round - 1]), "exact") if metric in columns else None
 
 
@@ -55,8 +55,8 @@ def _condition(run: Run) -> str:
 
 LOOPS = Reproduction(
     name="mad-loops",
-    question="Which of the three loops goes mad, and how much sooner with sampling bias?",
-    source="Alemohammad et al. 2023, 2307.01850; formulas derived in simulator/oracles/loops.py",
+    question="Which of the three loops collapses, and how much earlier with sampling bias?",
+    source="Alemohammad et al. 2023, 2307.01850; theory derived in simulator/oracles/loops.py",
     experiment=_experiment,
     metrics=("variance", "mean_error"),
     minutes={"smoke": 0.1, "standard": 1, "full": 60},

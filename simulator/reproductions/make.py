@@ -1,4 +1,4 @@
-"""A named result: its runs, then table.csv, table.md, figure.png, figure.svg and the runs' rows in one folder."""
+"""A named result: from its runs to one folder with table.csv, table.md, figure.png, figure.svg and rows.jsonl."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,52 +7,64 @@ from firsthand.files.atomic import write_bytes
 from simulator.config import Experiment
 from simulator.reproductions.base import Reproduction, Size
 from simulator.reproductions.rows import ResultTable
-from simulator.reproductions.table import as_csv, as_markdown, tabulate, verdicts
+from simulator.reproductions.table import tabulate
+from simulator.reproductions.table_text import agreement, as_csv, as_markdown
 from simulator.runs import results
 
 
 def experiment(reproduction: Reproduction, size: Size, data: str | None) -> Experiment:
-    """The runs, on a user's own data where a path is given. Raises ValueError where they take none."""
+    """Return the runs of a size, on a user's own data if a path is given.
+
+    Raises ValueError if the result takes none.
+    """
     if data is None:
         return reproduction.experiment(size)
     if reproduction.on_data is None:
-        raise ValueError(f"{reproduction.name} has its own data, and takes none")
+        raise ValueError(f"{reproduction.name} uses its own data: leave out --data")
     return reproduction.on_data(data, size)
 
 
 def write(reproduction: Reproduction, size: Size, folders: Sequence[Path], out: Path, command: str) -> ResultTable:
-    """Everything that is told of finished runs. Times, positions and ids are in none of it."""
-    from simulator.reproductions import figure  # matplotlib takes a second, which a look at the list need not wait for
+    """Write the files of a result from its finished runs, and return its table.
+
+    No file holds times, positions or ids, so the same runs give the same files.
+    """
+    from simulator.reproductions import figure  # matplotlib takes a second to import
 
     table = tabulate(reproduction, [results.read(folder) for folder in folders], reproduction.rounds.get(size, ()))
     write_bytes(out / "table.csv", as_csv(table.rows).encode(), sync=True)
-    write_bytes(out / "table.md", _page(reproduction, table, size, command).encode(), sync=True)
+    write_bytes(out / "table.md", _markdown_page(reproduction, table, size, command).encode(), sync=True)
     rows = b"".join((folder / results.FILE).read_bytes() for folder in folders)
     write_bytes(out / "rows.jsonl", rows, sync=True)
     with figure.styled():
-        drawn = (reproduction.draw or figure.usual(table))(table)
+        drawn = figure.draw(reproduction, table)
         for name in ("figure.svg", "figure.png"):
-            figure.saved(drawn, str(out / name))
+            figure.save(drawn, str(out / name))
     return table
 
 
-def _times(chains: set[int]) -> str:
-    least, most = min(chains), max(chains)
-    return "" if most == 1 else f" × {most:,} chains" if least == most else f" × {least:,} to {most:,} chains"
+def conclusions(reproduction: Reproduction, table: ResultTable) -> list[str]:
+    """Return what the table shows, in sentences: its agreement with theory, then the result's own answers."""
+    return [*agreement(table.rows), *(reproduction.answer(table) if reproduction.answer else [])]
 
 
-def _page(reproduction: Reproduction, table: ResultTable, size: Size, command: str) -> str:
+def caption(reproduction: Reproduction, table: ResultTable) -> str:
+    """Return the caption of the table: what its cells show, and over how many seeds and chains."""
     chains: dict[int, set[int]] = {}
     for row in table.rows:
         chains.setdefault(row.seeds, set()).add(row.chains)
-    sized = " or ".join(f"{seeds} seeds{_times(chains[seeds])}" for seeds in sorted(chains))
-    how = f"Mean ± half of the 95 % interval, {sized}"
-    compared = reproduction.baseline in table.groups
-    how += (
-        f"; Δ is the difference from {reproduction.baseline}, paired by seed, its interval over seeds"
-        if compared
-        else ""
-    )
+    sizes = []
+    for seeds in sorted(chains):
+        least, most = min(chains[seeds]), max(chains[seeds])
+        count = f"{most:,}" if least == most else f"{least:,} to {most:,}"
+        sizes.append(f"{seeds} seed{'s' * (seeds > 1)}" + (f" × {count} chains" if most > 1 else ""))
+    sentence = f"Mean with 95 % interval over {' or '.join(sizes)}"
+    if reproduction.baseline in table.groups:
+        sentence += f"; Δ is the difference from {reproduction.baseline}, paired by seed, with its 95 % interval"
+    return f"{sentence}."
+
+
+def _markdown_page(reproduction: Reproduction, table: ResultTable, size: Size, command: str) -> str:
     lines = [
         f"# {reproduction.name}",
         "",
@@ -60,9 +72,10 @@ def _page(reproduction: Reproduction, table: ResultTable, size: Size, command: s
         "",
         f"Source: {reproduction.source}. Size: {size}. `{command}`",
         "",
-        how + ".",
+        caption(reproduction, table),
         "",
+        *(f"- {sentence}" for sentence in conclusions(reproduction, table)),
+        "",
+        as_markdown(table),
     ]
-    answers = reproduction.answer(table) if reproduction.answer else []
-    lines += [*(f"- {sentence}" for sentence in (*verdicts(table.rows), *answers)), "", as_markdown(table)]
     return "\n".join(lines)

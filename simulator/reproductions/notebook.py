@@ -1,4 +1,4 @@
-"""The mixture of Gaussians of the paper's notebook, with 20 chains where it has one."""
+"""The mixture of Gaussians of the paper's notebook, with 20 chains instead of one."""
 
 from matplotlib.figure import Figure
 
@@ -12,13 +12,13 @@ from simulator.reproductions.rows import ResultTable
 
 _N = 1_000
 _GENERATIONS: dict[Size, int] = {"smoke": 3, "standard": 500, "full": 2_000}
-#: What the notebook's outputs show of the squared L2 distance, by generation (its published runs, one seed each).
+#: The range of the squared L2 distance in the outputs of the notebook, by generation (published runs, one seed each).
 _NOTEBOOK = {50: (0.03, 0.06), 2_000: (100.0, 1_000.0)}
 _COMPARED = (50, 500, 2_000)
 
 
 def _experiment(size: Size) -> Experiment:
-    """scikit-learn's settings of the notebook: two components, full covariances, tolerance 1e-5, 2,000 iterations."""
+    """Return one run with the notebook's settings: two components, tolerance 1e-5, at most 2,000 iterations."""
     family = GMM(components=2, tolerance=1e-5, max_iterations=2_000 if size != "smoke" else 50)
     chains = 20 if size != "smoke" else 2
     run = Run(family, Blobs(_N, blobs=1, radius=0.0), Replace(), n=_N, generations=_GENERATIONS[size], chains=chains)
@@ -26,9 +26,9 @@ def _experiment(size: Size) -> Experiment:
 
 
 def _draw(table: ResultTable) -> Figure:
-    """Median over chains, on logarithmic axes; the notebook's own ranges as bars.
+    """Return the median over chains on logarithmic axes, with the ranges of the notebook as bars.
 
-    Rows hold mean, standard deviation and median over chains, not each chain: no band of quantiles can be drawn.
+    Rows have mean, standard deviation and median over chains, but not each chain, so there is no band of quantiles.
     """
     figure = new(10.5, 4.2)
     panels = figure.subplots(1, 3)
@@ -41,33 +41,33 @@ def _draw(table: ResultTable) -> Figure:
         panel.set_title(metric.replace("_", " "), fontsize=10)
         panel.set_xlabel("generation")
     theirs = {t: ends for t, ends in _NOTEBOOK.items() if t < len(results.rows)}
-    lows, highs = ([ends[which] for ends in theirs.values()] for which in (0, 1))
+    lows, highs = ([ends[side] for ends in theirs.values()] for side in (0, 1))
     panels[0].vlines(list(theirs), lows, highs, color="black", lw=4, alpha=0.6, label="the notebook")
     panels[0].legend(fontsize=9)
     return figure
 
 
 def _answer(table: ResultTable) -> list[str]:
-    """The squared L2 distance beside what the notebook's outputs show of it."""
+    """Return the squared L2 distance, compared with the outputs of the notebook."""
     lines = [
-        "rows hold mean, standard deviation and median over chains, not each chain: so the median has no interval, and "
-        "that of the mean is Student's, which tells too little of tails so heavy"
+        "The rows have mean, standard deviation and median over chains, but not each chain. So the median has no "
+        "interval, and Student's interval of the mean is too narrow for tails as heavy as these."
     ]
     for row in table.of("l2_first"):
         if row.round not in _COMPARED:
             continue
         ours = (
-            f"median {row.median:.3g}, mean {row.measured:.3g} [{row.low:.3g}, {row.high:.3g}] of {row.chains} chains"
+            f"median {row.median:.3g}, mean {row.measured:.3g} [{row.low:.3g}, {row.high:.3g}] over {row.chains} chains"
         )
         low, high = _NOTEBOOK.get(row.round, (None, None))
-        theirs = "of the notebook nothing is known there" if low is None else f"the notebook shows {low:g} to {high:g}"
-        lines.append(f"squared L2 in generation {row.round}: {ours}; {theirs}")
+        theirs = "the notebook does not show it" if low is None else f"the notebook shows {low:g} to {high:g}"
+        lines.append(f"Squared L2 distance in generation {row.round}: {ours}; {theirs}.")
     return lines
 
 
 NOTEBOOK = Reproduction(
     name="gmm-notebook",
-    question="Does a mixture of Gaussians drift as in the paper's notebook, and how much is chance?",
+    question="Does a mixture of Gaussians drift as in the paper's notebook, and how much of it is chance?",
     source="Shumailov et al. 2023, the notebook of the published code",
     experiment=_experiment,
     metrics=("l2_first", "w2_squared", "variance"),

@@ -1,4 +1,4 @@
-"""The experiments of The Curse of Recursion: a VAE of digits, and a language model."""
+"""The experiments of "The Curse of Recursion": an autoencoder of digits, and a language model."""
 
 from collections.abc import Sequence
 
@@ -13,12 +13,12 @@ from simulator.families.vae import VAE
 from simulator.names import label
 from simulator.regimes import Accumulate, HumanOnly, Preserve, Regime, Replace
 from simulator.reproductions.base import Reproduction, Size
-from simulator.worlds.commons import TRUTHFUL, Truthful, World
+from simulator.worlds.base import TRUTHFUL, Truthful, World
 
 _REGIMES: tuple[Regime, ...] = (Replace(), Preserve(0.1), Accumulate(), HumanOnly())
 
 
-#: On a user's own data: the paper's two, and what they are compared with.
+#: Regimes on a user's own data: the two of the paper, and the baseline.
 _ON_DATA: tuple[Regime, ...] = (Replace(), Preserve(0.1), HumanOnly())
 
 
@@ -41,10 +41,10 @@ def _runs(
 
 
 def _vae(size: Size) -> Experiment:
-    """Steps are equal, however many items accumulate.
+    """Return runs with an equal number of steps, for any number of items.
 
-    Beside samples that are drawn once, the paper's protocol: the last decoder is drawn from at each minibatch. As many
-    items as all minibatches hold are made, registered and trained on, each seen once: 75 times n, 7 MB a round.
+    Beside samples that are drawn once, one condition follows the paper: each minibatch is drawn from the last decoder.
+    For it, the items of all minibatches are made, registered and trained on once: 75 times n, 7 MB per round.
     """
     n, generations, seeds, steps = {
         "smoke": (100, 2, 1, 20),
@@ -63,7 +63,7 @@ def _condition(run: Run) -> str:
 
 
 def _vae_on(folder: str, size: Size) -> Experiment:
-    """The paper's network on MNIST's own files."""
+    """Return runs of the paper's network on files of MNIST."""
     n, generations, seeds = {"smoke": (512, 1, 1), "standard": (10_000, 5, 3), "full": (60_000, 20, 5)}[size]
     family = VAE(network="paper", epochs=1) if size == "smoke" else VAE(network="paper")
     return _runs("vae-paper", family, Idx(folder), n, generations, seeds, _ON_DATA)
@@ -71,7 +71,7 @@ def _vae_on(folder: str, size: Size) -> Experiment:
 
 VAE_PAPER = Reproduction(
     name="vae-paper",
-    question="Do autoencoders of digits lose their variety, and does a tenth of human data keep it?",
+    question="Do autoencoders of digits lose their variety, and does a tenth of human data prevent it?",
     source="Shumailov et al. 2023, section 4.3",
     experiment=_vae,
     on_data=_vae_on,
@@ -83,9 +83,9 @@ VAE_PAPER = Reproduction(
 
 
 def _language(size: Size) -> Experiment:
-    """Each block of the training set prompts the next, as in the paper.
+    """Return runs in which training blocks are the prompts, as in the paper.
 
-    Steps are equal in all regimes: as many as five epochs of n blocks, the paper's number, have.
+    All regimes have the same number of steps: that of five epochs of n blocks, as in the paper.
     """
     if size == "smoke":
         family = Transformer(layers=1, heads=2, width=16, steps=4, vocabulary=300)
@@ -95,9 +95,9 @@ def _language(size: Size) -> Experiment:
 
 
 def _language_on(path: str, size: Size) -> Experiment:
-    """OPT-125m with the paper's settings, 10 epochs where human text is kept, on a text of one's own.
+    """Return runs of OPT-125m on a user's own text, with the paper's settings: 10 epochs if human text is kept.
 
-    Its weights come from Hugging Face, or from a folder.
+    The weights come from the Hugging Face Hub, or from a folder.
     """
     corpus = Text(path=path, tokenizer=Opt125m().model)
     n, generations, seeds = {"smoke": (100, 1, 1), "standard": (2_000, 5, 3), "full": (20_000, 10, 5)}[size]
@@ -111,7 +111,7 @@ def _language_on(path: str, size: Size) -> Experiment:
 
 LM_PAPER = Reproduction(
     name="lm-paper",
-    question="Does a language model forget rare words, and does a tenth of human text keep them?",
+    question="Does a language model forget rare words, and does a tenth of human text prevent it?",
     source="Shumailov et al. 2023, section 5.2; Nature 631:755, 2024",
     experiment=_language,
     on_data=_language_on,

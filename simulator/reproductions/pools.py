@@ -1,4 +1,4 @@
-"""What theory says of Gaussians that crawl a shared pool, for all results that are about one."""
+"""The theory of Gaussians that crawl a shared pool, for all results with one."""
 
 from functools import cache
 
@@ -10,41 +10,43 @@ from simulator.families.gaussian import Gaussian
 from simulator.oracles.commons import expect_each, expect_grown, grown
 from simulator.regimes import Archive, Crawl, HumanOnly
 from simulator.reproductions.rows import Reference
-from simulator.worlds.commons import Commons, World
+from simulator.worlds.base import World
+from simulator.worlds.commons import Commons
 
-#: Values, chains × items of a pool, that a run makes a round at most: it holds them all, 400 MB in ten rounds, until it
-#: is finished.
+#: The largest number of values per round, chains × items of a pool: a run keeps them all, 400 MB in ten rounds.
 _VALUES = 5_000_000
 
 
-def held(world: World, n: int, chains: int) -> int:
-    """So many chains, or as many as a run of this world can hold."""
-    return min(chains, _VALUES // world.size(n)) if isinstance(world, Commons) else chains
+def limited_chains(world: World, n: int, chains: int) -> int:
+    """Return the number of chains, or a smaller one if the pool of this world is large."""
+    return min(chains, _VALUES // world.shared_pool.items(n)) if isinstance(world, Commons) else chains
 
 
 @cache
 def expected_of_each(run: Run) -> Floats | None:
-    """E[μ_t²] `[generations, K]`; None where a run draws otherwise than uniformly from one pool, or from all so far."""
+    """Return E[μ_t²] `[generations, K]`; None if a run does not draw uniformly from one pool, or from all so far."""
     if not isinstance(run.family, Gaussian):
         return None
     if isinstance(run.regime, HumanOnly):
         return np.full((run.generations, 1), 1 / run.n)
     if not isinstance(run.world, Commons) or not isinstance(run.regime, Crawl | Archive):
         return None
-    asked = run.world, run.regime, run.n, run.generations, run.seed, run.humans
+    settings = run.n, run.generations, run.seed, run.humans
     if isinstance(run.regime, Crawl) and run.regime.uniform:
-        return expect_each(run.world, run.regime, *asked[2:])
-    return expect_grown(*asked).mean_squared[:, np.newaxis] if grown(*asked[:2], run.generations) else None
+        return expect_each(run.world, run.regime, *settings)
+    if not grown(run.world, run.regime, run.generations):
+        return None
+    return expect_grown(run.world, run.regime, *settings).mean_squared[:, np.newaxis]
 
 
 def expected(run: Run) -> Floats | None:
-    """E[μ_t²] of all providers together, `[generations]`; None as above."""
-    each = expected_of_each(run)
-    return None if each is None else np.asarray(each.mean(axis=1))
+    """Return the mean of E[μ_t²] over providers, `[generations]`; None as `expected_of_each`."""
+    by_provider = expected_of_each(run)
+    return None if by_provider is None else np.asarray(by_provider.mean(axis=1))
 
 
 def theory(run: Run, metric: str, round: int) -> Reference | None:
-    """Exact, over all draws."""
-    if metric != "mean_error" or round == 0 or (found := expected(run)) is None:
+    """Return E[μ_t²], exact over all draws."""
+    if metric != "mean_error" or round == 0 or (mean_squared := expected(run)) is None:
         return None
-    return Reference(float(found[round - 1]), "exact")
+    return Reference(float(mean_squared[round - 1]), "exact")

@@ -1,4 +1,4 @@
-"""Linear regression, beside Gerstgrasser et al.'s formulas."""
+"""Linear regression, compared with the formulas of Gerstgrasser et al. 2024."""
 
 from functools import cache
 
@@ -15,7 +15,7 @@ _SAMPLES, _DIMENSIONS = 100, 10
 
 
 def _experiment(size: Size) -> Experiment:
-    """Accumulate with the same inputs each round, where its formula is exact, and with new ones, where it is not."""
+    """Return runs with accumulate for fixed inputs, where its formula is exact, and for new inputs, where it is not."""
     chains, seeds, generations = {"smoke": (100, 1, 3), "standard": (2_000, 5, 20), "full": (5_000, 20, 100)}[size]
     cases: tuple[tuple[Regression, Regime], ...] = (
         (Regression(), Replace()),
@@ -45,7 +45,7 @@ def _expected(replaces: bool, rounds: int) -> Floats:
 
 
 def theory(run: Run, metric: str, round: int) -> Reference | None:
-    """Exact but for accumulating with new inputs, of which the formula is an estimate."""
+    """Return the formula: exact, except for accumulate with new inputs, where it is an estimate."""
     if metric != "test_error" or round == 0 or not isinstance(run.family, Regression):
         return None
     replaces = isinstance(run.regime, Replace)
@@ -61,7 +61,7 @@ def _condition(run: Run) -> str:
 
 REGRESSION = Reproduction(
     name="regression",
-    question="Does the error of linear regression grow with each generation, and end where data accumulate?",
+    question="Does the error of linear regression grow with each generation, and stay bounded if data accumulate?",
     source="Gerstgrasser et al. 2024, 2404.01413",
     experiment=_experiment,
     metrics=("test_error",),

@@ -1,4 +1,4 @@
-"""What a table of a named result holds: rows, and the runs that they were computed from. Plain values."""
+"""The numbers of a named result, as plain values: rows, the runs that they come from, and what theory says."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -11,29 +11,30 @@ from simulator.config import Run
 from simulator.metrics.intervals import by_chains
 from simulator.runs.results import Results
 
-#: `exact`: measured and reference differ by chance alone. `bound`: measured is not below. `first-order`: near it.
+#: `exact`: measurement and reference differ by chance alone. `bound`: the measurement is not below the reference.
+#: `first-order`: the measurement is near the reference.
 Kind = Literal["exact", "bound", "first-order"]
 
 
 class Reference(NamedTuple):
-    """What theory says about a metric."""
+    """The value that theory gives for a metric."""
 
     value: float
     kind: Kind
 
 
-#: The reference for a run, a metric and a round; None if theory says nothing.
+#: The reference for a metric of a run in a round; None if theory does not give one.
 Theory: TypeAlias = Callable[[Run, str, int], Reference | None]
 
 
 def no_theory(run: Run, metric: str, round: int) -> Reference | None:
-    """Return None: theory says nothing."""
+    """Return None: there is no theory."""
     return None
 
 
 @dataclass(frozen=True)
 class ResultRow:
-    """A metric of a condition in a round, over seeds and chains; nan is not known."""
+    """A metric of a condition in a round, over seeds and chains; nan is unknown."""
 
     condition: str
     round: int
@@ -53,19 +54,19 @@ class ResultRow:
 
     @property
     def z(self) -> float:
-        """Return the distance from the reference in standard errors."""
+        """The distance from the reference, in standard errors."""
         return (self.measured - self.reference) / self.standard_error
 
     @property
     def chance(self) -> float:
-        """Return the probability that chance alone goes as far from an exact reference, to either side."""
+        """The probability of a distance at least this large from an exact reference, to either side."""
         freedom = math.inf if by_chains(self.seeds, self.chains) else self.seeds - 1
         return float(2 * stats.t.sf(abs(self.z), freedom))
 
 
 @dataclass(frozen=True)
 class PlayedRun:
-    """A run and what it wrote."""
+    """A run and its results."""
 
     run: Run
     results: Results
@@ -73,13 +74,14 @@ class PlayedRun:
 
 @dataclass(frozen=True)
 class ResultTable:
-    """All rows of a named result, and the runs by condition that they were computed from."""
+    """All rows of a named result, and the runs of each condition."""
 
     metrics: tuple[str, ...]
+    """the metrics of the table, the primary one first"""
     groups: Mapping[str, Sequence[PlayedRun]]
     rows: Sequence[ResultRow]
     theory: Theory
-    tells: Callable[[Run, int], bool]
+    covers: Callable[[Run, int], bool]
     """whether a round of a run belongs to its condition"""
 
     def of(self, metric: str, condition: str | None = None) -> list[ResultRow]:

@@ -1,7 +1,7 @@
-"""What one more human item in each generation is worth, in place of a synthetic one, by generation and human share.
+"""The value of one more human item per generation, instead of a synthetic one, by generation and human share.
 
-A share is kept in each round from the second on. So at generation t one more item in each has taken t − 1 of them, and
-what it is worth for each item so spent is told beside it.
+New human items are used in each round from the second on. So one more item per generation uses t − 1 items up to
+generation t, and the value per item used is reported beside the value per generation.
 """
 
 from functools import cache
@@ -41,7 +41,7 @@ def _expected(n: int, share: float, rounds: int) -> Floats:
 
 
 def theory(run: Run, metric: str, round: int) -> Reference | None:
-    """E[μ_t²], exact."""
+    """Return E[μ_t²], exact."""
     if metric != "mean_error" or round == 0 or not isinstance(run.regime, Fresh):
         return None
     return Reference(float(_expected(run.n, run.regime.share, run.generations)[round - 1]), "exact")
@@ -52,43 +52,46 @@ def _condition(run: Run) -> str:
 
 
 def _draw(table: ResultTable) -> Figure:
-    """Left: n items of a mix as so many human ones, 1/E[μ²]. Then what one more in each generation adds; and each."""
+    """Return three panels: the equivalent number of human items, 1/E[μ²], and the gains per generation and per item."""
     figure = new(14.0, 4.4)
-    left, middle, right = figure.subplots(1, 3)
+    equivalent, per_generation, per_item = figure.subplots(1, 3)
     shares = _shares(table)
     for t, colour in zip([t for t in _GENERATIONS if 1 < t <= _last(table)], COLOURS, strict=False):
         worth, exact = _worth(table, t)
-        left.plot(shares, worth, "o", ms=4, color=colour, label=f"generation {t}")
-        left.plot(shares, exact, color=colour, lw=1.2)
+        equivalent.plot(shares, worth, "o", ms=4, color=colour, label=f"generation {t}")
+        equivalent.plot(shares, exact, color=colour, lw=1.2)
         middles = [(a + b) / 2 for a, b in pairwise(shares)]
         for values, style in ((worth, "o"), (exact, "-")):
             gains = _gains(shares, values)
-            middle.plot(middles, gains, style, ms=4, lw=1.2, color=colour)
-            right.plot(middles, [gain / (t - 1) for gain in gains], style, ms=4, lw=1.2, color=colour)
-    left.set_ylabel("human items that would do as well, of 100")
-    left.legend(fontsize=9)
-    middle.set_ylabel("worth of one more human item in each generation")
-    right.set_ylabel("the same for each human item spent")
-    for panel in (left, middle, right):
+            per_generation.plot(middles, gains, style, ms=4, lw=1.2, color=colour)
+            per_item.plot(middles, [gain / (t - 1) for gain in gains], style, ms=4, lw=1.2, color=colour)
+    equivalent.set_ylabel("equivalent number of human items, of 100")
+    equivalent.legend(fontsize=9)
+    per_generation.set_ylabel("gain by one more human item per generation")
+    per_item.set_ylabel("gain per human item used")
+    for panel in (equivalent, per_generation, per_item):
         panel.set_xlabel("human share of each generation's training set")
-    for panel in (middle, right):
+    for panel in (per_generation, per_item):
         panel.set_xscale("log")
     return figure
 
 
 def _answer(table: ResultTable) -> list[str]:
-    """What each step in the share is worth, by generation: in each generation, and for each item spent."""
+    """Return the gain of each step in the human share, by generation: per generation, and per item used."""
     lines = [
-        "worth is counted in human items that would do as well, 1/mean_error, for a human item in place of a synthetic "
-        "one. Whether it grows depends on what is counted: at generation t one more in each generation has taken t − 1"
+        "The value of a training set is the number of human items with the same error, 1/mean_error. A gain is its "
+        "increase by one human item instead of a synthetic one. Up to generation t, one more item per generation uses "
+        "t − 1 items."
     ]
-    told, shares = [t for t in _GENERATIONS if 1 < t <= _last(table)], _shares(table)
-    by_generation = [tuple(_gains(shares, values) for values in _worth(table, t)) for t in told]
+    generations, shares = [t for t in _GENERATIONS if 1 < t <= _last(table)], _shares(table)
+    by_generation = [tuple(_gains(shares, values) for values in _worth(table, t)) for t in generations]
     for i, (a, b) in enumerate(pairwise(shares)):
-        steps = [(t, gains[i], exact[i]) for t, (gains, exact) in zip(told, by_generation, strict=True)]
-        each = ", ".join(f"{gain:.3g} (exact {exact:.3g}) at generation {t}" for t, gain, exact in steps)
-        spent = ", ".join(f"{gain / (t - 1):.3g} ({exact / (t - 1):.3g})" for t, gain, exact in steps)
-        lines.append(f"from {a:.0%} to {b:.0%} human: one more in each generation {each}; for each spent {spent}")
+        steps = [(t, gains[i], exact[i]) for t, (gains, exact) in zip(generations, by_generation, strict=True)]
+        gained = ", ".join(f"{gain:.3g} (exact {exact:.3g}) at generation {t}" for t, gain, exact in steps)
+        used = ", ".join(f"{gain / (t - 1):.3g} ({exact / (t - 1):.3g})" for t, gain, exact in steps)
+        lines.append(
+            f"From {a:.0%} to {b:.0%} human: gain by one more item per generation {gained}; per item used {used}."
+        )
     return lines
 
 
@@ -101,23 +104,22 @@ def _last(table: ResultTable) -> int:
 
 
 def _worth(table: ResultTable, t: int) -> tuple[list[float], list[float]]:
-    """What each training set is worth in a generation: measured, and exactly."""
+    """Return the value of each training set in a generation: measured, and exact."""
     rows = [row_of(group, name, "mean_error", t) for name, group in table.groups.items()]
     exact = [1 / float(_expected(_N, share, _last(table))[t - 1]) for share in _shares(table)]
     return [1 / row.measured for row in rows], exact
 
 
 def _gains(shares: list[float], worth: list[float]) -> list[float]:
-    """What the training set is worth more, for each human item more in each generation."""
-    places = range(len(shares) - 1)
-    return [(worth[i + 1] - worth[i]) / (_N * (shares[i + 1] - shares[i])) for i in places]
+    """Return the increase in value per additional human item per generation, for each step in the share."""
+    return [(worth[i + 1] - worth[i]) / (_N * (shares[i + 1] - shares[i])) for i in range(len(shares) - 1)]
 
 
 VALUE = Reproduction(
     name="value-of-human-data",
-    question="What is one more human item in each generation worth, not a synthetic one, and what each item so spent?",
-    source="Shumailov et al. 2023 claim that it grows, which depends on what is counted: where each generation has one "
-    "more it does, for each item spent it falls; as a curve nobody has published it; Alemohammad et al. 2023",
+    question="What is one more human item per generation worth, instead of a synthetic one, and what per item used?",
+    source="Shumailov et al. 2023 claim that it increases: per generation it does, per item used it decreases; the "
+    "curve is not published; Alemohammad et al. 2023",
     experiment=_experiment,
     metrics=("mean_error",),
     minutes={"smoke": 0.2, "standard": 1, "full": 15},

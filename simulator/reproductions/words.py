@@ -1,4 +1,4 @@
-"""Which words survive, beside the bound of Suresh et al."""
+"""The survival of words, compared with the bound of Suresh et al. 2024."""
 
 from functools import cache
 
@@ -35,7 +35,10 @@ def _expected(corpus: Zipf, n: int, rounds: int) -> Floats:
 
 
 def theory(run: Run, metric: str, round: int) -> Reference | None:
-    """A lower bound where each generation replaces the last; what is drawn from the truth, round 0, is their first."""
+    """Return the lower bound for replace.
+
+    The paper's first generation is round 0 here, drawn from the true distribution.
+    """
     if metric != "unique" or not isinstance(run.regime, Replace) or not isinstance(run.corpus, Zipf):
         return None
     return Reference(float(_expected(run.corpus, run.n, run.generations + 1)[round]), "bound")
@@ -43,7 +46,7 @@ def theory(run: Run, metric: str, round: int) -> Reference | None:
 
 WORDS = Reproduction(
     name="word-survival",
-    question="How many words are left after t generations, and is it as many as the bound says?",
+    question="How many words survive t generations, and does the lower bound hold?",
     source="Suresh et al. 2024, 2412.17646",
     experiment=_experiment,
     metrics=("unique",),

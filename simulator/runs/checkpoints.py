@@ -1,4 +1,4 @@
-"""What a run needs to go on: enough that one killed anywhere and resumed writes the same results."""
+"""The saved state of a run: a run that is killed at any time and resumed writes the same results."""
 
 import contextlib
 import json
@@ -13,32 +13,32 @@ from firsthand.files.atomic import write_bytes
 
 @dataclass(frozen=True)
 class State:
-    """Where a run stands after a round that is saved whole."""
+    """The state of a run after a round that is saved completely."""
 
     position: int
-    """the position that the round's registration returned: the next round's mix is asked as of it"""
+    """the position after the round's registrations, at which the next round selects its mix"""
     generations: tuple[int, ...]
     """generation of each round's output; `generations[0]` is the human data's"""
     results_bytes: int
-    """length of `results.jsonl` up to this round's row; what stands after it was never finished"""
+    """length of `results.jsonl` up to this round's row; later bytes belong to an unfinished round"""
 
     @property
     def round(self) -> int:
-        """The last round that is saved."""
+        """The last saved round."""
         return len(self.generations) - 1
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A run as it was ordered: its configuration, and where it finds what the configuration names."""
+    """A planned run: its configuration, and where to find what the configuration names."""
 
     config: dict[str, Any]
     registry: str
-    """the registry's address; or the folder, relative to the run's, of one that the run starts itself"""
+    """the URL of a registry; or, relative to the run's folder, the data folder of one that is started for the run"""
     directory: str
-    """where paths of a user's own files are relative to"""
+    """the directory that paths of a user's own files are relative to"""
     command: str = ""
-    """the command that ordered it, to be run again"""
+    """the command that planned the run"""
 
 
 def save(folder: Path, state: State) -> None:
@@ -47,7 +47,7 @@ def save(folder: Path, state: State) -> None:
 
 
 def load(folder: Path) -> State | None:
-    """The state that was saved last; None if no round is."""
+    """Return the last saved state; None if no round is saved."""
     with contextlib.suppress(FileNotFoundError):
         saved = json.loads((folder / "state.json").read_bytes())
         return State(saved["position"], tuple(saved["generations"]), saved["results_bytes"])
@@ -55,25 +55,25 @@ def load(folder: Path) -> State | None:
 
 
 def save_plan(folder: Path, plan: Plan) -> None:
-    """Write down what was ordered, before anything is done."""
+    """Save the plan of a run, before it starts."""
     folder.mkdir(parents=True, exist_ok=True)
     write_bytes(folder / "run.json", json.dumps(asdict(plan), indent=1).encode(), sync=True)
 
 
 def load_plan(folder: Path) -> Plan:
-    """What was ordered. Raises ValueError if the folder is no run's."""
+    """Return the plan of a run. Raises ValueError if the folder is not that of a run."""
     try:
         return Plan(**json.loads((folder / "run.json").read_bytes()))
     except FileNotFoundError:
-        raise ValueError(f"{folder} is not the folder of a run: it has no run.json") from None
+        raise ValueError(f"{folder} is not the folder of a run: the file run.json is missing") from None
 
 
 @contextlib.contextmanager
-def ordered_in(plan: Plan) -> Iterator[None]:
-    """Be in the directory where a run was ordered, for paths of a user's files are written down as they were typed.
+def in_directory_of(plan: Plan) -> Iterator[None]:
+    """Work in the directory where a run was planned, because paths of a user's files are saved as they were typed.
 
-    Where it is gone, as on another machine, paths are relative to where one is: a run that has begun holds what it
-    finds there against the digest of its data.
+    If the directory does not exist (on another machine, say), paths are relative to the current one. A run that has
+    begun compares the files there with the digest of its data.
     """
     with contextlib.chdir(plan.directory if Path(plan.directory).is_dir() else "."):
         yield
@@ -81,20 +81,22 @@ def ordered_in(plan: Plan) -> Iterator[None]:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the run's folder: two processes that write one run would mix their lines up.
+    """Lock the run's folder, because two processes that write one run would mix their lines.
 
-    Raises RuntimeError if another process holds it. The lock goes with the process, however that ends.
+    Raises RuntimeError if another process has locked it. The lock ends with the process.
     """
     with (folder / "lock").open("a") as file:
         try:
             _lock(file.fileno())
         except OSError:
-            raise RuntimeError(f"another process is playing the run in {folder}; wait for it, or stop it") from None
+            raise RuntimeError(
+                f"another process is playing the run in {folder}: wait until it ends, or stop it"
+            ) from None
         yield
 
 
 def _lock(descriptor: int) -> None:
     if os.name == "posix":
-        import fcntl  # Windows has none; there a run is simply not locked
+        import fcntl  # Windows does not have it; a run is not locked there
 
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

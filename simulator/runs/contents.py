@@ -1,11 +1,11 @@
-"""Digest → content, and the true origin that nobody but metrics/points.py may read.
+"""The items of a run by digest, and their true origin, which only `metrics/points.py` may read.
 
-The registry holds no content; a run keeps its own items here. Each batch of items (the human pool, a round's new human
-items, a round's output) is two files, its items `[n, C, d]` and their digests, written once and memory-mapped back.
+The registry stores no content, so a run keeps its own items. Each batch (the human pool, a round's new human items, a
+round's output) is two files: its items `[n, C, d]` and their digests. They are written once and memory-mapped.
 
-A digest hashes a header that names the run, the round, the role and the index before the item's bytes. So equal draws
-stay distinct items (65,501 words drawn from a text have 7,148 distinct contents: sets would hide the collapse), and no
-run's claims touch another's.
+A digest is the hash of a header (run, round, role, index) and the item's bytes. So equal draws stay different items
+(65,501 words drawn from a text have 7,148 different contents: a set would hide the collapse), and the claims of a run
+never concern the items of another run.
 """
 
 from pathlib import Path
@@ -17,8 +17,9 @@ import numpy.typing as npt
 from firsthand.core.digests import Digests, as_strings, digest_bytes, stack
 from firsthand.files import atomic
 from simulator.families.base import Arrays, Items
+from simulator.metrics.points import TrueOrigin
 
-#: Who made a batch of items: `human`, `model`, or one of several models of a round, `model-3`.
+#: The maker of a batch: `human`, `model`, or one of several models of a round, `model-3`.
 Role: TypeAlias = str
 HUMAN: Role = "human"
 
@@ -26,22 +27,16 @@ HUMAN: Role = "human"
 _REFERENCE = "reference.npz"
 
 
-class Origin(NamedTuple):
-    """Where m items truly come from. Both arrays are `[m]`."""
-
-    human: npt.NDArray[np.bool_]
-    round: npt.NDArray[np.int64]  # the round in which each was made, or came in
-
-
-class Sorted(NamedTuple):
-    """Some of a run's digests, ascending, and the batch and row of each."""
+class SortedDigests(NamedTuple):
+    """Some of a run's digests in ascending order, with the batch and the row of each."""
 
     keys: npt.NDArray[np.bytes_]
-    places: npt.NDArray[np.int64]  # [m, 2]
+    rows: npt.NDArray[np.int64]
+    """`[m, 2]`: batch and row"""
 
 
 def digests_of(items: Items, run: str, round: int, role: Role) -> Digests:
-    """SHA-256 of a header and the item's bytes, little-endian: `[n, C, d] → uint8[n, 32]`."""
+    """Return the SHA-256 of a header and each item's bytes (little-endian): `[n, C, d] → uint8[n, 32]`."""
     rows = np.ascontiguousarray(items, dtype=items.dtype.newbyteorder("<"))
     header = f"firsthand item v1\n{run}\n{round}\n{role}\n"
     return stack([digest_bytes(f"{header}{index}\n".encode() + row.tobytes()) for index, row in enumerate(rows)])
@@ -55,10 +50,10 @@ class Contents:
         self._folder, self._run = folder, run
         self._batches: list[Items] = []
         self._origins: list[tuple[Role, int]] = []
-        self._sorted: list[Sorted] = []  # every digest, in parts of which each is twice as large as the next, or more
+        self._sorted: list[SortedDigests] = []  # all digests, in parts; each is at least twice as large as the next
 
     def put(self, role: Role, round: int, items: Items) -> Digests:
-        """Keep a batch and return its digests, `uint8[n, 32]`. Putting it again, after a crash, changes nothing."""
+        """Save a batch and return its digests, `uint8[n, 32]`. To save it again after a crash changes nothing."""
         digests = digests_of(items, self._run, round, role)
         for name, array in (("items", items), ("digests", digests)):  # digests last: a batch with digests is complete
             with atomic.writing(self._path(role, round, name), sync=True) as file:
@@ -67,12 +62,12 @@ class Contents:
         return digests
 
     def load(self, role: Role, round: int) -> None:
-        """Map a batch that was put earlier. Raises FileNotFoundError."""
+        """Map a batch that was saved earlier. Raises FileNotFoundError."""
         if (role, round) in self._origins:
             return
         strings = as_strings(self.digests(role, round))
-        places = np.stack([np.full(len(strings), len(self._batches)), np.arange(len(strings))], axis=1)
-        part = _in_order(Sorted(strings, places))
+        rows = np.stack([np.full(len(strings), len(self._batches)), np.arange(len(strings))], axis=1)
+        part = _in_order(SortedDigests(strings, rows))
         while self._sorted and len(self._sorted[-1].keys) < 2 * len(part.keys):
             part = _joined(self._sorted.pop(), part)
         self._sorted.append(part)
@@ -80,12 +75,15 @@ class Contents:
         self._origins.append((role, round))
 
     def items(self, digests: Digests) -> Items:
-        """The items `[m, C, d]` of digests `uint8[m, 32]`, in their order. Raises ValueError for one never put."""
-        places = self._find(digests)
+        """Return the items `[m, C, d]` of digests `uint8[m, 32]`, in their order.
+
+        Raises ValueError for unknown ones.
+        """
+        located = self._locate(digests)
         items = np.empty((len(digests), *self._batches[0].shape[1:]), dtype=self.dtype)
-        for batch in np.unique(places[:, 0]):
-            rows = places[:, 0] == batch
-            items[rows] = self._batches[batch][places[rows, 1]]
+        for batch in np.unique(located[:, 0]):
+            chosen = located[:, 0] == batch
+            items[chosen] = self._batches[batch][located[chosen, 1]]
         return items
 
     @property
@@ -94,56 +92,57 @@ class Contents:
         return self._batches[0].dtype
 
     def without(self, digests: Digests, role: Role) -> Digests:
-        """Those of `uint8[m, 32]` that this role has not made: what whoever made them knows by its own log."""
-        own = [place for place, (maker, _) in enumerate(self._origins) if maker == role]
-        return digests[~np.isin(self._find(digests)[:, 0], own)]
+        """Return the digests among `uint8[m, 32]` whose items this role did not make: its private log knows which."""
+        own = [batch for batch, (maker, _) in enumerate(self._origins) if maker == role]
+        return digests[~np.isin(self._locate(digests)[:, 0], own)]
 
-    def true_origin(self, digests: Digests) -> Origin:
-        """The true origins. Only `metrics.points` may call this: training code learns origins from the registry."""
-        batches = self._find(digests)[:, 0]
+    def true_origin(self, digests: Digests) -> TrueOrigin:
+        """Return the true origins. Only `metrics.points` may call this: training code asks the registry."""
+        batches = self._locate(digests)[:, 0]
         human = np.array([role == HUMAN for role, _ in self._origins])
         rounds = np.array([round for _, round in self._origins])
-        return Origin(human[batches], rounds[batches])
+        return TrueOrigin(human[batches], rounds[batches])
 
     def digests(self, role: Role, round: int) -> Digests:
-        """The digests of a batch that was put earlier, in its order."""
-        found: Digests = np.load(self._path(role, round, "digests"))
-        return found
+        """Return the digests of a batch that was saved earlier, in its order."""
+        digests: Digests = np.load(self._path(role, round, "digests"))
+        return digests
 
     def put_reference(self, arrays: Arrays) -> None:
-        """Keep the run's first model."""
+        """Save the run's first model."""
         with atomic.writing(self._folder / _REFERENCE, sync=True) as file:
             np.savez(file, allow_pickle=False, **arrays)
 
     def reference(self) -> Arrays:
-        """The run's first model. Raises FileNotFoundError."""
-        with np.load(self._folder / _REFERENCE, allow_pickle=False) as kept:
-            return {name: kept[name] for name in kept.files}
+        """Return the run's first model. Raises FileNotFoundError."""
+        with np.load(self._folder / _REFERENCE, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
 
-    def _find(self, digests: Digests) -> npt.NDArray[np.int64]:
-        """Batch and row of each digest, `[m, 2]`."""
-        wanted = as_strings(digests)
-        places, left = np.empty((len(wanted), 2), dtype=np.int64), np.arange(len(wanted))
+    def _locate(self, digests: Digests) -> npt.NDArray[np.int64]:
+        """Return batch and row of each digest, `[m, 2]`. Raises ValueError for unknown ones."""
+        keys = as_strings(digests)
+        located, missing = np.empty((len(keys), 2), dtype=np.int64), np.arange(len(keys))
         for part in reversed(self._sorted):
-            at = np.minimum(np.searchsorted(part.keys, wanted[left]), len(part.keys) - 1)
-            found = part.keys[at] == wanted[left]
-            places[left[found]], left = part.places[at[found]], left[~found]
-        if len(left):
+            at = np.minimum(np.searchsorted(part.keys, keys[missing]), len(part.keys) - 1)
+            hit = part.keys[at] == keys[missing]
+            located[missing[hit]], missing = part.rows[at[hit]], missing[~hit]
+        if len(missing):
             raise ValueError(
-                f"the registry gave {len(left)} items that this run never made, the first of them "
-                f"sha256:{digests[left[0]].tobytes().hex()}: does another run write to its datasets?"
+                f"the registry selected {len(missing)} items that are not of this run, the first is "
+                f"sha256:{digests[missing[0]].tobytes().hex()}. Another run or user may have written to its datasets: "
+                "start the run again in a new folder with a registry of its own"
             )
-        return places
+        return located
 
-    def _path(self, role: Role, round: int, what: str) -> Path:
-        return self._folder / f"{role}-{round:04d}.{what}.npy"
-
-
-def _joined(one: Sorted, other: Sorted) -> Sorted:
-    keys, places = np.concatenate([one.keys, other.keys]), np.concatenate([one.places, other.places])
-    return _in_order(Sorted(keys, places))
+    def _path(self, role: Role, round: int, kind: str) -> Path:
+        return self._folder / f"{role}-{round:04d}.{kind}.npy"
 
 
-def _in_order(part: Sorted) -> Sorted:
-    order = np.argsort(part.keys, kind="stable")  # quick where the parts of it are in order
-    return Sorted(part.keys[order], part.places[order])
+def _joined(part: SortedDigests, other: SortedDigests) -> SortedDigests:
+    keys, rows = np.concatenate([part.keys, other.keys]), np.concatenate([part.rows, other.rows])
+    return _in_order(SortedDigests(keys, rows))
+
+
+def _in_order(part: SortedDigests) -> SortedDigests:
+    order = np.argsort(part.keys, kind="stable")  # fast if the joined parts are in order
+    return SortedDigests(part.keys[order], part.rows[order])

@@ -1,4 +1,4 @@
-"""What results depend on besides the configuration: the code, its libraries, the machine."""
+"""The environment of a run: the code, its libraries and the machine."""
 
 import contextlib
 import platform
@@ -10,7 +10,7 @@ _LIBRARIES = ("firsthand", "numpy", "scipy", "scikit-learn", "tokenizers", "torc
 
 
 def commit() -> str | None:
-    """The clone's commit, with `-dirty` where files that git knows differ from it; None outside of a clone."""
+    """Return the commit of the clone, with `-dirty` if tracked files differ from it; None outside of a clone."""
     head = _git("rev-parse", "HEAD")
     if head is None:
         return None
@@ -27,15 +27,15 @@ def _git(*arguments: str) -> str | None:
 
 
 def versions() -> dict[str, str]:
-    """Python's version and those of the libraries that numbers come out of."""
+    """Return the versions of Python and of the libraries that compute."""
     installed = {name: metadata.version(name) for name in _LIBRARIES}
     with contextlib.suppress(metadata.PackageNotFoundError):
-        installed["transformers"] = metadata.version("transformers")  # an extra
+        installed["transformers"] = metadata.version("transformers")  # optional
     return {"python": platform.python_version(), **installed}
 
 
 def device() -> str:
-    """What computes: the processor's name and the system. Runs use one thread of it."""
+    """Return the name of the processor and the system. Runs use one thread."""
     return f"{_processor()}, one thread, {platform.system()} {platform.machine()}"
 
 

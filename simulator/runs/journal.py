@@ -1,4 +1,4 @@
-"""What a run writes down: `results.jsonl`, `events.jsonl`, `samples/`, and its state."""
+"""The files that a run writes: `results.jsonl`, `events.jsonl`, `samples/`, and its state."""
 
 import json
 import time
@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from firsthand.files import atomic
 from simulator.config import Run, encode, sources
-from simulator.data.corpora import Written
+from simulator.data.corpora import TextCorpus
 from simulator.families.base import Fitted, Items, Language
+from simulator.metrics.text import perplexities
 from simulator.names import label
 from simulator.runs import checkpoints, environment, results
 from simulator.runs.checkpoints import Plan, State
@@ -28,7 +29,7 @@ class Journal:
     def __init__(self, folder: Path, plan: Plan, run: Run) -> None:
         self._folder, self._plan, self._run = folder, plan, run
         self.begun_bytes = 0
-        """length of the header, once it is written"""
+        """length of the header, after it is written"""
 
     def begin(self) -> None:
         """Write the header of the results."""
@@ -36,19 +37,23 @@ class Journal:
         self.begun_bytes = results.append(self._folder / results.FILE, self._header(), after=0)
         self.event("begun")
 
-    def go_on(self) -> None:
-        """Note a resumption. Raises ValueError if it would go on with something else than it began with."""
+    def resume(self) -> None:
+        """Record that the run is resumed.
+
+        Raises ValueError if its configuration or data differ from what it began with.
+        """
         begun, now = results.read(self._folder).header, self._header()
         for name in ("config", "data"):
             if begun[name] != now[name]:
                 raise ValueError(
-                    f"the {name} of the run in {self._folder} are not what it began with ({begun[name]}, now "
-                    f"{now[name]}); restore them, or begin again in another folder"
+                    f"the {name} of the run in {self._folder} has changed since the run began ({begun[name]} then, "
+                    f"{now[name]} now). Restore it, or start the run again in a new folder"
                 )
         self.event("resumed", commit=now["commit"], versions=now["versions"], device=now["device"])
 
     def save(self, state: State, row: dict[str, Any], items: Items) -> State:
-        """Keep a round's pictures and row, then its state; what comes before the state is done again after a crash."""
+        """Save a round's pictures and row, then its state, and return the state. After a crash, a round without a saved
+        state is repeated."""
         pictures = self._run.corpus.images(items[:PICTURES])
         if pictures is not None:
             _save_array(self._folder / "samples" / f"round-{state.round:03d}.npy", pictures)
@@ -57,21 +62,21 @@ class Journal:
         checkpoints.save(self._folder, saved)
         return saved
 
-    def write_out(self, round: int, items: Items, reference: Fitted | None) -> None:
-        """Keep a round's first texts, and each of its items' perplexities under the first model, where they are text.
+    def save_texts(self, round: int, items: Items, reference: Fitted | None) -> None:
+        """Save a round's first texts, and the perplexity of each item under the first model, if the items are text.
 
-        The human items' perplexities can only be known when there is a first model: they are written after round 1.
+        The perplexities of human items need a first model, so they are saved after round 1.
         """
-        corpus, place = self._run.corpus, self._folder / "samples" / f"round-{round:03d}"
-        if not isinstance(corpus, Written):
+        corpus, path = self._run.corpus, self._folder / "samples" / f"round-{round:03d}"
+        if not isinstance(corpus, TextCorpus):
             return
         texts = json.dumps(corpus.texts(items[:TEXTS]), ensure_ascii=False, indent=1) + "\n"
-        atomic.write_bytes(place.with_suffix(".json"), texts.encode(), sync=True)
+        atomic.write_bytes(path.with_suffix(".json"), texts.encode(), sync=True)
         if isinstance(reference, Language):
-            _save_array(place.with_suffix(".perplexity.npy"), corpus.perplexities(items, reference))
+            _save_array(path.with_suffix(".perplexity.npy"), perplexities(reference, items)[:, 0])
 
     def event(self, event: str, **details: Any) -> None:
-        """Note what happened and when, with what would make two equal runs differ: times, positions, ids."""
+        """Record an event with the values that differ between two equal runs: times, positions, ids."""
         moment = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
         with (self._folder / "events.jsonl").open("a") as file:
             file.write(json.dumps({"time": moment, "event": event, **details}) + "\n")

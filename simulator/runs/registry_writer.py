@@ -1,4 +1,4 @@
-"""What a run tells the registry and asks of it. All that the run learns of origins comes back through here."""
+"""A run's requests to the registry. All that training code knows about origins comes from here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,119 +13,121 @@ from firsthand.schemas.mixes import Mix, Part, Recipe
 from firsthand.schemas.models import Model, OriginCounts, TrainedOn
 from simulator.config import Run
 from simulator.randomness import generator
-from simulator.regimes import FIRST_MODEL, History
+from simulator.regimes import FIRST_MODEL, RunHistory
 from simulator.runs.checkpoints import State
-from simulator.worlds.commons import Batch, Said
+from simulator.worlds.base import OriginStatement, RoundBatch
 
-#: When items were collected, as statements say: a year before the first model, or a day a round from two years after.
+#: Stated times of collection: a year before the first model, or two years after it plus one day per round.
 _BEFORE, _SINCE = FIRST_MODEL - timedelta(days=365), FIRST_MODEL + timedelta(days=730)
 
 
 @dataclass(frozen=True)
-class Ledger:
-    """A run's datasets and models in a registry, all named after the run's id."""
+class RunRegistry:
+    """A run's datasets and models in a registry, all named by the run's id."""
 
     client: Client
     organization: str
     run: Run
     _put: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
-    """datasets that were put, and need not be again"""
+    """datasets that exist already"""
 
     @property
     def human(self) -> str:
-        """The dataset of the human items that there are before round 1."""
+        """The dataset of the human items from before round 1."""
         return f"{self.organization}/{self.run.id}-human"
 
     @property
     def outputs(self) -> str:
-        """The dataset of everything that the run's models make."""
+        """The dataset of the output of all models."""
         return f"{self.organization}/{self.run.id}-outputs"
 
     def fresh(self, round: int) -> str:
-        """The dataset of a round's new human items."""
+        """Return the dataset of a round's new human items."""
         return f"{self.organization}/{self.run.id}-fresh-{round:04d}"
 
     def pool(self, round: int) -> str:
-        """The dataset of what there is to crawl for a round: the last one's output and new human items."""
+        """Return the dataset of a round's pool: the output of the round before, and new human items."""
         return f"{self.organization}/{self.run.id}-pool-{round:04d}"
 
     def model(self, round: int, provider: int = 0) -> str:
-        """The model that a provider fits in a round."""
-        line = self.run.id if self.run.world.lines == 1 else f"{self.run.id}-{provider}"
+        """Return the model that a provider fits in a round."""
+        line = self.run.id if self.run.world.providers == 1 else f"{self.run.id}-{provider}"
         return f"{self.organization}/{line}@{round}"
 
-    def dataset(self, batch: Batch) -> str:
-        """Where a batch of items lies."""
+    def dataset(self, batch: RoundBatch) -> str:
+        """Return the dataset of a batch of items."""
         if batch.maker is None and batch.round == 0:
             return self.human
         if self.run.world.pooled:
             return self.pool(batch.round + (batch.maker is not None))
         return self.fresh(batch.round) if batch.maker is None else self.outputs
 
-    def history(self, state: State, provider: int = 0) -> History:
-        """What the regime may know when it asks for the round after `state`."""
+    def history(self, state: State, provider: int = 0) -> RunHistory:
+        """Return what the regime may know about the rounds up to `state`."""
         run, done = self.run, range(1, state.round + 1)
         refreshed = done if run.regime.new_humans(run.n) and not run.world.pooled else ()
         shared = state.round == 0 and run.world.shared_base
-        return History(
+        return RunHistory(
             round=state.round + 1,
-            n=run.n if shared else run.world.trains(provider, run.n),
+            n=run.n if shared else run.world.training_size(provider, run.n),
             human=self.human,
             fresh=tuple(self.fresh(round + 1) for round in refreshed),
             outputs=self.outputs,
-            models=tuple(self.model(round, k) for round in done for k in range(run.world.lines)),
+            models=tuple(self.model(round, k) for round in done for k in range(run.world.providers)),
             generations=state.generations,
             pools=tuple(self.pool(round + 1) for round in done) if run.world.pooled else (),
             provider=provider,
             humans=run.humans,
         )
 
-    def draw(self, history: History, position: int) -> tuple[Mix, Digests]:
-        """The coming round's training mix as of a position, and its items in order, `uint8[m, 32]`."""
+    def draw(self, history: RunHistory, position: int) -> tuple[Mix, Digests]:
+        """Return the next round's mix as of a position, and the digests of its items in order, `uint8[m, 32]`."""
         same = history.round == 1 and self.run.world.shared_base
         purpose = "mix" if same or not history.provider else f"mix of {history.provider}"
         seed = int(generator(self.run.seed, purpose, history.round).integers(2**53))
         mix = self.client.create_mix(Recipe(seed=seed, as_of=position, parts=self.run.regime.parts(history)))
         if mix.id is None or mix.items == 0:
-            raise ValueError(f"round {history.round}: the recipe of {self.run.regime} gives no items to train on")
+            raise ValueError(
+                f"round {history.round}: the registry selects no items for the recipe of {self.run.regime}"
+            )
         return mix, np.concatenate([np.empty((0, 32), np.uint8), *self.client.mix_digests(mix.id)])
 
-    def trained(self, round: int, provider: int, mix: str) -> Model:
-        """Register a model by what it was trained on; the answer has the generation that follows."""
+    def register_model(self, round: int, provider: int, mix: str) -> Model:
+        """Register a model with its training mix, and return it with the generation that the registry computed."""
         return self.client.put_model(self.model(round, provider), trained_on=[TrainedOn(mix=mix)])
 
-    def tell(self, batch: Batch, digests: Digests, said: Sequence[Said]) -> int:
-        """Register what is said of a batch, and answer the position. A generation is the registry's to know."""
+    def register(self, batch: RoundBatch, digests: Digests, statements: Sequence[OriginStatement]) -> int:
+        """Register statements on a batch with `digests[n, 32]`, and return the position after them."""
         dataset = self.dataset(batch)
         if dataset not in self._put:
             self.client.put_dataset(dataset)
             self._put.add(dataset)
         position = 0
-        for one in said:
-            # people's items stand in the pool of the round before, where they may be taken for a model's
+        for statement in statements:
+            # human items belong to the pool of the round before; a model that is accused of them is of that round
             round = max(1, batch.round - (batch.maker is None))
             answers = self.client.register(
                 dataset,
-                Digested(digests[one.rows]),
-                origin=one.origin,
-                model=None if one.provider is None else self.model(round, one.provider),
-                evidence=one.evidence,
-                collected_at=_BEFORE if one.before else _SINCE + timedelta(days=batch.round),
-                confidences=one.confidences,
+                Digested(digests[statement.rows]),
+                origin=statement.origin,
+                model=None if statement.provider is None else self.model(round, statement.provider),
+                evidence=statement.evidence,
+                collected_at=_BEFORE if statement.before else _SINCE + timedelta(days=batch.round),
+                confidences=statement.confidences,
             )
             position = answers[-1].id
         return position
 
     def tainted(self, round: int, position: int) -> float:
-        """The share of what a round's models were trained on that their recipe, at the position, admits no more."""
+        """Return the share of a round's training items that their recipe no longer selects at a position."""
         changed = items = 0
-        for provider in range(self.run.world.lines):
+        for provider in range(self.run.world.providers):
             for trained_on in self.client.model(self.model(round, provider)).trained_on:
                 items += self.client.mix(str(trained_on.mix)).items
                 changed += sum(not change.admitted for change in self.client.mix_diff(str(trained_on.mix), position))
         return changed / items
 
     def known(self, state: State) -> OriginCounts:
-        """What the registry knows, as of a state, of all that the run registered: items by verdict and generation."""
+        """Return the number of all items of the run by verdict and generation, at the position of a state."""
         everything = Part(verdict_in=["human", "model", "contested", "unknown"], datasets=self.history(state).datasets)
         return self.client.create_mix(Recipe(as_of=state.position, parts=[everything]), dry_run=True).counts

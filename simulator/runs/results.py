@@ -1,13 +1,14 @@
-"""`results.jsonl`: a header line, then a row a round. Reading needs neither torch nor what made them.
+"""`results.jsonl`: a header line, then one row per round. Reading it needs neither torch nor the classes of the run.
 
     {"format": "firsthand results v1", "config": …, "names": …, "commit": …, "versions": …, "device": …, "data": …, …}
     {"round": 0, "generation": 0, "lower_bound": false, "mix": null, "registry": {…}, "metrics": {name: {"mean": …}}}
 
-Row 0 is the human data itself. A row holds no time, position or id (those go to `events.jsonl`), so the same run writes
-the same bytes on the same platform, however often it was stopped.
+Row 0 is the human data. A row holds no time, position or id (`events.jsonl` has them), so the same run writes the same
+bytes on the same platform, however often it was stopped.
 """
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ FILE = "results.jsonl"
 
 @dataclass(frozen=True)
 class Results:
-    """What a run wrote, as far as it got."""
+    """The results of a run, up to the last round that was saved."""
 
     folder: Path
     header: dict[str, Any]
@@ -45,61 +46,64 @@ class Results:
 
     @property
     def regime(self) -> str:
-        """The regime as it is typed: `preserve:0.1`."""
+        """The regime as text: `preserve:0.1`."""
         return str(self.header["names"]["regime"])
 
     @property
     def finished(self) -> bool:
-        """Whether every round is there."""
+        """Whether every round was saved."""
         return len(self.rows) == int(self.config["generations"]) + 1
 
     @cached_property
     def metrics(self) -> list[str]:
-        """Every metric that some round has, in the order in which they first appear."""
+        """The metrics that at least one round has, in the order of their first round."""
         return list(dict.fromkeys(name for row in self.rows for name in row["metrics"]))
 
-    def summary(self, metric: str, round: int) -> ChainSummary | None:
-        """Return a metric in a round as mean and spread over chains; None if it was not measured, or is not finite.
-
-        Several providers of one pool are not independent lines, so they do not count as more chains.
-        """
-        mean = float(self.series(metric)[round])
-        if np.isnan(mean):
-            return None
-        sd = float(self.series(metric, "sd")[round])
-        return ChainSummary(mean, sd, int(self.config["chains"]))
-
-    @property
-    def _tainted(self) -> npt.NDArray[np.float64]:
-        """What the registry answered, once the truth was told, of each round up to then."""
-        told: dict[str, float] = next((row["tainted"] for row in self.rows if "tainted" in row), {})
-        return np.array([told.get(str(t), np.nan) for t in range(len(self.rows))], dtype=np.float64)
-
     def series(self, metric: str, statistic: str = "mean") -> npt.NDArray[np.float64]:
-        """A metric's `mean`, `sd` or `median` over chains in each round; nan where there is none.
+        """Return a metric's `mean`, `sd` or `median` over chains in each round, `[rounds + 1]`; nan if it has none.
 
-        `tainted` is the share of each round's training items that its recipe admitted no more when the truth was told.
+        `tainted` is the share of each round's training items that its recipe no longer selected when the missing claims
+        were registered.
         """
+        return np.array([self.statistic(metric, round, statistic) for round in range(len(self.rows))], np.float64)
+
+    def summary(self, metric: str, round: int) -> ChainSummary | None:
+        """Return a metric of one round over the chains; None if the run lacks the round, or a finite mean there.
+
+        Providers that share a pool are not independent, so they do not count as chains.
+        """
+        if round >= len(self.rows) or math.isnan(mean := self.statistic(metric, round, "mean")):
+            return None
+        return ChainSummary(mean, self.statistic(metric, round, "sd"), int(self.config["chains"]))
+
+    def statistic(self, metric: str, round: int, statistic: str) -> float:
+        """Return a metric's `mean`, `sd` or `median` over chains in one round; nan if it has none."""
         if metric == "tainted":
-            return self._tainted if statistic != "sd" else np.full(len(self.rows), np.nan)
-        found = [row["metrics"].get(metric, {}).get(statistic) for row in self.rows]
-        return np.array([np.nan if value is None else value for value in found], dtype=np.float64)
+            value = None if statistic == "sd" else self._tainted.get(str(round))
+        else:
+            value = self.rows[round]["metrics"].get(metric, {}).get(statistic)
+        return math.nan if value is None else float(value)
+
+    @cached_property
+    def _tainted(self) -> dict[str, float]:
+        """The share of tainted items by round, from the row of the round in which the claims arrived."""
+        return next((row["tainted"] for row in self.rows if "tainted" in row), {})
 
 
 def read(folder: Path) -> Results:
-    """The results in a run's folder. A last line that was cut off is left out. Raises ValueError."""
+    """Return the results in a run's folder, without a last line that is incomplete. Raises ValueError."""
     try:
         text = (folder / FILE).read_text()
     except FileNotFoundError:
-        raise ValueError(f"{folder} holds no results: {FILE} is missing") from None
+        raise ValueError(f"{folder} has no results: the file {FILE} is missing. Name the folder of a run") from None
     lines = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
     if not lines or lines[0].get("format") != FORMAT:
-        raise ValueError(f"{folder / FILE} is not in the format {FORMAT!r}")
+        raise ValueError(f"{folder / FILE} does not have the format {FORMAT!r}: it was not written by this version")
     return Results(folder, lines[0], lines[1:])
 
 
 def append(file: Path, entry: Mapping[str, Any], after: int) -> int:
-    """Write one line at byte `after`, dropping what an interrupted round left there; answers where it ends."""
+    """Write one line at byte `after`, remove what an interrupted round left there, and return where the line ends."""
     line = json.dumps(entry, ensure_ascii=False, allow_nan=False).encode() + b"\n"
     with file.open("r+b" if after else "wb") as out:
         out.truncate(after)
@@ -118,28 +122,28 @@ def row(
     registry: OriginCounts,
     metrics: Sequence[Mapping[str, npt.NDArray[np.float64]]],
 ) -> dict[str, Any]:
-    """One round's row. `metrics` maps a name to one value a chain, `[C]`, or to one that all chains share, `[1]`.
+    """Return the row of one round.
 
-    There is one mapping a provider. The row's metrics are of all of them; what each is alone stands under `providers`,
-    where there are several.
+    `metrics` has one mapping per provider: name → one value per chain `[C]`, or one that all chains share `[1]`. The
+    row's `metrics` are over the values of all providers; if there are several, `providers` has those of each.
     """
-    names = dict.fromkeys(name for one in metrics for name in one)
-    joined = {name: np.concatenate([one[name] for one in metrics if name in one]) for name in names}
-    each = [{name: summary(values) for name, values in one.items()} for one in metrics]
+    names = dict.fromkeys(name for measured in metrics for name in measured)
+    joined = {name: np.concatenate([measured[name] for measured in metrics if name in measured]) for name in names}
+    by_provider = [{name: summarize(values) for name, values in measured.items()} for measured in metrics]
     return {
         "round": round,
         "generation": generation,
         "lower_bound": lower_bound,
         "mix": None if mix is None else _counts(mix),
         "registry": _counts(registry),
-        "metrics": {name: summary(values) for name, values in joined.items()},
-        **({"providers": each} if len(each) > 1 else {}),
+        "metrics": {name: summarize(values) for name, values in joined.items()},
+        **({"providers": by_provider} if len(by_provider) > 1 else {}),
     }
 
 
-def summary(values: npt.NDArray[np.float64]) -> dict[str, float | int | None]:
-    """Mean, standard deviation (n − 1; null for one chain) and median over chains; null where one is not finite."""
-    with np.errstate(invalid="ignore"):  # ∞ − ∞: null says it
+def summarize(values: npt.NDArray[np.float64]) -> dict[str, float | int | None]:
+    """Return mean, standard deviation (n − 1) and median over chains; null for what is not finite, or unknown."""
+    with np.errstate(invalid="ignore"):  # ∞ − ∞ is nan, which becomes null
         sd = float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
         statistics = {"mean": float(np.mean(values)), "sd": sd, "median": float(np.median(values))}
     return {name: value if np.isfinite(value) else None for name, value in statistics.items()} | {"n": len(values)}

@@ -1,159 +1,120 @@
-"""Many runs over worker processes, all in one registry.
+"""Many runs in worker processes, with one registry.
 
-Each worker computes on one thread: tiny problems are slower on more (the papers' notebook tenfold), and a run's bytes
-must not depend on how many others play beside it. A run may be stopped anywhere, so Ctrl-C simply ends the workers.
+Each worker computes on one thread: small problems are slower on more (the papers' notebook ten times), and the bytes of
+a run must not depend on how many others run beside it. A run can be stopped at any time, so Ctrl-C ends the workers.
 """
 
 import contextlib
 import itertools
 import os
 import shutil
-import signal
-import threading
 import traceback
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
-from multiprocessing.queues import SimpleQueue
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Task as ProgressTask
 from rich.text import Text
 
+from firsthand.checking.process_pool import run_unordered
 from firsthand.client import Client
 from simulator.config import Experiment, encode
 from simulator.runs import checkpoints, registry_process
 from simulator.runs.checkpoints import Plan
-from simulator.runs.registry_process import Address
+from simulator.runs.registry_process import RegistryAddress
 
-Rounds = SimpleQueue[tuple[str, int]]
-
-#: Where a failed run leaves the traceback of its error.
+#: The file with the traceback of a failed run.
 DETAILS = "error.txt"
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A run that did not reach its last round, and why."""
+class RunFailure:
+    """A run that did not reach its last round, and the reason."""
 
     folder: Path
     reason: str
 
 
-def plan(experiment: Experiment, out: Path, place: str | None = None, command: str = "") -> list[Path]:
-    """Write each run's plan into a folder of its own under `out`, and answer the folders.
+def plan(experiment: Experiment, out: Path, registry: str | None = None, command: str = "") -> list[Path]:
+    """Write the plan of each run into a folder of its own under `out`, and return the folders.
 
-    `place` is the registry's address; without one the runs share a registry in `out/registry`. A run that has a folder
-    keeps it, and goes on where it stands.
+    `registry` is a URL; without one, the runs share a registry in `out/registry`. A run that has a folder keeps its
+    plan and its state.
     """
     folders = [out / run.name for run in experiment.runs]
     for folder, run in zip(folders, experiment.runs, strict=True):
         if not (folder / "run.json").exists():
-            checkpoints.save_plan(folder, Plan(encode(run), place or "../registry", str(Path.cwd()), command))
+            checkpoints.save_plan(folder, Plan(encode(run), registry or "../registry", str(Path.cwd()), command))
     return folders
 
 
 def play(
     folders: Sequence[Path], workers: int, console: Console, *, quiet: bool = False, keep: bool = True
-) -> list[Failure]:
-    """Play every run that is not finished, `workers` at once, and answer what failed; the others are played on.
+) -> list[RunFailure]:
+    """Play every unfinished run in worker processes, and return the failures; a failure does not stop other runs.
 
-    Without `keep` a run that is finished loses its items, which can be gigabytes, and nothing that is told of it.
-    Raises KeyboardInterrupt when interrupted (everything can be resumed), RegistryDiedError if no registry starts.
+    Without `keep`, the items of a finished run are removed, because they can be gigabytes; its results stay.
+    Raises KeyboardInterrupt if interrupted (all runs can be resumed), RegistryDiedError if the registry does not start.
     """
     failures = []
     with _progress(folders, console, quiet) as progress:
-        for (place, _), group in itertools.groupby(unfinished(folders), key=_setting_of):
+        for (location, _), group in itertools.groupby(unfinished(folders), key=_setting_of):
             runs = list(group)
-            with registry_process.at(place, Path()) as address, _single_threads():
+            with registry_process.at(location, Path()) as address, _single_threads():
                 failures += _play_at(address, runs, min(workers, len(runs)), progress, keep)
     return failures
 
 
-def _play_at(address: Address, folders: Sequence[Path], workers: int, progress: "_Rounds", keep: bool) -> list[Failure]:
-    context = get_context("spawn")
-    rounds: Rounds = context.SimpleQueue()
-    reader, writer = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(workers, context, _start_worker, (address, reader, rounds, keep))
-    try:
-        futures = {pool.submit(_play_one, folder): folder for folder in folders}
-        _watch(list(futures), rounds, progress)
-    except BaseException:
-        writer.close()  # ends every worker, wherever it is
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
-        writer.close()
-        reader.close()
-    return [Failure(folder, reason) for future, folder in futures.items() if (reason := _reason(future))]
+def _play_at(
+    address: RegistryAddress, folders: Sequence[Path], workers: int, progress: "_RoundProgress", keep: bool
+) -> list[RunFailure]:
+    reasons: dict[int, str] = {}
+    with contextlib.closing(run_unordered(partial(_playing, address, keep), folders, workers)) as events:
+        for event in events:
+            if event.kind == "result" and isinstance(event.value, int):
+                progress.advance_to(folders[event.task], event.value)
+            elif event.kind == "result":
+                reasons[event.task] = event.value
+            elif event.kind == "lost":
+                reasons[event.task] = (
+                    f"its worker process ended with exit status {event.value}. If memory is short, use fewer --workers"
+                )
+            elif event.kind == "failed":
+                reasons[event.task] = event.value.format(folders[event.task])
+    return [RunFailure(folders[task], reason) for task, reason in sorted(reasons.items())]
 
 
-def _watch(futures: Sequence["Future[None]"], rounds: Rounds, progress: "_Rounds") -> None:
-    """Show rounds as they come in until all runs have ended."""
-    running = set(futures)
-    while running:
-        _, running = wait(running, timeout=0.2)
-        while not rounds.empty():
-            progress.done(*rounds.get())
+@contextlib.contextmanager
+def _playing(address: RegistryAddress, keep: bool) -> Iterator[Callable[[Path], Iterator[int | str]]]:
+    """Yield the work of a worker process: it plays the run in a folder."""
+    yield partial(_play_one, address, keep)
 
 
-def _reason(future: "Future[None]") -> str | None:
-    error = future.exception()
-    if isinstance(error, BrokenProcessPool):
-        return "a worker process was killed; if by a lack of memory, use fewer --workers"
-    return None if error is None else str(error) or repr(error)
-
-
-class _Worker:
-    """What a worker process knows; set once when it starts."""
-
-    address: Address
-    rounds: Rounds
-    keep: bool
-
-
-def _start_worker(address: Address, parent: Connection, rounds: Rounds, keep: bool) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C, and ends the workers by its pipe
-    _Worker.address, _Worker.rounds, _Worker.keep = address, rounds, keep
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: Connection) -> None:
-    """End this process as soon as the parent closes its end of the pipe, or is killed: runs survive being cut off."""
-    with contextlib.suppress(EOFError, OSError):
-        parent.recv()
-    os._exit(130)
-
-
-def _play_one(folder: Path) -> None:
-    from simulator.runs import rounds  # families bring torch, which the parent can do without
+def _play_one(address: RegistryAddress, keep: bool, folder: Path) -> Iterator[int | str]:
+    """Play one run, and yield each saved round; if the run fails, yield the reason last."""
+    from simulator.runs import rounds  # families need torch, which the parent process does not
 
     details = folder / DETAILS
     details.unlink(missing_ok=True)
     try:
-        with Client(_Worker.address.url, _Worker.address.api_key) as client:
-            rounds.play(folder, client, lambda round: _Worker.rounds.put((str(folder), round)))
-        if not _Worker.keep:
+        with Client(address.url, address.api_key) as client:
+            yield from rounds.play_rounds(folder, client)
+        if not keep:
             shutil.rmtree(folder / "contents")
-    except Exception:
+    except Exception as error:
         details.write_text(traceback.format_exc())
-        raise
+        yield str(error) or repr(error)
 
 
 def unfinished(folders: Sequence[Path]) -> list[Path]:
-    """The folders whose runs have rounds left, those of one setting together."""
-    return sorted((folder for folder in folders if _left(folder)), key=_setting_of)
-
-
-def _left(folder: Path) -> int:
-    return _total(folder) - _done(folder)
+    """Return the folders of runs that have rounds to play; runs with the same registry are neighbours."""
+    return sorted((folder for folder in folders if _done(folder) < _total(folder)), key=_setting_of)
 
 
 def _total(folder: Path) -> int:
@@ -166,18 +127,18 @@ def _done(folder: Path) -> int:
 
 
 def _setting_of(folder: Path) -> tuple[str, str]:
-    """The address of a run's registry, or the absolute folder of the one that it serves itself; where it was ordered.
+    """Return the registry of a run, a URL or an absolute data folder, and the directory where the run was planned.
 
-    A worker keeps what it has read by the path that was typed, and so plays runs of one directory alone.
+    A worker caches what it reads by the path as it was typed, so it may only play runs of one directory.
     """
     plan = checkpoints.load_plan(folder)
-    served = plan.registry.startswith(("http://", "https://"))
-    return plan.registry if served else os.path.normpath(folder.resolve() / plan.registry), plan.directory
+    is_url = plan.registry.startswith(("http://", "https://"))
+    return plan.registry if is_url else os.path.normpath(folder.resolve() / plan.registry), plan.directory
 
 
 @contextlib.contextmanager
 def _single_threads() -> Iterator[None]:
-    """Have the processes started in this block compute on one thread each."""
+    """Make the processes that are started in this block compute on one thread each."""
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     try:
@@ -189,30 +150,37 @@ def _single_threads() -> Iterator[None]:
                 os.environ[name] = value
 
 
-class _Rate(ProgressColumn):
-    """Rounds a second."""
+class _RateColumn(ProgressColumn):
+    """Rounds per second."""
 
     def render(self, task: ProgressTask) -> Text:
         return Text(f"{task.speed:.1f} rounds/s" if task.speed else "", style="progress.data.speed")
 
 
-class _Rounds:
+class _RoundProgress:
     """The progress of all runs together, in rounds."""
 
     def __init__(self, progress: Progress, folders: Sequence[Path]) -> None:
         self._progress = progress
-        self._done = {str(folder): _done(folder) for folder in folders}
+        self._done = {folder: _done(folder) for folder in folders}
         total = sum(_total(folder) for folder in folders)
         self._task = progress.add_task(f"{len(folders)} runs", total=total, completed=sum(self._done.values()))
 
-    def done(self, folder: str, round: int) -> None:
-        """A run has saved a round."""
+    def advance_to(self, folder: Path, round: int) -> None:
+        """Count the rounds of a run up to this one as done."""
         advanced, self._done[folder] = round + 1 - self._done[folder], round + 1
-        self._progress.update(self._task, advance=advanced, description=f"{Path(folder).name}, round {round}")
+        description = f"{escape(folder.name)}, round {round}"
+        self._progress.update(self._task, advance=advanced, description=description)
 
 
 @contextlib.contextmanager
-def _progress(folders: Sequence[Path], console: Console, quiet: bool) -> Iterator[_Rounds]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+def _progress(folders: Sequence[Path], console: Console, quiet: bool) -> Iterator[_RoundProgress]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _RateColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, disable=quiet, transient=True) as progress:
-        yield _Rounds(progress, folders)
+        yield _RoundProgress(progress, folders)

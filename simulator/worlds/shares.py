@@ -6,7 +6,7 @@ from firsthand.core.largest_remainder import round_to_sum
 
 
 def whole(exact: float) -> int:
-    """The nearest whole number, halves up, whatever floating point made of a half: 0.35 · 10 is 3.5, and gives 4."""
+    """Return the nearest whole number, halves rounded up, without the error of floating point: 4 for 0.35 · 10."""
     return floor(exact + 0.5 + 1e-9)
 
 
@@ -15,7 +15,7 @@ def apportion(total: int, weights: tuple[float, ...]) -> tuple[int, ...]:
     return tuple(round_to_sum([total * weight for weight in weights], total))
 
 
-def check(share: float) -> None:
-    """Raises ValueError for what is no share."""
+def check_share(name: str, share: float) -> None:
+    """Raise ValueError, with the name of the setting, if a share is not between 0 and 1."""
     if not 0 <= share <= 1:
-        raise ValueError(f"a share is between 0 and 1, not {share}")
+        raise ValueError(f"{name} is {share:g}: it is a share, use a number between 0 and 1")

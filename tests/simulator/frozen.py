@@ -42,7 +42,8 @@ from simulator.regimes import (
     Replace,
 )
 from simulator.runs.results import Results
-from simulator.worlds.commons import Commons, Truthful
+from simulator.worlds.base import Truthful
+from simulator.worlds.commons import Commons
 
 FILE = Path(__file__).parent / "frozen.json"
 

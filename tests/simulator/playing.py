@@ -22,7 +22,7 @@ from simulator.regimes import Crawl, Regime
 from simulator.runs import checkpoints, results, rounds
 from simulator.runs.checkpoints import Plan
 from simulator.runs.results import Results
-from simulator.worlds.commons import World
+from simulator.worlds.base import World
 
 
 def play(folder: Path, run: Run, client: Client) -> Results:

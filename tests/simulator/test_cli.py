@@ -93,18 +93,18 @@ def test_help_teaches_by_example(command: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["run", "--regime", "replaec"], "known are replace"),
+        (["run", "--regime", "replaec"], "'replaec' is not a known name: write one of replace"),
         (["run", "--regime", "preserve:1.5"], "between 0 and 1"),
-        (["run", "--seeds", "0"], "seeds: 0 would play nothing"),
-        (["run", "--seeds", "-3"], "seeds: -3 would play nothing"),
-        (["run", "--seeds", "1,-3"], "seed is -3, and must be at least 0"),
+        (["run", "--seeds", "0"], "seeds: 0 is not a number of seeds"),
+        (["run", "--seeds", "-3"], "seeds: -3 is not a number of seeds"),
+        (["run", "--seeds", "1,-3"], "seed is -3: it must be at least 0"),
         (["run", "absent.yaml"], "absent.yaml cannot be read"),
         (["run", "absent.py:experiment"], "there is no file"),
-        (["run", "--data", "digits", "--n", "5000"], "1397 human items, and the run wants 5000"),
+        (["run", "--data", "digits", "--n", "5000"], "1397 human items, and the run needs 5000"),
         (["run", "--device", "cuda"], "leave out --device"),
-        (["run", "--device", "abacus"], "'abacus' is no device"),
-        (["resume", "nowhere"], "holds no run"),
-        (["report", "nowhere"], "holds no run"),
+        (["run", "--device", "abacus"], "'abacus' is not a device"),
+        (["resume", "nowhere"], "nowhere has no run"),
+        (["report", "nowhere"], "nowhere has no run"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -140,7 +140,9 @@ def test_a_mistake_in_a_users_own_file_is_reported_with_its_line(content: str, w
 def test_seeds_that_are_none_are_a_usage_error(seeds: str) -> None:
     result = simulate("run", "--seeds", seeds)
     assert result.exit_code == 2
-    assert "are no seeds; say how many (5), or which (3,7,11)" in " ".join(result.stderr.replace("│", " ").split())
+    assert "is not valid: write a number of seeds (5), or a list of seeds (3,7,11)" in " ".join(
+        result.stderr.replace("│", " ").split()
+    )
 
 
 @pytest.mark.parametrize("command", ["run", "resume", "report", "list", "demo"])

@@ -16,7 +16,7 @@ from simulator.data.images import Idx
 from simulator.families.gaussian import Gaussian
 from simulator.families.gmm import GMM
 from simulator.families.vae import VAE
-from simulator.regimes import Accumulate, History, HumanOnly, Preserve, Replace
+from simulator.regimes import Accumulate, HumanOnly, Preserve, Replace, RunHistory
 
 RUN = Run(Gaussian(), Normal(100), Preserve(0.1), n=100, generations=3)
 
@@ -138,15 +138,15 @@ def test_a_label_is_what_one_types_to_get_it_again(value: object) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("nonsense", "known are replace"),
+        ("nonsense", "is not a known name: write one of replace"),
         ("preserve:much", "use a number"),
         ("preserve:2", "between 0 and 1"),
         ("preserve:part=0.1", "no setting 'part'; it has share"),
-        ("preserve:0.1,0.2", "more settings"),
-        ("human-only:1", "more settings than HumanOnly: none"),
+        ("preserve:0.1,0.2", "has too many settings"),
+        ("human-only:1", "HumanOnly has none"),
         ("absent.py:Thing", "no file"),
         ("simulator.absent:Thing", "cannot be imported"),
-        ("simulator.regimes:Absent", "has no 'Absent'"),
+        ("simulator.regimes:Absent", "does not define 'Absent'"),
     ],
 )
 def test_what_cannot_be_understood_is_explained(text: str, words: str) -> None:
@@ -189,8 +189,8 @@ def test_each_class_of_ours_has_one_name_and_each_name_one_class() -> None:
 
 
 def test_a_class_of_ours_without_a_name_is_refused() -> None:
-    with pytest.raises(ValueError, match="History has no short name"):
-        names.reference(History)
+    with pytest.raises(ValueError, match="RunHistory has no short name"):
+        names.reference(RunHistory)
 
 
 def test_a_configuration_holds_no_import_path() -> None:
@@ -212,7 +212,7 @@ def test_an_experiment_is_a_run_a_list_or_a_function_in_a_users_file(name: str, 
 
 @pytest.mark.usefixtures("mine")
 def test_what_is_no_experiment_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="'nothing' is a int"):
+    with pytest.raises(ValueError, match="'nothing' is of type int"):
         options.read("mine.py:nothing", {})
 
 
@@ -262,5 +262,5 @@ def test_what_is_no_configuration_is_refused(config: dict[str, object]) -> None:
 
 
 def test_a_value_that_is_not_plain_is_refused() -> None:
-    with pytest.raises(ValueError, match="a setting is"):
+    with pytest.raises(ValueError, match="cannot be a setting"):
         encode({1, 2})

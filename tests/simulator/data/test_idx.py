@@ -23,23 +23,23 @@ def test_a_packed_file_is_the_same_array(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named_both_ways(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=f"has neither {NAME} nor {NAME}.gz"):
+    with pytest.raises(ValueError, match=f"does not have the file {NAME}, nor {NAME}.gz"):
         idx.load(tmp_path, NAME, 3)
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (CONTENT[:-1], "2 × 3 × 4 = 24 values, and holds 23"),
-        (CONTENT + b"x", "24 values, and holds 25"),
-        (CONTENT[:10], "cut off: it ends after 10 bytes"),
+        (CONTENT[:-1], "2 × 3 × 4 = 24 values, the file 23"),
+        (CONTENT + b"x", "24 values, the file 25"),
+        (CONTENT[:10], "incomplete: it has 10 bytes"),
         (CONTENT[:2], "begins with 0000, not 00000803"),
         (b"", "begins with , not 00000803"),
         (bytes([0, 0, 8, 1]) + CONTENT[4:], "begins with 00000801, not 00000803"),
         (bytes([0, 0, 0x0D, 3]) + CONTENT[4:], "begins with 00000d03"),
         (b"\x89PNG" + CONTENT[4:], "begins with 89504e47"),
-        (CONTENT[:4] + struct.pack(">III", 2**32 - 1, 2**32 - 1, 2**32 - 1), "values, and holds 0"),
-        (CONTENT[:4] + struct.pack(">III", 0, 3, 4), "= 0 values, and holds 0"),
+        (CONTENT[:4] + struct.pack(">III", 2**32 - 1, 2**32 - 1, 2**32 - 1), "values, the file 0"),
+        (CONTENT[:4] + struct.pack(">III", 0, 3, 4), "= 0 values, the file 0"),
     ],
 )
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
@@ -58,5 +58,5 @@ def test_what_is_no_whole_file_is_refused_by_name(content: bytes, words: str, pa
 )
 def test_a_packed_file_that_cannot_be_unpacked_is_refused_by_name(damaged: bytes, tmp_path: Path) -> None:
     (tmp_path / f"{NAME}.gz").write_bytes(damaged)
-    with pytest.raises(ValueError, match=rf"{NAME}\.gz cannot be unpacked"):
+    with pytest.raises(ValueError, match=rf"{NAME}\.gz cannot be decompressed"):
         idx.load(tmp_path, NAME, 3)

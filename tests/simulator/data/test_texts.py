@@ -11,11 +11,12 @@ import pytest
 from firsthand.core.digests import digest_text
 from simulator.data import passages
 from simulator.data.texts import Text
-from simulator.data.tokenizers import STRANGE, codec
+from simulator.data.tokenizers import STRANGE, make_codec
 from simulator.families.ngram import NGram
+from simulator.families.tokens import count_distinct
 from simulator.metrics.definitions import BY_NAME
 from simulator.metrics.points import measure
-from simulator.metrics.text import distinct_pairs, rare, self_bleu, unique
+from simulator.metrics.text import distinct_pairs, perplexities, rare, self_bleu
 from simulator.randomness import generator
 
 TEXT = Text(vocabulary=512, block=32)
@@ -91,7 +92,7 @@ def test_a_file_without_readable_text_is_refused(tmp_path: Path, content: bytes 
 
 
 def test_a_folder_without_texts_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="holds no text"):
+    with pytest.raises(ValueError, match="has no text files"):
         Text(str(tmp_path)).pool(1, 0)
 
 
@@ -104,13 +105,13 @@ def test_impossible_settings_are_refused(settings: dict[str, Any]) -> None:
 @pytest.mark.parametrize("kind", ["bpe", "characters"])
 def test_decoding_gives_the_text_back(kind: str) -> None:
     content = 'He said: "two  spaces",\nthen left.\n'
-    made = codec(kind, (content * 3,), 300)
+    made = make_codec(kind, (content * 3,), 300)
     assert made.decode(made.encode(content)) == content
     assert made.encode(content).dtype == np.uint16
 
 
 def test_byte_pairs_join_what_is_often_together_and_can_write_anything() -> None:
-    made = codec("bpe", ("the cat, the hat, the bat " * 50,), 280)
+    made = make_codec("bpe", ("the cat, the hat, the bat " * 50,), 280)
     assert len(made.encode(" the")) == 1
     assert made.decode(made.encode("Ωmega")) == "Ωmega"
 
@@ -122,7 +123,7 @@ def test_byte_pairs_are_the_same_whenever_they_are_made() -> None:
 
 
 def test_of_words_the_most_frequent_have_tokens() -> None:
-    made = codec("words", ("a a a b b c",), 3)
+    made = make_codec("words", ("a a a b b c",), 3)
     assert made.encode("c b a, don't").tolist() == [0, 2, 1, 0, 0]
     assert made.decode(np.array([1, 2, 0], dtype=np.uint16)) == f"a b {STRANGE}"
 
@@ -130,12 +131,12 @@ def test_of_words_the_most_frequent_have_tokens() -> None:
 @pytest.mark.parametrize(("kind", "size"), [("bpe", 255), ("words", 1), ("characters", 2**16 + 1)])
 def test_a_vocabulary_that_cannot_be_is_refused(kind: str, size: int) -> None:
     with pytest.raises(ValueError, match="vocabulary"):
-        codec(kind, ("text",), size)
+        make_codec(kind, ("text",), size)
 
 
 def test_tokens_are_made_from_the_text_to_train_on_alone() -> None:
     split = passages.read("", TEXT.aside)
-    assert np.array_equal(TEXT.pool(1, 0).ravel()[:500], codec("bpe", split.pool, 512).encode(split.pool[0])[:500])
+    assert np.array_equal(TEXT.pool(1, 0).ravel()[:500], make_codec("bpe", split.pool, 512).encode(split.pool[0])[:500])
 
 
 def test_every_chain_and_seed_has_the_same_blocks() -> None:
@@ -168,7 +169,7 @@ def test_the_perplexity_of_a_unigram_model_is_that_of_its_frequencies() -> None:
     measured = measure(TEXT, fitted, pool[:120], fitted)
     assert measured["perplexity"] == pytest.approx(np.exp(-np.log(p[TEXT.held_out[:, 1:]]).mean()))
     assert measured["sample_perplexity"] == pytest.approx(np.exp(-np.log(p[pool[:120, :, 1:]]).mean()))
-    assert TEXT.perplexities(pool[:3], fitted)[2] == pytest.approx(np.exp(-np.log(p[pool[2, 0, 1:]]).mean()))
+    assert perplexities(fitted, pool[:3])[2, 0] == pytest.approx(np.exp(-np.log(p[pool[2, 0, 1:]]).mean()))
     assert measured["rarest_decile_loss"] > np.log(measured["perplexity"])
     assert set(measured) == {
         "perplexity", "rarest_decile_loss", "sample_perplexity", "improbable_share", "distinct_2", "self_bleu",
@@ -210,7 +211,7 @@ def test_distinct_pairs_by_hand() -> None:
 
 def test_distinct_tokens_are_counted_chain_by_chain() -> None:
     items = np.array([[[1, 2], [5, 5]], [[2, 3], [5, 5]]], dtype=np.uint16)
-    assert unique(items).tolist() == [3, 1]
+    assert count_distinct(items).tolist() == [3, 1]
 
 
 def test_self_bleu_by_hand() -> None:

@@ -32,8 +32,8 @@ def starts(points: Tensor, components: int, seed: int = 0) -> Tensor:
     return kmeans.memberships(points, torch.from_numpy(uniforms))
 
 
-def rules(**changes: Any) -> em.Rules:
-    return em.Rules(1e-3, 100, 1e-6, diagonal=False)._replace(**changes)
+def rules(**changes: Any) -> em.FitRules:
+    return em.FitRules(1e-3, 100, 1e-6, diagonal=False)._replace(**changes)
 
 
 def score(fitted: Mixture, items: Items) -> Floats:

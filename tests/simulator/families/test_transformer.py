@@ -17,7 +17,7 @@ from simulator.config import Run, encode
 from simulator.data.texts import Text
 from simulator.families.base import Items, Language, Restores, Storable
 from simulator.families.transformer import Transformer, pace
-from simulator.families.transformer_network import Generation, Network, Shape
+from simulator.families.transformer_network import Generation, TransformerNetwork, TransformerShape
 from simulator.randomness import generator
 from simulator.regimes import Accumulate, Preserve, Replace
 from simulator.runs import checkpoints, rounds
@@ -32,10 +32,10 @@ def rng(purpose: str = "transformer") -> np.random.Generator:
     return generator(1, purpose)
 
 
-def network(**settings: Any) -> Network:
+def network(**settings: Any) -> TransformerNetwork:
     torch_rng = torch.Generator().manual_seed(0)
-    shape = Shape(**{"vocabulary": 50, "layers": 2, "heads": 2, "width": 16, "window": 8, **settings})
-    made = Network(shape, torch_rng)
+    shape = TransformerShape(**{"vocabulary": 50, "layers": 2, "heads": 2, "width": 16, "window": 8, **settings})
+    made = TransformerNetwork(shape, torch_rng)
     with torch.no_grad():  # larger weights than it begins with, so that everything matters
         for parameter in made.parameters():
             parameter.add_(0.3 * torch.randn(parameter.shape, generator=torch_rng))
@@ -43,7 +43,7 @@ def network(**settings: Any) -> Network:
 
 
 @torch.no_grad()
-def logits(made: Network, tokens: Items) -> Tensor:
+def logits(made: TransformerNetwork, tokens: Items) -> Tensor:
     output: Tensor = made(torch.tensor(tokens))
     return output
 
@@ -96,8 +96,8 @@ def test_positions_matter_by_their_distance_alone() -> None:
 
 
 def test_weights_are_tied_and_counted() -> None:
-    shape = Shape(vocabulary=1024, layers=2, heads=4, width=128, window=64)
-    count = sum(parameter.numel() for parameter in Network(shape).parameters())
+    shape = TransformerShape(vocabulary=1024, layers=2, heads=4, width=128, window=64)
+    count = sum(parameter.numel() for parameter in TransformerNetwork(shape).parameters())
     assert count == 1024 * 128 + 2 * (12 * 128**2 + 2 * 128) + 128
 
 
@@ -196,7 +196,7 @@ def test_impossible_settings_are_refused(settings: dict[str, Any]) -> None:
 
 
 def test_several_chains_and_strange_tokens_are_refused() -> None:
-    with pytest.raises(ValueError, match="set chains to 1, not 2"):
+    with pytest.raises(ValueError, match="chains is 2: this family trains one chain at a time"):
         TINY.fit(TEXT.pool(2, 0)[:8], rng())
     with pytest.raises(ValueError, match="vocabulary=400 or more"):
         TINY.fit(np.full((8, 1, 16), 399, dtype=np.uint16), rng())
@@ -204,7 +204,7 @@ def test_several_chains_and_strange_tokens_are_refused() -> None:
 
 def test_the_bare_loop_that_training_is_measured_beside_does_the_same_arithmetic() -> None:
     """Same weights, same logits, though written by other means."""
-    shape = Shape(vocabulary=30, layers=2, heads=2, width=16, window=8)
+    shape = TransformerShape(vocabulary=30, layers=2, heads=2, width=16, window=8)
     ours, plain = network(**shape._asdict()), bench.PlainTransformer(shape)
     names = ("first.weight", "joined.weight", "out.weight", "second.weight", "up.weight", "down.weight")
     weights = [ours.embedding, *(parameter for layer in ours.layers for parameter in layer.parameters()), ours.norm]
@@ -282,7 +282,7 @@ def test_what_is_written_is_prompted_by_the_training_mix_alone(tmp_path: Path, c
             return fitted
 
     checkpoints.save_plan(tmp_path, Plan(encode(Run(TINY, TEXT, Replace(), n=20, generations=2)), "unused", "."))
-    line = rounds.Line(tmp_path, checkpoints.load_plan(tmp_path), client)
+    line = rounds.RunLoop(tmp_path, checkpoints.load_plan(tmp_path), client)
     line.run = dataclasses.replace(line.run, family=Watched(**dataclasses.asdict(TINY)))
     state = line.begin()
     for _ in range(2):

@@ -9,7 +9,15 @@ from torch import Tensor
 from simulator.data.images import Pixels
 from simulator.families.autoencoder import Autoencoder, bound, ink_of
 from simulator.families.base import Bounded, Encoder, Floats, Items, Restores, Storable
-from simulator.families.networks import Convolutional, Network, Parameters, Perceptron, begin, convolve, spread
+from simulator.families.networks import (
+    AutoencoderNetwork,
+    Convolutional,
+    Parameters,
+    Perceptron,
+    begin,
+    convolve,
+    spread,
+)
 from simulator.families.vae import VAE
 from simulator.metrics.neighbours import nearest, share_within
 from simulator.randomness import generator
@@ -42,7 +50,7 @@ def surprise(fitted: Autoencoder) -> Floats:
     return bounds
 
 
-def parameters_of(network: Network) -> int:
+def parameters_of(network: AutoencoderNetwork) -> int:
     return sum(values.numel() for values in begin(network, streams(1)).values())
 
 
@@ -208,9 +216,9 @@ def test_each_pass_goes_through_every_item_once_in_another_order() -> None:
 @pytest.mark.parametrize(
     ("family", "items", "words"),
     [
-        (VAE("paper"), digits(20), "28 × 28 pixels, and these are 64: use network=small"),
-        (VAE(), digits(20).astype(np.float64), "not of float64: use data such as pixels"),
-        (VAE(rate=1e30, steps=20), digits(100), "diverged at a rate of 1e\\+30: lower it"),
+        (VAE("paper"), digits(20), "28 × 28 pixels, and the data has 64: use network=small"),
+        (VAE(), digits(20).astype(np.float64), "not float64: use data such as pixels"),
+        (VAE(rate=1e30, steps=20), digits(100), "diverged with rate=1e\\+30: use a smaller rate"),
     ],
     ids=["size", "type", "rate"],
 )

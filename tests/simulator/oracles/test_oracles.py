@@ -7,8 +7,8 @@ from scipy import stats
 from simulator import oracles
 from simulator.data.linear import Linear
 from simulator.families.base import Floats
-from simulator.families.regression import Inputs, Line, Regression
-from simulator.oracles import Candidates
+from simulator.families.regression import FittedRegression, Inputs, Regression
+from simulator.oracles import CandidateItems
 from simulator.randomness import generator
 from simulator.regimes import Archive, Crawl, Entrant, golden_ratio
 from simulator.worlds.commons import Commons
@@ -26,11 +26,11 @@ def agree(rows: list[Row]) -> None:
     assert np.abs(z).max() < stats.norm.isf(0.01 / 2 / len(rows))
 
 
-def commons(world: Commons, candidates: Candidates, n: int, rounds: int, runs: int) -> Floats:
+def commons(world: Commons, candidates: CandidateItems, n: int, rounds: int, runs: int) -> Floats:
     """Means of each provider `[rounds, runs, K]`, every run with draws of its own."""
-    rng, k = generator(5, "commons"), world.lines
+    rng, k = generator(5, "commons"), world.providers
     first = rng.standard_normal((runs, 1 if world.base else k, n)).repeat(k if world.base else 1, axis=1)
-    own = [first[:, j, : n if world.base else world.trains(j, n)] for j in range(k)]
+    own = [first[:, j, : n if world.base else world.training_size(j, n)] for j in range(k)]
     means, spreads = (
         [np.stack([items.mean(axis=1) for items in own], axis=1)],
         np.stack([items.std(axis=1) for items in own], axis=1),
@@ -40,7 +40,7 @@ def commons(world: Commons, candidates: Candidates, n: int, rounds: int, runs: i
             means[-1][:, [j]] + spreads[:, [j]] * rng.standard_normal((runs, candidates.made[0, j])) for j in range(k)
         ]
         pool = np.concatenate([rng.standard_normal((runs, candidates.humans)), *made], axis=1)
-        drawn = [rng.permuted(pool, axis=1)[:, : world.trains(j, n)] for j in range(k)]
+        drawn = [rng.permuted(pool, axis=1)[:, : world.training_size(j, n)] for j in range(k)]
         means.append(np.stack([items.mean(axis=1) for items in drawn], axis=1))
         spreads = np.stack([items.std(axis=1) for items in drawn], axis=1)
     return np.stack(means)
@@ -66,7 +66,7 @@ def test_a_shared_pool_does_what_its_recursion_says(world: Commons) -> None:
         [
             (f"E[μ²] of {k} after {t + 1}", expected[t, k], means[t, :, k] ** 2)
             for t in range(rounds)
-            for k in range(world.lines)
+            for k in range(world.providers)
         ]
     )
     assert oracles.expect_commons(world, regime, n, rounds, archive=10**9).mean_squared == pytest.approx(
@@ -118,7 +118,7 @@ def test_a_late_entrant_stays_where_it_came_in() -> None:
     ids=["several providers", "told late", "some pools", "by shares", "a late entrant"],
 )
 def test_what_is_not_known_exactly_of_a_growing_pool_is_refused(world: Commons, regime: Crawl | Archive) -> None:
-    with pytest.raises(ValueError, match="known exactly"):
+    with pytest.raises(ValueError, match="theory is exact for"):
         oracles.expect_grown(world, regime, 20, 6)
 
 
@@ -126,7 +126,7 @@ def test_what_is_not_known_exactly_of_a_growing_pool_is_refused(world: Commons, 
 def test_a_large_pool_ends_where_its_limit_says(providers: int) -> None:
     n, made = 100, np.full((providers, providers), 19 * 10**8 // providers)
     draws, second = (
-        oracles.expected_draws(Candidates(10**8, made), [n] * providers),
+        oracles.expected_draws(CandidateItems(10**8, made), [n] * providers),
         np.full((providers, providers), 1 / n),
     )
     for _ in range(400):
@@ -151,7 +151,7 @@ def test_a_private_log_leaves_out_ones_own_output_alone() -> None:
 
 
 def test_a_pool_too_small_is_refused() -> None:
-    with pytest.raises(ValueError, match="let the pool be larger"):
+    with pytest.raises(ValueError, match="make the pool larger"):
         oracles.expect_commons(Commons(0.1, accused=0.5), Crawl(), 100, 2)
 
 
@@ -207,7 +207,7 @@ def test_regression_does_what_its_formulas_say(regime: str, inputs: Inputs) -> N
     expected = expect[regime](samples, d, rounds)
     items, rows = corpus.pool(10_000, 1), list[Row]()
     for t in range(rounds):
-        line: Line = Regression(inputs=inputs).fit(rng.permutation(items), rng)
+        line: FittedRegression = Regression(inputs=inputs).fit(rng.permutation(items), rng)
         rows.append((f"{regime} {t + 1}", expected[t], corpus.measure(line, items, None)["test_error"]))
         made = line.sample(samples, rng)
         items = made if regime == "replace" else np.concatenate([items, made])

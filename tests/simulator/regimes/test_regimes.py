@@ -16,18 +16,18 @@ from simulator.regimes import (
     Entrant,
     Fresh,
     Golden,
-    History,
     HumanOnly,
     HumanPart,
     Preserve,
     Regime,
     Replace,
+    RunHistory,
 )
-from simulator.worlds.commons import Truthful
+from simulator.worlds.base import Truthful
 
 HUMAN, FRESH, OUTPUTS = "local/r-human", "local/r-fresh-0003", "local/r-outputs"
-BEGINNING = History(1, 100, HUMAN, (), OUTPUTS, (), (0,))
-LATER = History(3, 100, HUMAN, (), OUTPUTS, ("local/r@1", "local/r@2"), (0, 1, 2))
+BEGINNING = RunHistory(1, 100, HUMAN, (), OUTPUTS, (), (0,))
+LATER = RunHistory(3, 100, HUMAN, (), OUTPUTS, ("local/r@1", "local/r@2"), (0, 1, 2))
 ALL: list[Regime] = [
     *(Replace(), Accumulate(), AccumulateSubsample(), Preserve(0.1), Fresh(0.1), HumanOnly()),
     *(Augment(), Augment(growing=True), HumanPart(0.1), HumanPart(0.1, fresh=True), Cap(0.5), Decay(0.5), Golden()),
@@ -36,7 +36,7 @@ ALL: list[Regime] = [
 
 @pytest.mark.parametrize("history", [BEGINNING, LATER], ids=["first round", "third round"])
 @pytest.mark.parametrize("regime", ALL, ids=lambda regime: type(regime).__name__)
-def test_every_part_of_every_regime_looks_in_the_runs_own_datasets_alone(regime: Regime, history: History) -> None:
+def test_every_part_of_every_regime_looks_in_the_runs_own_datasets_alone(regime: Regime, history: RunHistory) -> None:
     for part in regime.parts(dataclasses.replace(history, fresh=(FRESH,) if history.models else ())):
         assert part.datasets is not None
         assert set(part.datasets) <= {HUMAN, OUTPUTS, FRESH}
@@ -60,12 +60,12 @@ def test_replace_takes_some_times_n_items_once_there_is_a_generation_to_take_the
 
 @pytest.mark.parametrize("kind", [Replace, Truthful], ids=["regime", "world"])
 def test_fewer_than_n_items_are_no_times_n(kind: type[Replace | Truthful]) -> None:
-    with pytest.raises(ValueError, match="0 times"):
+    with pytest.raises(ValueError, match="times"):
         kind(0)
 
 
 def test_the_last_generation_is_the_one_that_the_registry_computed_and_not_the_rounds_number() -> None:
-    always_first = History(3, 100, HUMAN, (), OUTPUTS, ("local/r@1", "local/r@2"), (0, 1, 1))
+    always_first = RunHistory(3, 100, HUMAN, (), OUTPUTS, ("local/r@1", "local/r@2"), (0, 1, 1))
     assert Replace().parts(always_first)[0].generation_in == [1]
 
 
@@ -89,7 +89,7 @@ def test_a_share_of_nothing_or_everything_leaves_one_part(share: float) -> None:
 
 
 def test_fresh_takes_all_new_human_items_of_the_round_and_the_rest_of_the_last_generation() -> None:
-    history = History(3, 100, HUMAN, ("local/r-fresh-0002", FRESH), OUTPUTS, ("local/r@1", "local/r@2"), (0, 1, 2))
+    history = RunHistory(3, 100, HUMAN, ("local/r-fresh-0002", FRESH), OUTPUTS, ("local/r@1", "local/r@2"), (0, 1, 2))
     new, made = Fresh(0.3).parts(history)
     assert (new.verdict_in, new.datasets, new.size) == (["human"], [FRESH], None)
     assert (made.generation_in, made.size) == ([2], 70)
@@ -106,7 +106,7 @@ def test_an_impossible_share_is_refused(kind: type[Preserve | Fresh], share: flo
 SIZED = dataclasses.replace(LATER, humans=100)
 
 
-def sizes(regime: Regime, history: History = SIZED) -> list[int | None]:
+def sizes(regime: Regime, history: RunHistory = SIZED) -> list[int | None]:
     return [part.size for part in regime.parts(history)]
 
 
@@ -198,5 +198,5 @@ def test_of_an_archive_n_items_are_taken_or_all() -> None:
 
 @pytest.mark.parametrize("regime", [Crawl(), Fresh(0.1), HumanPart(0.1, fresh=True)], ids=str)
 def test_a_regime_that_its_world_has_nothing_for_says_so(regime: Regime) -> None:
-    with pytest.raises(ValueError, match="there is no"):
+    with pytest.raises(ValueError, match=r"use a (world|regime)"):
         regime.parts(LATER)

@@ -55,8 +55,8 @@ def test_the_first_sentence_says_what_one_sees_and_what_follows(demo: list[Path]
     heading = re.search(r"<body>\s*<header>\s*<h1>(.*?)</h1>", page, re.DOTALL)
     assert heading is not None
     assert heading[1] == (
-        "Models trained on the output of models forget what human data looks like; "
-        "human data kept in the mix prevents it, and that takes knowing which data is human."
+        "Models trained on the output of models forget what human data looks like. "
+        "Human data kept in the training mix prevents it."
     )
 
 
@@ -69,15 +69,15 @@ def test_a_remedy_that_still_loses_something_prevents_most_of_it(tmp_path: Path)
 
 def test_no_collapse_is_claimed_where_chance_explains_the_numbers(tmp_path: Path) -> None:
     folders = [write_invented_run(tmp_path / f"{r}-{s}", r, s) for r in ("Accumulate", "HumanOnly") for s in range(5)]
-    assert (
-        story_of(folders).headline()
-        == "After 10 rounds no regime here is worse than human data alone by more than chance."
+    assert story_of(folders).headline() == (
+        "After 10 rounds, no regime is shown to be worse than human data alone: every 95 % interval includes 0, or "
+        "is on the better side."
     )
 
 
 def test_nothing_is_claimed_from_one_run_of_each(tmp_path: Path) -> None:
     folders = [write_invented_run(tmp_path / regime, regime, 0) for regime in COURSES]
-    assert "One run of each says nothing of chance" in page_of(folders, tmp_path / "report.html")
+    assert "These runs do not show how much is chance" in page_of(folders, tmp_path / "report.html")
 
 
 def test_many_chains_of_one_seed_are_compared_by_welchs_interval(tmp_path: Path) -> None:
@@ -99,7 +99,9 @@ def test_many_chains_of_one_seed_are_compared_by_welchs_interval(tmp_path: Path)
 
 def test_without_human_data_alone_each_regime_is_compared_with_its_own_first_round(tmp_path: Path) -> None:
     story = story_of([write_invented_run(tmp_path / str(seed), "Replace", seed) for seed in range(5)])
-    assert story.headline().endswith("forget what human data looks like; nothing in these runs held it back.")
+    assert story.headline().endswith(
+        "forget what human data looks like. In these runs, no regime is shown to prevent it."
+    )
     assert "in its first round" in story.lead()
 
 
@@ -191,7 +193,7 @@ def test_items_that_are_no_pictures_leave_the_gallery_out(tmp_path: Path) -> Non
     folder = write_invented_run(tmp_path / "run", "Replace", 0)
     for file in (folder / "samples").iterdir():
         file.unlink()
-    assert "What the models make" not in page_of([folder], tmp_path / "report.html")
+    assert "Items that the models generate" not in page_of([folder], tmp_path / "report.html")
 
 
 def test_the_page_shows_what_the_registry_knew_by_round_and_generation(tmp_path: Path) -> None:
@@ -208,12 +210,12 @@ def test_the_page_shows_what_the_registry_knew_by_round_and_generation(tmp_path:
 
 def test_what_was_true_of_a_mix_stands_beside_what_the_registry_held(tmp_path: Path) -> None:
     folder = write_invented_run(tmp_path / "run", "Replace", 0, rounds=2)
-    assert "truly human" not in page_of([folder], tmp_path / "report.html")
+    assert "human in truth" not in page_of([folder], tmp_path / "report.html")
     end = (folder / "results.jsonl").stat().st_size
     measured = {NLL: np.ones(1), "true_human_share": np.array([0.125])}
     append(folder / "results.jsonl", row(3, 3, False, counts(300, {"2": 700}), counts(1000, {}), [measured]), end)
     page = page_of([folder], tmp_path / "report.html")
-    assert "items trained on: 12.5 % truly human in round 3, 30 % by the registry" in page
+    assert "training mix, in items: 12.5 % human in truth in round 3, 30 % according to the registry" in page
     assert "Truly human share of the training mix" in page
 
 

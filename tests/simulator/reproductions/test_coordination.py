@@ -54,13 +54,14 @@ def test_gains_are_measured_for_each_provider_and_paired_by_seed() -> None:
     own, others, adds = nobody[0] - first[0], nobody[1] - first[1], first[1] - everybody[1]
     assert of_one == (
         "gaussian: 2 providers, 1 register, 50% human: "
-        f"who registers gains 2 [2, 2] (exact {own:.4g}), "
-        f"who does not register gains 0 [-6.353, 6.353] (exact {others:.4g}), "
-        f"and then gains 1 [-5.353, 7.353] (exact {adds:.4g}) by its own registering"
+        f"a provider that registers gains 2 [2, 2] (exact {own:.4g}); "
+        f"one that does not register gains 0 [-6.353, 6.353] (exact {others:.4g}); "
+        f"and then gains 1 [-5.353, 7.353] (exact {adds:.4g}) if it registers too."
     )
     all_of_it = (nobody - everybody).mean()
     assert of_both == (
-        f"gaussian: 2 providers, 2 register, 50% human: who registers gains 2 [2, 2] (exact {all_of_it:.4g})"
+        "gaussian: 2 providers, 2 register, 50% human: "
+        f"a provider that registers gains 2 [2, 2] (exact {all_of_it:.4g})."
     )
 
 
@@ -75,8 +76,8 @@ def test_a_provider_whose_drift_grows_is_reported_as_losing() -> None:
     nobody, first = (expect_each(world(share), Crawl(), N, 2)[-1] for share in (0.0, 0.5))
     assert of_one == (
         "gaussian: 2 providers, 1 register, 50% human: "
-        f"who registers loses 1.5 [-4.853, 7.853] (exact {first[0] - nobody[0]:.4g}), "
-        f"who does not register loses 3.5 [-2.853, 9.853] (exact {first[1] - nobody[1]:.4g})"
+        f"a provider that registers loses 1.5 [-4.853, 7.853] (exact {first[0] - nobody[0]:.4g}); "
+        f"one that does not register loses 3.5 [-2.853, 9.853] (exact {first[1] - nobody[1]:.4g})."
     )
 
 
@@ -88,7 +89,7 @@ def test_unequal_providers_have_their_floor_beside_them(name: str) -> None:
     run = runs[f"gaussian: 10 providers, 10 register, {name}"]
     expected = expected_of_each(run)
     assert expected is not None
-    assert expected[-1] == pytest.approx([1 / run.world.trains(k, 100) for k in range(10)])
+    assert expected[-1] == pytest.approx([1 / run.world.training_size(k, 100) for k in range(10)])
 
 
 @pytest.mark.slow

@@ -23,7 +23,8 @@ def test_where_the_notebook_shows_a_range_it_stands_beside_ours() -> None:
     table = tabulate(dataclasses.replace(NOTEBOOK, metrics=("l2_first",)), [played], (1, 50, 100, 500))
     assert NOTEBOOK.answer is not None
     assert NOTEBOOK.answer(table)[1:] == [
-        "squared L2 in generation 50: median 0, mean 0.05 [0, 0.155] of 20 chains; the notebook shows 0.03 to 0.06",
-        "squared L2 in generation 500: median 0, mean 0.05 [0, 0.155] of 20 chains; "
-        "of the notebook nothing is known there",
+        "Squared L2 distance in generation 50: median 0, mean 0.05 [0, 0.155] over 20 chains; "
+        "the notebook shows 0.03 to 0.06.",
+        "Squared L2 distance in generation 500: median 0, mean 0.05 [0, 0.155] over 20 chains; "
+        "the notebook does not show it.",
     ]

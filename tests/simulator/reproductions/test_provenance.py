@@ -77,4 +77,4 @@ def test_theory_predicts_nothing_of_an_entrant_before_its_first_model() -> None:
     table = tabulate(dataclasses.replace(FIRST_MOVER, metrics=("mean_error",)), [played], (1, 2, 3, 4, 5))
     assert [row.round for row in table.rows] == [4, 5]
     assert FIRST_MOVER.answer is not None
-    assert FIRST_MOVER.answer(table)[-1] == f"{name}: worth 50 at generation 4, 60 at generation 5"
+    assert FIRST_MOVER.answer(table)[-1] == f"{name}: 50 at generation 4, 60 at generation 5."

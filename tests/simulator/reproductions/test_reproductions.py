@@ -19,7 +19,7 @@ from simulator.reproductions import make
 from simulator.reproductions.base import SIZES, Size
 from simulator.reproductions.catalog import REPRODUCTIONS, every, find
 from simulator.runs import rounds, sweeps
-from simulator.worlds.commons import Truthful
+from simulator.worlds.base import Truthful
 from tests.conftest import Registry
 
 pytestmark = pytest.mark.slow
@@ -99,6 +99,6 @@ def test_the_papers_autoencoder_sees_each_of_its_fresh_draws_once(size: Size) ->
             assert isinstance(run.family, VAE)
             assert isinstance(run.regime, Replace)
             trained = run.family.settings
-            assert trained.steps * trained.batch == run.n * run.regime.times == sum(run.world.made(run.n))
+            assert trained.steps * trained.batch == run.n * run.regime.times == sum(run.world.outputs(run.n))
             seeds.append(run.seed)
     assert seeds == sorted({run.seed for run in runs})

@@ -16,7 +16,8 @@ from simulator.names import label
 from simulator.regimes import HumanOnly, Regime, Replace
 from simulator.reproductions.base import Reproduction
 from simulator.reproductions.rows import Reference, ResultRow
-from simulator.reproductions.table import as_csv, as_markdown, tabulate, verdicts
+from simulator.reproductions.table import tabulate
+from simulator.reproductions.table_text import agreement, as_csv, as_markdown
 from simulator.runs import results
 from simulator.runs.results import Results
 
@@ -94,23 +95,23 @@ def row(measured: float, reference: float, kind: str) -> ResultRow:
     [
         (
             [row(1.2, 1.0, "exact"), row(0.9, 1.0, "exact")],
-            "2 exact rows agree jointly at 99 %: the farthest is +2.00 standard errors",
+            "2 exact rows agree jointly at 99 %: the largest distance is +2.00 standard errors",
         ),
         (
             [row(1.2, 1.0, "exact"), row(1.5, 1.0, "exact")],
-            "2 exact rows DISAGREE jointly at 99 %: the farthest is +5.00 standard errors",
+            "2 exact rows DISAGREE jointly at 99 %: the largest distance is +5.00 standard errors",
         ),
         ([row(0.9, 1.0, "bound"), row(9.0, 1.0, "bound")], "2 bounds hold"),
         ([row(0.5, 1.0, "bound"), row(9.0, 1.0, "bound")], "DO NOT HOLD in 1 rows"),
         (
             [dataclasses.replace(row(0.5, 1.0, "bound"), standard_error=math.nan)],
-            "1 rows below a bound have no standard",
+            "1 rows below a bound were not tested",
         ),
-        ([row(1.1, 1.0, "first-order")], "1 rows beside a first-order reference: 10.0 % away at most"),
+        ([row(1.1, 1.0, "first-order")], "1 rows are within 10.0 % of their first-order reference"),
     ],
 )
 def test_a_verdict_says_whether_theory_and_measurement_agree(rows: list[ResultRow], message: str) -> None:
-    (verdict,) = verdicts(rows)
+    (verdict,) = agreement(rows)
     assert message in verdict
 
 
@@ -122,11 +123,11 @@ def test_conditions_of_equal_numbers_are_one_row_of_a_verdict() -> None:
         dataclasses.replace(same[0], metric="another"),
         row(0.9, 1, "exact"),
     ]
-    (verdict,) = verdicts([*same, *others])
-    assert verdict.startswith("4 exact rows agree jointly at 99 %: the farthest is +2.00 standard errors away (c0,")
-    assert verdict == verdicts([same[0], *others])[0]
+    (verdict,) = agreement([*same, *others])
+    assert verdict.startswith("4 exact rows agree jointly at 99 %: the largest distance is +2.00 standard errors (c0,")
+    assert verdict == agreement([same[0], *others])[0]
     held = [dataclasses.replace(exact, kind="bound", measured=0.7) for exact in same]
-    assert verdicts(held) == ["1 bounds DO NOT HOLD in 1 rows, one-sided"]
+    assert agreement(held) == ["1 bounds DO NOT HOLD in 1 rows (one-sided tests, jointly at 99 %)"]
 
 
 def test_theory_stands_beside_what_was_measured_and_what_is_unknown_is_empty() -> None:

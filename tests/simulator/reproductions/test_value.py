@@ -38,7 +38,7 @@ def test_an_item_in_each_generation_is_worth_more_with_time_and_each_item_spent_
     second, fifth = (with_one - without for without, with_one in zip(*worth, strict=True))
     assert (second, fifth) == (pytest.approx(0.505, abs=0.001), pytest.approx(0.824, abs=0.001))
     assert step == (
-        f"from 0% to 1% human: one more in each generation {second:.3g} (exact {second:.3g}) at generation 2, "
+        f"From 0% to 1% human: gain by one more item per generation {second:.3g} (exact {second:.3g}) at generation 2, "
         f"{fifth:.3g} (exact {fifth:.3g}) at generation 5; "
-        f"for each spent {second:.3g} ({second:.3g}), {fifth / 4:.3g} ({fifth / 4:.3g})"
+        f"per item used {second:.3g} ({second:.3g}), {fifth / 4:.3g} ({fifth / 4:.3g})."
     )

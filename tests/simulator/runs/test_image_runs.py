@@ -73,5 +73,7 @@ def test_a_commons_crawls_the_same_pictures_again(tmp_path: Path, client: Client
 
 
 def test_a_family_whose_samples_would_be_cut_to_bytes_is_refused(tmp_path: Path, client: Client) -> None:
-    with pytest.raises(ValueError, match="Gaussian sampled float64, and the human data are uint8"):
+    with pytest.raises(
+        ValueError, match="sampled items of type float64; they must have the type of the human data, uint8"
+    ):
         play(tmp_path, Run(Gaussian(), Pixels(), Replace(), n=100, generations=1), client)

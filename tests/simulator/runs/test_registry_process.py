@@ -10,7 +10,7 @@ import pytest
 from firsthand.client import Client
 from firsthand.errors import Unreachable
 from simulator.runs import registry_process
-from simulator.runs.registry_process import Address, RegistryDiedError
+from simulator.runs.registry_process import RegistryAddress, RegistryDiedError
 
 pytestmark = pytest.mark.slow
 
@@ -70,9 +70,9 @@ def _process(data_dir: Path) -> int:
 
 def test_an_address_is_taken_as_it_is(tmp_path: Path) -> None:
     with registry_process.at("https://registry.example", tmp_path) as address:
-        assert address == Address("https://registry.example")
+        assert address == RegistryAddress("https://registry.example")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_key_is_never_shown() -> None:
-    assert "secret" not in repr(Address("http://127.0.0.1:1", "secret"))
+    assert "secret" not in repr(RegistryAddress("http://127.0.0.1:1", "secret"))

@@ -39,8 +39,8 @@ def test_a_row_sums_chains_up_and_counts_in_the_order_of_generations() -> None:
 
 
 def test_what_is_not_a_finite_number_is_null_and_never_zero() -> None:
-    assert results.summary(np.array([5.0])) == {"mean": 5.0, "sd": None, "median": 5.0, "n": 1}
-    assert results.summary(np.array([1.0, np.inf, 2.0])) == {"mean": None, "sd": None, "median": 2.0, "n": 3}
+    assert results.summarize(np.array([5.0])) == {"mean": 5.0, "sd": None, "median": 5.0, "n": 1}
+    assert results.summarize(np.array([1.0, np.inf, 2.0])) == {"mean": None, "sd": None, "median": 2.0, "n": 3}
 
 
 def test_a_line_is_written_where_the_last_whole_round_ended(tmp_path: Path) -> None:

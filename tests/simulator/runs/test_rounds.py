@@ -36,8 +36,8 @@ from simulator.regimes import (
 from simulator.runs import checkpoints, results, rounds, sweeps
 from simulator.runs.checkpoints import Plan
 from simulator.runs.contents import Contents
-from simulator.runs.registry_writer import Ledger
-from simulator.worlds.commons import Batch, Said, Truthful
+from simulator.runs.registry_writer import RunRegistry
+from simulator.worlds.base import OriginStatement, RoundBatch, Truthful
 from tests.conftest import Registry
 from tests.simulator.playing import assert_jointly, play, small
 
@@ -112,11 +112,11 @@ def test_a_generation_of_many_times_n_is_registered_and_trained_on_whole_and_mea
     assert recalls[0] == [rows[3]["metrics"]["recall"]["mean"]] != recalls[1]
 
 
-class Liar(Ledger):
+class Liar(RunRegistry):
     """Registers what its models make as the work of people."""
 
-    def tell(self, batch: Batch, digests: Digests, statements: Sequence[Said]) -> int:
-        return super().tell(
+    def register(self, batch: RoundBatch, digests: Digests, statements: Sequence[OriginStatement]) -> int:
+        return super().register(
             batch, digests, [statement._replace(origin="human", provider=None) for statement in statements]
         )
 
@@ -125,8 +125,8 @@ def test_where_the_registry_is_wrong_each_row_says_what_it_held_and_what_was_tru
     tmp_path: Path, client: Client
 ) -> None:
     checkpoints.save_plan(tmp_path, Plan(encode(small(Accumulate())), "unused", "."))
-    line = rounds.Line(tmp_path, checkpoints.load_plan(tmp_path), client)
-    line.ledger = Liar(client, line.ledger.organization, line.run)
+    line = rounds.RunLoop(tmp_path, checkpoints.load_plan(tmp_path), client)
+    line.registry = Liar(client, line.registry.organization, line.run)
     state = line.begin()
     for _ in range(line.run.generations):
         state = line.play_round(state)
@@ -201,7 +201,7 @@ def test_a_finite_corpus_starts_each_seed_from_its_own_choice_of_items(tmp_path:
 
 
 def test_a_corpus_that_is_too_small_for_the_run_is_refused(tmp_path: Path, client: Client) -> None:
-    with pytest.raises(ValueError, match="20 human items, and the run wants 21"):
+    with pytest.raises(ValueError, match="20 human items, and the run needs 21"):
         play(tmp_path, small(Replace(), human=21), client)
 
 
@@ -225,7 +225,7 @@ class Crooked:
 
 
 @pytest.mark.parametrize(
-    ("family", "words"), [(Crooked(surplus=1), r"not \[20, 1, d\]"), (Crooked(finite=False), "not finite")], ids=str
+    ("family", "words"), [(Crooked(surplus=1), r"here \[20, 1, d\]"), (Crooked(finite=False), "not finite")], ids=str
 )
 def test_a_family_that_samples_nonsense_is_named(family: Crooked, words: str, tmp_path: Path, client: Client) -> None:
     with pytest.raises(ValueError, match=f"Crooked sampled .*{words}"):
@@ -237,11 +237,11 @@ def test_what_the_registry_does_not_hold_for_human_is_not_trained_on(
 ) -> None:
     """Origins are known from the registry alone: where another contests the human items, human-only has none left."""
     checkpoints.save_plan(tmp_path, Plan(encode(small(HumanOnly())), "unused", "."))
-    line = rounds.Line(tmp_path, checkpoints.load_plan(tmp_path), client)
+    line = rounds.RunLoop(tmp_path, checkpoints.load_plan(tmp_path), client)
     state = line.begin()
     dispute = registry.join("others").dispute(state.position, reason="these are not human")
     after = checkpoints.State(dispute.position, state.generations, state.results_bytes)
-    assert line.ledger.known(after).contested == 20
+    assert line.registry.known(after).contested == 20
     with pytest.raises(Refused, match="0"):
         line.play_round(after)
 

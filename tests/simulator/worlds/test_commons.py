@@ -33,7 +33,7 @@ def test_a_commons_through_the_registry_does_exactly_what_follows_from_its_draws
     """
     n, last = 50, 6
     played = through(client, tmp_path, world, regime, n=n, human=n, generations=last, chains=10_000)
-    second, rows = np.full((world.lines, world.lines), 1 / n), []
+    second, rows = np.full((world.providers, world.providers), 1 / n), []
     seconds = [second]
     for round, row in enumerate(played.rows, start=1):
         if round > 1:
@@ -46,8 +46,8 @@ def test_a_commons_through_the_registry_does_exactly_what_follows_from_its_draws
 
 def draws_of(played: Played, round: int) -> Draws:
     """What the training sets of a round have in common, counted."""
-    lines = played.run.world.lines
-    sizes = [played.run.world.trains(k, played.run.n) for k in range(lines)]
+    lines = played.run.world.providers
+    sizes = [played.run.world.training_size(k, played.run.n) for k in range(lines)]
     roles = [f"model-{k}" if lines > 1 else "model" for k in range(lines)]
     regime = played.run.regime
     assert isinstance(regime, Crawl)

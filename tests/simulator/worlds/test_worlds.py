@@ -15,7 +15,8 @@ from simulator.oracles.commons import verdicts
 from simulator.regimes import FIRST_MODEL, Archive, Crawl
 from simulator.runs import checkpoints, results
 from simulator.runs.checkpoints import State
-from simulator.worlds.commons import Batch, Commons
+from simulator.worlds.base import RoundBatch
+from simulator.worlds.commons import Commons
 from tests.simulator.playing import Played, play, through
 
 
@@ -52,13 +53,16 @@ def test_the_registry_holds_of_each_pool_what_the_world_says(
     if second is not None:
         assert [played.count(2), played.count(3)] == [second, third or second]
     for round in (2, 3):
-        batches = [Batch(round, None, 20), *(Batch(round - 1, k, items) for k, items in enumerate(world.made(20)))]
+        batches = [
+            RoundBatch(round, None, 20),
+            *(RoundBatch(round - 1, k, items) for k, items in enumerate(world.outputs(20))),
+        ]
         held = [verdicts(world, batch, 0, round) for batch in batches]
         assert played.count(round) == {verdict: sum(counts[verdict] for counts in held) for verdict in VERDICTS}
         for regime in (Crawl(), Crawl(unknown="drop"), Crawl(contested="human"), Crawl(models="keep")):
             candidates = oracles.candidates(world, regime, 20, 0, round)
             admitted = sum(played.count(round, verdict_in=regime.verdicts()).values())
-            assert [candidates.humans + made.sum() for made in candidates.made] == [admitted] * world.lines
+            assert [candidates.humans + made.sum() for made in candidates.made] == [admitted] * world.providers
 
 
 REGISTERING = {
@@ -122,7 +126,7 @@ def test_who_is_better_trains_on_more_after_a_model_that_is_everybodys(
     played = through(client, tmp_path, world, Crawl(log=log), generations=2)
     assert [len(mix) for mix in played.drawn(1)] == ([20, 20, 20] if base else [20, 10, 7])
     assert [len(mix) for mix in played.drawn(2)] == ([80, 80, 80] if log else [20, 10, 7])
-    assert world.made(20) == (20, 20, 20)
+    assert world.outputs(20) == (20, 20, 20)
 
 
 @pytest.mark.parametrize("base", [True, False])
@@ -175,11 +179,11 @@ def test_a_detectors_confidences_arrive_and_what_has_none_or_0_is_never_drawn_by
 ) -> None:
     world = Commons(0.25, registered=0.0, detector=6, pool=10, lies=0.2, archived=0.2)
     played = through(client, tmp_path, world, generations=1)
-    batches = Batch(1, 0, world.made(20)[0]), Batch(2, None, world.found(20))
+    batches = RoundBatch(1, 0, world.outputs(20)[0]), RoundBatch(2, None, world.new_humans(20))
     confidences = [
         statement.confidences
         for batch in batches
-        for statement in world.said(batch, 0)
+        for statement in world.statements(batch, 0)
         if statement.confidences is not None
     ]
     seen = np.concatenate(confidences)
@@ -195,7 +199,9 @@ def test_what_is_archived_is_drawn_by_confidence_where_it_is_vouched_for(tmp_pat
     shares = {}
     for world in (vouched, dataclasses.replace(vouched, vouched=False)):
         played = through(client, tmp_path / str(world.vouched), world, Crawl(weigh=True), generations=2)
-        (archived,) = (statement for statement in world.said(Batch(2, None, 100), 0) if statement.evidence == "capture")
+        (archived,) = (
+            statement for statement in world.statements(RoundBatch(2, None, 100), 0) if statement.evidence == "capture"
+        )
         rows = played.digests("human", 2)[archived.rows]
         weighed = sum(played.count(2, weight="confidence").values())
         shares[world.vouched] = weighed, np.isin(rows, played.drawn(2)[0]).sum()
@@ -215,12 +221,12 @@ def test_what_is_archived_is_drawn_by_confidence_where_it_is_vouched_for(tmp_pat
 )
 def test_a_detectors_confidence_is_the_chance_that_people_made_the_item(world: Commons) -> None:
     """Of the items at each tenth of confidence, so many are human; within 4 standard errors, and 2 of 255 steps."""
-    pool = [(True, Batch(4, None, 20_000))]
-    pool += [(False, Batch(3, k, whole)) for k, whole in enumerate(world.made(20_000))]
+    pool = [(True, RoundBatch(4, None, 20_000))]
+    pool += [(False, RoundBatch(3, k, whole)) for k, whole in enumerate(world.outputs(20_000))]
     seen = [
         (statement.confidences, human)
         for human, batch in pool
-        for statement in world.said(batch, 0)
+        for statement in world.statements(batch, 0)
         if statement.provider is None
     ]
     vouched = [(confidences, human) for confidences, human in seen if confidences is not None]
@@ -258,7 +264,7 @@ def _values(played: Played, role: str, round: int) -> Floats:
 
 
 def test_a_private_log_that_leaves_too_few_items_is_refused(tmp_path: Path, client: Client) -> None:
-    with pytest.raises(ValueError, match="provider 0 finds 10 items that it has not made itself, and trains on 20"):
+    with pytest.raises(ValueError, match="the pool has 10 items that provider 0 did not make, and it trains on 20"):
         through(client, tmp_path, Commons(0.5, pool=1), Crawl(log=True))
 
 
