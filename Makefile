@@ -34,7 +34,7 @@ check: .venv/.developer ## format, lint, types, import contracts, names
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m tests.check_names firsthand service migrations benchmarks docs tests
+	$(BIN)/python -m tests.check_names
 
 serve: .venv/.installed ## run a registry in ./firsthand-data, on 127.0.0.1:8734
 	$(BIN)/firsthand serve
