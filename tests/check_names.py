@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     root = repository_root(paths[0] if paths else Path.cwd())
     sources = {path.relative_to(root).as_posix(): path.read_bytes() for path in modules(root)}
     chosen = {file.relative_to(root).as_posix() for path in paths for file in python_files(path.resolve())}
-    faults = check_sources(sources, lambda name: is_module(name, root))
+    faults = check_sources(sources, lambda name: is_module(name, root), ALLOWED_DUPLICATES)
     faults = [fault for fault in faults if not paths or fault.path in chosen]
     commit_faults, skipped = check_commits(root)
     for fault in sorted(faults) + commit_faults:
@@ -145,7 +145,9 @@ def modules(root: Path) -> list[Path]:
     return list(dict.fromkeys(files))
 
 
-def check_sources(sources: Mapping[str, bytes], is_module: Callable[[str], bool]) -> list[NamingFault]:
+def check_sources(
+    sources: Mapping[str, bytes], is_module: Callable[[str], bool], allowed_duplicates: Iterable[str] = ()
+) -> list[NamingFault]:
     """Check rules 1 to 3 in files, given as path and content. `is_module` decides whether a dotted name is a module."""
     faults = []
     definitions: dict[str, list[tuple[str, int]]] = defaultdict(list)
@@ -162,7 +164,7 @@ def check_sources(sources: Mapping[str, bytes], is_module: Callable[[str], bool]
                 faults.append(NamingFault(path, line, message))
         for name, line in sorted(names.classes, key=lambda definition: definition[1]):
             definitions[name].append((path, line))
-    return faults + check_class_names(definitions)
+    return faults + check_class_names(definitions, allowed_duplicates)
 
 
 def collect_names(tree: ast.Module) -> Names:
@@ -241,17 +243,19 @@ def _is_module_file(relative: str, folders: tuple[str, ...]) -> bool:
     )
 
 
-def check_class_names(definitions: Mapping[str, Sequence[tuple[str, int]]]) -> list[NamingFault]:
+def check_class_names(
+    definitions: Mapping[str, Sequence[tuple[str, int]]], allowed: Iterable[str]
+) -> list[NamingFault]:
     """Return a fault for each class whose name an earlier class has, and for each exception that is not needed.
 
     `definitions` holds the (path, line) of every class of a name, the first in order of precedence first.
     """
     faults = []
     for name, ((first_path, first_line), *repetitions) in definitions.items():
-        if name not in ALLOWED_DUPLICATES:
+        if name not in allowed:
             message = f"class `{name}` is defined in {first_path}:{first_line} too: rename this class"
             faults += [NamingFault(path, line, message) for path, line in repetitions]
-    for name in ALLOWED_DUPLICATES:
+    for name in allowed:
         if len(definitions.get(name, ())) < 2:
             message = f"class `{name}` is not defined twice: remove it from ALLOWED_DUPLICATES"
             faults.append(NamingFault("tests/check_names.py", 1, message))

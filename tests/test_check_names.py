@@ -99,11 +99,11 @@ def test_a_class_twice_in_one_file_is_reported() -> None:
     assert "class `Ledger` is defined in service/example.py:1 too" in fault
 
 
-def test_an_allowed_duplicate_passes_and_an_unused_exception_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check_names, "ALLOWED_DUPLICATES", {"Ledger": "a reason"})
-    assert faults_of("class Ledger: pass\nclass Ledger: pass") == []
-    (fault,) = faults_of("class Ledger: pass")
-    assert "class `Ledger` is not defined twice: remove it" in fault
+def test_an_allowed_duplicate_passes_and_an_unused_exception_does_not() -> None:
+    twice, once = {"a.py": b"class Ledger: pass\nclass Ledger: pass"}, {"a.py": b"class Ledger: pass"}
+    assert check_sources(twice, lambda name: False, ["Ledger"]) == []
+    (fault,) = check_sources(once, lambda name: False, ["Ledger"])
+    assert "class `Ledger` is not defined twice: remove it" in str(fault)
 
 
 @pytest.mark.parametrize(
