@@ -144,4 +144,6 @@ def _text(value: Any) -> str:
 
 
 def _nested(value: Any) -> str:
-    return f"({_text(value)})" if isinstance(value, dict | list) and value else _text(value)
+    if isinstance(value, dict) and value:
+        return "(" + ", ".join(f"{name}: {_text(entry)}" for name, entry in value.items()) + ")"
+    return f"({_text(value)})" if isinstance(value, list) and value else _text(value)

@@ -21,7 +21,7 @@ def test_nested_values_are_printed_in_words(capsys: pytest.CaptureFixture[str]) 
     output.record(answer, as_json=False, verbatim=["body"])
     lines = {line.split("  ")[0]: line.split("  ", 1)[1].strip() for line in capsys.readouterr().out.splitlines()}
     assert lines["trained on"] == f"dataset local/letters, position 3; mix {'0f' * 16}"
-    assert lines["counts"] == "human 2, model 0, contested 0, unknown 0, generations (1 4), lower bounds 0"
+    assert lines["counts"] == "human 2, model 0, contested 0, unknown 0, generations (1: 4), lower bounds 0"
     assert lines["body"] == '{"x": 1}'
 
 
