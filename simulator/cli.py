@@ -29,7 +29,7 @@ from simulator.runs.registry_process import RegistryDiedError
 
 app = typer.Typer(
     name="simulate",
-    help="Simulate recursive training: each model trains on the output of earlier models, selected by a registry.",
+    help="Simulate recursive training: models train on the output of earlier models. A registry selects the data.",
     epilog="Start with: firsthand simulate demo",
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -144,8 +144,8 @@ def run(
     world: Annotated[
         str | None,
         typer.Option(
-            help="Rule for the makers of items and for the claims that are registered, with its settings: truthful,"
-            " commons:0.1,registered=0.5.",
+            help="World, with its settings: truthful, commons:0.1,registered=0.5. It determines the items that are made"
+            " in a round, and the claims on them that are registered.",
             show_default="truthful",
         ),
     ] = None,

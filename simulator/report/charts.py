@@ -64,11 +64,13 @@ class Frame:
     log: bool = False
 
     def x(self, value: float) -> float:
+        """Return the horizontal position of a value, in units of the viewBox."""
         return self.left_margin + (self.width - self.left_margin - self.right_margin) * (value - self.x0) / (
             (self.x1 - self.x0) or 1
         )
 
     def y(self, value: float) -> float:
+        """Return the vertical position of a value, in units of the viewBox."""
         low, high, at = (math.log10(max(v, self.y0)) if self.log else v for v in (self.y0, self.y1, value))
         return (
             self.height

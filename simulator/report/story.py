@@ -53,6 +53,7 @@ class Story:
 
     @cached_property
     def round(self) -> int:
+        """The last round that all groups have."""
         return min(group.rounds[-1] for group in self.groups)
 
     def baseline(self, group: Group) -> Group | None:

@@ -58,6 +58,7 @@ class _FamilyCase(NamedTuple):
 
     @property
     def exact(self) -> bool:
+        """Whether theory is exact for the family."""
         return isinstance(self.family, Gaussian)
 
 

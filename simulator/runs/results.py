@@ -44,6 +44,7 @@ class Results:
 
     @property
     def seed(self) -> int:
+        """The seed of the run."""
         return int(self.config["seed"])
 
     @property
