@@ -1,6 +1,7 @@
 """The results `gaussian-theory` and `replace-vs-accumulate`.
 
-The first compares one-dimensional Gaussians with exact theory. The second compares two regimes with mixtures of digits.
+The first compares one-dimensional Gaussians with exact theory. The second compares replace, accumulate and other
+regimes, with Gaussian mixtures that are fitted to digits.
 """
 
 from functools import cache
@@ -52,7 +53,10 @@ def _expected(regime: Regime, estimator: Estimator, n: int, rounds: int) -> Expe
 
 
 def expected(run: Run, metric: str, round: int) -> Reference | None:
-    """Return the exact value of E[v_t] for `variance`, and of E[μ_t²] for `mean_error` (`simulator.oracles`)."""
+    """Return the exact value of E[v_t] for `variance`, and of E[μ_t²] for `mean_error` (`simulator.oracles`).
+
+    Return None for other metrics, for round 0, and for regimes without theory.
+    """
     estimator = run.family.estimator if isinstance(run.family, Gaussian) else "mle"
     exact = _expected(run.regime, estimator, run.n, run.generations)
     columns = {"variance": exact.variance, "mean_error": exact.mean_squared} if exact else {}

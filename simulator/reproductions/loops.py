@@ -37,7 +37,7 @@ def _expected(regime: Regime, bias: float, rounds: int) -> Expected:
 
 
 def theory(run: Run, metric: str, round: int) -> Reference | None:
-    """Return the exact value of E[v_t] for `variance`, and of E[μ_t²] for `mean_error`."""
+    """Return the exact value of E[v_t] for `variance`, and of E[μ_t²] for `mean_error`; None for other metrics."""
     if round == 0 or not isinstance(run.family, Gaussian):
         return None
     exact = _expected(run.regime, run.family.bias, run.generations)

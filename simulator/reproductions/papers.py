@@ -44,8 +44,8 @@ def _vae(size: Size) -> Experiment:
     """Return runs of the small autoencoder, in which every training has the same number of steps.
 
     In most conditions, the n items of a round are drawn once. One condition follows the paper: each minibatch is drawn
-    anew from the last decoder. For it, a model makes the items of all minibatches, 75 times n at the standard size
-    (7 MB per round). They are registered, and the next model trains on each of them once.
+    anew from the last decoder. For this condition, a model makes the items of all minibatches: 75 times n at the
+    standard size, 7 MB per round. They are registered, and the next model trains on each of them once.
     """
     n, generations, seeds, steps = {
         "smoke": (100, 2, 1, 20),

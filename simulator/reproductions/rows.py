@@ -36,7 +36,8 @@ def no_theory(run: Run, metric: str, round: int) -> Reference | None:
 class ResultRow:
     """The mean of a metric over the seeds and chains of a condition in a round. A number that is unknown is nan.
 
-    `low` and `high` are the ends of its 95 % interval. `difference` is that from the baseline.
+    `low` and `high` are the ends of its 95 % interval. `reference` is the value of theory, and `difference` the mean
+    difference from the baseline.
     """
 
     condition: str

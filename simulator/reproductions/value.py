@@ -42,7 +42,7 @@ def _expected(n: int, share: float, rounds: int) -> Floats:
 
 
 def theory(run: Run, metric: str, round: int) -> Reference | None:
-    """Return the exact value of E[μ_t²] for `mean_error`."""
+    """Return the exact value of E[μ_t²] for `mean_error`; None for other metrics and for round 0."""
     if metric != "mean_error" or round == 0 or not isinstance(run.regime, Fresh):
         return None
     return Reference(float(_expected(run.n, run.regime.share, run.generations)[round - 1]), "exact")
