@@ -9,11 +9,11 @@ FirsthandError
 ├── Withdrawn            the items were registered with the same arguments before, and then withdrawn
 ├── SnapshotError        a file of a snapshot is missing or damaged
 └── ProblemError         the registry refused the request, and says why (RFC 9457)
-    ├── BadRequest       400  the body is not what its content type says
+    ├── BadRequest       400  the body does not have the form of its content type
     ├── Unauthorized     401  no key, or a key that is not valid
     ├── Forbidden        403  the key lacks the scope, or belongs to another organization
-    ├── NotFound         404  nothing has this name, id or position
-    ├── Conflict         409  the name is already used for something else
+    ├── NotFound         404  there is nothing with this name, id or position
+    ├── Conflict         409  the request contradicts what is recorded
     ├── TooLarge         413  the request is too large: send less in one request
     ├── Refused          422  the request is understood, but cannot be accepted
     ├── Busy             429, 502, 503, 504: the registry is busy or restarting
@@ -93,7 +93,7 @@ class ProblemError(FirsthandError):
 
 
 class BadRequest(ProblemError):
-    """400: the body is not what its content type says."""
+    """400: the body does not have the form of its content type."""
 
 
 class Unauthorized(ProblemError):
@@ -110,11 +110,11 @@ class Forbidden(ProblemError):
 
 
 class NotFound(ProblemError):
-    """404: nothing has this name, id or position."""
+    """404: there is nothing with this name, id or position."""
 
 
 class Conflict(ProblemError):
-    """409: the name is already used for something else. Statements never change."""
+    """409: the request contradicts what is recorded, for example a name that exists with other values."""
 
 
 class TooLarge(ProblemError):

@@ -56,7 +56,7 @@ class Commands(TyperGroup):
 
 
 def load(name: str) -> Any:
-    """Import a command of another package. If it is not installed, raises FirsthandError, which says how to install it."""
+    """Import a command of another package. Raises FirsthandError, with the command to install it, if it is missing."""
     entry_point = next(iter(entry_points(group=GROUP, name=name)), None)
     if entry_point is None:
         raise FirsthandError(_absent(name, "no installed package provides it"))

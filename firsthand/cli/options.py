@@ -34,7 +34,7 @@ def usage(parse: Callable[[Given], Parsed], option: str | None = None) -> Callab
 
 
 def choices(given: Sequence[str], allowed: Sequence[Choice], option: str) -> list[Choice]:
-    """Return the values of an option that can be given several times, in the order of `allowed`. Refuse other values."""
+    """Return the values of an option that can be repeated, in the order of `allowed`. Refuse other values."""
     for value in given:
         if value not in allowed:
             raise typer.BadParameter(f"{value!r}: use one of {', '.join(allowed)}", param_hint=option)
