@@ -141,7 +141,7 @@ def from_text(text: str) -> bytes:
 
 
 def from_texts(texts: Iterable[str]) -> Digests:
-    """Parse n texts `sha256:<hex>`; return `uint8[n, 32]`. Raises ValueError, with the index of the first wrong text."""
+    """Parse n texts `sha256:<hex>` as `uint8[n, 32]`. Raises ValueError, with the index of the first wrong text."""
     listed = list(texts)
     if (alike := _prefixed(listed)) is not None:
         return alike

@@ -58,7 +58,7 @@ class Lookup(Verdicts):
         return replace(self, **{name: getattr(self, name)[rows] for name in _COLUMNS})
 
     def put(self, rows: npt.NDArray[np.intp], exact: "Lookup") -> "Lookup":
-        """Return a copy in which the answers at the indices `rows`, `intp[m]`, are those of `exact`, at the same position."""
+        """Return a copy with the answers of `exact` at the indices `rows`, `intp[m]`. Both have the same position."""
         both = concatenate([self, exact])
         sources = np.arange(len(self.verdict))
         sources[rows] = len(self.verdict) + np.arange(len(rows))
@@ -115,7 +115,7 @@ def all_unknown(items: int, policy: PolicyName, position: int) -> Lookup:
 
 
 def spread(answer: Lookup, rows: npt.NDArray[np.intp], items: int) -> Lookup:
-    """Return an answer on n items (`items`): that of m items at the indices `rows`, `intp[m]`; unknown for the others."""
+    """Return an answer on n items (`items`): `answer` at the indices `rows`, `intp[m]`, and unknown elsewhere."""
     return all_unknown(items, answer.policy, answer.position).put(rows, answer)
 
 
@@ -138,7 +138,7 @@ def _some_model(answer: Lookup) -> Flags:
 
 
 def _one_model(models: Sequence[Numbers], some: Sequence[Flags]) -> Numbers:
-    """Return the model on which all answers agree, `int32[n]`; NO_MODEL if they differ or if one names several models."""
+    """Return the model on which all answers agree, `int32[n]`; NO_MODEL if they differ or if one has several."""
     lowest = np.min([np.where(s, m, np.iinfo(np.int32).max) for m, s in zip(models, some, strict=True)], axis=0)
     highest = np.max([np.where(s, m, NO_MODEL) for m, s in zip(models, some, strict=True)], axis=0)
     return np.where(lowest == highest, highest, NO_MODEL).astype(np.int32)

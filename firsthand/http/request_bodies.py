@@ -1,4 +1,4 @@
-"""The request bodies of registrations, and their idempotency keys: a repeated request with the same key adds nothing."""
+"""Request bodies of registrations, and their idempotency keys: a repeated request with the same key adds nothing."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
