@@ -15,7 +15,7 @@ Unit = Literal["items", "size"]
 Shortfall = Literal["refuse", "shrink", "repeat"]
 Size = Annotated[int, Field(ge=0, le=2**53 - 1)]
 
-#: The maximum number of items of a mix with the shortfall `repeat`. Without it, a few items could be repeated endlessly.
+#: The maximum number of items of a mix with the shortfall `repeat`. It limits how often a few items are repeated.
 MAX_REPEATED = 100_000_000
 
 
@@ -74,12 +74,16 @@ class Recipe(Request):
         if shares and sum(shares) > 1:
             raise ValueError(f"the sum of the shares is {float(sum(shares))}; it must be at most 1")
         if not shares and self.size is not None:
-            raise ValueError("the recipe has a size, so at least one part needs a share: add a share, or remove the size")
+            raise ValueError(
+                "the recipe has a size, so at least one part needs a share: add a share, or remove the size"
+            )
         if self.unit == "size" and self.shortfall == "repeat":
             raise ValueError("shortfall repeat needs the unit items; with the unit size, use refuse or shrink")
         items = (self.size or 0) + sum(part.size or 0 for part in self.parts)
         if self.shortfall == "repeat" and items > MAX_REPEATED:
-            raise ValueError(f"with shortfall repeat a mix has at most {MAX_REPEATED:,} items, not {items:,}: use smaller sizes")
+            raise ValueError(
+                f"with shortfall repeat a mix has at most {MAX_REPEATED:,} items, not {items:,}: use smaller sizes"
+            )
         return self
 
 
@@ -97,7 +101,7 @@ class PartTaken(Response):
     asked: int | None
     items: int
     size: int | None
-    #: The item that was selected last. Together with the recipe, it defines all selected items.
+    #: The selected item that is last in the order of selection. With the recipe, it defines all selected items.
     last: Digest | None
     counts: OriginCounts
 

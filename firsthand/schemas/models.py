@@ -72,7 +72,10 @@ class OriginCounts(Response):
 
 
 class Model(Response):
-    """A model. Its generation is 1 + the highest generation in its training data, or a lower bound of this value."""
+    """A model. Its generation is 1 + the highest generation in its training data.
+
+    The generation is a lower bound if the training data has unknown items.
+    """
 
     name: str
     title: str

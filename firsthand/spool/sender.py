@@ -71,7 +71,7 @@ class SegmentSender:
         return served_from if served_from is not None and served_from.date() == header.day else midnight
 
     def _check_profile(self, header: SegmentHeader) -> None:
-        """Raise WrongProfile if the profiles differ. A recorder can start without a registry, so this is checked here."""
+        """Raise WrongProfile if the profiles differ. Checked here, as a recorder can start without a registry."""
         if header.dataset not in self._profiles:
             self._profiles[header.dataset] = self._client.dataset(header.dataset).profile
         profile = self._profiles[header.dataset]
@@ -120,7 +120,7 @@ class SenderThread:
         while self._wait(failures, last):
             with self._spool.changed:
                 flushes = self._flushes_requested
-                # If a segment is full, it is sent at once, and the open segment is not sealed, so that it can become full too.
+                # Full segments are sent at once, without sealing the open one. After failures it fills up first.
                 if flushes > self._flushes_done or (not failures and clock.monotonic() - last >= self._seconds):
                     self._spool.seal()
                     last = clock.monotonic()
@@ -163,7 +163,9 @@ class SenderThread:
             try:
                 self._spool.sync()
             except OSError as error:
-                _log.warning("the spool cannot be written to the disk, so a power failure can lose it; check the disk: %s", error)
+                _log.warning(
+                    "the spool cannot be written to the disk, so a power failure can lose it; check the disk: %s", error
+                )
         return not problems
 
     def _note(self, problem: str | None) -> None:
