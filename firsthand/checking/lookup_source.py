@@ -19,7 +19,7 @@ from firsthand.http import lookup_result
 from firsthand.http.lookup_result import Lookup
 from firsthand.snapshots.snapshot import Snapshot
 
-#: The least number of bits per fingerprint with which the verdict `human` of a snapshot is accepted.
+#: The minimum number of bits per fingerprint with which the verdict `human` of a snapshot is accepted.
 _BITS_FOR_HUMAN = 28
 
 
@@ -44,7 +44,7 @@ class OpenSource(Protocol):
     """A source that is open: it answers look-ups."""
 
     def lookup_joined(self, profiles: Sequence[Digests]) -> Lookup:
-        """Return the verdicts on n items whose digests are given under several profiles, `uint8[n, 32]` each."""
+        """Return the verdicts on n items. `profiles` has their digests per digest profile, `uint8[n, 32]` each."""
 
     def take_confidence(self) -> SnapshotConfidence:
         """Return the confidence of the look-ups since the last call."""
@@ -126,7 +126,7 @@ class SnapshotSource:
         return answer
 
     def lookup(self, digests: Digests) -> Lookup:
-        """Return the verdicts on `uint8[n, 32]`, in order."""
+        """Return the verdicts on the items with these digests, `uint8[n, 32]`, in order."""
         answer = self.snapshot.answer(digests)
         human_is_certain = self._registry is None and self.snapshot.manifest.bits >= _BITS_FOR_HUMAN
         rate = self.snapshot.false_verdicts - (0.0 if human_is_certain else self.snapshot.false_humans)

@@ -25,7 +25,7 @@ class FilterReport(BaseModel):
     kept: int
     #: The number of items of the mix that are in none of the files; null without a mix.
     missing: int | None
-    #: The position of the verdicts. Null with a mix, which has a position of its own.
+    #: The position of the verdicts. Null with a mix, which has its own position.
     position: int | None
     out: str
 

@@ -59,8 +59,8 @@ def create(
     shortfall: Annotated[
         Shortfall,
         typer.Option(
-            help="What to do if there are too few items for a part. refuse: create no mix. shrink: take all"
-            " that there are. repeat: use items several times."
+            help="What to do if there are too few items for a part. refuse: create no mix. shrink: select"
+            " all that there are. repeat: use items several times."
         ),
     ] = "refuse",
     policy: options.Policy = "strict",
