@@ -319,7 +319,7 @@ class Client:
         """Register many small statements. Return one outcome per statement, in order. An outcome can be a refusal.
 
         Up to 10,000 statements are one request and one transaction. A repeated call with the same arguments adds
-        nothing, and returns the same outcomes, even if registrations were withdrawn since then (see `registration`).
+        nothing and returns the same outcomes. Use `registration` to see whether one was withdrawn since then.
         """
         answers: list[Outcome] = []
         for start in range(0, len(statements), MAX_BATCH):

@@ -97,14 +97,14 @@ class BadRequest(ProblemError):
 
 
 class Unauthorized(ProblemError):
-    """401: no key, or a key that is not valid."""
+    """401: the request has no key, or its key is not valid."""
 
     advice = "Store a key with `firsthand login URL`, or set FIRSTHAND_API_KEY."
     names_key = True
 
 
 class Forbidden(ProblemError):
-    """403: the key is valid, but lacks the scope, or belongs to another organization."""
+    """403: the key is valid, but does not have the required scope, or belongs to another organization."""
 
     names_key = True
 

@@ -113,7 +113,11 @@ class Recorder:
         self._sender = SenderThread(SegmentSender(client, sizes), self._spool, seconds)
 
     def add(self, text: str) -> bool:
-        """Spool a text of the model, and return whether it is spooled. Raises SpoolFull if `when_full="raise"`."""
+        """Spool a text of the model. Return True, or False if the text is too short or was dropped.
+
+        Raises SpoolFull if there is no room and `when_full="raise"`. Raises ValueError if the recorder is closed or
+        belongs to another process.
+        """
         if os.getpid() != self._process:  # before the lock, which another thread can have held during the fork
             raise ValueError("this recorder belongs to another process; create one in each process, after the fork")
         content = text_bytes(text, self._profile)
@@ -163,7 +167,7 @@ class Recorder:
         return self._sender.flush(timeout)
 
     def close(self, timeout: float = 30.0) -> None:
-        """Send all spooled items, for at most `timeout` seconds. The next recorder on the folder sends the others."""
+        """Send all spooled items, for at most `timeout` seconds. The next recorder on the folder sends the rest."""
         with self._spool.changed:
             if self._closed:
                 return
