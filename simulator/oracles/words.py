@@ -10,8 +10,8 @@ def expect_survivors(p: Floats, n: int, rounds: int) -> Floats:
 
     Each generation has n words. `p[V]` are the true probabilities of the words; generation 1 is drawn with them. Every
     later generation is drawn with the frequencies of the previous one. E[unique_t] ≥ Σ_i (1 − exp(−n p_i g_t)) with
-    g_1 = 1 and g_{t+1} = 1 − exp(−g_t) (Suresh et al. 2024, 2412.17646). With Poisson counts, each word is a Galton–Watson
-    process, and the bound is exact.
+    g_1 = 1 and g_{t+1} = 1 − exp(−g_t) (Suresh et al. 2024, 2412.17646). With Poisson counts, each word is a
+    Galton–Watson process, and the bound is exact.
     """
     g, survivors = 1.0, np.empty(rounds)
     for t in range(rounds):

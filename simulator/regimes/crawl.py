@@ -46,7 +46,7 @@ class Selection:
     def __post_init__(self) -> None:
         check_share("share", self.share)
         if self.share < 1 and self.everything:
-            raise ValueError("share applies to n items, but everything=true takes all items: leave out share or everything")
+            raise ValueError("share divides n items, but everything=true takes all items: leave out one of them")
 
     def admitted_size(self, n: int) -> int | None:
         """Return the number of admitted items to take: share · n, rounded, or None for all."""
@@ -77,7 +77,8 @@ class Crawl(Regime):
     rounds: int = 1
     """number of pools to crawl, from the latest back; 0: all pools and the archive"""
     share: float = 1.0
-    """share of the n items that is drawn from admitted items; the other items are drawn from model output"""
+    """share of the n items that is drawn from admitted items; the others are drawn from items that count as model
+    output"""
     everything: bool = False
     """whether to train on all admitted items instead of n"""
     weigh: bool = False
@@ -140,7 +141,7 @@ class Crawl(Regime):
 
 @dataclass(frozen=True)
 class Entrant(Crawl):
-    """crawls until generation `entry` (entry=3); after that, it always trains on the pool with that generation's output"""
+    """crawls until it enters (entry=3); then it trains in every round on the pool with the output of that generation"""
 
     entry: int = 1
     """generation whose output is in the last pool that is crawled"""

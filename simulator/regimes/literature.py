@@ -14,7 +14,8 @@ class Replace(Regime):
 
     times: int = field(default=1, metadata=ADDED)
     """training items, as a multiple of n; the first model has n human items. If models generate as many items
-    (`truthful:times=75`), every minibatch is a new draw from the last model, because no item is used twice"""
+    (`truthful:times=75`), training can use each item only once, so that every minibatch is a new draw from the last
+    model"""
 
     def __post_init__(self) -> None:
         if self.times < 1:

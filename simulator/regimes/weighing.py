@@ -23,8 +23,8 @@ class Augment(Regime):
     ratio: float = 1.0
     """λ, the number of synthetic items as a multiple of the human items; a generation has at most n items"""
     growing: bool = False
-    """true: synthetic items come from all generations so far, and increase by λ times the human items each round; false:
-    they come only from the last generation"""
+    """true: synthetic items are from all generations so far, and increase by λ times the human items each round; false:
+    they are only from the last generation"""
 
     def __post_init__(self) -> None:
         if self.ratio < 0:
