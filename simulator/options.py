@@ -141,8 +141,8 @@ def on_device(experiment: Experiment, device: str) -> Experiment:
 
     try:
         kind = torch.device(device).type
-    except RuntimeError as error:
-        raise ValueError(f"{device!r} is not a device: write cpu, cuda or cuda:1 ({error})") from None
+    except RuntimeError:
+        raise ValueError(f"{device!r} is not a device: write cpu, cuda or cuda:1") from None
     if kind == "cuda" and not torch.cuda.is_available():
         raise ValueError("this machine has no CUDA device: leave out --device")
     if not any(hasattr(run.family, "device") for run in experiment.runs):

@@ -48,7 +48,10 @@ class Corpus(Protocol):
 
     @property
     def held_out(self) -> Items | None:
-        """Human points `[m, d]`, or blocks of tokens `uint16[m, L]`, that no model trains on, or None."""
+        """Human points `[m, d]`, or blocks of tokens `uint16[m, L]`, that no model trains on.
+
+        None if no data is held out.
+        """
         ...
 
     @property

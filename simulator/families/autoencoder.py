@@ -22,8 +22,8 @@ def bound(network: AutoencoderNetwork, parameters: Parameters, ink: Tensor, nois
     """Return the negative evidence lower bound of each image in `ink[C, B, pixels]`, in nats: `[C, B]`.
 
     The codes are μ + σ · `noise[C, B, latent]`. The bound is the cross-entropy of the pixels plus the divergence
-    KL(N(μ, σ²) ‖ N(0, I)) (Kingma and Welling 2013, equation 10). A pixel from 0 to 1 is the mean of
-    `bits` points that are black or white. Binomial coefficients are omitted, because they do not depend on the model.
+    KL(N(μ, σ²) ‖ N(0, I)) (Kingma and Welling 2013, equation 10). A pixel from 0 to 1 is the mean of `bits`
+    points that are black or white. Binomial coefficients are omitted, because they do not depend on the model.
     """
     mean, log_variance = network.encode(parameters, ink)
     logits = network.decode(parameters, mean + torch.exp(log_variance / 2) * noise)

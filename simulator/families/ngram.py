@@ -18,7 +18,7 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class NGram:
-    """tokens by their frequency, either alone or after the previous token"""
+    """an n-gram model: tokens by their frequency, alone or after the previous token"""
 
     order: Literal[1, 2] = 1
     """1: unigrams, independent tokens; 2: bigrams, each token depends on the previous token"""

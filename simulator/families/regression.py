@@ -27,7 +27,8 @@ class FittedRegression:
         x = rng.standard_normal((n, chains, d)) if self.inputs is None else self.inputs
         if len(x) != n:
             raise ValueError(
-                f"inputs=same has {len(x)} inputs, but {n} items are drawn: use a world that draws {len(x)}"
+                f"inputs=same has {len(x)} inputs, but {n} items are drawn: use a world where a "
+                f"model generates {len(x)} items"
             )
         y = np.einsum("ncd,cd->nc", x, self.coefficients) + self.noise * rng.standard_normal((n, chains))
         return np.concatenate([x, y[..., np.newaxis]], axis=2)

@@ -71,7 +71,7 @@ class _Chains:
 def simulate_replace(
     chains: int, n: int, rounds: int, rng: np.random.Generator, estimator: Estimator = "mle"
 ) -> Trajectories:
-    """Simulate C chains of the experiment of `expect_replace`."""
+    """Simulate C chains of the experiment that `expect_replace` describes, for `rounds` fits."""
     state = _Chains(chains, estimator, rng)
     for _ in range(rounds):
         state.refit(state.outputs(n))  # human data in the first round, because the chains start at N(0, 1)
@@ -81,7 +81,7 @@ def simulate_replace(
 def simulate_accumulate(
     chains: int, n: int, rounds: int, rng: np.random.Generator, estimator: Estimator = "mle"
 ) -> Trajectories:
-    """Simulate C chains of the experiment of `expect_accumulate`."""
+    """Simulate C chains of the experiment that `expect_accumulate` describes, for `rounds` fits."""
     state = _Chains(chains, estimator, rng)
     everything = state.humans(n)
     state.refit(everything)
@@ -94,7 +94,7 @@ def simulate_accumulate(
 def simulate_fresh(
     chains: int, n: int, share: float, rounds: int, rng: np.random.Generator, estimator: Estimator = "mle"
 ) -> Trajectories:
-    """Simulate C chains of the experiment of `expect_fresh`."""
+    """Simulate C chains of the experiment that `expect_fresh` describes, for `rounds` fits."""
     state = _Chains(chains, estimator, rng)
     humans = humans_of(n, share)
     state.refit(state.humans(n))

@@ -64,7 +64,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Crawl(Regime):
-    """n items of the pool, without those that the registry lists as model output; the first model uses the archive"""
+    """n items of the pool, except items that the registry lists as model output; the first model uses the archive"""
 
     unknown: Literal["human", "model", "drop"] = "human"
     """how items of unknown origin are treated: as human, as model output, or not used"""
@@ -157,7 +157,7 @@ class Entrant(Crawl):
 
 @dataclass(frozen=True)
 class Archive(Regime):
-    """human items that were collected before the first model, according to their registrations (the first mover)"""
+    """only human items that were registered as collected before the first model (the first mover)"""
 
     everything: bool = field(default=False, metadata=ADDED)
     """whether to train on all these items instead of n"""

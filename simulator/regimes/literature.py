@@ -43,7 +43,7 @@ class AccumulateSubsample(Regime):
 
 @dataclass(frozen=True)
 class Preserve(Regime):
-    """a share from the first human data, drawn again each round; the rest is the last output (Shumailov et al. 2023)"""
+    """a share of the initial human data, drawn again each round; the rest is the last output (Shumailov et al. 2023)"""
 
     share: float = 0.1
     """share of human items, from 0 to 1"""

@@ -14,7 +14,7 @@ PARTS = 64
 
 @dataclass(frozen=True)
 class Augment(Regime):
-    """all the first human data, and λ times as many synthetic items (Bertrand et al. 2024; Alemohammad et al. 2023)
+    """all initial human data, plus λ times as many synthetic items (Bertrand et al. 2024; Alemohammad et al. 2023)
 
     The synthetic augmentation loop of MAD has λ = 1. With `growing`, the number of synthetic items increases by λ times
     the human items in each round, and they are drawn from all generations so far.
@@ -48,7 +48,7 @@ class HumanPart(Regime):
     share: float = 0.1
     """human items as a share of n, above 0"""
     fresh: bool = False
-    """true: new human items in each round, as in `fresh`; false: drawn from the first human data, as in `preserve`"""
+    """true: new human items in each round, as in `fresh`; false: drawn from the initial human data, as in `preserve`"""
 
     def __post_init__(self) -> None:
         check_share("share", self.share)
@@ -66,7 +66,7 @@ class HumanPart(Regime):
 
 @dataclass(frozen=True)
 class Cap(Regime):
-    """all the first human data, and output of all models up to a share s of the mix"""
+    """all initial human data, plus output of all models up to a share s of the mix"""
 
     share: float = 0.5
     """s, the largest share of synthetic items, below 1"""

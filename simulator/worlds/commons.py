@@ -1,4 +1,4 @@
-"""The commons: several providers share a pool of human items and of their own output. A part of it is registered.
+"""The commons: several providers share a pool of human items and of their own output, which is partly registered.
 
 `Commons` has all settings as flat fields, because run ids and texts such as `commons:0.1,registered=0.5` depend on
 them. The behaviour is in its parts (`simulator.worlds.parts`).
