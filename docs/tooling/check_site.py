@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-#: Attributes with addresses that a browser loads automatically. `a href` is not in the list, because a reader clicks it.
+#: Attributes with addresses that a browser loads automatically. `a href` is not listed, because a reader clicks it.
 _LOADING = {
     "audio": ("src",),
     "embed": ("src",),

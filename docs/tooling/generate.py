@@ -2,7 +2,8 @@
 
 A generated part is between two comments, `<!-- generated: NAME -->` and `<!-- end -->` (in zensical.toml:
 `# generated: NAME` and `# end`). The text around it is written by hand. `PARTS` maps each name to the function that
-generates the part. Run this module after you change a command, a call of the API, a setting, or the title of a decision:
+generates the part. Run this module after a change of a command, of the API, of a setting, or of the title of a
+decision:
 
     python -m docs.tooling.generate            write the pages that have changed
     python -m docs.tooling.generate --check    write nothing; exit with status 1 if a page is out of date
