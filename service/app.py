@@ -53,6 +53,9 @@ _UNAVAILABLE = (PoolTimeout, OperationalError, psycopg.OperationalError, sqlite3
 #: The header Retry-After, in seconds, if a disk is full.
 _RETRY_WHEN_FULL = 10
 
+#: The text of FastAPI for a body that it cannot decode, for example because it is not UTF-8.
+_NOT_PARSED = "There was an error parsing the body"
+
 #: The errors that every call can return: its parameters or its key are refused, or the database is not available.
 _EVERYWHERE = errors.documented(401, 403, 422, 503)
 
@@ -186,7 +189,8 @@ def _invalid(error: RequestValidationError) -> Refusal:
     for entry in error.errors():
         if entry["type"] == "json_invalid":
             return errors.Malformed(
-                f"The body is not JSON: {entry['ctx']['error']} at character {entry['loc'][-1]}. Send valid JSON."
+                f"The body is not JSON: the first error is at character {entry['loc'][-1]}. "
+                "Check the quotes, commas and brackets there."
             )
     problems = explain.problems(error.errors())
     return errors.Unprocessable("; ".join(explain.located(p.where, p.message) for p in problems[:5]), problems)
@@ -196,6 +200,8 @@ def _of_framework(error: HTTPException) -> Refusal:
     """Return the refusal for an error that FastAPI or Starlette raised, such as an unknown path."""
     kinds = {kind.status: kind for kind in Refusal.__subclasses__()}
     detail = str(error.detail)
+    if detail == _NOT_PARSED:
+        detail = "The body cannot be read as JSON. Send JSON in UTF-8."
     if detail == HTTPStatus(error.status_code).phrase:
         detail = {
             404: "This registry has no call with this path. The page /docs lists all calls.",
