@@ -13,6 +13,7 @@ def sentence(decoder: "msgspec.json.Decoder[object]", body: bytes) -> str:
     """Return the sentence for the error of a body."""
     with pytest.raises(json_errors.DECODING_ERRORS) as error:
         decoder.decode(body)
+    assert isinstance(error.value, json_errors.DECODING_ERRORS)
     return json_errors.explain(error.value, _EXAMPLE)
 
 
