@@ -59,5 +59,5 @@ def false_verdicts(bits: Bits) -> float:
 
 
 def false_humans(bits: Bits) -> float:
-    """Return the probability that an unregistered item gets the verdict human: 2⁻¹⁶ for 12 bits, 2⁻³² for 28."""
+    """Return the probability that an unregistered item gets the verdict human: 2⁻¹⁶ (12 bits), 2⁻³² (28 bits)."""
     return 2.0 ** -(bits + PAYLOAD_BITS)
