@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,9 @@ def save(folder: Path, state: State) -> None:
 def load(folder: Path) -> State | None:
     """Return the last saved state of a run; None if no round is saved."""
     with contextlib.suppress(FileNotFoundError):
-        saved = json.loads((folder / "state.json").read_bytes())
+        path = folder / "state.json"
+        saved = _read_object(path)
+        _check_keys(path, saved, State)
         return State(saved["position"], tuple(saved["generations"]), saved["results_bytes"])
     return None
 
@@ -62,12 +64,50 @@ def save_plan(folder: Path, plan: Plan) -> None:
 
 def load_plan(folder: Path) -> Plan:
     """Return the plan of a run. Raises ValueError if `folder` is not the folder of a run."""
+    path = folder / "run.json"
     try:
-        return Plan(**json.loads((folder / "run.json").read_bytes()))
+        saved = _read_object(path)
     except FileNotFoundError:
         raise ValueError(
-            f"{folder} is not the folder of a run, because it has no file run.json: give the folder of a run"
+            f"{folder} is not the folder of a run, because it has no file run.json: give the folder of a run, such as "
+            "runs/digits/replace-seed-0-1a2b3c4d"
         ) from None
+    _check_keys(path, saved, Plan)
+    config = saved["config"]
+    if not (isinstance(config, dict) and isinstance(config.get("generations"), int)):
+        raise ValueError(
+            f"{path} is damaged: its `config` has no number of `generations`. Restore the file from a copy, or start "
+            "the run again in a new folder"
+        )
+    return Plan(**saved)
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        saved = json.loads(path.read_bytes())
+    except ValueError as error:  # not JSON, or not UTF-8
+        raise ValueError(
+            f"{path} is damaged: it is not valid JSON ({error}). Restore the file from a copy, or start the run again "
+            "in a new folder"
+        ) from None
+    if not isinstance(saved, dict):
+        raise ValueError(
+            f"{path} is damaged: it is not a JSON object. Restore the file from a copy, or start the run again in a "
+            "new folder"
+        )
+    return saved
+
+
+def _check_keys(path: Path, saved: dict[str, Any], kind: type[Plan] | type[State]) -> None:
+    known = {field.name: field.default is MISSING for field in fields(kind)}
+    unknown = sorted(set(saved) - set(known))
+    missing = [name for name, required in known.items() if required and name not in saved]
+    if unknown or missing:
+        problem = f"has the unknown key {unknown[0]!r}" if unknown else f"lacks the key {missing[0]!r}"
+        raise ValueError(
+            f"{path} {problem}, so it is damaged, or another version of Firsthand wrote it. Its keys must be "
+            f"{', '.join(known)}. Restore the file from a copy, or start the run again in a new folder"
+        )
 
 
 @contextlib.contextmanager

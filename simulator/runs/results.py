@@ -105,7 +105,13 @@ def read(folder: Path) -> Results:
         raise ValueError(
             f"{folder} has no results: the file {FILE} is missing. Give the folder of a run that has begun"
         ) from None
-    lines = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    try:
+        lines = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{folder / FILE} is damaged: a line is not valid JSON ({error}). Restore the file from a copy, or start "
+            "the run again in a new folder"
+        ) from None
     if not lines or lines[0].get("format") != FORMAT:
         raise ValueError(
             f"{folder / FILE} does not have the format {FORMAT!r}, so another version of Firsthand wrote it. Start the "

@@ -24,6 +24,7 @@ from rich.text import Text
 from firsthand.checking.process_pool import run_unordered
 from firsthand.client import Client
 from simulator.config import Experiment, encode
+from simulator.options import explain
 from simulator.runs import checkpoints, registry_process
 from simulator.runs.checkpoints import Plan
 from simulator.runs.registry_process import RegistryAddress
@@ -112,7 +113,7 @@ def _play_one(address: RegistryAddress, keep: bool, folder: Path) -> Iterator[in
             shutil.rmtree(folder / "contents")
     except Exception as error:
         details.write_text(traceback.format_exc())
-        yield str(error) or repr(error)
+        yield (explain(error) if isinstance(error, ValueError) else str(error)) or repr(error)
 
 
 def unfinished(folders: Sequence[Path]) -> list[Path]:
