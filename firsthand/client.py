@@ -13,7 +13,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -40,12 +40,15 @@ from firsthand.schemas.items import Item as KnownItem
 from firsthand.schemas.mixes import Change, Mix, NewMix, Recipe
 from firsthand.schemas.models import Model, NewModel, TrainedOn
 from firsthand.schemas.organizations import (
+    DEFAULT_OVERLAP,
     IssuedKey,
     Key,
     NewKey,
     NewOrganization,
+    NewRotation,
     Organization,
     Revocation,
+    RotatedKey,
     Scope,
 )
 from firsthand.schemas.registrations import (
@@ -78,10 +81,10 @@ _BUILDING_PAUSE = 1.0
 class Client:
     """A connection to a registry.
 
-    `url` and `api_key` default to FIRSTHAND_URL and FIRSTHAND_API_KEY, then to the values that `firsthand login`
-    stored, then to http://127.0.0.1:8734 without a key. Connection errors and the statuses 502, 503 and 504 are retried
-    `retries` times, with growing pauses. `timeout` is in seconds, for each step (connect, send, receive); it defaults
-    to FIRSTHAND_TIMEOUT, then to 60. Threads can share a client.
+    `url` and `api_key` default to FIRSTHAND_URL (or FIRSTHAND_PORT on this machine) and FIRSTHAND_API_KEY, then to the
+    values that `firsthand login` stored, then to http://127.0.0.1:8734 without a key. Connection errors and the
+    statuses 502, 503 and 504 are retried `retries` times, with growing pauses. `timeout` is in seconds, for each step
+    (connect, send, receive); it defaults to FIRSTHAND_TIMEOUT, then to 60. Threads can share a client.
     """
 
     def __init__(
@@ -164,7 +167,7 @@ class Client:
         return self._wire.ask(Key, "GET", "/v1/keys/current")
 
     def create_organization(self, name: str, title: str = "") -> Organization:
-        """Create an organization. Needs a key with the scope admin."""
+        """Create an organization. Needs a key with the scope operator."""
         body = _checked(NewOrganization, name=name, title=title)
         return self._wire.ask(Organization, "POST", "/v1/organizations", body=body, idempotency_key=_once())
 
@@ -172,21 +175,39 @@ class Client:
         """Yield all organizations, by name."""
         return self._wire.pages(Organization, "/v1/organizations")
 
-    def create_key(self, organization: str, name: str = "", scopes: Sequence[Scope] = ("read", "write")) -> IssuedKey:
-        """Create a key and return it with its secret. Needs a key with the scope admin.
+    def create_key(
+        self,
+        organization: str,
+        name: str = "",
+        scopes: Sequence[Scope] = ("read", "write"),
+        expires_at: datetime | None = None,
+    ) -> IssuedKey:
+        """Create a key and return it with its secret. Store the secret: the registry does not store it.
 
-        Store the secret: the registry does not store it, and no other answer contains it. If an answer is lost and the
-        call is retried, the registry has one more key, whose secret is lost. Find it with `keys`, and revoke it.
+        Needs a key with the scope admin, for the own organization, or operator. If an answer is lost, the retry returns
+        the same key again.
         """
-        body = _checked(NewKey, organization=organization, name=name, scopes=list(scopes))
-        return self._wire.ask(IssuedKey, "POST", "/v1/keys", body=body)
+        expiry = {} if expires_at is None else {"expires_at": expires_at}
+        body = _checked(NewKey, organization=organization, name=name, scopes=list(scopes), **expiry)
+        return self._wire.ask(IssuedKey, "POST", "/v1/keys", body=body, idempotency_key=_once())
+
+    def rotate_key(
+        self, id: str, overlap: timedelta = timedelta(seconds=DEFAULT_OVERLAP), expires_at: datetime | None = None
+    ) -> RotatedKey:
+        """Replace a key by a new one with the same organization, name and scopes. Both are valid for `overlap`.
+
+        Needs a key with the scope admin, for the own organization, or operator. If an answer is lost, the retry returns
+        the same key again.
+        """
+        body = _checked(NewRotation, overlap=int(overlap.total_seconds()), expires_at=expires_at)
+        return self._wire.ask(RotatedKey, "POST", f"/v1/keys/{id}/rotations", body=body, idempotency_key=_once())
 
     def keys(self) -> Iterator[Key]:
-        """Yield all keys, without their secrets. Needs a key with the scope admin."""
+        """Yield the keys of the own organization (scope admin) or of all (scope operator), without their secrets."""
         return self._wire.pages(Key, "/v1/keys")
 
     def revoke_key(self, id: str) -> Revocation:
-        """Revoke a key: the registry refuses it from now on. Needs a key with the scope admin."""
+        """Revoke a key: the registry refuses it from now on. Needs a key with the scope admin or operator."""
         return self._wire.ask(Revocation, "DELETE", f"/v1/keys/{id}", idempotency_key=_once())
 
     # Datasets and models
@@ -438,7 +459,7 @@ class Client:
     # Snapshots
 
     def create_snapshot(self, policy: PolicyName = "strict", bits: Bits = 12, as_of: int | None = None) -> Snapshot:
-        """Build a snapshot in the registry, wait until it is ready, and return its manifest. Needs the scope admin.
+        """Build a snapshot in the registry, wait until it is ready, and return its manifest. Needs the scope operator.
 
         If the snapshot exists, it is returned at once. If a call is interrupted, repeat it: the build continues.
         """
@@ -470,7 +491,7 @@ class Client:
         chosen = id or next((snapshot.id for snapshot in self.snapshots()), None)
         if chosen is None:
             raise SnapshotError(
-                f"{self.url} has no snapshot yet. An administrator can build one with: firsthand snapshot create"
+                f"{self.url} has no snapshot yet. Its operator can build one with: firsthand snapshot create"
             )
         return download.pull(
             lambda path: self._wire.send("GET", f"/v1/snapshots/{chosen}{path}"), Path(folder), progress

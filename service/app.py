@@ -20,14 +20,19 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from firsthand.schemas import explain
+from firsthand.schemas.health import Readiness
 from firsthand.schemas.problems import MEDIA_TYPE, Problem
 from service import errors
 from service.claims.catalog import Catalog
 from service.corrections.routes import router as corrections
 from service.datasets.routes import router as datasets
 from service.errors import Refusal
+from service.housekeeping import Housekeeping, Job
+from service.http.auth import Reader
+from service.http.documents import router as documents
 from service.http.metrics import Metrics
 from service.http.middleware import LimitBody, ObserveRequests
+from service.http.private_answers import KeepPrivate
 from service.http.state import SharedState
 from service.http.uploads import UploadSlots
 from service.items.routes import router as items
@@ -36,6 +41,7 @@ from service.mixes.drawn_cache import DrawnCache
 from service.mixes.routes import router as mixes
 from service.models.routes import router as models
 from service.organizations.routes import router as organizations
+from service.readiness import HostClock, check_writable, readiness
 from service.registrations.routes import router as registrations
 from service.settings import Settings
 from service.snapshots.builds import SnapshotBuilds
@@ -43,7 +49,9 @@ from service.snapshots.routes import router as snapshots
 from service.snapshots.store import SnapshotStore
 from service.statistics.routes import router as statistics
 from service.storage import migrate
-from service.storage.engine import Database, revision, without_password
+from service.storage.answers import delete_expired
+from service.storage.engine import Database, revision
+from service.storage.key_uses import KeyUses
 
 logger = structlog.get_logger("firsthand")
 
@@ -74,11 +82,20 @@ def create_app(settings: Settings) -> FastAPI:
         raise
     metrics, snapshot_store = Metrics(), SnapshotStore(settings.snapshots)
     builds = SnapshotBuilds(snapshot_store, database)
+    uses = KeyUses()
+    housekeeping = Housekeeping(
+        [
+            Job("last use of keys", 60, lambda: uses.write(database), at_end=True),
+            Job("stored answers", 3600, lambda: delete_expired(database, settings.answers_days)),
+        ]
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         current_default_thread_limiter().total_tokens = settings.threads
+        housekeeping.start()
         yield
+        housekeeping.close()
         builds.close()
         database.close()
 
@@ -88,17 +105,24 @@ def create_app(settings: Settings) -> FastAPI:
         summary="A registry of the origin of training data: a human, or a model and its generation.",
         lifespan=lifespan,
         responses=_EVERYWHERE,
+        # `documents` serves them, to those who may read
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.shared = SharedState(
-        settings, database, metrics, snapshot_store, builds, Catalog(), DrawnCache(), UploadSlots(settings.bulk_slots)
-    )
+        settings, database, metrics, snapshot_store, builds, Catalog(), DrawnCache(), UploadSlots(settings.bulk_slots),
+        uses,
+    )  # fmt: skip
     # a request is compared with the routers in this order, so the most frequently used ones come first
     nouns = (items, registrations, mixes, organizations, datasets, models, snapshots, corrections, log, statistics)
     for router in nouns:
         app.include_router(router)
+    app.include_router(documents)
     _add_health(app, settings, database, metrics)
     app.add_middleware(LimitBody, settings=settings)
     app.add_middleware(ObserveRequests, metrics=metrics, answer=answer_problem)
+    app.add_middleware(KeepPrivate, settings=settings)  # the outermost: it also sees the answers of the others
     for kind in (Refusal, RequestValidationError, HTTPException, DBAPIError, *_UNAVAILABLE):
         app.add_exception_handler(kind, answer_problem)
     _document_problems(app)
@@ -113,30 +137,38 @@ def check_revision(settings: Settings, database: Database) -> None:
     if current != needed:
         state = f"revision {current}" if current else "no tables of Firsthand yet"
         raise WrongRevision(
-            f"The database {without_password(settings.url)} has {state}; this version needs {needed}. "
-            "Run: firsthand migrate"
+            f"The database {settings.shown_url} has {state}; this version needs {needed}. Run: firsthand migrate"
         )
 
 
 def _add_health(app: FastAPI, settings: Settings, database: Database, metrics: Metrics) -> None:
+    clock = HostClock()
+
     @app.get("/healthz", summary="Check that the service runs", tags=["health"])
     def healthz() -> dict[str, str]:
         """Return status 200 if the process runs. This call does not use the database."""
         return {"status": "alive"}
 
-    @app.get("/readyz", summary="Check that the service is ready", tags=["health"])
-    def readyz() -> dict[str, str]:
-        """Return status 200 if the database answers and has the revision that this version needs; otherwise 503."""
+    @app.get(
+        "/readyz", summary="Check that the service is ready", tags=["health"], response_model_exclude_defaults=True
+    )
+    def readyz() -> Readiness:
+        """Return status 200 if the database can be written and has the revision that it needs; otherwise 503.
+
+        `warnings` are there if the clock of the host was set, or is behind the newest statement.
+        """
+        check_writable(database)
         try:
             check_revision(settings, database)
         except WrongRevision as error:
             raise errors.Unavailable(str(error), retry_after=10) from None
-        return {"status": "ready"}
+        with database.reads() as session:
+            return readiness(session, clock)
 
     @app.get(
         "/metrics", summary="Get metrics", tags=["health"], operation_id="metrics_metrics_get", response_class=Response
     )
-    def prometheus_metrics() -> Response:
+    def prometheus_metrics(_: Reader) -> Response:
         """Get the metrics of the service in the text format of Prometheus."""
         return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
@@ -166,6 +198,11 @@ def _refusal(error: Exception) -> Refusal:
             "then send the request again.",
             _RETRY_WHEN_FULL,
         )
+    if _is_read_only(error):
+        return errors.Unavailable(
+            "The database is read-only; nothing was stored. The registry's operator must make it writable.",
+            _RETRY_WHEN_FULL,
+        )
     if isinstance(error, _UNAVAILABLE) or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return errors.Unavailable(
             "The database does not answer; nothing was stored. Send the request again.", retry_after=2
@@ -182,6 +219,14 @@ def _is_full(error: BaseException) -> bool:
     if isinstance(cause, sqlite3.Error):
         return getattr(cause, "sqlite_errorcode", None) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
     return isinstance(cause, psycopg.errors.DiskFull) or getattr(cause, "errno", None) in (ENOSPC, EDQUOT, EFBIG)
+
+
+def _is_read_only(error: BaseException) -> bool:
+    """Return whether the database refuses every write."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
+    return isinstance(cause, psycopg.errors.ReadOnlySqlTransaction)
 
 
 def _invalid(error: RequestValidationError) -> Refusal:

@@ -1,6 +1,7 @@
 """`firsthand serve` and `firsthand migrate`."""
 
 import json
+import shlex
 import socket
 import sys
 from collections.abc import Iterator, Mapping
@@ -21,12 +22,13 @@ from service.organizations import bootstrap
 from service.organizations.bootstrap import CommandLineKey, FirstKey
 from service.settings import Settings
 from service.storage import migrate as migrations
-from service.storage.engine import Database, without_password
+from service.storage.engine import Database
 
 serve = typer.Typer(add_completion=False)
 migrate = typer.Typer(add_completion=False)
 
-_out = Console(soft_wrap=True, highlight=False)
+# paths are printed as they are: in the name of a folder, brackets are no markup
+_out = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
 _err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 DataDir = Annotated[
@@ -107,6 +109,7 @@ def _prepared(settings: Settings, url: str) -> tuple[FirstKey | None, CommandLin
     Returns (the first API key if it was created now, the state of the command line's key for `url`).
     """
     with _errors_in_words(settings):
+        migrations.check_encoding(settings)
         if settings.migrate_on_start or (settings.embedded and migrations.current(settings) is None):
             migrations.upgrade(settings)
         database = Database(settings)
@@ -122,14 +125,16 @@ def _prepared(settings: Settings, url: str) -> tuple[FirstKey | None, CommandLin
 
 def _announce(url: str, settings: Settings, first: FirstKey | None, key: CommandLineKey) -> None:
     """Print the address, what was created, and what to do next."""
-    _out.print(f"Firsthand serves {without_password(settings.url)} at {url} (API reference: {url}/docs)")
+    _out.print(f"Firsthand serves {settings.shown_url} at {url} (API reference: {url}/docs)")
     if first and key.state == "valid":
         _out.print(
             f"Created the organization {first.organization} and its API key, which is stored in {credentials.path()}"
         )
     key_file = settings.data_dir / bootstrap.FILE
     if key.state == "other":
-        source = f" The key of this registry is in its data folder:  firsthand login {url} < {key_file}"
+        source = (
+            f" The key of this registry is in its data folder:  firsthand login {url} < {shlex.quote(str(key_file))}"
+        )
         _out.print(
             "The stored API key for this address is not valid for this registry. It was not replaced."
             + (source if key_file.exists() else f" Store a valid key with:  firsthand login {url}")
@@ -160,7 +165,7 @@ def upgrade(data_dir: DataDir = None, json_: Json = False) -> None:
         first = bootstrap.first_key(database, settings.data_dir if settings.embedded else None)
         database.close()
         partitions = migrations.claim_partitions(settings)
-    shown_url = without_password(settings.url)
+    shown_url = settings.shown_url
     if json_:
         result = {"database": shown_url, "before": before, "after": after, "api_key": first and first.api_key}
         _print_json({**result, "claim_partitions": partitions})
@@ -190,10 +195,10 @@ def _settings(data_dir: Path | None) -> Settings:
 @contextmanager
 def _errors_in_words(settings: Settings) -> Iterator[None]:
     """Print an error of the database and what to do, and exit with status 1."""
-    shown_url = without_password(settings.url)
+    shown_url = settings.shown_url
     try:
         yield
-    except WrongRevision as error:
+    except (WrongRevision, migrations.WrongEncoding) as error:
         message = str(error)
     except CommandError as error:
         message = (

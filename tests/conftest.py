@@ -51,7 +51,13 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Prevent tests from using the credentials and spools of the user who runs them."""
     monkeypatch.setenv("FIRSTHAND_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setenv("FIRSTHAND_SPOOL_DIR", str(tmp_path / "spools"))
-    for name in ("FIRSTHAND_URL", "FIRSTHAND_API_KEY", "FIRSTHAND_DATABASE_URL", "FIRSTHAND_DATA_DIR"):
+    for name in (
+        "FIRSTHAND_URL",
+        "FIRSTHAND_API_KEY",
+        "FIRSTHAND_DATABASE_URL",
+        "FIRSTHAND_DATA_DIR",
+        "FIRSTHAND_PORT",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -190,7 +196,7 @@ def registry(settings: Settings) -> Iterator[Registry]:
     database = Database(settings)
     with database.writes() as session:
         organizations.create(session, "local", "")
-        _, key = organizations.issue_key(session, "local", "tests", ["read", "write", "admin"])
+        _, key = organizations.issue_key(session, "local", "tests", ["read", "write", "admin", "operator"])
     database.close()
     server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_config=None))
     thread = threading.Thread(target=server.run)

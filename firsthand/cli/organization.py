@@ -18,7 +18,7 @@ def create(
     title: Annotated[str, typer.Option(help="The full name, such as 'Acme Ltd'. Default: none.")] = "",
     json: options.Json = False,
 ) -> None:
-    """Create an organization. Needs a key with the scope admin.
+    """Create an organization. Needs a key with the scope operator.
 
     ```
     firsthand organization create acme --title "Acme Ltd"

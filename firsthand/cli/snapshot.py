@@ -44,7 +44,7 @@ def create(
     as_of: options.AsOf = None,
     json: options.Json = False,
 ) -> None:
-    """Let the registry build a snapshot, which can then be downloaded. Needs a key with the scope admin.
+    """Let the registry build a snapshot, which can then be downloaded. Needs a key with the scope operator.
 
     ```
     firsthand snapshot create

@@ -7,7 +7,7 @@ positions are in commit order and have no gaps. Writes that need this lock (to t
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -31,18 +31,27 @@ def lock(session: Session) -> int:
     return session.scalar(select(tables.head.c.position).with_for_update()) or 0
 
 
-def append(session: Session, kind: Kind, issuer: Issuer, body: dict[str, Any], at: int | None = None) -> int:
-    """Append one statement, and return its position. `at` is its time, in seconds since 1970; the default is now."""
-    return extend(session, kind, issuer, [body], at or now())
+class Recorded(NamedTuple):
+    """The position of the first of some new statements, and the time of all of them."""
+
+    position: int
+    recorded_at: int
 
 
-def extend(session: Session, kind: Kind, issuer: Issuer, bodies: Sequence[dict[str, Any]], at: int) -> int:
-    """Append statements of one kind, and return the position of the first. This takes the head lock once.
+def append(session: Session, kind: Kind, issuer: Issuer, body: dict[str, Any]) -> int:
+    """Append one statement, and return its position."""
+    return extend(session, kind, issuer, [body]).position
 
-    Each body has only the fields of its kind. This function adds the kind, the issuer and the time. Raises
-    Unprocessable if a statement is larger than MAX_BYTES in canonical form.
+
+def extend(session: Session, kind: Kind, issuer: Issuer, bodies: Sequence[dict[str, Any]]) -> Recorded:
+    """Append statements of one kind, and return the position of the first and their time. Takes the head lock once.
+
+    Each body has only the fields of its kind. This function adds the kind, the issuer and the time. The time is now,
+    but never before that of the newest statement: clocks of hosts differ, and can be set back. Raises Unprocessable if
+    a statement is larger than MAX_BYTES in canonical form.
     """
     first = lock(session) + 1
+    at = max(now(), newest_time(session))
     entries = []
     for entry_position, body in enumerate(bodies, first):
         statement = {"kind": kind, "organization": issuer.name, "recorded_at": canonical_time(at), **body}
@@ -56,7 +65,14 @@ def extend(session: Session, kind: Kind, issuer: Issuer, bodies: Sequence[dict[s
         entries.append((entry_position, kind, issuer.id, at, encoded, sha256(encoded).digest()))
     insert_rows(session, tables.statements, _COLUMNS, entries)
     session.execute(update(tables.head).values(position=first + len(entries) - 1))
-    return first
+    return Recorded(first, at)
+
+
+def newest_time(session: Session) -> int:
+    """Return when the newest statement was recorded; 0 if the log is empty."""
+    statements = tables.statements.c
+    query = select(statements.recorded_at).where(statements.position == tables.head.c.position)
+    return session.scalar(query) or 0
 
 
 _COLUMNS = ("position", "kind", "organization", "recorded_at", "body", "digest")
