@@ -83,7 +83,7 @@ def look_up(
 def _read(media: str, body: bytes, question: LookupQuery) -> tuple[LookupQuery, Digests]:
     """Parse the body of a look-up. Fields of a JSON body replace those of the query."""
     if media != JSON:
-        return question, bulk_bodies.read(media, BytesIO(body)).digests
+        return question, bulk_bodies.read(media, BytesIO(body), MAX_LOOKUP).digests
     try:
         fields = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
