@@ -26,8 +26,10 @@ from service.claims.catalog import Catalog
 from service.corrections.routes import router as corrections
 from service.datasets.routes import router as datasets
 from service.errors import Refusal
+from service.http import bodies
+from service.http.bodies import BodyMemory
 from service.http.metrics import Metrics
-from service.http.middleware import LimitBody, ObserveRequests
+from service.http.middleware import ObserveRequests
 from service.http.state import SharedState
 from service.http.uploads import UploadSlots
 from service.items.routes import router as items
@@ -55,6 +57,9 @@ _RETRY_WHEN_FULL = 10
 
 #: What any call may answer: its parameters or its key are refused, or the database is not available.
 _EVERYWHERE = errors.documented(401, 403, 422, 503)
+
+#: A request is matched against one router after the other: the most frequent ones come first.
+ROUTERS = (items, registrations, mixes, organizations, datasets, models, snapshots, corrections, log, statistics)
 
 
 class WrongRevision(Exception):
@@ -87,18 +92,16 @@ def create_app(settings: Settings) -> FastAPI:
         responses=_EVERYWHERE,
     )
     app.state.shared = SharedState(
-        settings, database, metrics, snapshot_store, builds, Catalog(), DrawnCache(), UploadSlots(settings.bulk_slots)
-    )
-    # a request is matched against one router after the other: the most frequent ones come first
-    nouns = (items, registrations, mixes, organizations, datasets, models, snapshots, corrections, log, statistics)
-    for router in nouns:
+        settings, database, metrics, snapshot_store, builds, Catalog(), DrawnCache(), UploadSlots(settings.bulk_slots),
+        BodyMemory(settings.max_body_memory),
+    )  # fmt: skip
+    for router in ROUTERS:
         app.include_router(router)
     _add_health(app, settings, database, metrics)
-    app.add_middleware(LimitBody, settings=settings)
     app.add_middleware(ObserveRequests, metrics=metrics, answer=answer_problem)
     for kind in (Refusal, RequestValidationError, HTTPException, DBAPIError, *_UNAVAILABLE):
         app.add_exception_handler(kind, answer_problem)
-    _document_problems(app)
+    _document_problems(app, [route for router in ROUTERS for route in router.routes])
     return app
 
 
@@ -200,8 +203,8 @@ def _of_framework(error: HTTPException) -> Refusal:
     return refusal
 
 
-def _document_problems(app: FastAPI) -> None:
-    """Put the schema of a problem into the OpenAPI document, in place of FastAPI's own validation error."""
+def _document_problems(app: FastAPI, routes: list[Any]) -> None:
+    """Put bodies and the schema of a problem into the OpenAPI document, in place of FastAPI's own validation error."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -212,6 +215,7 @@ def _document_problems(app: FastAPI) -> None:
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(problem.pop("$defs"))
         schemas["Problem"] = problem
+        bodies.document(routes, document)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -53,15 +53,32 @@ class Settings(BaseSettings):
         "A larger body is answered with status 413.",
     )
     max_json_bytes: int = Field(
-        16 * 2**20,
+        10 * 2**20,
         gt=0,
-        description="Largest body of every other request, in bytes. A larger body is answered with status 413.",
+        description="Largest body of a look-up, a withdrawal or a dispute, in bytes. The recipe of a mix has at most "
+        "1 MiB, and the body of every other request at most 64 KiB. A larger body is answered with status 413.",
+    )
+    max_body_memory: int = Field(
+        256 * 2**20,
+        gt=0,
+        description="Bytes of bodies, other than bulk bodies, that one process holds in memory at the same time. An "
+        "organization may use three quarters of them, all callers without a key together one quarter. A body for which "
+        "there is no room is answered with status 503 and can be retried.",
+    )
+    body_grace_seconds: float = Field(
+        30,
+        gt=0,
+        description="Seconds that a body may take before it needs the least rate. A slower one is answered with "
+        "status 408.",
+    )
+    body_least_rate: int = Field(
+        8 * 2**10, gt=0, description="Least rate of a body after the grace period, in bytes per second."
     )
     bulk_slots: int = Field(
         4,
         gt=0,
-        description="Number of large bulk bodies that one process receives at the same time. "
-        "A further one is answered with status 503 and can be retried.",
+        description="Number of large bulk bodies that one process receives at the same time. One organization may use "
+        "all of them but one. A further body is answered with status 503 and can be retried.",
     )
     threads: int = Field(16, gt=0, description="Number of threads and of database connections per process.")
     log_format: str = Field(

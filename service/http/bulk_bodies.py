@@ -70,7 +70,7 @@ def unsupported(media_type: str, *readable: str) -> UnsupportedMedia:
             "Parquet is not read from uploads: its parsers trust what a file states of itself. The client and the "
             f"command line read Parquet files and send digests. Send one of: {', '.join(readable)}."
         )
-    given = f"The content type {media_type} is" if media_type else "A body without a content type is"
+    given = f"The content type {media_type[:80]} is" if media_type else "A body without a content type is"
     return UnsupportedMedia(f"{given} not supported by this call. Send one of: {', '.join(readable)}.")
 
 

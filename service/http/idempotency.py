@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from service.errors import Unprocessable
 from service.http.auth import Caller, Known, Writer
+from service.http.bodies import SMALL, raw_body
 from service.http.transactions import Writes
 from service.http.uploads import Upload
 from service.storage import tables
@@ -76,9 +77,18 @@ def _json(status: int, body: bytes) -> Response:
     return Response(body, status, media_type="application/json")
 
 
-async def _once(request: Request, session: Writes, caller: Known, idempotency_key: _IdempotencyKey = None) -> Once:
-    """The handler requires the scope: an administrator needs no scope write."""
-    return Once(session, caller, request, idempotency_key, sha256(await request.body()).digest())
+async def _once(
+    request: Request,
+    body: Annotated[bytes, raw_body(Known, SMALL)],
+    session: Writes,
+    caller: Known,
+    idempotency_key: _IdempotencyKey = None,
+) -> Once:
+    """The handler requires the scope: an administrator needs no scope write.
+
+    The body comes before the session: a slow one must not hold a transaction.
+    """
+    return Once(session, caller, request, idempotency_key, sha256(body).digest())
 
 
 async def _once_bulk(

@@ -1,23 +1,18 @@
-"""What surrounds every request: an id, a log line, metrics, and a limit on its body.
+"""What surrounds every request: an id, a log line and metrics.
 
 It is plain ASGI, so that streams are not buffered.
 """
 
-import re
 import time
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import structlog
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.http.metrics import Metrics
-from service.settings import Settings
-
-_BULK = re.compile(r"/v1/datasets/[^/]+/[^/]+/registrations|/v1/registrations:batch")
 
 log = structlog.get_logger("firsthand")
 
@@ -76,41 +71,3 @@ def _given_id(scope: Scope) -> str | None:
     """Return the id that the caller gave, if it can be written into a log."""
     given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
     return given if 0 < len(given) <= 100 and given.isascii() and given.isprintable() else None
-
-
-class LimitBody:
-    """Refuses a body over the limit: by its `Content-Length` before any of it is read, otherwise when it is exceeded.
-
-    It also refuses a body with a content encoding (for example gzip) before it is read: the limit is in decoded bytes,
-    and digests do not compress.
-    """
-
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app, self._settings = app, settings
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        bulk = scope["method"] == "POST" and _BULK.fullmatch(scope["path"])
-        limit = self._settings.max_bulk_bytes if bulk else self._settings.max_json_bytes
-        headers = dict(scope["headers"])
-        announced = headers.get(b"content-length", b"0")
-        encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
-        received = 0
-
-        async def receive_limited() -> Message:
-            nonlocal received
-            if encoding.strip().lower() not in ("", "identity"):
-                detail = f"The Content-Encoding {encoding[:40]} is not supported. Send the body without an encoding."
-                raise HTTPException(415, detail, headers={"Accept-Encoding": "identity"})
-            if announced.isdigit() and int(announced) > limit:
-                raise HTTPException(
-                    413, f"The body has {int(announced):,} bytes; at most {limit:,} are allowed. Send it in parts."
-                )
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > limit:
-                raise HTTPException(413, f"The body has over {limit:,} bytes, which is the limit. Send it in parts.")
-            return message
-
-        await self._app(scope, receive_limited, send)

@@ -1,27 +1,42 @@
 """Receiving bulk bodies into a temporary file, before a database connection is taken."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from hashlib import sha256
 from tempfile import SpooledTemporaryFile
 from typing import Annotated, NamedTuple
 
-from fastapi import Depends, Request
+from fastapi import Request
 
-from firsthand.core.media_types import JSON, NDJSON, RAW
 from service.errors import Unavailable
-from service.http.auth import Writer
+from service.http import bodies
+from service.http.auth import Caller, Writer
+from service.http.bodies import SMALL_BYTES, SettingsOf
+from service.http.fair_pool import FairPool
 from service.http.state import shared
+from service.settings import Settings
 
 #: A larger body is written to disk.
 _BYTES_IN_MEMORY = 2**20
-#: A body up to this size costs no more than any other request, and needs no slot.
-_SMALL_BYTES = 2**16
 
 
-class UploadSlots(asyncio.Semaphore):
-    """Limits how many large bulk bodies a process receives at the same time."""
+class UploadSlots(FairPool):
+    """Limits how many large bulk bodies a process receives at the same time. The last slot is kept for others."""
+
+    def __init__(self, slots: int) -> None:
+        super().__init__(slots, kept_for_others=1 if slots > 1 else 0)
+
+    @contextmanager
+    def one(self, caller: Caller) -> Iterator[None]:
+        """Hold a slot. Raises Unavailable if there is none for this caller."""
+        holder = bodies.holder_of(caller)
+        if not self.take(holder, 1):
+            who = "your organization sends" if self.free else "the service receives"
+            raise Unavailable(f"There is no slot for this bulk body: {who} as many as it can. Send it again later.")
+        try:
+            yield
+        finally:
+            self.give(holder, 1)
 
 
 class ReceivedBody(NamedTuple):
@@ -32,30 +47,27 @@ class ReceivedBody(NamedTuple):
     digest: bytes
 
 
-def media_type(request: Request) -> str:
-    """Return the media type of the Content-Type header in lower case; empty if there is none."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+@asynccontextmanager
+async def _spooled(request: Request, settings: Settings) -> AsyncIterator[ReceivedBody]:
+    with SpooledTemporaryFile(max_size=_BYTES_IN_MEMORY) as file:
+        digest = sha256()
+        async for piece in bodies.pieces(request, settings, bodies.BULK):
+            digest.update(piece)
+            file.write(piece)
+        file.seek(0)
+        yield ReceivedBody(bodies.media_type(request), file, digest.digest())
 
 
 async def _received(
-    request: Request, _: Writer, slots: Annotated[UploadSlots, shared(UploadSlots)]
+    request: Request, caller: Writer, settings: SettingsOf, slots: Annotated[UploadSlots, shared(UploadSlots)]
 ) -> AsyncIterator[ReceivedBody]:
     """Receive the body. Slow uploads hold no database connection; otherwise they would exhaust the pool."""
     announced = request.headers.get("content-length", "")
-    # a compressed format can be much larger than its length
-    uncompressed = media_type(request) in (JSON, NDJSON, RAW)
-    small = uncompressed and announced.isdigit() and int(announced) <= _SMALL_BYTES
-    if not small and slots.locked():
-        raise Unavailable("The service receives as many bulk bodies as it can. Send this one again in a moment.")
-    async with nullcontext() if small else slots:
-        with SpooledTemporaryFile(max_size=_BYTES_IN_MEMORY) as file:
-            digest = sha256()
-            async for chunk in request.stream():
-                digest.update(chunk)
-                file.write(chunk)
-            file.seek(0)
-            yield ReceivedBody(media_type(request), file, digest.digest())
+    small = announced.isdigit() and int(announced) <= SMALL_BYTES
+    with nullcontext() if small else slots.one(caller):
+        async with _spooled(request, settings) as body:
+            yield body
 
 
 #: The bulk body of a request of a caller with the scope write.
-Upload = Annotated[ReceivedBody, Depends(_received, scope="function")]
+Upload = Annotated[ReceivedBody, bodies.receiving(_received, bodies.BULK)]

@@ -8,6 +8,7 @@ from firsthand.schemas.base import Page
 from firsthand.schemas.organizations import IssuedKey, Key, NewKey, NewOrganization, Organization, Revocation
 from service.errors import documented
 from service.http.auth import Admin, Known, Reader
+from service.http.bodies import SMALL, json_body
 from service.http.idempotency import OnceOf
 from service.http.paging import Pages
 from service.http.transactions import Reads, Writes
@@ -26,7 +27,12 @@ KeyId = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$", description="The id of th
     response_model=Organization,
     responses=documented(400, 409, 413, 415),
 )
-def create_organization(new: NewOrganization, caller: Admin, once: OnceOf, session: Writes) -> Response:
+def create_organization(
+    new: Annotated[NewOrganization, json_body(NewOrganization, Admin, SMALL)],
+    caller: Admin,
+    once: OnceOf,
+    session: Writes,
+) -> Response:
     """Create an organization. It has no API key yet: create one for it."""
     return once.answer(201, lambda: _organization(store.create(session, new.name, new.title, caller.issuer)))
 
@@ -39,7 +45,7 @@ def list_organizations(_: Reader, session: Reads, pages: Pages) -> Page[Organiza
 
 
 @router.post("/v1/keys", summary="Create an API key", status_code=201, responses=documented(400, 404, 413, 415))
-def create_key(new: NewKey, caller: Admin, session: Writes) -> IssuedKey:
+def create_key(new: Annotated[NewKey, json_body(NewKey, Admin, SMALL)], caller: Admin, session: Writes) -> IssuedKey:
     """Create an API key for an organization. Only this answer shows it, so there is no Idempotency-Key here."""
     id_, key = store.issue_key(session, new.organization, new.name, new.scopes)
     return IssuedKey(**_key(store.key(session, id_)).model_dump(), key=key)
