@@ -1,4 +1,4 @@
-"""Withdrawals and disputes over HTTP."""
+"""HTTP handlers for withdrawals and disputes."""
 
 from typing import Annotated
 
@@ -30,7 +30,10 @@ def withdraw(
     once: OnceOf,
     session: Writes,
 ) -> Response:
-    """Withdraw a registration of your own organization, as a whole or for named items, or a dispute of your own."""
+    """Withdraw a registration or a dispute of your own organization.
+
+    A registration is withdrawn as a whole or for named items; a dispute always as a whole.
+    """
     return once.answer(201, lambda: store.withdraw(session, caller.issuer, new))
 
 
@@ -48,5 +51,8 @@ def dispute(
     session: Writes,
     catalog: Annotated[Catalog, shared(Catalog)],
 ) -> Response:
-    """Dispute a registration of another organization, as a whole or for named items. It stands until withdrawn."""
+    """Dispute a registration of another organization, as a whole or for named items.
+
+    The dispute stands until your organization withdraws it.
+    """
     return once.answer(201, lambda: store.dispute(session, catalog, caller.issuer, new))

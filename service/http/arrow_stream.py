@@ -49,16 +49,16 @@ def read(content: bytes, most_rows: int) -> ItemColumns:
     try:
         return _read(content, most_rows)
     except ArrowInvalid as error:
-        raise Malformed(f"The body is not a complete Arrow IPC stream: {error}.") from None
+        raise Malformed(f"The body is not a valid Arrow IPC stream: {error}.") from None
 
 
 def _read(content: bytes, most_rows: int) -> ItemColumns:
     messages = _messages(content)
     schema, _ = next(messages, (None, None))
     if schema is None:
-        raise ArrowInvalid("it has no schema")
+        raise ArrowInvalid("it has no schema. Send a schema, then record batches")
     if schema.kind != "schema":
-        raise ArrowInvalid(f"it has a {schema.kind} where a schema is expected")
+        raise ArrowInvalid(f"it has a {schema.kind} where a schema is expected. Send a schema, then record batches")
     columns = arrow_metadata.columns(schema)
     _check(columns)
     parts: dict[str, list[npt.NDArray[Any]]] = {column.name: [] for column in columns}
@@ -68,7 +68,9 @@ def _read(content: bytes, most_rows: int) -> ItemColumns:
             raise Unprocessable.at("body", f"it has over {_MOST_BATCHES:,} record batches; write larger ones")
         batch = _batch(header)
         if rows + batch.rows > most_rows:
-            raise Unprocessable.at(f"row {most_rows}", f"a body has at most {most_rows:,} items; send it in parts")
+            raise Unprocessable.at(
+                f"row {most_rows}", f"a body has at most {most_rows:,} items; send the items in several requests"
+            )
         for column, buffers in zip(columns, _buffers(columns, batch, body), strict=True):
             parts[column.name].append(_values(column, buffers, batch.rows, rows))
         rows += batch.rows
@@ -83,7 +85,7 @@ def _messages(content: bytes) -> Iterator[tuple[Message, memoryview]]:
     if content.startswith(_FILE):
         raise ArrowInvalid("it is an Arrow file; write the stream format (in pyarrow: pa.ipc.new_stream)")
     if not content.endswith(_END):
-        raise ArrowInvalid("the end marker is missing: the stream was cut off, or its writer was not closed")
+        raise ArrowInvalid("its end marker is missing. Close the writer, then send all bytes that it wrote")
     view, position = memoryview(content), 0
     while content[position : position + 8] != _END:
         if content[position : position + 4] != _CONTINUATION or position + 8 > len(content):
@@ -98,7 +100,7 @@ def _messages(content: bytes) -> Iterator[tuple[Message, memoryview]]:
             raise ArrowInvalid(f"the message that ends at byte {body:,} has a body that is longer than the stream")
         yield message, view[body:position]
     if position + 8 != len(content):
-        raise ArrowInvalid("bytes follow after its end marker")
+        raise ArrowInvalid("bytes follow after its end marker. Send only one stream")
 
 
 def _check(columns: list[Column]) -> None:
@@ -106,13 +108,16 @@ def _check(columns: list[Column]) -> None:
     names = [column.name for column in columns]
     if "digest" not in names or len(set(names)) < len(names) or set(names) - {"digest", "size", "confidence"}:
         raise Unprocessable.at(
-            "columns", f"the body has {names}; send digest and, if needed, size and confidence, each once"
+            "columns",
+            f"the body has the columns {names}; send the column digest and, if needed, size and confidence, each once",
         )
     for column in columns:
         if column.name == "digest" and column.kind not in (f"fixed_size_binary[{SIZE}]", "binary", "large_binary"):
-            raise Unprocessable.at("digest", f"the column has the type {column.kind}; use binary values of 32 bytes")
+            raise Unprocessable.at(
+                "digest", f"the column has the type {column.kind}; send binary values of {SIZE} bytes"
+            )
         if column.name != "digest" and column.kind not in _integers:
-            raise Unprocessable.at(column.name, f"the column has the type {column.kind}; use whole numbers")
+            raise Unprocessable.at(column.name, f"the column has the type {column.kind}; send whole numbers")
 
 
 _integers = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
@@ -120,7 +125,9 @@ _integers = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64
 
 def _batch(header: Message) -> Batch:
     if header.kind != "record batch":
-        raise ArrowInvalid(f"it has a {header.kind} where a record batch is expected")
+        raise ArrowInvalid(
+            f"it has a {header.kind} where a record batch is expected. Send a schema, then record batches"
+        )
     batch = arrow_metadata.batch(header)
     if batch.compressed:
         raise UnsupportedMedia(
@@ -155,7 +162,7 @@ def _values(column: Column, buffers: _Buffers, rows: int, first: int) -> npt.NDA
     nulls = _nulls(column, buffers.validity, rows)
     if column.name == "digest":
         if nulls is not None and len(nulls):
-            raise Unprocessable.at(f"row {first + nulls[0]}", "it has no digest; a row without one cannot be stored")
+            raise Unprocessable.at(f"row {first + nulls[0]}", "it has no digest; send a digest in every row")
         return _digests(column, buffers, rows, first)
     if nulls is not None and len(nulls):
         raise Unprocessable.at(column.name, f"{len(nulls):,} rows have no value; send a number in every row")
@@ -177,7 +184,9 @@ def _digests(column: Column, buffers: _Buffers, rows: int, first: int) -> npt.ND
         lengths = np.diff(offsets)
         wrong = np.flatnonzero(lengths != SIZE)
         if len(wrong):
-            raise Unprocessable.at(f"row {first + wrong[0]}", f"it has {lengths[wrong[0]]} bytes; a digest has {SIZE}")
+            raise Unprocessable.at(
+                f"row {first + wrong[0]}", f"it has {lengths[wrong[0]]} bytes; send {SIZE} bytes per digest"
+            )
         start = int(offsets[0])
     if start < 0 or start + SIZE * rows > len(buffers.values):
         raise ArrowInvalid(f"its column {column.name} refers to values outside of their buffer")
@@ -189,7 +198,10 @@ def _numbers(column: Column, values: memoryview, rows: int, first: int) -> npt.N
     most = int(np.iinfo(_UNSIGNED[column.name]).max)
     outside = np.flatnonzero((numbers < 0) | (numbers > most))
     if len(outside):
-        raise Unprocessable.at(f"row {first + outside[0]}", f"{column.name} is {numbers[outside[0]]}; use 0 to {most}")
+        raise Unprocessable.at(
+            f"row {first + outside[0]}",
+            f"{column.name} is {numbers[outside[0]]}; use a whole number from 0 to {most:,}",
+        )
     return numbers.astype(_UNSIGNED[column.name])
 
 

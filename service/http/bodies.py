@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect
 
 from firsthand.core.media_types import JSON
 from service.errors import BodyTooLarge, Malformed, RequestTimeout, Unavailable, UnsupportedMedia
-from service.http import json_structure
+from service.http import json_errors, json_structure
 from service.http.auth import Caller
 from service.http.bulk_bodies import unsupported
 from service.http.fair_pool import FairPool
@@ -118,7 +118,7 @@ async def pieces(request: Request, settings: Settings, limit: Limit) -> AsyncIte
         piece = message.get("body", b"")
         received += len(piece)
         if received > most:
-            raise BodyTooLarge(f"The body has over {most:,} bytes, which is the limit. Send it in parts.")
+            raise BodyTooLarge(f"The body has over {most:,} bytes, which is the limit. Send several smaller requests.")
         if piece:
             yield piece
         if not message.get("more_body", False):
@@ -130,12 +130,14 @@ def _check_head(request: Request, most: int) -> None:
     encoding = request.headers.get("content-encoding", "").strip().lower()
     if encoding not in ("", "identity"):
         raise UnsupportedMedia(
-            f"The Content-Encoding {encoding[:40]} is not supported. Send the body without an encoding.",
+            f"The Content-Encoding {encoding[:40]} is not supported. Send the body without compression.",
             headers={"Accept-Encoding": "identity"},
         )
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > most:
-        raise BodyTooLarge(f"The body has {int(announced):,} bytes; at most {most:,} are allowed. Send it in parts.")
+        raise BodyTooLarge(
+            f"The body has {int(announced):,} bytes; the limit is {most:,}. Send several smaller requests."
+        )
 
 
 @asynccontextmanager
@@ -227,8 +229,11 @@ def _parsed(model: type[Model], body: bytes, limit: Limit) -> Model:
     json_structure.check(body, limit.values)
     try:
         fields = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(f"The body, which has {len(body):,} bytes, is not JSON: {error}") from None
+    except json_errors.DECODING_ERRORS as error:
+        reason = json_errors.not_json(error)
+        raise Malformed(
+            f"The body, which has {len(body):,} bytes, is not JSON: {reason}. Send a JSON object."
+        ) from None
     try:
         return model.model_validate(fields)
     except ValidationError as error:

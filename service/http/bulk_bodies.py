@@ -1,4 +1,4 @@
-"""Parsing bulk bodies into columns. The refusal of a body names the row and the reason."""
+"""Parse bulk bodies into columns. If a body is refused, the error names the row or the column, and the reason."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from firsthand.core.digests import SIZE, Digests, from_texts
 from firsthand.core.media_types import ARROW, JSON, NDJSON, PARQUET, RAW
 from service.errors import Malformed, Unprocessable, UnsupportedMedia
-from service.http import arrow_stream, json_structure
+from service.http import arrow_stream, json_errors, json_structure
 from service.storage.block_layout import ItemColumns
 
 #: The `content` of a bulk body in OpenAPI, without JSON, whose schema differs per call.
@@ -21,11 +21,14 @@ BULK: dict[str, Any] = {
     NDJSON: {"schema": {"type": "string"}},
 }
 
-#: The most items in a body: as many as the largest raw body has by default.
+#: The most items in a body: those of the largest raw body under the default settings.
 MOST_ITEMS = 2**21
-#: NDJSON is parsed so many lines at a time: the objects of all lines together take five times the memory of the body.
+#: The lines of NDJSON that are parsed at a time: the objects of all lines take five times the memory of the body.
 _LINES = 2**16
 
+#: Objects that messages show as examples.
+_JSON_EXAMPLE = '{"digests": ["sha256:…"]}'
+_LINE_EXAMPLE = '{"digest": "sha256:…"}'
 
 Number = TypeVar("Number", np.uint32, np.uint8)
 
@@ -52,22 +55,23 @@ _line = msgspec.json.Decoder(_Line)
 def read(media_type: str, file: IO[bytes], most: int = MOST_ITEMS) -> ItemColumns:
     """Parse a body of at most `most` items by its content type.
 
-    Raises Malformed, Unprocessable (naming the row) or UnsupportedMedia.
+    Raises Malformed if the body does not have this format, Unprocessable (with the row) if its content is not accepted,
+    and UnsupportedMedia for another content type.
     """
     readers = {JSON: _read_json, NDJSON: _read_ndjson, RAW: _read_raw, ARROW: _read_arrow}
     if media_type not in readers:
         raise unsupported(media_type, *readers)
     items = readers[media_type](file, most)
     if not len(items.digests):
-        raise Unprocessable.at("digests", "the body has no digest; send at least one")
+        raise Unprocessable.at("digests", "the body has no digest; send at least one digest")
     return items
 
 
 def unsupported(media_type: str, *readable: str) -> UnsupportedMedia:
-    """Return the refusal of a content type that a call does not read; `readable` are those that it reads."""
+    """Return the error for a content type that a call does not support. `readable` are the supported content types."""
     if media_type == PARQUET:
         return UnsupportedMedia(
-            "Parquet is not read from uploads: its parsers trust what a file states of itself. The client and the "
+            "Parquet is not read from uploads: its parsers trust the sizes that a file states. The client and the "
             f"command line read Parquet files and send digests. Send one of: {', '.join(readable)}."
         )
     given = f"The content type {media_type[:80]} is" if media_type else "A body without a content type is"
@@ -78,20 +82,24 @@ def _read_raw(file: IO[bytes], most: int) -> ItemColumns:
     body = file.read()
     if len(body) % SIZE:
         row = len(body) // SIZE
-        raise Unprocessable.at(f"row {row}", f"it has {len(body) % SIZE} bytes; a digest has {SIZE}")
+        raise Unprocessable.at(f"row {row}", f"it has {len(body) % SIZE} bytes; send {SIZE} bytes per digest")
     if len(body) > SIZE * most:
         raise Unprocessable.at(
-            "digests", f"the body has {len(body) // SIZE:,} digests; at most {most:,} are read: send it in parts"
+            "digests",
+            f"the body has {len(body) // SIZE:,} digests; the limit is {most:,}: send the items in several requests",
         )
     return ItemColumns(np.frombuffer(body, dtype=np.uint8).reshape(-1, SIZE))
 
 
 def _too_many(most: int) -> Unprocessable:
-    return Unprocessable.at(f"row {most}", f"a body has at most {most:,} items; send it in parts")
+    return Unprocessable.at(f"row {most}", f"a body has at most {most:,} items; send the items in several requests")
 
 
 def digests_from_texts(texts: list[str], first: int = 0) -> Digests:
-    """Parse `sha256:<hex>` each into `uint8[n, 32]`. Raises Unprocessable naming the row, counted from `first`."""
+    """Parse n digests, each `sha256:<hex>`, into `uint8[n, 32]`.
+
+    Raises Unprocessable with the row, counted from `first`.
+    """
     try:
         return from_texts(texts)
     except ValueError as error:
@@ -105,9 +113,11 @@ def _read_json(file: IO[bytes], most: int) -> ItemColumns:
     try:
         body = _json.decode(content)
     except msgspec.ValidationError as error:
-        raise Unprocessable.at("body", str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(f"The body is not JSON: {error}") from None
+        raise Unprocessable.at("body", json_errors.explain(error, _JSON_EXAMPLE)) from None
+    except json_errors.DECODING_ERRORS as error:
+        raise Malformed(
+            f"The body is not JSON: {json_errors.not_json(error)}. Send an object such as {_JSON_EXAMPLE}."
+        ) from None
     if len(body.digests) > most:
         raise _too_many(most)
     return columns(body.digests, body.size, body.confidence)
@@ -126,21 +136,18 @@ def _read_ndjson(file: IO[bytes], most: int) -> ItemColumns:
         missing = [_LINES * number for number, array in enumerate(arrays) if array is None]
         if missing and len(missing) < len(pieces):
             raise _in_some_rows(name, missing[0])
-    return ItemColumns(
-        np.concatenate([piece.digests for piece in pieces] or [np.empty((0, SIZE), dtype=np.uint8)]),
-        _joined(size),
-        _joined(confidence),
-    )
+    digests = np.concatenate([piece.digests for piece in pieces] or [np.empty((0, SIZE), dtype=np.uint8)])
+    return ItemColumns(digests, _joined(size), _joined(confidence))
 
 
 def _joined(arrays: Sequence[npt.NDArray[Number] | None]) -> npt.NDArray[Number] | None:
-    """Return the arrays of a column as one; None if the column is in no piece."""
+    """Return the arrays of a column as one; None if no piece has the column."""
     given = [array for array in arrays if array is not None]
     return np.concatenate(given) if given else None
 
 
 def _columns_of_lines(lines: list[_Line], first: int) -> ItemColumns:
-    """Return lines that begin at row `first` of the body as columns."""
+    """Convert lines that begin at row `first` of the body into arrays."""
     for name in ("size", "confidence"):
         missing = [row for row, line in enumerate(lines) if getattr(line, name) is None]
         if missing and len(missing) < len(lines):
@@ -151,25 +158,27 @@ def _columns_of_lines(lines: list[_Line], first: int) -> ItemColumns:
 
 
 def _in_some_rows(name: str, row: int) -> Unprocessable:
-    return Unprocessable.at(f"row {row}", f"it has no {name}, but other rows have one; send it in all rows or in none")
+    return Unprocessable.at(
+        f"row {row}", f"it has no {name}, but other rows have one; send {name} in all rows or in no row"
+    )
 
 
 def _read_line(row: int, line: bytes) -> _Line:
     try:
         return _line.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Unprocessable.at(f"row {row}", str(error)) from None
+    except json_errors.DECODING_ERRORS as error:
+        raise Unprocessable.at(f"row {row}", json_errors.explain(error, _LINE_EXAMPLE)) from None
 
 
 def columns(texts: list[str], sizes: list[int] | None, confidences: list[int] | None, first: int = 0) -> ItemColumns:
-    """Convert lists into arrays. Raises Unprocessable naming the column, or the row, counted from `first`."""
+    """Convert lists into arrays. Raises Unprocessable with the column, or with the row, counted from `first`."""
     digests = digests_from_texts(texts, first)
     size = None if sizes is None else np.array(sizes, dtype=np.uint32)
     confidence = None if confidences is None else np.array(confidences, dtype=np.uint8)
     for name, column in (("size", size), ("confidence", confidence)):
         if column is not None and len(column) != len(digests):
             raise Unprocessable.at(
-                name, f"it has {len(column):,} values for {len(digests):,} digests; send one per digest"
+                name, f"it has {len(column):,} values for {len(digests):,} digests; send one value per digest"
             )
     return ItemColumns(digests, size, confidence)
 

@@ -1,6 +1,6 @@
-"""What surrounds every request: an id, a log line and metrics.
+"""Middleware for every request: an id, a log line and metrics.
 
-It is plain ASGI, so that streams are not buffered.
+It is plain ASGI middleware, so that streams are not buffered.
 """
 
 import time
@@ -16,14 +16,15 @@ from service.http.metrics import Metrics
 
 log = structlog.get_logger("firsthand")
 
-#: The methods that are counted by name. A caller may send any word as a method, and each name costs memory.
+#: The methods that metrics count by name. A caller can send any text as a method, and each counted name costs memory.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class ObserveRequests:
-    """Gives each request an id (its own `X-Request-ID`, or a new one), a log line, and a place in the metrics.
+    """Middleware that gives each request an id, writes a log line for it, and counts it in the metrics.
 
-    Unexpected errors are answered here, by `answer`: further out, the answer would not carry the id.
+    The id is the header `X-Request-ID` of the request, or a new id. Unexpected errors are turned into an answer here,
+    by `answer`: outside of this middleware, the answer would not have the id.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class ObserveRequests:
         try:
             await self._app(scope, receive, send_with_id)
         except Exception as error:
-            if status:  # the answer has begun; the server breaks it off
+            if status:  # the answer has begun, so the server can only cut it off
                 raise
             response = await self._answer(Request(scope), error)
             await response(scope, receive, send_with_id)
@@ -68,6 +69,6 @@ class ObserveRequests:
 
 
 def _given_id(scope: Scope) -> str | None:
-    """Return the id that the caller gave, if it can be written into a log."""
+    """Return the id that the caller sent, if it can be written into a log; otherwise None."""
     given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
     return given if 0 < len(given) <= 100 and given.isascii() and given.isprintable() else None

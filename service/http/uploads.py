@@ -1,4 +1,4 @@
-"""Receiving bulk bodies into a temporary file, before a database connection is taken."""
+"""Receive bulk bodies into a temporary file, before the request takes a database connection."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
@@ -16,12 +16,12 @@ from service.http.fair_pool import FairPool
 from service.http.state import shared
 from service.settings import Settings
 
-#: A larger body is written to disk.
+#: Bytes of a body that are kept in memory. A larger body is written to disk.
 _BYTES_IN_MEMORY = 2**20
 
 
 class UploadSlots(FairPool):
-    """Limits how many large bulk bodies a process receives at the same time. The last slot is kept for others."""
+    """The large bulk bodies that a process can receive at the same time. The last slot is kept for other holders."""
 
     def __init__(self, slots: int) -> None:
         super().__init__(slots, kept_for_others=1 if slots > 1 else 0)
@@ -31,8 +31,8 @@ class UploadSlots(FairPool):
         """Hold a slot. Raises Unavailable if there is none for this caller."""
         holder = bodies.holder_of(caller)
         if not self.take(holder, 1):
-            who = "your organization sends" if self.free else "the service receives"
-            raise Unavailable(f"There is no slot for this bulk body: {who} as many as it can. Send it again later.")
+            sender = "Your organization already sends" if self.free else "The service already receives"
+            raise Unavailable(f"{sender} the maximum number of bulk bodies. Send this one again in a few seconds.")
         try:
             yield
         finally:
@@ -61,7 +61,10 @@ async def _spooled(request: Request, settings: Settings) -> AsyncIterator[Receiv
 async def _received(
     request: Request, caller: Writer, settings: SettingsOf, slots: Annotated[UploadSlots, shared(UploadSlots)]
 ) -> AsyncIterator[ReceivedBody]:
-    """Receive the body. Slow uploads hold no database connection; otherwise they would exhaust the pool."""
+    """Receive the body. This holds no database connection, because slow uploads would exhaust the pool.
+
+    Raises Unavailable if the body is large and all slots are used.
+    """
     announced = request.headers.get("content-length", "")
     small = announced.isdigit() and int(announced) <= SMALL_BYTES
     with nullcontext() if small else slots.one(caller):
@@ -69,5 +72,5 @@ async def _received(
             yield body
 
 
-#: The bulk body of a request of a caller with the scope write.
+#: The bulk body of a request. The caller needs the scope write.
 Upload = Annotated[ReceivedBody, bodies.receiving(_received, bodies.BULK)]

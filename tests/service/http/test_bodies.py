@@ -171,7 +171,7 @@ class TestShares:
         assert slow.recv(65_536).startswith(b"HTTP/1.1 100 ")
         refused = http.post(BULK, content=iter([bytes(32)]), headers={"Content-Type": RAW})
         assert refused.status_code == 503
-        assert "your organization sends as many as it can" in refused.json()["detail"]
+        assert "Your organization already sends the maximum number" in refused.json()["detail"]
         theirs = other.register("other/texts", Digested(digests(range(5_000))), origin="human")
         assert theirs[0].items == 5_000
         slow.sendall(chunk(digest(0)) + chunk(b""))
