@@ -29,7 +29,8 @@ from service.errors import Refusal
 from service.http import bodies
 from service.http.bodies import BodyMemory
 from service.http.metrics import Metrics
-from service.http.middleware import ObserveRequests
+from service.http.middleware import ObserveRequests, escaped
+from service.http.proxies import ProxyHeaders
 from service.http.state import SharedState
 from service.http.uploads import UploadSlots
 from service.items.routes import router as items
@@ -99,6 +100,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     _add_health(app, settings, database, metrics)
     app.add_middleware(ObserveRequests, metrics=metrics, answer=answer_problem)
+    app.add_middleware(ProxyHeaders, settings=settings)
     for kind in (Refusal, RequestValidationError, HTTPException, DBAPIError, *_UNAVAILABLE):
         app.add_exception_handler(kind, answer_problem)
     _document_problems(app, [route for router in ROUTERS for route in router.routes])
@@ -119,11 +121,13 @@ def check_revision(settings: Settings, database: Database) -> None:
 
 
 def _add_health(app: FastAPI, settings: Settings, database: Database, metrics: Metrics) -> None:
+    @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", summary="Check that the service runs", tags=["health"])
     def healthz() -> dict[str, str]:
         """Return status 200 if the process runs. This call does not use the database."""
         return {"status": "alive"}
 
+    @app.head("/readyz", include_in_schema=False)
     @app.get("/readyz", summary="Check that the service is ready", tags=["health"])
     def readyz() -> dict[str, str]:
         """Return status 200 if the database answers and has the revision that this version needs; otherwise 503."""
@@ -145,7 +149,7 @@ async def answer_problem(request: Request, error: Exception) -> Response:
     """Return the `application/problem+json` answer for an exception of a handler. Log it if the service failed."""
     refusal = _refusal(error)
     if isinstance(error, (DBAPIError, OSError, *_UNAVAILABLE)) or refusal.status == 500:
-        logger.error("request failed", path=request.url.path, exc_info=error)
+        logger.error("request failed", path=escaped(request.url.path), exc_info=error)
     problem = refusal.problem(request.url.path)
     return Response(problem.model_dump_json(), refusal.status, headers=refusal.headers, media_type=MEDIA_TYPE)
 

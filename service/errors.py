@@ -58,7 +58,7 @@ class Refusal(Exception):
 class Malformed(Refusal):
     """The body cannot be parsed."""
 
-    status, slug, title = 400, "malformed", "Malformed request body"
+    status, slug, title = 400, "malformed", "Malformed request"
 
 
 class Unauthenticated(Refusal):

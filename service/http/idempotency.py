@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from service.errors import Unprocessable
 from service.http.auth import Caller, Known, Writer
 from service.http.bodies import SMALL, raw_body
+from service.http.proxies import route_path
 from service.http.transactions import Writes
 from service.http.uploads import Upload
 from service.storage import tables
@@ -34,8 +35,8 @@ class Once:
 
     def __init__(self, session: Session, caller: Caller, request: Request, key: str | None, body_digest: bytes) -> None:
         self._session = session
-        self._row = {"organization": caller.issuer.id, "route": request.url.path, "key": key}
-        head = f"{request.method} {request.url.path}?{request.url.query}\n".encode()
+        self._row = {"organization": caller.issuer.id, "route": route_path(request.scope), "key": key}
+        head = f"{request.method} {self._row['route']}?{request.url.query}\n".encode()
         self._request = sha256(head + body_digest).digest()
 
     def answer(self, status: int, work: Callable[[], BaseModel]) -> Response:

@@ -5,6 +5,7 @@ It is plain ASGI middleware, so that streams are not buffered.
 
 import time
 from collections.abc import Awaitable, Callable
+from urllib.parse import quote
 from uuid import uuid4
 
 import structlog
@@ -18,6 +19,20 @@ log = structlog.get_logger("firsthand")
 
 #: The methods that metrics count by name. A caller can send any text as a method, and each counted name costs memory.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+#: What an answer may depend on. Shared caches must not give the answer to one key to another.
+_VARY = ((b"vary", b"Accept, Authorization"),)
+
+#: The characters of paths as they are written in URLs.
+_PLAIN = "/:@!$&'()*+,;=~-._"
+#: A log line has at most this many characters of a path.
+_MOST_PATH = 500
+
+
+def escaped(path: str) -> str:
+    """Return a path for a log: percent-encoded, so that it has no control characters, and cut if it is long."""
+    return quote(path[:_MOST_PATH], safe=_PLAIN)
 
 
 class ObserveRequests:
@@ -44,7 +59,7 @@ class ObserveRequests:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                message["headers"] = [*message["headers"], *_VARY, (b"x-request-id", request_id.encode())]
             await send(message)
 
         try:
@@ -64,7 +79,11 @@ class ObserveRequests:
         self._metrics.seconds.labels(method, route).observe(seconds)
         write = log.debug if route in ("/healthz", "/readyz", "/metrics") else log.info
         write(
-            "request", method=scope["method"], path=scope["path"], status=status, milliseconds=round(1000 * seconds, 1)
+            "request",
+            method=scope["method"],
+            path=escaped(scope["path"]),
+            status=status,
+            milliseconds=round(1000 * seconds, 1),
         )
 
 
