@@ -7,7 +7,7 @@ Refusal
 ├── ResourceNotFound       404
 ├── MethodNotAllowed       405
 ├── NotAcceptable          406  no format that the Accept header allows
-├── RequestTimeout         408  the body came too slowly
+├── RequestTimeout         408  the headers or the body came too slowly
 ├── StateConflict          409  the request contradicts an earlier statement
 ├── BodyTooLarge           413  the body is over the limit
 ├── TargetTooLong          414  the path and the query are over the limit
@@ -95,9 +95,9 @@ class NotAcceptable(Refusal):
 
 
 class RequestTimeout(Refusal):
-    """The body came too slowly. The connection is closed, because the end of the body is not waited for."""
+    """The headers or the body came too slowly. The connection is closed."""
 
-    status, slug, title = 408, "request-timeout", "Request body too slow"
+    status, slug, title = 408, "request-timeout", "Request too slow"
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail, headers={"Connection": "close"})

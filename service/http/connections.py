@@ -164,8 +164,8 @@ class Connection(H11Protocol):
 def protocol(settings: Settings) -> type[Connection]:
     """Return the protocol of one process."""
 
-    class Bounded(Connection):
+    class OwnConnection(Connection):
         pass
 
-    Bounded.settings, Bounded.waiting = settings, {}
-    return Bounded
+    OwnConnection.settings, OwnConnection.waiting = settings, {}
+    return OwnConnection
