@@ -56,8 +56,8 @@ _UNAVAILABLE = (PoolTimeout, OperationalError, psycopg.OperationalError, sqlite3
 #: The header Retry-After, in seconds, if a disk is full.
 _RETRY_WHEN_FULL = 10
 
-#: The errors that every call can return: its parameters or its key are refused, or the database is not available.
-_EVERYWHERE = errors.documented(401, 403, 422, 503)
+#: The errors that every call can return: its head, its parameters or its key are refused, or the database is away.
+_EVERYWHERE = errors.documented(401, 403, 414, 422, 431, 503)
 
 #: A request is matched against one router after the other: the most frequent ones come first.
 ROUTERS = (items, registrations, mixes, organizations, datasets, models, snapshots, corrections, log, statistics)

@@ -5,6 +5,7 @@ from one listening socket, which the parent opened. So if a worker dies, another
 Workers share only the database.
 """
 
+import ctypes
 import multiprocessing
 import os
 import resource
@@ -13,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -34,6 +35,8 @@ log = structlog.get_logger("firsthand")
 
 #: Seconds that running requests have to finish after SIGTERM or the first Ctrl-C.
 _GRACE = 10
+#: The parameter M_MMAP_THRESHOLD of mallopt(3).
+_MMAP_THRESHOLD = -3
 #: Open files of a process beside its connections: databases, snapshots, bodies on disk.
 _OTHER_FILES = 500
 #: Seconds between two checks of the workers.
@@ -75,6 +78,7 @@ def standard_input_closed() -> None:
 def server(settings: Settings, port: int | None = None) -> uvicorn.Server:
     """Return the server of the application, with the checks of `service.http.connections`."""
     _allow_files(settings.max_connections)
+    _return_large_memory()
     config = uvicorn.Config(
         create_app(settings),
         port=port or 0,
@@ -87,6 +91,15 @@ def server(settings: Settings, port: int | None = None) -> uvicorn.Server:
         timeout_graceful_shutdown=_GRACE,
     )
     return uvicorn.Server(config)
+
+
+def _return_large_memory() -> None:
+    """Let glibc return freed blocks of 4 MiB and more to the system at once.
+
+    Otherwise it raises this size by itself, up to 32 MiB, and a process keeps the memory of large bodies for good.
+    """
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 4 * 2**20)
 
 
 def _allow_files(number: int) -> None:

@@ -21,7 +21,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from firsthand.core.media_types import JSON
-from service.errors import BodyTooLarge, Malformed, RequestTimeout, Unavailable, UnsupportedMedia
+from service.errors import BodyTooLarge, Malformed, RequestTimeout, Unavailable, UnsupportedMedia, documented
 from service.http import json_errors, json_structure
 from service.http.auth import Caller
 from service.http.bulk_bodies import unsupported
@@ -249,17 +249,17 @@ def limit_of(route: APIRoute) -> Limit | None:
 
 def document(routes: Iterable[Any], openapi: dict[str, Any]) -> None:
     """Put the JSON bodies of routes, with their schemas, into an OpenAPI document."""
+    too_slow = {str(status): answer for status, answer in documented(408).items()}
     models: list[type[BaseModel]] = []
     for route in routes:
         if not isinstance(route, APIRoute) or not route.include_in_schema:
             continue
-        for model in [_declared[call].model for call in _calls(route.dependant) if call in _declared]:
-            if model is None:
-                continue
-            models.append(model)
-            schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-            for method in route.methods or ():
-                call = openapi["paths"][route.path][method.lower()]
+        declared = [_declared[call] for call in _calls(route.dependant) if call in _declared]
+        for call in [openapi["paths"][route.path][method.lower()] for method in route.methods or () if declared]:
+            call["responses"] = dict(sorted({**call["responses"], **too_slow}.items()))
+            for model in [receiver.model for receiver in declared if receiver.model is not None]:
+                models.append(model)
+                schema = {"$ref": f"#/components/schemas/{model.__name__}"}
                 call["requestBody"] = {"content": {JSON: {"schema": schema}}, "required": True}
     _, definitions = models_json_schema(
         [(model, "validation") for model in dict.fromkeys(models)], ref_template="#/components/schemas/{model}"

@@ -7,7 +7,7 @@ another way. This is its protocol on h11 with these checks. A request that is re
 import asyncio
 import re
 import sys
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import uuid4
 
 import h11
@@ -20,6 +20,9 @@ from service.settings import Settings
 
 #: Bytes of the request line and the headers together, bytes of the request line alone, headers, and parameters.
 MOST_HEAD, MOST_TARGET, MOST_HEADERS, MOST_PARAMETERS = 2**14, 2**13, 100, 100
+
+#: Seconds in which a sender may read its answer and stop, before its connection is reset.
+_LINGER_SECONDS = 5
 
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _VERSION = re.compile(rb" HTTP/1\.[01]\r?$")
@@ -74,6 +77,38 @@ def check_head(received: bytes) -> Refusal | None:
     return None
 
 
+class _Transport:
+    """The transport of a connection. If the sender is still sending, `close` waits, so that it gets the answer.
+
+    To close a socket with unread data resets the connection, and an answer that the other side did not read is lost.
+    So first only the sending half is closed, and what comes is discarded (RFC 9112, section 9.6).
+    """
+
+    def __init__(self, transport: asyncio.Transport, connection: "Connection") -> None:
+        self._transport, self._connection = transport, connection
+        self.lingers = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        return self.lingers or self._transport.is_closing()
+
+    def close(self) -> None:
+        if self.is_closing():
+            return
+        if self._connection.sender_continues() and self._transport.can_write_eof():
+            self.lingers = True
+            self._transport.write_eof()
+            self._transport.resume_reading()
+            self._connection.wait(_LINGER_SECONDS)
+        else:
+            self._transport.close()
+
+    def close_now(self) -> None:
+        self._transport.close()
+
+
 class Connection(H11Protocol):
     """A connection with a deadline for each head. `protocol` makes the class that a process uses."""
 
@@ -87,14 +122,19 @@ class Connection(H11Protocol):
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        self._own = _Transport(transport, self)
+        super().connection_made(cast(asyncio.Transport, self._own))
         if len(self.connections) > self.settings.max_connections:
             if not self.waiting:
                 self._refuse(Unavailable("The service has as many connections as it can. Try again in a moment."))
                 return
             # a connection without a request gives way: its caller can send the next request on another one
             next(iter(self.waiting)).close_waiting()
-        self._wait()
+        self.wait()
+
+    def data_received(self, data: bytes) -> None:
+        if not self._own.lingers:
+            super().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
@@ -110,18 +150,28 @@ class Connection(H11Protocol):
         super().on_response_complete()
         if not self.transport.is_closing() and self.cycle.response_complete:
             # for the next head, or for the end of a body that was answered before it was complete
-            self._wait()
+            self.wait()
+
+    def sender_continues(self) -> bool:
+        """Return whether the other side may be in the middle of a request, or of bytes that are no request."""
+        return self.conn.their_state in (h11.SEND_BODY, h11.ERROR) or bool(self.conn.trailing_data[0])
+
+    def shutdown(self) -> None:
+        if self._own.lingers:
+            self._own.close_now()
+        else:
+            super().shutdown()
 
     def close_waiting(self) -> None:
         """Close a connection without a running request; with status 408 if a part of a head was received."""
         self._stop_waiting()
         if self.transport.is_closing():
-            return
-        if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
+            self._own.close_now()
+        elif self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
             seconds = self.settings.header_seconds
             self._refuse(errors.RequestTimeout(f"The headers were not complete after {seconds:g} seconds. Try again."))
         else:
-            self.transport.close()
+            self._own.close_now()
 
     def send_400_response(self, msg: str) -> None:
         """Answer a request that h11 refuses, or that `check_head` refuses."""
@@ -135,6 +185,9 @@ class Connection(H11Protocol):
     def _refuse(self, refusal: Refusal) -> None:
         """Answer with a problem and close the connection; only close it if an answer has begun."""
         self._stop_waiting()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True  # what its handler may still answer is not sent
+            self.cycle.message_event.set()
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             body = refusal.problem("").model_dump_json().encode()
             headers = {
@@ -149,10 +202,11 @@ class Connection(H11Protocol):
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
-    def _wait(self) -> None:
+    def wait(self, at_most: float = float("inf")) -> None:
+        """Wait, until the deadline, for a head, or for the end of what the other side still sends."""
         self._stop_waiting()
         self.waiting[self] = None
-        self._deadline = self.loop.call_later(self.settings.header_seconds, self.close_waiting)
+        self._deadline = self.loop.call_later(min(self.settings.header_seconds, at_most), self.close_waiting)
 
     def _stop_waiting(self) -> None:
         self.waiting.pop(self, None)

@@ -134,6 +134,16 @@ class TestDeadlines:
                     caller.sendall(bytes(10))
 
 
+@pytest.mark.parametrize("connection", ["close", "keep-alive"])
+def test_a_sender_gets_an_answer_that_comes_before_the_end_of_its_body(registry: Registry, connection: str) -> None:
+    body = bytes(4 * 2**20)
+    with connected(registry.url) as caller:
+        caller.sendall(head("unknown", BULK, "application/octet-stream", len(body), Connection=connection) + body)
+        with HTTPResponse(caller) as response:
+            response.begin()
+            assert (response.status, response.getheader("Content-Type")) == (401, "application/problem+json")
+
+
 @pytest.mark.parametrize("settings", [{"max_connections": 2}], indirect=True)
 class TestNumber:
     """A registry that has two connections at most."""
