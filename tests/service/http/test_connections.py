@@ -116,7 +116,7 @@ class TestDeadlines:
         with connected(registry.url) as caller, suppress(ConnectionError):
             caller.sendall(b"GET / HTTP/1.1\r\nX-A: ")
             answer = b""
-            caller.settimeout(0.01)
+            caller.settimeout(0.01)  # short: it paces the bytes
             while not answer:
                 with suppress(TimeoutError):
                     answer = caller.recv(65_536)
