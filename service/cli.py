@@ -51,7 +51,8 @@ def run(
         ),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free port.", envvar="FIRSTHAND_PORT")
+        int,
+        typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses an unused port.", envvar="FIRSTHAND_PORT"),
     ] = 8734,
     workers: Annotated[
         int,
@@ -169,7 +170,8 @@ def upgrade(data_dir: DataDir = None, json_: Json = False) -> None:
     if first:
         _out.print(f"Created the organization {first.organization} with an API key for its administrator.")
         _out.print(f"The key is not shown again: {first.api_key}")
-        _out.print("Start the registry with: firsthand serve   Then store the key with: firsthand login URL")
+        _out.print("Start the registry with: firsthand serve")
+        _out.print("Then store this key with: firsthand login URL (the address of the registry)")
 
 
 def _partitions_in_words(partitions: int, settings: Settings) -> str:
@@ -230,7 +232,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         _err.print(
             f"[red]Cannot listen on {host}:{port}: {error.strerror}. "
-            "Choose another port with --port; --port 0 chooses a free one.[/red]"
+            "Choose another port with --port; --port 0 chooses an unused one.[/red]"
         )
         raise typer.Exit(1) from None
     return listener

@@ -162,7 +162,7 @@ def _values(column: Column, buffers: _Buffers, rows: int, first: int) -> npt.NDA
     nulls = _nulls(column, buffers.validity, rows)
     if column.name == "digest":
         if nulls is not None and len(nulls):
-            raise Unprocessable.at(f"row {first + nulls[0]}", "it has no digest; send a digest in every row")
+            raise Unprocessable.at(f"row {first + nulls[0]}", "the digest is missing; send a digest in every row")
         return _digests(column, buffers, rows, first)
     if nulls is not None and len(nulls):
         raise Unprocessable.at(column.name, f"{len(nulls):,} rows have no value; send a number in every row")
@@ -185,7 +185,7 @@ def _digests(column: Column, buffers: _Buffers, rows: int, first: int) -> npt.ND
         wrong = np.flatnonzero(lengths != SIZE)
         if len(wrong):
             raise Unprocessable.at(
-                f"row {first + wrong[0]}", f"it has {lengths[wrong[0]]} bytes; send {SIZE} bytes per digest"
+                f"row {first + wrong[0]}", f"the digest has {lengths[wrong[0]]} bytes; send {SIZE} bytes per digest"
             )
         start = int(offsets[0])
     if start < 0 or start + SIZE * rows > len(buffers.values):

@@ -82,7 +82,7 @@ def _read_raw(file: IO[bytes], most: int) -> ItemColumns:
     body = file.read()
     if len(body) % SIZE:
         row = len(body) // SIZE
-        raise Unprocessable.at(f"row {row}", f"it has {len(body) % SIZE} bytes; send {SIZE} bytes per digest")
+        raise Unprocessable.at(f"row {row}", f"the digest has {len(body) % SIZE} bytes; send {SIZE} bytes per digest")
     if len(body) > SIZE * most:
         raise Unprocessable.at(
             "digests",
@@ -178,7 +178,7 @@ def columns(texts: list[str], sizes: list[int] | None, confidences: list[int] | 
     for name, column in (("size", size), ("confidence", confidence)):
         if column is not None and len(column) != len(digests):
             raise Unprocessable.at(
-                name, f"it has {len(column):,} values for {len(digests):,} digests; send one value per digest"
+                name, f"the column has {len(column):,} values for {len(digests):,} digests; send one value per digest"
             )
     return ItemColumns(digests, size, confidence)
 

@@ -88,8 +88,9 @@ async def _once(
     caller: Known,
     idempotency_key: _IdempotencyKey = None,
 ) -> Once:
-    """Accept any valid API key. The handler checks the scope: an administrator does not need the scope write.
+    """Return the `Once` of this request.
 
+    Any valid API key is accepted. The handler checks the scope, because an administrator does not need the scope write.
     The body comes before the session: a slow body must not hold a transaction.
     """
     return Once(session, caller, request, idempotency_key, sha256(body).digest())

@@ -56,7 +56,7 @@ def test_a_null_is_refused_at_its_row_in_whatever_batch_it_is() -> None:
     rows[77] = None
     for kind in BINARIES:
         body = stream(pa.table({"digest": pa.array(rows, kind)}), max_chunksize=30)
-        with pytest.raises(Refusal, match="row 77: it has no digest"):
+        with pytest.raises(Refusal, match="row 77: the digest is missing"):
             arrow_stream.read(body, MOST)
 
 
