@@ -28,11 +28,14 @@ from service.corrections.routes import router as corrections
 from service.datasets.routes import router as datasets
 from service.errors import Refusal
 from service.housekeeping import Housekeeping, Job
+from service.http import bodies
 from service.http.auth import Reader
+from service.http.bodies import BodyMemory
 from service.http.documents import router as documents
 from service.http.metrics import Metrics
-from service.http.middleware import LimitBody, ObserveRequests
+from service.http.middleware import ObserveRequests, escaped
 from service.http.private_answers import KeepPrivate
+from service.http.proxies import ProxyHeaders
 from service.http.state import SharedState
 from service.http.uploads import UploadSlots
 from service.items.routes import router as items
@@ -61,11 +64,11 @@ _UNAVAILABLE = (PoolTimeout, OperationalError, psycopg.OperationalError, sqlite3
 #: The header Retry-After, in seconds, if a disk is full.
 _RETRY_WHEN_FULL = 10
 
-#: The text of FastAPI for a body that it cannot decode, for example because it is not UTF-8.
-_NOT_PARSED = "There was an error parsing the body"
+#: The errors that every call can return: its head, its parameters or its key are refused, or the database is away.
+_EVERYWHERE = errors.documented(401, 403, 414, 422, 431, 503)
 
-#: The errors that every call can return: its parameters or its key are refused, or the database is not available.
-_EVERYWHERE = errors.documented(401, 403, 422, 503)
+#: A request is matched against one router after the other: the most frequent ones come first.
+ROUTERS = (items, registrations, mixes, organizations, datasets, models, snapshots, corrections, log, statistics)
 
 
 class WrongRevision(Exception):
@@ -112,20 +115,18 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.shared = SharedState(
         settings, database, metrics, snapshot_store, builds, Catalog(), DrawnCache(), UploadSlots(settings.bulk_slots),
-        uses,
+        uses, BodyMemory(settings.max_body_memory),
     )  # fmt: skip
-    # a request is compared with the routers in this order, so the most frequently used ones come first
-    nouns = (items, registrations, mixes, organizations, datasets, models, snapshots, corrections, log, statistics)
-    for router in nouns:
+    for router in ROUTERS:
         app.include_router(router)
     app.include_router(documents)
     _add_health(app, settings, database, metrics)
-    app.add_middleware(LimitBody, settings=settings)
     app.add_middleware(ObserveRequests, metrics=metrics, answer=answer_problem)
     app.add_middleware(KeepPrivate, settings=settings)  # the outermost: it also sees the answers of the others
+    app.add_middleware(ProxyHeaders, settings=settings)
     for kind in (Refusal, RequestValidationError, HTTPException, DBAPIError, *_UNAVAILABLE):
         app.add_exception_handler(kind, answer_problem)
-    _document_problems(app)
+    _document_problems(app, [route for router in ROUTERS for route in router.routes])
     return app
 
 
@@ -144,11 +145,13 @@ def check_revision(settings: Settings, database: Database) -> None:
 def _add_health(app: FastAPI, settings: Settings, database: Database, metrics: Metrics) -> None:
     clock = HostClock()
 
+    @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", summary="Check that the service runs", tags=["health"])
     def healthz() -> dict[str, str]:
         """Return status 200 if the process runs. This call does not use the database."""
         return {"status": "alive"}
 
+    @app.head("/readyz", include_in_schema=False)
     @app.get(
         "/readyz", summary="Check that the service is ready", tags=["health"], response_model_exclude_defaults=True
     )
@@ -177,7 +180,7 @@ async def answer_problem(request: Request, error: Exception) -> Response:
     """Return the `application/problem+json` answer for an exception of a handler. Log it if the service failed."""
     refusal = _refusal(error)
     if isinstance(error, (DBAPIError, OSError, *_UNAVAILABLE)) or refusal.status == 500:
-        logger.error("request failed", path=request.url.path, exc_info=error)
+        logger.error("request failed", path=escaped(request.url.path), exc_info=error)
     problem = refusal.problem(request.url.path)
     return Response(problem.model_dump_json(), refusal.status, headers=refusal.headers, media_type=MEDIA_TYPE)
 
@@ -231,12 +234,6 @@ def _is_read_only(error: BaseException) -> bool:
 
 def _invalid(error: RequestValidationError) -> Refusal:
     """Return the refusal of parameters, or of a body, that do not match their schema."""
-    for entry in error.errors():
-        if entry["type"] == "json_invalid":
-            return errors.Malformed(
-                f"The body is not JSON: the first error is at character {entry['loc'][-1]}. "
-                "Check the quotes, commas and brackets there."
-            )
     problems = explain.problems(error.errors())
     return errors.Unprocessable("; ".join(explain.located(p.where, p.message) for p in problems[:5]), problems)
 
@@ -245,8 +242,6 @@ def _of_framework(error: HTTPException) -> Refusal:
     """Return the refusal for an error that FastAPI or Starlette raised, such as an unknown path."""
     kinds = {kind.status: kind for kind in Refusal.__subclasses__()}
     detail = str(error.detail)
-    if detail == _NOT_PARSED:
-        detail = "The body cannot be read as JSON. Send JSON in UTF-8."
     if detail == HTTPStatus(error.status_code).phrase:
         detail = {
             404: "This registry has no call with this path. The page /docs lists all calls.",
@@ -257,8 +252,8 @@ def _of_framework(error: HTTPException) -> Refusal:
     return refusal
 
 
-def _document_problems(app: FastAPI) -> None:
-    """Put the schema of a problem into the OpenAPI document, instead of the schema of FastAPI's validation errors."""
+def _document_problems(app: FastAPI, routes: list[Any]) -> None:
+    """Put bodies and the schema of a problem into the OpenAPI document, instead of FastAPI's validation errors."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -269,6 +264,7 @@ def _document_problems(app: FastAPI) -> None:
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(problem.pop("$defs"))
         schemas["Problem"] = problem
+        bodies.document(routes, document)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -7,10 +7,13 @@ Refusal
 ├── ResourceNotFound       404
 ├── MethodNotAllowed       405
 ├── NotAcceptable          406  no format that the Accept header allows
+├── RequestTimeout         408  the headers or the body came too slowly
 ├── StateConflict          409  the request contradicts an earlier statement
 ├── BodyTooLarge           413  the body is over the limit
+├── TargetTooLong          414  the path and the query are over the limit
 ├── UnsupportedMedia       415  the service does not read this content type
 ├── Unprocessable          422  well-formed but not accepted; errors[] names the fields and the reasons
+├── HeadersTooLarge        431  the headers are over the limit
 └── Unavailable            503  try again after the seconds in the header Retry-After
 """
 
@@ -55,7 +58,7 @@ class Refusal(Exception):
 class Malformed(Refusal):
     """The body cannot be parsed."""
 
-    status, slug, title = 400, "malformed", "Malformed request body"
+    status, slug, title = 400, "malformed", "Malformed request"
 
 
 class Unauthenticated(Refusal):
@@ -91,6 +94,15 @@ class NotAcceptable(Refusal):
     status, slug, title = 406, "not-acceptable", "No acceptable format"
 
 
+class RequestTimeout(Refusal):
+    """The headers or the body came too slowly. The connection is closed."""
+
+    status, slug, title = 408, "request-timeout", "Request too slow"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"Connection": "close"})
+
+
 class StateConflict(Refusal):
     """The request contradicts an earlier statement, and statements never change."""
 
@@ -101,6 +113,12 @@ class BodyTooLarge(Refusal):
     """The request body is over the limit."""
 
     status, slug, title = 413, "too-large", "Request body too large"
+
+
+class TargetTooLong(Refusal):
+    """The path and the query of the request are over the limit."""
+
+    status, slug, title = 414, "target-too-long", "Path and query too long"
 
 
 class UnsupportedMedia(Refusal):
@@ -124,6 +142,12 @@ class Unprocessable(Refusal):
         """Return a refusal that lists all errors of a pydantic validation."""
         problems = explain.problems(error.errors())
         return cls("; ".join(explain.located(problem.where, problem.message) for problem in problems), problems)
+
+
+class HeadersTooLarge(Refusal):
+    """The headers of the request are over the limit, in number or in bytes."""
+
+    status, slug, title = 431, "headers-too-large", "Request headers too large"
 
 
 class Unavailable(Refusal):

@@ -5,14 +5,16 @@ from one listening socket, which the parent opened. So if a worker dies, another
 Workers share only the database.
 """
 
+import ctypes
 import multiprocessing
 import os
+import resource
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -25,6 +27,7 @@ import uvicorn
 
 from service import logging_setup
 from service.app import create_app
+from service.http import connections
 from service.http.metrics import METRICS_FOLDER
 from service.settings import Settings
 
@@ -32,6 +35,10 @@ log = structlog.get_logger("firsthand")
 
 #: Seconds that running requests have to finish after SIGTERM or the first Ctrl-C.
 _GRACE = 10
+#: The parameter M_MMAP_THRESHOLD of mallopt(3).
+_MMAP_THRESHOLD = -3
+#: Open files of a process beside its connections: databases, snapshots, bodies on disk.
+_OTHER_FILES = 500
 #: Seconds between two checks of the workers.
 _LOOK = 0.1
 #: A worker that dies is replaced at the earliest this many seconds after its start. This prevents a busy loop if every
@@ -42,7 +49,7 @@ _PAUSE = 1.0
 def serve(settings: Settings, listener: socket, workers: int) -> None:
     """Answer requests on the listening socket until SIGTERM or SIGINT. A single worker runs in this process."""
     if workers == 1:
-        _server(settings).run(sockets=[listener])
+        server(settings).run(sockets=[listener])
         return
     with TemporaryDirectory(prefix="firsthand-metrics-") as folder:
         os.environ[METRICS_FOLDER] = folder  # prometheus_client reads it when a worker imports it
@@ -68,9 +75,40 @@ def standard_input_closed() -> None:
         pass
 
 
-def _server(settings: Settings) -> uvicorn.Server:
-    app = create_app(settings)
-    return uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE))
+def server(settings: Settings, port: int | None = None) -> uvicorn.Server:
+    """Return the server of the application, with the checks of `service.http.connections`."""
+    _allow_files(settings.max_connections)
+    _return_large_memory()
+    config = uvicorn.Config(
+        create_app(settings),
+        port=port or 0,
+        http=connections.protocol(settings),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE,
+    )
+    return uvicorn.Server(config)
+
+
+def _return_large_memory() -> None:
+    """Let glibc return freed blocks of 4 MiB and more to the system at once.
+
+    Otherwise it raises this size by itself, up to 32 MiB, and a process keeps the memory of large bodies for good.
+    """
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 4 * 2**20)
+
+
+def _allow_files(number: int) -> None:
+    """Raise the soft limit of open files, if it is too low for this many connections and the hard limit allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = number + _OTHER_FILES
+    if soft < needed and soft != resource.RLIM_INFINITY:
+        most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 def _work(settings: Settings, listener: socket) -> None:
@@ -79,7 +117,7 @@ def _work(settings: Settings, listener: socket) -> None:
     assert parent is not None
     end_with(lambda: wait([parent.sentinel]))
     logging_setup.set_up(settings.log_format)
-    _server(settings).run(sockets=[listener])
+    server(settings).run(sockets=[listener])
 
 
 class _Parent:

@@ -2,6 +2,7 @@
 
 import re
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 
 from pydantic import Field, field_validator
@@ -68,16 +69,56 @@ class Settings(BaseSettings):
         "A larger body is refused with status 413.",
     )
     max_json_bytes: int = Field(
-        16 * 2**20,
+        10 * 2**20,
         gt=0,
-        description="Maximum size of the body of every other request, in bytes. "
+        description="Maximum size of the body of a look-up, a withdrawal or a dispute, in bytes. The recipe of a mix "
+        "has at most 1 MiB, and the body of every other request at most 64 KiB. "
         "A larger body is refused with status 413.",
+    )
+    max_body_memory: int = Field(
+        256 * 2**20,
+        gt=0,
+        description="Bytes of bodies, other than bulk bodies, that one process holds in memory at the same time. An "
+        "organization may use three quarters of them, all callers without a key together one quarter. A body for which "
+        "there is no room is refused with status 503; the client can send it again.",
+    )
+    body_grace_seconds: float = Field(
+        30,
+        gt=0,
+        description="Seconds in which a body may come at any rate. After them, a body that is slower than "
+        "FIRSTHAND_BODY_LEAST_RATE is refused with status 408.",
+    )
+    body_least_rate: int = Field(
+        8 * 2**10, gt=0, description="Minimum rate of a body after FIRSTHAND_BODY_GRACE_SECONDS, in bytes per second."
+    )
+    header_seconds: float = Field(
+        30,
+        gt=0,
+        description="Seconds in which the headers of a request must be complete, and in which the rest of a body must "
+        "end that was answered before. Then the connection is closed, after status 408 if headers had begun.",
+    )
+    max_connections: int = Field(
+        1_000,
+        gt=0,
+        description="Number of connections of one process. When it is reached, the connection that waits longest "
+        "without a request is closed for a new one; if all have a request, the new one is refused with status 503.",
+    )
+    root_path: str = Field(
+        "",
+        pattern=r"^((/[A-Za-z0-9._~-]+)+)?$",
+        description="Path prefix under which a proxy serves the registry, such as /registry. The proxy may remove it "
+        "from the path or not.",
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="Addresses or networks of proxies, separated by commas, such as 127.0.0.1,10.0.0.0/8. Only their "
+        "headers X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Prefix count.",
     )
     bulk_slots: int = Field(
         4,
         gt=0,
-        description="Number of large bulk bodies that one process receives at the same time. "
-        "Another one is refused with status 503; the client can send it again.",
+        description="Number of large bulk bodies that one process receives at the same time. One organization may use "
+        "all of them except one. Another one is refused with status 503; the client can send it again.",
     )
     threads: int = Field(16, gt=0, description="Number of threads and of database connections per process.")
     answers_days: int = Field(
@@ -92,6 +133,26 @@ class Settings(BaseSettings):
         pattern="^(console|json)$",
         description="Format of the log: `console` for people, `json` for machines.",
     )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, listed: str) -> str:
+        for network in [network.strip() for network in listed.split(",") if network.strip()]:
+            try:
+                ip_network(network)
+            except ValueError:
+                raise ValueError(
+                    f"{network!r} is neither an address nor a network; use addresses such as 10.0.0.7 or networks "
+                    "such as 10.0.0.0/8, separated by commas"
+                ) from None
+        return listed
+
+    @field_validator("root_path")
+    @classmethod
+    def _no_call(cls, prefix: str) -> str:
+        if prefix.split("/")[1:2] in (["v1"], ["docs"], ["healthz"], ["readyz"], ["metrics"]):
+            raise ValueError(f"{prefix!r} begins like the path of a call; use another prefix, such as /registry")
+        return prefix
 
     @field_validator("database_url")
     @classmethod

@@ -14,12 +14,10 @@ from uuid import uuid4
 import hypothesis
 import psycopg
 import pytest
-import uvicorn
 
 from benchmarks.harness.waiting import wait_until
 from firsthand import Client
-from service import logging_setup
-from service.app import create_app
+from service import logging_setup, processes
 from service.organizations import store as organizations
 from service.settings import Settings
 from service.storage import migrate
@@ -198,7 +196,7 @@ def registry(settings: Settings) -> Iterator[Registry]:
         organizations.create(session, "local", "")
         _, key = organizations.issue_key(session, "local", "tests", ["read", "write", "admin", "operator"])
     database.close()
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_config=None))
+    server = processes.server(settings)
     thread = threading.Thread(target=server.run)
     thread.start()
     wait_until(lambda: server.started or not thread.is_alive(), "the server starts")

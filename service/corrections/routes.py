@@ -9,6 +9,7 @@ from service.claims.catalog import Catalog
 from service.corrections import store
 from service.errors import documented
 from service.http.auth import Writer
+from service.http.bodies import ITEMS, json_body
 from service.http.idempotency import OnceOf
 from service.http.state import shared
 from service.http.transactions import Writes
@@ -23,7 +24,12 @@ router = APIRouter(prefix="/v1", tags=["corrections"])
     response_model=Withdrawal,
     responses=documented(400, 403, 404, 409, 413, 415),
 )
-def withdraw(new: NewWithdrawal, caller: Writer, once: OnceOf, session: Writes) -> Response:
+def withdraw(
+    new: Annotated[NewWithdrawal, json_body(NewWithdrawal, Writer, ITEMS)],
+    caller: Writer,
+    once: OnceOf,
+    session: Writes,
+) -> Response:
     """Withdraw a registration or a dispute of your own organization.
 
     A registration is withdrawn as a whole or for named items; a dispute always as a whole.
@@ -39,7 +45,11 @@ def withdraw(new: NewWithdrawal, caller: Writer, once: OnceOf, session: Writes) 
     responses=documented(400, 404, 409, 413, 415),
 )
 def dispute(
-    new: NewDispute, caller: Writer, once: OnceOf, session: Writes, catalog: Annotated[Catalog, shared(Catalog)]
+    new: Annotated[NewDispute, json_body(NewDispute, Writer, ITEMS)],
+    caller: Writer,
+    once: OnceOf,
+    session: Writes,
+    catalog: Annotated[Catalog, shared(Catalog)],
 ) -> Response:
     """Dispute a registration of another organization, as a whole or for named items.
 

@@ -1,5 +1,7 @@
 """HTTP handlers for datasets."""
 
+from typing import Annotated
+
 from fastapi import APIRouter, Response
 
 from firsthand.core.names import ParsedDatasetName as DatasetName
@@ -8,6 +10,7 @@ from firsthand.schemas.datasets import Dataset, NewDataset
 from service.datasets import store
 from service.errors import documented
 from service.http.auth import Reader, Writer
+from service.http.bodies import SMALL, json_body
 from service.http.paging import Pages
 from service.http.path_parameters import DatasetInPath, OrganizationInPath
 from service.http.transactions import Reads, Writes
@@ -24,7 +27,7 @@ router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 def put_dataset(
     organization: OrganizationInPath,
     name: DatasetInPath,
-    new: NewDataset,
+    new: Annotated[NewDataset, json_body(NewDataset, Writer, SMALL)],
     caller: Writer,
     session: Writes,
     response: Response,

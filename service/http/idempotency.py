@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 from firsthand.schemas.organizations import IssuedKey
 from service.errors import StateConflict, Unprocessable
 from service.http.auth import Caller, Known, Writer
+from service.http.bodies import SMALL, raw_body
+from service.http.proxies import route_path
 from service.http.transactions import Writes
 from service.http.uploads import Upload
 from service.storage import tables
@@ -37,8 +39,8 @@ class Once:
 
     def __init__(self, session: Session, caller: Caller, request: Request, key: str | None, body_digest: bytes) -> None:
         self._session = session
-        self._row = {"organization": caller.issuer.id, "route": request.url.path, "key": key}
-        head = f"{request.method} {request.url.path}?{request.url.query}\n".encode()
+        self._row = {"organization": caller.issuer.id, "route": route_path(request.scope), "key": key}
+        head = f"{request.method} {self._row['route']}?{request.url.query}\n".encode()
         self._request = sha256(head + body_digest).digest()
 
     def answer(self, status: int, work: Callable[[], BaseModel]) -> Response:
@@ -116,12 +118,19 @@ def _json(status: int, body: bytes) -> Response:
     return Response(body, status, media_type="application/json")
 
 
-async def _once(request: Request, session: Writes, caller: Known, idempotency_key: _IdempotencyKey = None) -> Once:
+async def _once(
+    request: Request,
+    body: Annotated[bytes, raw_body(Known, SMALL)],
+    session: Writes,
+    caller: Known,
+    idempotency_key: _IdempotencyKey = None,
+) -> Once:
     """Return the `Once` of this request.
 
     Any valid API key is accepted. The handler checks the scope, because an administrator does not need the scope write.
+    The body comes before the session: a slow body must not hold a transaction.
     """
-    return Once(session, caller, request, idempotency_key, sha256(await request.body()).digest())
+    return Once(session, caller, request, idempotency_key, sha256(body).digest())
 
 
 async def _once_bulk(

@@ -1,27 +1,42 @@
 """Receive bulk bodies into a temporary file, before the request takes a database connection."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from hashlib import sha256
 from tempfile import SpooledTemporaryFile
 from typing import Annotated, NamedTuple
 
-from fastapi import Depends, Request
+from fastapi import Request
 
-from firsthand.core.media_types import JSON, NDJSON, RAW
 from service.errors import Unavailable
-from service.http.auth import Writer
+from service.http import bodies
+from service.http.auth import Caller, Writer
+from service.http.bodies import SMALL_BYTES, SettingsOf
+from service.http.fair_pool import FairPool
 from service.http.state import shared
+from service.settings import Settings
 
 #: Bytes of a body that are kept in memory. A larger body is written to disk.
 _BYTES_IN_MEMORY = 2**20
-#: A body of at most this many bytes needs no slot, because it costs no more than any other request.
-_SMALL_BYTES = 2**16
 
 
-class UploadSlots(asyncio.Semaphore):
-    """A semaphore: the number of large bulk bodies that a process can receive at the same time."""
+class UploadSlots(FairPool):
+    """The large bulk bodies that a process can receive at the same time. The last slot is kept for other holders."""
+
+    def __init__(self, slots: int) -> None:
+        super().__init__(slots, kept_for_others=1 if slots > 1 else 0)
+
+    @contextmanager
+    def one(self, caller: Caller) -> Iterator[None]:
+        """Hold a slot. Raises Unavailable if there is none for this caller."""
+        holder = bodies.holder_of(caller)
+        if not self.take(holder, 1):
+            sender = "Your organization already sends" if self.free else "The service already receives"
+            raise Unavailable(f"{sender} the maximum number of bulk bodies. Send this one again in a few seconds.")
+        try:
+            yield
+        finally:
+            self.give(holder, 1)
 
 
 class ReceivedBody(NamedTuple):
@@ -32,35 +47,30 @@ class ReceivedBody(NamedTuple):
     digest: bytes
 
 
-def media_type(request: Request) -> str:
-    """Return the media type of the Content-Type header in lower case; empty if there is none."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+@asynccontextmanager
+async def _spooled(request: Request, settings: Settings) -> AsyncIterator[ReceivedBody]:
+    with SpooledTemporaryFile(max_size=_BYTES_IN_MEMORY) as file:
+        digest = sha256()
+        async for piece in bodies.pieces(request, settings, bodies.BULK):
+            digest.update(piece)
+            file.write(piece)
+        file.seek(0)
+        yield ReceivedBody(bodies.media_type(request), file, digest.digest())
 
 
 async def _received(
-    request: Request, _: Writer, slots: Annotated[UploadSlots, shared(UploadSlots)]
+    request: Request, caller: Writer, settings: SettingsOf, slots: Annotated[UploadSlots, shared(UploadSlots)]
 ) -> AsyncIterator[ReceivedBody]:
     """Receive the body. This holds no database connection, because slow uploads would exhaust the pool.
 
     Raises Unavailable if the body is large and all slots are used.
     """
     announced = request.headers.get("content-length", "")
-    # a compressed format can be much larger than its length
-    uncompressed = media_type(request) in (JSON, NDJSON, RAW)
-    small = uncompressed and announced.isdigit() and int(announced) <= _SMALL_BYTES
-    if not small and slots.locked():
-        raise Unavailable(
-            "The service already receives the maximum number of bulk bodies. Send this one again in a few seconds."
-        )
-    async with nullcontext() if small else slots:
-        with SpooledTemporaryFile(max_size=_BYTES_IN_MEMORY) as file:
-            digest = sha256()
-            async for chunk in request.stream():
-                digest.update(chunk)
-                file.write(chunk)
-            file.seek(0)
-            yield ReceivedBody(media_type(request), file, digest.digest())
+    small = announced.isdigit() and int(announced) <= SMALL_BYTES
+    with nullcontext() if small else slots.one(caller):
+        async with _spooled(request, settings) as body:
+            yield body
 
 
 #: The bulk body of a request. The caller needs the scope write.
-Upload = Annotated[ReceivedBody, Depends(_received, scope="function")]
+Upload = Annotated[ReceivedBody, bodies.receiving(_received, bodies.BULK)]

@@ -4,7 +4,7 @@ from io import BytesIO
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import ValidationError
 
 from firsthand.core.digests import Digests, from_text
@@ -12,12 +12,12 @@ from firsthand.core.media_types import ARROW, JSON, NDJSON, PARQUET
 from firsthand.schemas.items import MAX_LOOKUP, Item, LookupQuery, LookupRequest, Lookups
 from service.claims.catalog import Catalog
 from service.errors import Malformed, Unprocessable, documented
-from service.http import bulk_bodies, content_negotiation, json_errors
+from service.http import bulk_bodies, content_negotiation, json_errors, json_structure
 from service.http.auth import Reader
+from service.http.bodies import ITEMS, media_type, raw_body
 from service.http.metrics import MetricsOf
 from service.http.state import shared
 from service.http.transactions import DatabaseOf, Reads
-from service.http.uploads import media_type
 from service.items import responses
 
 router = APIRouter(prefix="/v1", tags=["items"])
@@ -43,10 +43,6 @@ _BODY: dict[str, Any] = {
 }
 
 
-async def _body(request: Request) -> bytes:
-    return await request.body()
-
-
 @router.post(
     "/lookups",
     summary="Look up verdicts",
@@ -58,7 +54,7 @@ def look_up(
     request: Request,
     question: Annotated[LookupQuery, Query()],
     answer_format: Annotated[str, content_negotiation.accepted(*_FORMATS)],
-    body: Annotated[bytes, Depends(_body)],
+    body: Annotated[bytes, raw_body(Reader, ITEMS)],
     _: Reader,
     session: Reads,
     catalog: CatalogOf,
@@ -83,7 +79,8 @@ def look_up(
 def _read(media: str, body: bytes, question: LookupQuery) -> tuple[LookupQuery, Digests]:
     """Return (parameters, digests) of a look-up. Fields of a JSON body take precedence over query parameters."""
     if media != JSON:
-        return question, bulk_bodies.read(media, BytesIO(body)).digests
+        return question, bulk_bodies.read(media, BytesIO(body), MAX_LOOKUP).digests
+    json_structure.check(body, ITEMS.values)
     try:
         fields = msgspec.json.decode(body)
     except json_errors.DECODING_ERRORS as error:

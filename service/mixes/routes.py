@@ -12,6 +12,7 @@ from service.claims.view import View
 from service.errors import Unauthenticated, Unprocessable, documented
 from service.http import content_negotiation
 from service.http.auth import Reader
+from service.http.bodies import RECIPE, json_body
 from service.http.state import shared
 from service.http.transactions import DatabaseOf, Reads
 from service.mixes import columns, store
@@ -35,7 +36,12 @@ Later = Annotated[
 
 @router.post("", summary="Build a mix", status_code=201, responses={200: {"model": Mix}, **documented(400, 413, 415)})
 def create_mix(
-    new: NewMix, reader: Reader, database: DatabaseOf, catalog: CatalogOf, cache: DrawnCacheOf, response: Response
+    new: Annotated[NewMix, json_body(NewMix, Reader, RECIPE)],
+    reader: Reader,
+    database: DatabaseOf,
+    catalog: CatalogOf,
+    cache: DrawnCacheOf,
+    response: Response,
 ) -> Mix:
     """Build a mix from a recipe. If the mix already exists, or for a dry run, the status is 200.
 

@@ -10,6 +10,7 @@ from firsthand.schemas.models import Model, NewModel
 from service.claims.catalog import Catalog
 from service.errors import documented
 from service.http.auth import Reader, Writer
+from service.http.bodies import SMALL, json_body
 from service.http.paging import Pages
 from service.http.path_parameters import ModelInPath, OrganizationInPath, VersionInPath
 from service.http.state import shared
@@ -29,7 +30,7 @@ def put_model(
     organization: OrganizationInPath,
     name: ModelInPath,
     version: VersionInPath,
-    new: NewModel,
+    new: Annotated[NewModel, json_body(NewModel, Writer, SMALL)],
     caller: Writer,
     database: DatabaseOf,
     catalog: Annotated[Catalog, shared(Catalog)],

@@ -17,6 +17,7 @@ from firsthand.schemas.organizations import (
 )
 from service.errors import documented
 from service.http.auth import Admin, Caller, Known, Operator, Reader, WholeKey
+from service.http.bodies import SMALL, json_body
 from service.http.idempotency import OnceOf
 from service.http.paging import Pages
 from service.http.transactions import Reads, Writes
@@ -38,7 +39,12 @@ KeyId = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$", description="The id of th
     response_model=Organization,
     responses=documented(400, 409, 413, 415),
 )
-def create_organization(new: NewOrganization, caller: Operator, once: OnceOf, session: Writes) -> Response:
+def create_organization(
+    new: Annotated[NewOrganization, json_body(NewOrganization, Operator, SMALL)],
+    caller: Operator,
+    once: OnceOf,
+    session: Writes,
+) -> Response:
     """Create an organization. It has no API key yet: create a key with `POST /v1/keys`."""
     return once.answer(201, lambda: _organization(store.create(session, new.name, new.title, caller.issuer)))
 
@@ -57,7 +63,13 @@ def list_organizations(_: Reader, session: Reads, pages: Pages) -> Page[Organiza
     response_model=IssuedKey,
     responses=documented(400, 404, 409, 413, 415),
 )
-def create_key(new: NewKey, caller: Admin, own_key: WholeKey, once: OnceOf, session: Writes) -> Response:
+def create_key(
+    new: Annotated[NewKey, json_body(NewKey, Admin, SMALL)],
+    caller: Admin,
+    own_key: WholeKey,
+    once: OnceOf,
+    session: Writes,
+) -> Response:
     """Create an API key for an organization. Only this answer shows it, and a repeat under the same Idempotency-Key.
 
     With the scope `admin`, the key belongs to your own organization and has only scopes that your key has. The scope
@@ -84,7 +96,12 @@ def create_key(new: NewKey, caller: Admin, own_key: WholeKey, once: OnceOf, sess
     responses=documented(400, 404, 409, 413, 415),
 )
 def rotate_key(
-    id: KeyId, new: NewRotation, caller: Admin, own_key: WholeKey, once: OnceOf, session: Writes
+    id: KeyId,
+    new: Annotated[NewRotation, json_body(NewRotation, Admin, SMALL)],
+    caller: Admin,
+    own_key: WholeKey,
+    once: OnceOf,
+    session: Writes,
 ) -> Response:
     """Replace an API key by a new one with the same organization, name and scopes.
 

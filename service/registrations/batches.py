@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import IO, Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -11,8 +12,8 @@ from firsthand.core.media_types import JSON, NDJSON
 from firsthand.core.names import parse_dataset
 from firsthand.schemas.registrations import MAX_BATCH, NewRegistration
 from service.errors import Malformed, Refusal, Unprocessable
-from service.http import json_errors
-from service.http.bulk_bodies import Confidence, Size, columns, unsupported
+from service.http import json_errors, json_structure
+from service.http.bulk_bodies import MOST_ITEMS, Confidence, Size, columns, unsupported
 from service.storage.block_layout import CommittedItems
 
 
@@ -23,6 +24,9 @@ class Draft(NamedTuple):
     registration: NewRegistration
     items: CommittedItems
 
+
+#: The most values in a JSON body: as many items with size and confidence as a registration, and the other fields.
+_MOST_VALUES = 3 * MOST_ITEMS + 20 * MAX_BATCH
 
 Drafts: TypeAlias = Sequence[Draft | Refusal]
 
@@ -61,7 +65,9 @@ def read(media_type: str, file: IO[bytes]) -> Drafts:
     raw: Sequence[bytes | msgspec.Raw]
     if media_type == JSON:
         try:
-            raw = _envelope.decode(file.read()).statements
+            content = file.read()
+            json_structure.check(content, _MOST_VALUES)
+            raw = _envelope.decode(content).statements
         except msgspec.ValidationError as error:
             raise Unprocessable.at("body", json_errors.explain(error, _BATCH_EXAMPLE)) from None
         except json_errors.DECODING_ERRORS as error:
@@ -69,13 +75,12 @@ def read(media_type: str, file: IO[bytes]) -> Drafts:
                 f"The body is not JSON: {json_errors.not_json(error)}. Send an object such as {_BATCH_EXAMPLE}."
             ) from None
     elif media_type == NDJSON:
-        raw = list(file)
+        raw = list(islice(file, MAX_BATCH + 1))
     else:
         raise unsupported(media_type, JSON, NDJSON)
     if not 0 < len(raw) <= MAX_BATCH:
-        raise Unprocessable.at(
-            "statements", f"the batch has {len(raw):,} statements; send 1 to {MAX_BATCH:,} statements"
-        )
+        number = len(raw) + sum(1 for _ in file)  # of NDJSON, the lines that were not read yet
+        raise Unprocessable.at("statements", f"the batch has {number:,} statements; send 1 to {MAX_BATCH:,} statements")
     return [_draft(statement) for statement in raw]
 
 

@@ -10,6 +10,7 @@ from firsthand.schemas.snapshots import NewSnapshot, Requested, Snapshot, Summar
 from service.claims.catalog import Catalog
 from service.errors import documented
 from service.http.auth import Operator, Reader
+from service.http.bodies import SMALL, json_body
 from service.http.state import shared
 from service.http.transactions import DatabaseOf
 from service.snapshots.builds import SnapshotBuilds
@@ -43,7 +44,7 @@ _WAIT_SECONDS = 2.0
 
 @router.post("", summary="Build a snapshot", status_code=201, responses=_REQUESTED | documented(400, 413, 415))
 def create_snapshot(
-    new: NewSnapshot,
+    new: Annotated[NewSnapshot, json_body(NewSnapshot, Operator, SMALL)],
     _: Operator,
     database: DatabaseOf,
     catalog: Annotated[Catalog, shared(Catalog)],

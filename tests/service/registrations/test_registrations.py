@@ -8,7 +8,6 @@ import httpx2
 import numpy as np
 import pyarrow as pa
 import pytest
-from pyarrow import parquet
 
 from firsthand import errors
 from firsthand.core import merkle
@@ -18,7 +17,7 @@ from tests.conftest import Registry, on_both
 from tests.factories import digest, digests, model, register
 
 RAW, JSON, NDJSON = "application/octet-stream", "application/json", "application/x-ndjson"
-ARROW, PARQUET = "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"
+ARROW = "application/vnd.apache.arrow.stream"
 
 
 def post(registry: Registry, body: bytes, media: str, query: str = "origin=human") -> httpx2.Response:
@@ -35,12 +34,6 @@ def arrow(**columns: Any) -> bytes:
     return bytes(sink.getvalue())
 
 
-def as_parquet(**columns: Any) -> bytes:
-    sink = pa.BufferOutputStream()
-    parquet.write_table(pa.table(columns), sink)
-    return bytes(sink.getvalue())
-
-
 @on_both
 def test_every_format_says_the_same(registry: Registry) -> None:
     items = digests(range(100))
@@ -50,7 +43,6 @@ def test_every_format_says_the_same(registry: Registry) -> None:
         JSON: json.dumps({"digests": texts}).encode(),
         NDJSON: "".join(json.dumps({"digest": text}) + "\n" for text in texts).encode(),
         ARROW: arrow(digest=pa.array([digest(i) for i in range(100)], pa.binary(32))),
-        PARQUET: as_parquet(digest=[digest(i) for i in range(100)]),
     }
     roots = {post(registry, body, media).json()["root"] for media, body in bodies.items()}
     assert roots == {to_text(merkle.root(sort_unique(items)[0]))}

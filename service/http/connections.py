@@ -1,0 +1,225 @@
+"""The connections of a process: what the head of a request may be, how long it may take, and how many there may be.
+
+uvicorn has neither a deadline for heads nor a limit on connections, and accepts some heads that proxies read in
+another way. This is its protocol on h11 with these checks. A request that is refused here reaches no handler.
+"""
+
+import asyncio
+import re
+import sys
+from typing import Any, ClassVar, cast
+from uuid import uuid4
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from firsthand.schemas.problems import MEDIA_TYPE
+from service import errors
+from service.errors import HeadersTooLarge, Malformed, Refusal, TargetTooLong, Unavailable
+from service.settings import Settings
+
+#: Bytes of the request line and the headers together, bytes of the request line alone, headers, and parameters.
+MOST_HEAD, MOST_TARGET, MOST_HEADERS, MOST_PARAMETERS = 2**14, 2**13, 100, 100
+
+#: Seconds in which a sender may read its answer and stop, before its connection is reset.
+_LINGER_SECONDS = 5
+
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+_VERSION = re.compile(rb" HTTP/1\.[01]\r?$")
+_LENGTH = re.compile(rb"^content-length[ \t]*:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+_ENCODING = re.compile(rb"^transfer-encoding[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_UPGRADE = re.compile(rb"^upgrade[ \t]*:", re.IGNORECASE | re.MULTILINE)
+
+_KINDS = {kind.status: kind for kind in Refusal.__subclasses__()}
+
+
+class _Refused(h11.RemoteProtocolError):
+    """The refusal of a head, in the form that h11 has for errors of the other side."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.detail, refusal.status)
+        self.refusal = refusal
+
+
+class _Parser(h11.Connection):
+    """The parser of h11, with a check of each head before it is parsed."""
+
+    def next_event(self) -> Any:
+        if self.their_state is h11.IDLE:
+            received, _ = self.trailing_data
+            if received and (refusal := check_head(received)):
+                raise _Refused(refusal)
+        return super().next_event()
+
+
+def check_head(received: bytes) -> Refusal | None:
+    """Return why the head of a request is refused, or None. `received` begins with it, and may end before it does."""
+    end = _HEAD_END.search(received)
+    head = received[: end.end()] if end else received
+    target = head[: head.find(b"\n")] if b"\n" in head else head
+    if len(target) > MOST_TARGET:
+        return TargetTooLong(f"The request line has over {MOST_TARGET:,} bytes. Send a shorter query.")
+    if target.count(b"&") >= MOST_PARAMETERS:
+        return TargetTooLong(f"The query has over {MOST_PARAMETERS} parameters. Send fewer.")
+    if b"\n" in head and not _VERSION.search(target):
+        return Malformed("This is not a request in HTTP/1.1 or HTTP/1.0. Send HTTP/1.1.")
+    if len(head) > MOST_HEAD:
+        return HeadersTooLarge(f"The headers have over {MOST_HEAD:,} bytes. Send fewer or shorter headers.")
+    if head.count(b"\n") > MOST_HEADERS + 2:
+        return HeadersTooLarge(f"The request has over {MOST_HEADERS} headers. Send fewer.")
+    lengths = _LENGTH.findall(head)
+    if len(lengths) > 1 or any(b"," in length for length in lengths):
+        return Malformed("The request states its Content-Length more than once. Send this header once.")
+    if lengths and _ENCODING.search(head):
+        return Malformed("The request has both Content-Length and Transfer-Encoding. Send one of the two headers.")
+    if _UPGRADE.search(head):
+        return Malformed("This registry does not change the protocol. Send the request without the header Upgrade.")
+    return None
+
+
+class _Transport:
+    """The transport of a connection. If the sender is still sending, `close` waits, so that it gets the answer.
+
+    To close a socket with unread data resets the connection, and an answer that the other side did not read is lost.
+    So first only the sending half is closed, and what comes is discarded (RFC 9112, section 9.6).
+    """
+
+    def __init__(self, transport: asyncio.Transport, connection: "Connection") -> None:
+        self._transport, self._connection = transport, connection
+        self.lingers = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        return self.lingers or self._transport.is_closing()
+
+    def close(self) -> None:
+        if self.is_closing():
+            return
+        if self._connection.sender_continues() and self._transport.can_write_eof():
+            self.lingers = True
+            self._transport.write_eof()
+            self._transport.resume_reading()
+            self._connection.wait(_LINGER_SECONDS)
+        else:
+            self._transport.close()
+
+    def close_now(self) -> None:
+        self._transport.close()
+
+
+class Connection(H11Protocol):
+    """A connection with a deadline for each head. `protocol` makes the class that a process uses."""
+
+    settings: ClassVar[Settings]
+    #: The connections without a running request, the longest waiting first.
+    waiting: ClassVar[dict["Connection", None]]
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.conn = _Parser(h11.SERVER, MOST_HEAD)
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._own = _Transport(transport, self)
+        super().connection_made(cast(asyncio.Transport, self._own))
+        if len(self.connections) > self.settings.max_connections:
+            if not self.waiting:
+                self._refuse(Unavailable("The service has as many connections as it can. Try again in a moment."))
+                return
+            # a connection without a request gives way: its caller can send the next request on another one
+            next(iter(self.waiting)).close_waiting()
+        self.wait()
+
+    def data_received(self, data: bytes) -> None:
+        if not self._own.lingers:
+            super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def handle_events(self) -> None:
+        running = self.cycle
+        super().handle_events()
+        if self.cycle is not running:
+            self._stop_waiting()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.transport.is_closing() and self.cycle.response_complete:
+            # for the next head, or for the end of a body that was answered before it was complete
+            self.wait()
+
+    def sender_continues(self) -> bool:
+        """Return whether the other side may be in the middle of a request, or of bytes that are no request."""
+        return self.conn.their_state in (h11.SEND_BODY, h11.ERROR) or bool(self.conn.trailing_data[0])
+
+    def shutdown(self) -> None:
+        if self._own.lingers:
+            self._own.close_now()
+        else:
+            super().shutdown()
+
+    def close_waiting(self) -> None:
+        """Close a connection without a running request; with status 408 if a part of a head was received."""
+        self._stop_waiting()
+        if self.transport.is_closing():
+            self._own.close_now()
+        elif self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
+            seconds = self.settings.header_seconds
+            self._refuse(errors.RequestTimeout(f"The headers were not complete after {seconds:g} seconds. Try again."))
+        else:
+            self._own.close_now()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer a request that h11 refuses, or that `check_head` refuses."""
+        error = sys.exception()
+        if isinstance(error, _Refused):
+            self._refuse(error.refusal)
+            return
+        kind = _KINDS.get(getattr(error, "error_status_hint", 400), Malformed)
+        self._refuse(kind(f"This is not a request that the registry reads ({error}). Send HTTP/1.1."))
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer with a problem and close the connection; only close it if an answer has begun."""
+        self._stop_waiting()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True  # what its handler may still answer is not sent
+            self.cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            body = refusal.problem("").model_dump_json().encode()
+            headers = {
+                **refusal.headers,
+                "Content-Type": MEDIA_TYPE,
+                "Content-Length": str(len(body)),
+                "Connection": "close",
+                "X-Request-ID": uuid4().hex,
+            }
+            response = h11.Response(status_code=refusal.status, headers=list(headers.items()), reason=refusal.title)
+            for event in (response, h11.Data(data=body), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def wait(self, at_most: float = float("inf")) -> None:
+        """Wait, until the deadline, for a head, or for the end of what the other side still sends."""
+        self._stop_waiting()
+        self.waiting[self] = None
+        self._deadline = self.loop.call_later(min(self.settings.header_seconds, at_most), self.close_waiting)
+
+    def _stop_waiting(self) -> None:
+        self.waiting.pop(self, None)
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+def protocol(settings: Settings) -> type[Connection]:
+    """Return the protocol of one process."""
+
+    class OwnConnection(Connection):
+        pass
+
+    OwnConnection.settings, OwnConnection.waiting = settings, {}
+    return OwnConnection
