@@ -26,9 +26,13 @@ from service.claims.catalog import Catalog
 from service.corrections.routes import router as corrections
 from service.datasets.routes import router as datasets
 from service.errors import Refusal
+from service.http import budgets
+from service.http.budgets import Budgets
 from service.http.metrics import Metrics
 from service.http.middleware import LimitBody, ObserveRequests
+from service.http.scan_slots import ScanSlots
 from service.http.state import SharedState
+from service.http.streams import Streams
 from service.http.uploads import UploadSlots
 from service.items.routes import router as items
 from service.log.routes import router as log
@@ -53,16 +57,19 @@ _UNAVAILABLE = (PoolTimeout, OperationalError, psycopg.OperationalError, sqlite3
 #: Seconds after which to try again if a disk is full.
 _RETRY_WHEN_FULL = 10
 
-#: What any call may answer: its parameters or its key are refused, or the database is not available.
-_EVERYWHERE = errors.documented(401, 403, 422, 503)
+#: What any call may answer: its parameters or its key are refused, its budget is spent, the database is not available.
+_EVERYWHERE = errors.documented(401, 403, 422, 429, 503)
 
 
 class WrongRevision(Exception):
     """The database has a schema of another revision than this version needs."""
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Return the service on the database of the settings. Raises WrongRevision if the database must be migrated."""
+def create_app(settings: Settings, workers: int = 1) -> FastAPI:
+    """Return the service on the database of the settings. Raises WrongRevision if the database must be migrated.
+
+    `workers` is the number of processes that serve the same address and share every budget.
+    """
     database = Database(settings)
     try:
         check_revision(settings, database)
@@ -87,12 +94,13 @@ def create_app(settings: Settings) -> FastAPI:
         responses=_EVERYWHERE,
     )
     app.state.shared = SharedState(
-        settings, database, metrics, snapshot_store, builds, Catalog(), DrawnCache(), UploadSlots(settings.bulk_slots)
-    )
+        settings, database, metrics, snapshot_store, builds, Catalog(), DrawnCache(settings.mix_cache_bytes),
+        UploadSlots(settings.bulk_slots), Budgets(settings, workers), ScanSlots(settings), Streams(settings),
+    )  # fmt: skip
     # a request is matched against one router after the other: the most frequent ones come first
     nouns = (items, registrations, mixes, organizations, datasets, models, snapshots, corrections, log, statistics)
     for router in nouns:
-        app.include_router(router)
+        app.include_router(router, dependencies=[budgets.charged])
     _add_health(app, settings, database, metrics)
     app.add_middleware(LimitBody, settings=settings)
     app.add_middleware(ObserveRequests, metrics=metrics, answer=answer_problem)
@@ -117,8 +125,9 @@ def check_revision(settings: Settings, database: Database) -> None:
 
 def _add_health(app: FastAPI, settings: Settings, database: Database, metrics: Metrics) -> None:
     @app.get("/healthz", summary="Check that the service runs", tags=["health"])
-    def healthz() -> dict[str, str]:
+    async def healthz() -> dict[str, str]:
         """Answer 200 if the process runs. The database is not asked."""
+        # async: it answers also while all worker threads are busy
         return {"status": "alive"}
 
     @app.get("/readyz", summary="Check that the service is ready", tags=["health"])

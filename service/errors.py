@@ -11,6 +11,7 @@ Refusal
 ├── BodyTooLarge           413  the body is over the limit
 ├── UnsupportedMedia       415  the service does not read this content type
 ├── Unprocessable          422  well-formed but not accepted; errors[] name the fields and the reasons
+├── TooManyRequests        429  the budget of the caller is spent, or it has too many streams: Retry-After
 └── Unavailable            503  try again later: Retry-After
 """
 
@@ -124,6 +125,15 @@ class Unprocessable(Refusal):
         """Return a refusal with the errors that a schema found."""
         problems = explain.problems(error.errors())
         return cls("; ".join(explain.located(problem.where, problem.message) for problem in problems), problems)
+
+
+class TooManyRequests(Refusal):
+    """The caller has used what it may use now. `retry_after` is in seconds."""
+
+    status, slug, title = 429, "too-many-requests", "Too many requests"
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after)})
 
 
 class Unavailable(Refusal):

@@ -25,6 +25,7 @@ import uvicorn
 from service import logging_setup
 from service.app import create_app
 from service.http.metrics import METRICS_FOLDER
+from service.http.slow_readers import with_deadline
 from service.settings import Settings
 
 log = structlog.get_logger("firsthand")
@@ -41,7 +42,7 @@ _PAUSE = 1.0
 def serve(settings: Settings, listener: socket, workers: int) -> None:
     """Serve on the listening socket until SIGTERM or SIGINT; with one worker, in this process."""
     if workers == 1:
-        _server(settings).run(sockets=[listener])
+        _server(settings, workers).run(sockets=[listener])
         return
     with TemporaryDirectory(prefix="firsthand-metrics-") as folder:
         os.environ[METRICS_FOLDER] = folder  # prometheus_client reads it when it is imported: in the workers
@@ -64,18 +65,20 @@ def standard_input_closed() -> None:
         pass
 
 
-def _server(settings: Settings) -> uvicorn.Server:
-    app = create_app(settings)
-    return uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE))
+def _server(settings: Settings, workers: int) -> uvicorn.Server:
+    app, protocol = create_app(settings, workers), with_deadline(settings)
+    return uvicorn.Server(
+        uvicorn.Config(app, http=protocol, log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE)
+    )
 
 
-def _work(settings: Settings, listener: socket) -> None:
-    """Run one worker until it ends."""
+def _work(settings: Settings, listener: socket, workers: int) -> None:
+    """Run one of so many workers until it ends."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     end_with(lambda: wait([parent.sentinel]))
     logging_setup.set_up(settings.log_format)
-    _server(settings).run(sockets=[listener])
+    _server(settings, workers).run(sockets=[listener])
 
 
 class _Parent:
@@ -99,7 +102,9 @@ class _Parent:
             self._end()
 
     def _start_worker(self) -> BaseProcess:
-        worker = self._context.Process(target=_work, args=(self._settings, self._listener), name="firsthand-worker")
+        worker = self._context.Process(
+            target=_work, args=(self._settings, self._listener, self._number), name="firsthand-worker"
+        )
         # otherwise the worker's start would start the tracker, with SIGINT unblocked
         resource_tracker.ensure_running()
         # Ctrl-C reaches every process of a terminal. A worker inherits the blocked SIGINT, and ends by SIGTERM instead

@@ -20,6 +20,7 @@ from benchmarks.harness.waiting import wait_until
 from firsthand import Client
 from service import logging_setup
 from service.app import create_app
+from service.http import slow_readers
 from service.organizations import store as organizations
 from service.settings import Settings
 from service.storage import migrate
@@ -192,7 +193,8 @@ def registry(settings: Settings) -> Iterator[Registry]:
         organizations.create(session, "local", "")
         _, key = organizations.issue_key(session, "local", "tests", ["read", "write", "admin"])
     database.close()
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_config=None))
+    protocol = slow_readers.with_deadline(settings)
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), http=protocol, port=0, log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
     wait_until(lambda: server.started or not thread.is_alive(), "the server starts")

@@ -9,6 +9,7 @@ from service.claims.catalog import Catalog
 from service.corrections import store
 from service.errors import documented
 from service.http.auth import Writer
+from service.http.budgets import LOOKED_UP_ITEMS_PER_UNIT, SpendingOf
 from service.http.idempotency import OnceOf
 from service.http.state import shared
 from service.http.transactions import Writes
@@ -36,7 +37,18 @@ def withdraw(new: NewWithdrawal, caller: Writer, once: OnceOf, session: Writes) 
     responses=documented(400, 404, 409, 413, 415),
 )
 def dispute(
-    new: NewDispute, caller: Writer, once: OnceOf, session: Writes, catalog: Annotated[Catalog, shared(Catalog)]
+    new: NewDispute,
+    caller: Writer,
+    once: OnceOf,
+    session: Writes,
+    catalog: Annotated[Catalog, shared(Catalog)],
+    spending: SpendingOf,
 ) -> Response:
     """Dispute a registration of another organization, as a whole or for named items. It stands until withdrawn."""
-    return once.answer(201, lambda: store.dispute(session, catalog, caller.issuer, new))
+
+    def work() -> Dispute:
+        stored = store.dispute(session, catalog, caller.issuer, new)
+        spending.owe(stored.items / LOOKED_UP_ITEMS_PER_UNIT)  # the claims on all of them were looked up
+        return stored
+
+    return once.answer(201, work)

@@ -14,6 +14,7 @@ from service.claims.catalog import Catalog
 from service.errors import Malformed, Unprocessable, documented
 from service.http import bulk_bodies, content_negotiation
 from service.http.auth import Reader
+from service.http.budgets import LOOKED_UP_ITEMS_PER_UNIT, SpendingOf
 from service.http.metrics import MetricsOf
 from service.http.state import shared
 from service.http.transactions import DatabaseOf, Reads
@@ -63,6 +64,7 @@ def look_up(
     session: Reads,
     catalog: CatalogOf,
     metrics: MetricsOf,
+    spending: SpendingOf,
 ) -> Response:
     """Get the verdicts on up to 100,000 digests, in order, as columns.
 
@@ -75,6 +77,7 @@ def look_up(
             "digests", f"the request has {len(digests):,} digests; one call takes at most {MAX_LOOKUP:,}: send several"
         )
     metrics.items.labels("lookups").inc(len(digests))
+    spending.owe(len(digests) / LOOKED_UP_ITEMS_PER_UNIT)
     result = responses.lookups(session, catalog.view(session, question.as_of), digests, question.policy)
     headers = {content_negotiation.POSITION: str(result.view.position)}
     return Response(result.written(answer_format), headers=headers, media_type=answer_format)

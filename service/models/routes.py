@@ -1,8 +1,9 @@
 """Models over HTTP."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 
 from firsthand.core.names import ParsedModelName as ModelName
 from firsthand.schemas.base import Page
@@ -10,13 +11,23 @@ from firsthand.schemas.models import Model, NewModel
 from service.claims.catalog import Catalog
 from service.errors import documented
 from service.http.auth import Reader, Writer
+from service.http.budgets import SpendingOf
 from service.http.paging import Pages
 from service.http.path_parameters import ModelInPath, OrganizationInPath, VersionInPath
+from service.http.scan_slots import ScanSlots
 from service.http.state import shared
 from service.http.transactions import DatabaseOf, Reads, Writes
 from service.models import store
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
+
+
+async def _scanned(
+    new: NewModel, caller: Writer, slots: Annotated[ScanSlots, shared(ScanSlots)]
+) -> AsyncIterator[NewModel]:
+    """Hold a slot while the items of datasets are counted. The counts of a mix are stored with it."""
+    async with slots.one_if(any(source.dataset is not None for source in new.trained_on), caller):
+        yield new
 
 
 @router.put(
@@ -29,8 +40,9 @@ def put_model(
     organization: OrganizationInPath,
     name: ModelInPath,
     version: VersionInPath,
-    new: NewModel,
+    new: Annotated[NewModel, Depends(_scanned, scope="function")],
     caller: Writer,
+    spending: SpendingOf,
     database: DatabaseOf,
     catalog: Annotated[Catalog, shared(Catalog)],
     session: Writes,
@@ -41,7 +53,7 @@ def put_model(
     The status is 200 if the model exists already with the same body.
     """
     model_name = ModelName(organization, name, version)
-    derivation = store.derivation(database, catalog, str(model_name), new)
+    derivation = store.derivation(database, catalog, str(model_name), new, spending.spend)
     model, created = store.put(session, caller.issuer, model_name, new, derivation)
     response.status_code = 201 if created else 200
     return model

@@ -1,41 +1,48 @@
 """Models in the database: an immutable statement, and beside it the derivation of the model's generation."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from firsthand.core.names import ParsedModelName as ModelName
-from firsthand.schemas.mixes import Part
+from firsthand.schemas.mixes import Part, Recipe
 from firsthand.schemas.models import Model, NewModel, OriginCounts, TrainedOn
 from service.claims.catalog import Catalog
 from service.claims.generations import check_stated_generation
 from service.errors import NotPermitted, ResourceNotFound, StateConflict, Unprocessable
 from service.log import store as log
 from service.log.rules import Issuer, canonical_time, optional_moment
+from service.mixes import cost
 from service.mixes import store as mixes
+from service.mixes.scan import Scan
 from service.models.rules import Derivation, derive
 from service.storage import tables
 from service.storage.engine import Database
 
 
-def derivation(database: Database, catalog: Catalog, name: str, new: NewModel) -> Derivation:
+def derivation(
+    database: Database, catalog: Catalog, name: str, new: NewModel, spend: Callable[[float], None]
+) -> Derivation:
     """Compute a model's generation from its training data, at the positions that it names. Raises Unprocessable.
 
     This takes long for large datasets, so it runs before any transaction that writes. What it reads never changes.
+    `spend` takes the cost of counting a dataset before that begins.
     """
     counts = OriginCounts()
     for number, source in enumerate(new.trained_on):
-        counts = counts + _counts(database, catalog, source, f"trained_on[{number}]")
+        counts = counts + _counts(database, catalog, source, f"trained_on[{number}]", spend)
     derived = derive(bool(new.trained_on), counts, new.generation)
     if new.trained_on:
         check_stated_generation(new.generation, derived.generation, derived.lower_bound, name)
     return derived
 
 
-def _counts(database: Database, catalog: Catalog, source: TrainedOn, where: str) -> OriginCounts:
+def _counts(
+    database: Database, catalog: Catalog, source: TrainedOn, where: str, spend: Callable[[float], None]
+) -> OriginCounts:
     """Return the items of one mix or dataset by origin and generation."""
     with database.reads() as session:
         if source.mix is not None:
@@ -52,7 +59,10 @@ def _counts(database: Database, catalog: Catalog, source: TrainedOn, where: str)
         view = catalog.view(session, source.position)
     if source.dataset is None or view.named("datasets", source.dataset) is None:
         raise Unprocessable.at(where, f"there is no dataset {source.dataset} at position {source.position}")
-    return mixes.census(database, view, Part(datasets=[source.dataset]))
+    part = Part(datasets=[source.dataset])
+    scan = Scan(database, view, Recipe(parts=[part], as_of=view.position))
+    spend(cost.filter_cost(view, scan.recipe) + cost.estimate(database, scan, scan.recipe).cost)
+    return mixes.census(database, view, part)
 
 
 def put(session: Session, issuer: Issuer, name: ModelName, new: NewModel, derived: Derivation) -> tuple[Model, bool]:

@@ -20,10 +20,17 @@ from service.claims.catalog import Catalog
 from service.errors import Refusal, documented
 from service.http import bulk_bodies
 from service.http.auth import Reader, Writer
+from service.http.budgets import (
+    REGISTERED_ITEMS_PER_UNIT,
+    SENT_ITEMS_PER_UNIT,
+    STATEMENTS_PER_UNIT,
+    SpendingOf,
+)
 from service.http.idempotency import OnceBulk
 from service.http.metrics import MetricsOf
 from service.http.path_parameters import DatasetInPath, OrganizationInPath
 from service.http.state import shared
+from service.http.streams import StreamSlot
 from service.http.transactions import DatabaseOf, Reads, Writes
 from service.http.uploads import Upload
 from service.registrations import batches, responses, store
@@ -95,6 +102,7 @@ def register(
     caller: Writer,
     catalog: CatalogOf,
     metrics: MetricsOf,
+    spending: SpendingOf,
     once: OnceBulk,
     session: Writes,
 ) -> Response:
@@ -102,6 +110,7 @@ def register(
     # parsed, sorted and hashed before the transaction begins: SQLite has one writer at a time
     items = bulk_bodies.read(body.media_type, body.file).committed()
     metrics.items.labels("registrations").inc(len(items.digests))
+    spending.owe(len(items.digests) / REGISTERED_ITEMS_PER_UNIT)
     draft = Draft(str(DatasetName(organization, name)), new, items)
 
     def work() -> Registered:
@@ -121,11 +130,19 @@ def register(
     openapi_extra=_BATCH,
 )
 def register_batch(
-    body: Upload, caller: Writer, catalog: CatalogOf, metrics: MetricsOf, once: OnceBulk, session: Writes
+    body: Upload,
+    caller: Writer,
+    catalog: CatalogOf,
+    metrics: MetricsOf,
+    spending: SpendingOf,
+    once: OnceBulk,
+    session: Writes,
 ) -> Response:
     """Register many small statements in one request. Each gets its own answer: an error refuses only its statement."""
     drafts = batches.read(body.media_type, body.file)
-    metrics.items.labels("registrations").inc(batches.count_items(drafts))
+    items = batches.count_items(drafts)
+    metrics.items.labels("registrations").inc(items)
+    spending.owe(items / REGISTERED_ITEMS_PER_UNIT + len(drafts) / STATEMENTS_PER_UNIT)
     return once.answer(200, lambda: responses.outcomes(write_registrations(session, catalog, caller.issuer, drafts)))
 
 
@@ -141,8 +158,11 @@ def get_registration(id: RegistrationId, _: Reader, session: Reads, catalog: Cat
     responses={**_DIGESTS, **documented(404)},
     response_class=StreamingResponse,
 )
-def get_registration_digests(id: RegistrationId, _: Reader, database: DatabaseOf) -> StreamingResponse:
+def get_registration_digests(
+    id: RegistrationId, _: Reader, _slot: StreamSlot, database: DatabaseOf, spending: SpendingOf
+) -> StreamingResponse:
     """Get the digests of a registration, sorted, 32 bytes each. Withdrawn items are included."""
     with database.reads() as session:
         row = store.row_at(session, id)
+    spending.spend(row.items / SENT_ITEMS_PER_UNIT)
     return StreamingResponse(stream_digests(database, row), media_type=RAW)

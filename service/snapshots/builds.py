@@ -96,6 +96,7 @@ class SnapshotBuilds:
                 # a folder that is there now is damaged; otherwise the store would have it
                 shutil.rmtree(self._store.folder / id_, ignore_errors=True)
                 os.rename(temporary, self._store.folder / id_)
+                self._store.add(id_)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
 

@@ -10,6 +10,7 @@ from firsthand.schemas.snapshots import NewSnapshot, Requested, Snapshot, Summar
 from service.claims.catalog import Catalog
 from service.errors import documented
 from service.http.auth import Admin, Reader
+from service.http.budgets import BODY_BYTES_PER_UNIT, SpendingOf
 from service.http.state import shared
 from service.http.transactions import DatabaseOf
 from service.snapshots.builds import SnapshotBuilds
@@ -81,12 +82,21 @@ def get_snapshot(id: SnapshotId, _: Reader, store: StoreOf, if_none_match: IfNon
     response_class=Response,
 )
 def get_snapshot_shard(
-    id: SnapshotId, shard: ShardName, _: Reader, store: StoreOf, if_none_match: IfNoneMatch = ""
+    id: SnapshotId,
+    shard: ShardName,
+    _: Reader,
+    store: StoreOf,
+    spending: SpendingOf,
+    if_none_match: IfNoneMatch = "",
 ) -> Response:
     """Get the file of all items whose digests begin with this byte. docs/reference/snapshot-format.md describes it."""
     path, digest = store.shard(id, int(shard, 16))
     headers = _immutable(digest)
-    return _unchanged(if_none_match, headers) or Response(path.read_bytes(), media_type=RAW, headers=headers)
+    unchanged = _unchanged(if_none_match, headers)
+    if unchanged is not None:
+        return unchanged
+    spending.spend(path.stat().st_size / BODY_BYTES_PER_UNIT)
+    return Response(path.read_bytes(), media_type=RAW, headers=headers)
 
 
 def _immutable(digest: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from firsthand.schemas.snapshots import NewSnapshot, Snapshot, Summary
 from firsthand.snapshots import Subject, manifest, shards
 from service.claims.view import View
 from service.errors import ResourceNotFound
+from service.snapshots.index import SnapshotIndex
 from service.storage import tables
 
 
@@ -26,12 +27,15 @@ class SnapshotStore:
     """The snapshots in a folder.
 
     Before a process serves a snapshot, it compares the files with the manifest once. So files need no fsync: after a
-    power failure, a damaged snapshot counts as missing and is built again when it is requested.
+    power failure, a damaged snapshot counts as missing and is built again when it is requested. The list shows it until
+    somebody asks for it.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._load_cached = lru_cache(64)(self._load)
+        self._index = SnapshotIndex(folder)
+        self._manifest = lru_cache(64)(self._read_manifest)
+        self._checked = set[str]()  # the ids of snapshots whose files this process has compared
 
     def has(self, id_: str) -> bool:
         """Return whether a snapshot exists and is complete."""
@@ -43,11 +47,11 @@ class SnapshotStore:
 
     def get(self, id_: str) -> tuple[Snapshot, bytes]:
         """Return the manifest, and its bytes. Raises ResourceNotFound, also if the folder was deleted since."""
-        try:
-            if (self.folder / id_).exists():
-                return self._load_cached(id_)
-        except (OSError, SnapshotError):
-            pass  # incomplete or damaged: it counts as missing
+        if (self.folder / id_).exists():
+            try:
+                return self._load(id_)
+            except (OSError, SnapshotError):
+                self._index.update({id_: None})  # incomplete or damaged: it counts as missing
         raise ResourceNotFound(f"There is no snapshot {id_}. GET /v1/snapshots lists those that exist.")
 
     def shard(self, id_: str, shard: int) -> tuple[Path, str]:
@@ -57,20 +61,32 @@ class SnapshotStore:
 
     def all(self) -> list[Summary]:
         """Return every snapshot, the highest position first."""
-        ids = [path.parent.name for path in self.folder.glob(f"*/{manifest.FILE}") if path.parent.name[0] != "."]
-        snapshots = [self.get(id_)[0] for id_ in ids if self.has(id_)]
-        summaries = [
-            Summary(**snapshot.model_dump(exclude={"shards", "form", "digest"}), bytes=snapshot.bytes)
-            for snapshot in snapshots
-        ]
-        return sorted(summaries, key=lambda summary: (-summary.position, summary.id))
+        return sorted(self._index.listed(self._summary), key=lambda summary: (-summary.position, summary.id))
+
+    def add(self, id_: str) -> None:
+        """Put a snapshot that was just built into the list."""
+        self._index.update({id_: self._summary(id_)})
+
+    def _summary(self, id_: str) -> Summary | None:
+        """Return the summary of a snapshot from its manifest, or None if that is damaged."""
+        try:
+            snapshot, _ = self._manifest(id_)
+        except (OSError, SnapshotError):
+            return None
+        return Summary(**snapshot.model_dump(exclude={"shards", "form", "digest"}), bytes=snapshot.bytes)
 
     def _load(self, id_: str) -> tuple[Snapshot, bytes]:
-        """Read a manifest, and compare all files with it. Raises OSError or SnapshotError."""
-        folder = self.folder / id_
-        content = (folder / manifest.FILE).read_bytes()
-        snapshot = manifest.read(content)
-        for shard in range(shards.SHARDS):
-            name = shards.name(shard)
-            manifest.check((folder / name).read_bytes(), shard, snapshot, name)
+        """Return a manifest after all files were compared with it once. Raises OSError or SnapshotError."""
+        snapshot, content = self._manifest(id_)
+        if id_ not in self._checked:
+            for shard in range(shards.SHARDS):
+                name = shards.name(shard)
+                manifest.check((self.folder / id_ / name).read_bytes(), shard, snapshot, name)
+            self._checked.add(id_)
+            if self._index.is_damaged(id_):  # another process looked at it while it was being built anew
+                self.add(id_)
         return snapshot, content
+
+    def _read_manifest(self, id_: str) -> tuple[Snapshot, bytes]:
+        content = (self.folder / id_ / manifest.FILE).read_bytes()
+        return manifest.read(content), content
