@@ -1,4 +1,4 @@
-"""The mixes that were drawn last, in memory: after building a mix, a client usually asks for its items."""
+"""A cache of the mixes that were drawn last. After a client has built a mix, it usually downloads the items."""
 
 from collections import OrderedDict
 from threading import Lock
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from service.mixes.store import Drawn
 
-#: What a mix takes besides its items: its recipe and the objects around its arrays.
+#: The memory of a mix besides its items: its recipe and the objects around its arrays.
 _BYTES_PER_MIX = 4_096
 
 
@@ -16,15 +16,18 @@ class _Kept(NamedTuple):
 
 
 class DrawnCache:
-    """Drawn mixes of one process, by their ids. The oldest are dropped. An id always means the same items."""
+    """The drawn mixes of one process, by id. If the cache is full, the oldest mixes are removed.
+
+    Entries never become invalid, because an id always stands for the same items.
+    """
 
     def __init__(self, most_bytes: int) -> None:
         self._most, self._lock = most_bytes, Lock()
         self._kept = OrderedDict[str, _Kept]()
-        self._bytes = 0  # counted along: there may be tens of thousands of small mixes
+        self._bytes = 0  # kept up to date: there may be tens of thousands of small mixes, too many to count each time
 
     def keep(self, id_: str, drawn: Drawn) -> None:
-        """Keep a mix, and drop the oldest ones until all fit. A mix that alone does not fit drops no other."""
+        """Add a mix, and remove the oldest mixes until the rest fits. A mix that is too large is not added."""
         kept = _Kept(drawn, drawn.bytes + _BYTES_PER_MIX)
         with self._lock:
             if (before := self._kept.pop(id_, None)) is not None:
@@ -38,7 +41,7 @@ class DrawnCache:
                 self._bytes -= oldest.bytes
 
     def find(self, id_: str) -> Drawn | None:
-        """Return a mix if it is in memory."""
+        """Return a mix, or None if it is not in the cache."""
         with self._lock:
             kept = self._kept.get(id_)
         return kept.drawn if kept else None

@@ -91,7 +91,7 @@ def plan_answer(
         view, now = catalog.view(session, mix.position), catalog.view(session, as_of)
     if now.position < mix.position:
         raise Unprocessable.at(
-            "as_of", f"position {as_of} is before position {mix.position}, at which the mix was drawn; use a later one"
+            "as_of", f"position {as_of} is before the position of the mix; use {mix.position} or a later position"
         )
     scan, drawn = Scan(database, view, mix.recipe), cache.find(id_)
     if drawn is None:

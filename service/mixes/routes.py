@@ -1,4 +1,4 @@
-"""Mixes over HTTP."""
+"""HTTP handlers for mixes."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -47,7 +47,9 @@ def _plan_mix(
     spending: SpendingOf,
 ) -> PlannedMix:
     if reader is None and not new.dry_run:
-        raise Unauthenticated("Storing a mix needs an API key. Send a key, or set dry_run to true.")
+        raise Unauthenticated(
+            "Storing a mix needs an API key. Send the header Authorization: Bearer <key>, or set dry_run to true."
+        )
     recipe = Recipe(**new.model_dump(exclude={"dry_run"}))
     return planning.plan_mix(database, catalog, recipe, settings, spending, reader, new.dry_run)
 
@@ -70,10 +72,11 @@ def create_mix(
     cache: DrawnCacheOf,
     response: Response,
 ) -> Mix:
-    """Build a mix from a recipe. The status is 200 if it was built before, or for a dry run.
+    """Build a mix from a recipe. If the mix already exists, or for a dry run, the status is 200.
 
-    Any API key is sufficient: a mix makes no claim, and the same recipe at the same position is the same mix. A dry run
-    needs no key if reading needs none; then it may not cost more than `FIRSTHAND_ANONYMOUS_SCAN_COST`.
+    Any API key is sufficient, because a mix makes no claim, and because the same recipe at the same position always
+    gives the same mix. A dry run needs a key only if reading needs a key. Without a key, its estimated cost is limited
+    (`FIRSTHAND_ANONYMOUS_SCAN_COST`).
     """
     if planned.stored is not None:
         response.status_code = 200
@@ -83,8 +86,9 @@ def create_mix(
         response.status_code = 200
         return drawn.mix(kept=False)
     with database.writes() as session:
-        store.check_room(session, reader.issuer, settings.max_mixes)
         mix, created = store.keep(session, drawn.mix(kept=True), reader.issuer)
+        if created:  # again, because others may have stored mixes while this one was drawn
+            store.check_room(session, reader.issuer, settings.max_mixes, besides=str(mix.id))
     cache.keep(str(mix.id), drawn)
     response.status_code = 201 if created else 200
     return mix
@@ -143,10 +147,10 @@ def get_mix_digests(
     _: StreamSlot,
     planned: Annotated[PlannedAnswer, Depends(_scan_for_items, scope="function")],
 ) -> StreamingResponse:
-    """Get the items of a mix, part by part, in the order of their keys. They are the same every time.
+    """Get the items of a mix, part by part, in the order of their selection keys. The answer is the same every time.
 
-    The default is raw digests of 32 bytes each. Other formats, by the `Accept` header, have the columns digest, part
-    (counted from 0), verdict and generation; and size, if the recipe counts sizes.
+    The default format is raw digests of 32 bytes each. The `Accept` header selects another format, with the columns
+    digest, part (counted from 0), verdict and generation. If the recipe has the unit size, there is also a column size.
     """
     drawn = planned.items()
     pieces = (
@@ -170,10 +174,10 @@ def get_mix_diff(
     planned: Annotated[PlannedAnswer, Depends(_scan_for_changes, scope="function")],
     database: DatabaseOf,
 ) -> StreamingResponse:
-    """Get the items of a mix whose verdict or generation changed, or that would no longer be selected.
+    """Get the items of a mix whose verdict or generation changed, and the items that their part no longer admits.
 
-    One row per item: digest, part (counted from 0), verdict, generation, verdict_now, generation_now, admitted. If no
-    row has `admitted` false, every item of the mix would still be admitted by its part.
+    There is one row per item, with the columns digest, part (counted from 0), verdict, generation, verdict_now,
+    generation_now and admitted. If no row has `admitted` false, every part still admits all its items.
     """
     drawn, now = planned.items(), planned.now
     pieces = content_negotiation.written(

@@ -1,4 +1,4 @@
-"""Registrations over HTTP: items in bulk bodies come in; statements and digests go out."""
+"""HTTP handlers for registrations."""
 
 from typing import Annotated, Any
 
@@ -48,7 +48,7 @@ RegistrationId = Annotated[
 _BULK: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "The items. Everything else about the registration goes into the query.",
+        "description": "The items. All other fields of the registration are query parameters.",
         "content": {JSON: {"schema": Columns.model_json_schema()}, **bulk_bodies.BULK},
     }
 }
@@ -80,7 +80,7 @@ _BATCH: dict[str, Any] = {
 
 _DIGESTS: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The digests, 32 bytes each.",
+        "description": "The digests. Each digest has 32 bytes.",
         "content": {RAW: {"schema": {"type": "string", "format": "binary"}}},
     }
 }
@@ -106,8 +106,8 @@ def register(
     once: OnceBulk,
     session: Writes,
 ) -> Response:
-    """Register items in a dataset. One body is one registration, which is stored whole or not at all."""
-    # parsed, sorted and hashed before the transaction begins: SQLite has one writer at a time
+    """Register items in a dataset. Each request is one registration: either all its items are stored, or none."""
+    # parsed, sorted and hashed before the transaction writes, because SQLite has only one writer at a time
     items = bulk_bodies.read(body.media_type, body.file).committed()
     metrics.items.labels("registrations").inc(len(items.digests))
     spending.owe(len(items.digests) / REGISTERED_ITEMS_PER_UNIT)
@@ -138,7 +138,10 @@ def register_batch(
     once: OnceBulk,
     session: Writes,
 ) -> Response:
-    """Register many small statements in one request. Each gets its own answer: an error refuses only its statement."""
+    """Register many small statements in one request.
+
+    The answer has one outcome per statement. If a statement is refused, the others are stored.
+    """
     drafts = batches.read(body.media_type, body.file)
     items = batches.count_items(drafts)
     metrics.items.labels("registrations").inc(items)
@@ -161,7 +164,7 @@ def get_registration(id: RegistrationId, _: Reader, session: Reads, catalog: Cat
 def get_registration_digests(
     id: RegistrationId, _: Reader, _slot: StreamSlot, database: DatabaseOf, spending: SpendingOf
 ) -> StreamingResponse:
-    """Get the digests of a registration, sorted, 32 bytes each. Withdrawn items are included."""
+    """Get the sorted digests of a registration, including withdrawn items. Each digest has 32 bytes."""
     with database.reads() as session:
         row = store.row_at(session, id)
     spending.spend(row.items / SENT_ITEMS_PER_UNIT)
