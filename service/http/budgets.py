@@ -45,13 +45,15 @@ class TokenBucket:
         self._clock = clock
         self._level, self._refilled_at = self._capacity, clock()
 
-    def take(self, cost: float) -> float:
+    def take(self, cost: float, taken: float = 0.0) -> float:
         """Take a cost and return 0.0, or take nothing and return the seconds until it can be taken.
 
-        A cost above the capacity is taken from a full bucket, which is then in debt.
+        A cost above the capacity is taken from a full bucket, which is then in debt. `taken` is what the same request
+        has taken before: the bucket must have held both together. Otherwise a request that takes its cost in two steps,
+        each below the capacity, could be refused at its second step every time.
         """
         self._refill()
-        missing = min(cost, self._capacity) - self._level
+        missing = min(taken + cost, self._capacity) - (self._level + taken)
         if missing > 0:
             return missing / self._rate
         self._level -= cost
@@ -80,10 +82,13 @@ class Budgets:
         self._keys = OrderedDict[str, TokenBucket]()
         self._anonymous = TokenBucket(settings.anonymous_budget / workers, clock)
 
-    def spend(self, caller: Caller | None, cost: float) -> None:
-        """Take a cost from the budget of a caller. Raises TooManyRequests if the budget does not hold it."""
+    def spend(self, caller: Caller | None, cost: float, taken: float = 0.0) -> None:
+        """Take a cost from the budget of a caller. Raises TooManyRequests if the budget does not hold it.
+
+        `taken` is what the same request has taken before.
+        """
         with self._lock:
-            seconds = self._bucket(caller).take(cost)
+            seconds = self._bucket(caller).take(cost, taken)
         if seconds:
             wait = math.ceil(seconds)
             budget = (
@@ -118,10 +123,12 @@ class Spending:
 
     def __init__(self, budgets: Budgets, caller: Caller | None, settings: Settings) -> None:
         self._budgets, self._caller, self._most = budgets, caller, settings.anonymous_scan_cost
+        self._taken = 0.0
 
     def spend(self, cost: float) -> None:
         """Take a cost. Raises TooManyRequests if the budget does not hold it."""
-        self._budgets.spend(self._caller, cost)
+        self._budgets.spend(self._caller, cost, self._taken)
+        self._taken += cost
 
     def owe(self, cost: float) -> None:
         """Take a cost of work that is being done already."""

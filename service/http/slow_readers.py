@@ -7,6 +7,7 @@ the bytes that wait, in this buffer and in the kernel's, tell what the reader to
 
 import asyncio
 import fcntl
+import socket
 import struct
 import termios
 
@@ -55,9 +56,9 @@ class DropSlowReaders(H11Protocol):
         The kernel takes new bytes only when much of its own buffer is free, so for a slow reader the buffer in this
         process does not change for minutes.
         """
-        socket = self.transport.get_extra_info("socket")
+        descriptor = self.transport.get_extra_info("socket").fileno()
         try:
-            (in_kernel,) = struct.unpack("i", fcntl.ioctl(socket.fileno(), termios.TIOCOUTQ, bytes(4)))
+            (in_kernel,) = struct.unpack("i", fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)))
         except OSError:  # not every system knows it for sockets
             in_kernel = 0
         return self.transport.get_write_buffer_size() + int(in_kernel)
@@ -68,7 +69,9 @@ class DropSlowReaders(H11Protocol):
             self._watch()
             return
         log.warning("reader too slow, connection closed", seconds=self.send_seconds, waiting_bytes=waiting)
-        # `close` would wait until the reader has taken everything
+        # `close` would wait until the reader has taken everything; without the option, so would the kernel
+        no_linger = struct.pack("ii", 1, 0)
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
         self.transport.abort()
 
 

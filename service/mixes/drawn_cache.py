@@ -28,7 +28,7 @@ class DrawnCache:
 
     def keep(self, id_: str, drawn: Drawn) -> None:
         """Add a mix, and remove the oldest mixes until the rest fits. A mix that is too large is not added."""
-        kept = _Kept(drawn, drawn.bytes + _BYTES_PER_MIX)
+        kept = _Kept(drawn, drawn.memory + _BYTES_PER_MIX)
         with self._lock:
             if (before := self._kept.pop(id_, None)) is not None:
                 self._bytes -= before.bytes

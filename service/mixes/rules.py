@@ -95,8 +95,8 @@ class Candidates:
         return len(self.digests)
 
     @property
-    def bytes(self) -> int:
-        """The memory that the arrays take. If `order` is the same array as `key`, it counts once."""
+    def memory(self) -> int:
+        """The bytes of the arrays. If `order` is the same array as `key`, it counts once."""
         arrays = {id(array): array for array in (getattr(self, field.name) for field in fields(self))}
         return sum(array.nbytes for array in arrays.values())
 

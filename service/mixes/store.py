@@ -45,9 +45,9 @@ class Drawn:
     taken: list[PartTaken]
 
     @property
-    def bytes(self) -> int:
-        """The memory of the items. A repeated item counts once."""
-        return sum(part.bytes for part in self.parts)
+    def memory(self) -> int:
+        """The bytes of the items in memory. A repeated item counts once."""
+        return sum(part.memory for part in self.parts)
 
     def digests(self) -> Iterator[bytes]:
         """Yield the digests of all items in order, 1 MiB at a time."""
