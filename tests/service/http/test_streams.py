@@ -180,7 +180,7 @@ def test_slow_readers_hold_no_connection_of_the_database(registry: Registry, htt
     path = registered(http)
     readers = [slow_reader(registry, path) for _ in range(5)]
     try:
-        assert client.lookup(random_digests(10)).counts()["unknown"] == 10
+        assert client.lookup(random_digests(10)).counts()["human"] == 10
         assert client.statistics().now.claims == ITEMS
     finally:
         for reader in readers:

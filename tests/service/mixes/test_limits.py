@@ -1,5 +1,7 @@
 """What a mix may cost and how many are stored: for callers without a key, for keys, for organizations."""
 
+from typing import Any
+
 import httpx2
 import pytest
 
@@ -14,7 +16,8 @@ from service.storage.engine import Database
 from tests.conftest import Registry, on_both
 from tests.factories import digests, model, register
 
-ANY = {"parts": [{}]}
+#: All items of the registry.
+ANY: dict[str, Any] = {"parts": [{}]}
 
 
 def estimated(registry: Registry, recipe: Recipe) -> ScanEstimate:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from firsthand.files import atomic
 from firsthand.schemas.models import OriginCounts
 from firsthand.schemas.snapshots import Summary
 from service.snapshots import index
@@ -109,5 +110,5 @@ def test_a_folder_that_cannot_be_written_is_listed_all_the_same(
         raise PermissionError("the file system is read-only")
 
     folder.add("a")
-    monkeypatch.setattr(index.atomic, "write_bytes", refused)
+    monkeypatch.setattr(atomic, "write_bytes", refused)
     assert [folder.listed() for _ in range(2)] == [["a"], ["a"]]
