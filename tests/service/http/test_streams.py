@@ -42,7 +42,7 @@ def test_each_key_has_so_many_streams_and_all_without_a_key_have_so_many() -> No
         pass
 
 
-class Transport:
+class SetBuffer:
     """A connection whose buffer a test sets."""
 
     def __init__(self, unconnected: socket.socket) -> None:
@@ -60,13 +60,13 @@ class Transport:
 
 
 @contextmanager
-def watched_transport() -> Iterator[tuple[DropSlowReaders, Transport]]:
+def watched_transport() -> Iterator[tuple[DropSlowReaders, SetBuffer]]:
     """A protocol that gives its reader 100 s for 100 bytes. The test calls `_check` when the time would be over."""
     settings = Settings(send_seconds=100, send_least_rate=1)
     kind = with_deadline(settings)
     made = kind.__new__(kind)
     with socket.socket() as unconnected:
-        transport = Transport(unconnected)
+        transport = SetBuffer(unconnected)
         made.loop, made.transport, made.flow = asyncio.get_running_loop(), cast(Any, transport), cast(Any, Flow())
         yield made, transport
         made._end_watch()

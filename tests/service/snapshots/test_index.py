@@ -32,8 +32,8 @@ class Folder:
         return None if id_ in self.damaged else summary(id_)
 
     def listed(self, *, by: SnapshotIndex | None = None) -> list[str]:
-        found = (by or SnapshotIndex(self.path)).listed(self.summarize)
-        return sorted(entry.id for entry in found)
+        summaries = (by or SnapshotIndex(self.path)).listed(self.summarize)
+        return sorted(entry.id for entry in summaries)
 
 
 @pytest.fixture
