@@ -28,15 +28,18 @@ from service.corrections.routes import router as corrections
 from service.datasets.routes import router as datasets
 from service.errors import Refusal
 from service.housekeeping import Housekeeping, Job
-from service.http import bodies
+from service.http import bodies, budgets
 from service.http.auth import Reader
 from service.http.bodies import BodyMemory
+from service.http.budgets import Budgets
 from service.http.documents import router as documents
 from service.http.metrics import Metrics
 from service.http.middleware import ObserveRequests, escaped
 from service.http.private_answers import KeepPrivate
 from service.http.proxies import ProxyHeaders
+from service.http.scan_slots import ScanSlots
 from service.http.state import SharedState
+from service.http.streams import Streams
 from service.http.uploads import UploadSlots
 from service.items.routes import router as items
 from service.log.routes import router as log
@@ -64,8 +67,9 @@ _UNAVAILABLE = (PoolTimeout, OperationalError, psycopg.OperationalError, sqlite3
 #: The header Retry-After, in seconds, if a disk is full.
 _RETRY_WHEN_FULL = 10
 
-#: The errors that every call can return: its head, its parameters or its key are refused, or the database is away.
-_EVERYWHERE = errors.documented(401, 403, 414, 422, 431, 503)
+#: The errors that every call can return: its head, its parameters or its key are refused, the budget is spent,
+#: or the database is not available.
+_EVERYWHERE = errors.documented(401, 403, 414, 422, 429, 431, 503)
 
 #: A request is matched against one router after the other: the most frequent ones come first.
 ROUTERS = (items, registrations, mixes, organizations, datasets, models, snapshots, corrections, log, statistics)
@@ -75,8 +79,11 @@ class WrongRevision(Exception):
     """The error of a database whose schema has another revision than the one that this version needs."""
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Return the application for these settings. Raises WrongRevision if the database must be migrated."""
+def create_app(settings: Settings, workers: int = 1) -> FastAPI:
+    """Return the application for these settings. Raises WrongRevision if the database must be migrated.
+
+    `workers` is the number of processes that serve the same address and share every budget.
+    """
     database = Database(settings)
     try:
         check_revision(settings, database)
@@ -114,11 +121,12 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.shared = SharedState(
-        settings, database, metrics, snapshot_store, builds, Catalog(), DrawnCache(), UploadSlots(settings.bulk_slots),
-        uses, BodyMemory(settings.max_body_memory),
+        settings, database, metrics, snapshot_store, builds, Catalog(), DrawnCache(settings.mix_cache_bytes), uses,
+        UploadSlots(settings.bulk_slots), BodyMemory(settings.max_body_memory),
+        Budgets(settings, workers), ScanSlots(settings), Streams(settings),
     )  # fmt: skip
     for router in ROUTERS:
-        app.include_router(router)
+        app.include_router(router, dependencies=[budgets.charged])
     app.include_router(documents)
     _add_health(app, settings, database, metrics)
     app.add_middleware(ObserveRequests, metrics=metrics, answer=answer_problem)
@@ -147,8 +155,9 @@ def _add_health(app: FastAPI, settings: Settings, database: Database, metrics: M
 
     @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", summary="Check that the service runs", tags=["health"])
-    def healthz() -> dict[str, str]:
+    async def healthz() -> dict[str, str]:
         """Return status 200 if the process runs. This call does not use the database."""
+        # async, so that it answers while all worker threads are busy
         return {"status": "alive"}
 
     @app.head("/readyz", include_in_schema=False)

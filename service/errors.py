@@ -13,6 +13,7 @@ Refusal
 ├── TargetTooLong          414  the path and the query are over the limit
 ├── UnsupportedMedia       415  the service does not read this content type
 ├── Unprocessable          422  well-formed but not accepted; errors[] names the fields and the reasons
+├── TooManyRequests        429  the caller has spent its budget, or has too many streams: Retry-After
 ├── HeadersTooLarge        431  the headers are over the limit
 └── Unavailable            503  try again after the seconds in the header Retry-After
 """
@@ -142,6 +143,15 @@ class Unprocessable(Refusal):
         """Return a refusal that lists all errors of a pydantic validation."""
         problems = explain.problems(error.errors())
         return cls("; ".join(explain.located(problem.where, problem.message) for problem in problems), problems)
+
+
+class TooManyRequests(Refusal):
+    """The caller has used what it may use now. `retry_after` is in seconds."""
+
+    status, slug, title = 429, "too-many-requests", "Too many requests"
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after)})
 
 
 class HeadersTooLarge(Refusal):

@@ -49,7 +49,7 @@ _PAUSE = 1.0
 def serve(settings: Settings, listener: socket, workers: int) -> None:
     """Answer requests on the listening socket until SIGTERM or SIGINT. A single worker runs in this process."""
     if workers == 1:
-        server(settings).run(sockets=[listener])
+        server(settings, workers).run(sockets=[listener])
         return
     with TemporaryDirectory(prefix="firsthand-metrics-") as folder:
         os.environ[METRICS_FOLDER] = folder  # prometheus_client reads it when a worker imports it
@@ -75,13 +75,13 @@ def standard_input_closed() -> None:
         pass
 
 
-def server(settings: Settings, port: int | None = None) -> uvicorn.Server:
-    """Return the server of the application, with the checks of `service.http.connections`."""
+def server(settings: Settings, workers: int = 1, port: int = 0) -> uvicorn.Server:
+    """Return the server of the application in one of `workers` processes, with the checks of `connections`."""
     _allow_files(settings.max_connections)
     _return_large_memory()
     config = uvicorn.Config(
-        create_app(settings),
-        port=port or 0,
+        create_app(settings, workers),
+        port=port,
         http=connections.protocol(settings),
         ws="none",
         log_config=None,
@@ -111,13 +111,13 @@ def _allow_files(number: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
-def _work(settings: Settings, listener: socket) -> None:
-    """Run one worker until it ends."""
+def _work(settings: Settings, listener: socket, workers: int) -> None:
+    """Run one of so many workers until it ends."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     end_with(lambda: wait([parent.sentinel]))
     logging_setup.set_up(settings.log_format)
-    server(settings).run(sockets=[listener])
+    server(settings, workers).run(sockets=[listener])
 
 
 class _Parent:
@@ -141,7 +141,9 @@ class _Parent:
             self._end()
 
     def _start_worker(self) -> BaseProcess:
-        worker = self._context.Process(target=_work, args=(self._settings, self._listener), name="firsthand-worker")
+        worker = self._context.Process(
+            target=_work, args=(self._settings, self._listener, self._number), name="firsthand-worker"
+        )
         # the start of the tracker unblocks SIGINT, so the tracker must run before SIGINT is blocked for the worker
         resource_tracker.ensure_running()
         # Ctrl-C sends SIGINT to all processes of a terminal. A worker inherits the block; the parent sends it SIGTERM

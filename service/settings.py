@@ -120,6 +120,76 @@ class Settings(BaseSettings):
         description="Number of large bulk bodies that one process receives at the same time. One organization may use "
         "all of them except one. Another one is refused with status 503; the client can send it again.",
     )
+    key_budget: int = Field(
+        600_000,
+        gt=0,
+        description="Units of cost that the requests of one API key may have per minute. A unit is about a millisecond "
+        "of one processor core. The workers of `firsthand serve` share it equally. A request over the budget is "
+        "answered with status 429, and can be sent again after the time in `Retry-After`.",
+    )
+    anonymous_budget: int = Field(
+        30_000,
+        gt=0,
+        description="Units of cost that all requests without an API key together may have per minute. The workers "
+        "share it equally. The requests of keys do not count.",
+    )
+    anonymous_scan_cost: int = Field(
+        1_000,
+        gt=0,
+        description="Highest estimated cost, in units, of a mix that is selected for a caller without an API key. "
+        "Selecting 1,000 items costs a unit, and so does reading 20,000. A larger mix is answered with status 403.",
+    )
+    scan_slots: int = Field(
+        4,
+        gt=0,
+        description="Number of mixes that one process selects at the same time. Callers without an API key use a "
+        "quarter of these slots, but at least one.",
+    )
+    scan_wait_seconds: float = Field(
+        5,
+        gt=0,
+        description="Seconds that a mix waits for its slot. Then the request is answered with status 503, and can be "
+        "sent again.",
+    )
+    key_streams: int = Field(
+        16,
+        gt=0,
+        description="Number of streamed answers (the items of mixes and of registrations, the changes of mixes) that "
+        "one process sends to one API key at the same time. A further request is answered with status 429.",
+    )
+    anonymous_streams: int = Field(
+        8,
+        gt=0,
+        description="Number of streamed answers that one process sends at the same time to all callers without an "
+        "API key together. A further request is answered with status 429.",
+    )
+    send_seconds: float = Field(
+        30,
+        gt=0,
+        description="Period in seconds in which the reader of an answer must take some of it. If it is too slow, the "
+        "connection is closed.",
+    )
+    send_least_rate: int = Field(
+        2**10,
+        gt=0,
+        description="Least rate at which the reader must take an answer in each period, in bytes per second.",
+    )
+    max_recipe_bytes: int = Field(
+        64 * 2**10,
+        gt=0,
+        description="Largest recipe of a mix, in bytes of JSON. A larger one is answered with status 422.",
+    )
+    max_mixes: int = Field(
+        100_000,
+        gt=0,
+        description="Number of mixes that the registry stores for one organization. A further mix is answered with "
+        "status 409; stored mixes are never removed.",
+    )
+    mix_cache_bytes: int = Field(
+        128 * 2**20,
+        ge=0,
+        description="Memory in which one process keeps the items of the mixes that it selected last, in bytes.",
+    )
     threads: int = Field(16, gt=0, description="Number of threads and of database connections per process.")
     answers_days: int = Field(
         30,

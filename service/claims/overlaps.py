@@ -105,6 +105,11 @@ def overlapping(database: Database, digests: Digests) -> Digests:
 
 def more_than(database: Database, items: int) -> bool:
     """Return whether the registry has more than `items` overlaps. The query stops at `items` + 1."""
-    some = select(tables.overlaps.c.digest).limit(items + 1).subquery()
+    return count_up_to(database, items + 1) > items
+
+
+def count_up_to(database: Database, most: int) -> int:
+    """Return the number of overlaps of the registry. The query stops at `most`."""
+    some = select(tables.overlaps.c.digest).limit(most).subquery()
     with database.reads() as session:
-        return (session.scalar(select(func.count()).select_from(some)) or 0) > items
+        return session.scalar(select(func.count()).select_from(some)) or 0

@@ -10,6 +10,7 @@ from service.corrections import store
 from service.errors import documented
 from service.http.auth import Writer
 from service.http.bodies import ITEMS, json_body
+from service.http.budgets import LOOKED_UP_ITEMS_PER_UNIT, SpendingOf
 from service.http.idempotency import OnceOf
 from service.http.state import shared
 from service.http.transactions import Writes
@@ -50,9 +51,16 @@ def dispute(
     once: OnceOf,
     session: Writes,
     catalog: Annotated[Catalog, shared(Catalog)],
+    spending: SpendingOf,
 ) -> Response:
     """Dispute a registration of another organization, as a whole or for named items.
 
     The dispute stands until your organization withdraws it.
     """
-    return once.answer(201, lambda: store.dispute(session, catalog, caller.issuer, new))
+
+    def work() -> Dispute:
+        stored = store.dispute(session, catalog, caller.issuer, new)
+        spending.owe(stored.items / LOOKED_UP_ITEMS_PER_UNIT)  # the claims on all of them were looked up
+        return stored
+
+    return once.answer(201, work)

@@ -11,11 +11,11 @@ from typing import Any, ClassVar, cast
 from uuid import uuid4
 
 import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from firsthand.schemas.problems import MEDIA_TYPE
 from service import errors
 from service.errors import HeadersTooLarge, Malformed, Refusal, TargetTooLong, Unavailable
+from service.http.slow_readers import DropSlowReaders, with_deadline
 from service.settings import Settings
 
 #: Bytes of the request line and the headers together, bytes of the request line alone, headers, and parameters.
@@ -109,7 +109,7 @@ class _Transport:
         self._transport.close()
 
 
-class Connection(H11Protocol):
+class Connection(DropSlowReaders):
     """A connection with a deadline for each head. `protocol` makes the class that a process uses."""
 
     settings: ClassVar[Settings]
@@ -218,8 +218,6 @@ class Connection(H11Protocol):
 def protocol(settings: Settings) -> type[Connection]:
     """Return the protocol of one process."""
 
-    class OwnConnection(Connection):
-        pass
-
-    OwnConnection.settings, OwnConnection.waiting = settings, {}
-    return OwnConnection
+    kind = with_deadline(settings, Connection)
+    kind.settings, kind.waiting = settings, {}
+    return kind

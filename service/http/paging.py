@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from firsthand.schemas.base import Page
 from service.errors import Unprocessable
+from service.http.budgets import LISTED_ENTRIES_PER_UNIT, SpendingOf
 
 Entry = TypeVar("Entry", bound=BaseModel)
 
@@ -56,12 +57,14 @@ def decode(cursor: str | None) -> str:
 
 
 async def _paging(
+    spending: SpendingOf,
     cursor: Annotated[
         str | None,
         Query(max_length=1000, description="The value `next` of the previous page. Default: the first page."),
     ] = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="The maximum number of entries on the page.")] = 100,
 ) -> Paging:
+    spending.spend(limit / LISTED_ENTRIES_PER_UNIT)
     return Paging(decode(cursor), limit)
 
 

@@ -15,6 +15,7 @@ from service.errors import Malformed, Unprocessable, documented
 from service.http import bulk_bodies, content_negotiation, json_errors, json_structure
 from service.http.auth import Reader
 from service.http.bodies import ITEMS, media_type, raw_body
+from service.http.budgets import LOOKED_UP_ITEMS_PER_UNIT, SpendingOf
 from service.http.metrics import MetricsOf
 from service.http.state import shared
 from service.http.transactions import DatabaseOf, Reads
@@ -59,6 +60,7 @@ def look_up(
     session: Reads,
     catalog: CatalogOf,
     metrics: MetricsOf,
+    spending: SpendingOf,
 ) -> Response:
     """Get the verdicts on up to 100,000 digests, in the order of the request, as columns.
 
@@ -71,6 +73,7 @@ def look_up(
             "digests", f"the request has {len(digests):,} digests; send at most {MAX_LOOKUP:,} per request"
         )
     metrics.items.labels("lookups").inc(len(digests))
+    spending.owe(len(digests) / LOOKED_UP_ITEMS_PER_UNIT)
     result = responses.lookups(session, catalog.view(session, question.as_of), digests, question.policy)
     headers = {content_negotiation.POSITION: str(result.view.position)}
     return Response(result.written(answer_format), headers=headers, media_type=answer_format)

@@ -2,15 +2,17 @@
 
 from collections import OrderedDict
 from threading import Lock
+from typing import NamedTuple
 
-from firsthand.schemas.mixes import Mix
-from service.claims.view import View
-from service.mixes import store
 from service.mixes.store import Drawn
-from service.storage.engine import Database
 
-#: The maximum number of items in all cached mixes together. An item needs 56 bytes.
-_MOST_ITEMS = 2**21
+#: The memory of a mix besides its items: its recipe and the objects around its arrays.
+_BYTES_PER_MIX = 4_096
+
+
+class _Kept(NamedTuple):
+    drawn: Drawn
+    bytes: int
 
 
 class DrawnCache:
@@ -19,27 +21,27 @@ class DrawnCache:
     Entries never become invalid, because an id always stands for the same items.
     """
 
-    def __init__(self, most_items: int = _MOST_ITEMS) -> None:
-        self._most, self._lock = most_items, Lock()
-        self._drawn = OrderedDict[str, Drawn]()
-        self._items = 0  # kept up to date: there may be tens of thousands of small mixes, too many to count each time
+    def __init__(self, most_bytes: int) -> None:
+        self._most, self._lock = most_bytes, Lock()
+        self._kept = OrderedDict[str, _Kept]()
+        self._bytes = 0  # kept up to date: there may be tens of thousands of small mixes, too many to count each time
 
     def keep(self, id_: str, drawn: Drawn) -> None:
-        """Add a mix, and remove the oldest mixes until the rest fits."""
+        """Add a mix, and remove the oldest mixes until the rest fits. A mix that is too large is not added."""
+        kept = _Kept(drawn, drawn.memory + _BYTES_PER_MIX)
         with self._lock:
-            if (before := self._drawn.pop(id_, None)) is not None:
-                self._items -= before.held
-            self._drawn[id_] = drawn
-            self._items += drawn.held
-            while self._items > self._most:
-                _, oldest = self._drawn.popitem(last=False)
-                self._items -= oldest.held
+            if (before := self._kept.pop(id_, None)) is not None:
+                self._bytes -= before.bytes
+            if kept.bytes > self._most:
+                return
+            self._kept[id_] = kept
+            self._bytes += kept.bytes
+            while self._bytes > self._most:
+                _, oldest = self._kept.popitem(last=False)
+                self._bytes -= oldest.bytes
 
-    def drawn(self, database: Database, view: View, mix: Mix) -> Drawn:
-        """Return a stored mix with its items, from the cache or drawn again.
-
-        `view` must be at the position of the mix.
-        """
+    def find(self, id_: str) -> Drawn | None:
+        """Return a mix, or None if it is not in the cache."""
         with self._lock:
-            drawn = self._drawn.get(mix.id or "")
-        return drawn or store.draw(database, view, mix.recipe, mix.parts)
+            kept = self._kept.get(id_)
+        return kept.drawn if kept else None

@@ -1,28 +1,33 @@
 """HTTP handlers for mixes."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
 from firsthand.core.media_types import ARROW, NDJSON, PARQUET, RAW
 from firsthand.schemas.mixes import Mix, NewMix, Recipe
 from service.claims.catalog import Catalog
-from service.claims.view import View
-from service.errors import Unauthenticated, Unprocessable, documented
+from service.errors import Unauthenticated, documented
 from service.http import content_negotiation
 from service.http.auth import Reader
 from service.http.bodies import RECIPE, json_body
+from service.http.budgets import SpendingOf
+from service.http.scan_slots import ScanSlots
 from service.http.state import shared
+from service.http.streams import StreamSlot
 from service.http.transactions import DatabaseOf, Reads
-from service.mixes import columns, store
+from service.mixes import columns, planning, store
 from service.mixes.drawn_cache import DrawnCache
-from service.storage.engine import Database
+from service.mixes.planning import PlannedAnswer, PlannedMix
+from service.settings import Settings
 
 router = APIRouter(prefix="/v1/mixes", tags=["mixes"])
 
 CatalogOf = Annotated[Catalog, shared(Catalog)]
 DrawnCacheOf = Annotated[DrawnCache, shared(DrawnCache)]
+ScanSlotsOf = Annotated[ScanSlots, shared(ScanSlots)]
 MixId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="The id of the mix.")]
 
 _FORMATS = (RAW, NDJSON, ARROW, PARQUET)
@@ -34,33 +39,57 @@ Later = Annotated[
 ]
 
 
-@router.post("", summary="Build a mix", status_code=201, responses={200: {"model": Mix}, **documented(400, 413, 415)})
-def create_mix(
+def _plan_mix(
     new: Annotated[NewMix, json_body(NewMix, Reader, RECIPE)],
     reader: Reader,
     database: DatabaseOf,
     catalog: CatalogOf,
+    settings: Annotated[Settings, shared(Settings)],
+    spending: SpendingOf,
+) -> PlannedMix:
+    if reader is None and not new.dry_run:
+        raise Unauthenticated(
+            "Storing a mix needs an API key. Send the header Authorization: Bearer <key>, or set dry_run to true."
+        )
+    recipe = Recipe(**new.model_dump(exclude={"dry_run"}))
+    return planning.plan_mix(database, catalog, recipe, settings, spending, reader, new.dry_run)
+
+
+async def _scan_for_mix(
+    planned: Annotated[PlannedMix, Depends(_plan_mix)], reader: Reader, slots: ScanSlotsOf
+) -> AsyncIterator[PlannedMix]:
+    async with slots.one_if(planned.stored is None, reader):
+        yield planned
+
+
+@router.post(
+    "", summary="Build a mix", status_code=201, responses={200: {"model": Mix}, **documented(400, 409, 413, 415)}
+)
+def create_mix(
+    planned: Annotated[PlannedMix, Depends(_scan_for_mix, scope="function")],
+    reader: Reader,
+    database: DatabaseOf,
+    settings: Annotated[Settings, shared(Settings)],
     cache: DrawnCacheOf,
     response: Response,
 ) -> Mix:
     """Build a mix from a recipe. If the mix already exists, or for a dry run, the status is 200.
 
     Any API key is sufficient, because a mix makes no claim, and because the same recipe at the same position always
-    gives the same mix. A dry run needs a key only if reading needs a key.
+    gives the same mix. A dry run needs a key only if reading needs a key. Without a key, its estimated cost is limited
+    (`FIRSTHAND_ANONYMOUS_SCAN_COST`).
     """
-    if reader is None and not new.dry_run:
-        raise Unauthenticated(
-            "Storing a mix needs an API key. Send the header Authorization: Bearer <key>, or set dry_run to true."
-        )
-    recipe = Recipe(**new.model_dump(exclude={"dry_run"}))
-    with database.reads() as session:
-        view = catalog.view(session, recipe.as_of)
-    drawn = store.draw(database, view, recipe)
-    if new.dry_run:
+    if planned.stored is not None:
+        response.status_code = 200
+        return planned.stored
+    drawn = store.draw(planned.scan)
+    if planned.dry_run or reader is None:
         response.status_code = 200
         return drawn.mix(kept=False)
     with database.writes() as session:
-        mix, created = store.keep(session, drawn.mix(kept=True))
+        mix, created = store.keep(session, drawn.mix(kept=True), reader.issuer)
+        if created:  # again, because others may have stored mixes while this one was drawn
+            store.check_room(session, reader.issuer, settings.max_mixes, besides=str(mix.id))
     cache.keep(str(mix.id), drawn)
     response.status_code = 201 if created else 200
     return mix
@@ -72,6 +101,42 @@ def get_mix(id: MixId, _: Reader, session: Reads) -> Mix:
     return store.get(session, id)
 
 
+def _plan_items(
+    id: MixId, _: Reader, database: DatabaseOf, catalog: CatalogOf, cache: DrawnCacheOf, spending: SpendingOf
+) -> PlannedAnswer:
+    planned = planning.plan_answer(database, catalog, cache, spending, id)
+    planning.take_cost_of_items(planned, spending)
+    return planned
+
+
+def _plan_changes(
+    id: MixId,
+    _: Reader,
+    database: DatabaseOf,
+    catalog: CatalogOf,
+    cache: DrawnCacheOf,
+    spending: SpendingOf,
+    as_of: Later = None,
+) -> PlannedAnswer:
+    planned = planning.plan_answer(database, catalog, cache, spending, id, as_of)
+    planning.take_cost_of_changes(planned, spending)
+    return planned
+
+
+async def _scan_for_items(
+    planned: Annotated[PlannedAnswer, Depends(_plan_items)], reader: Reader, slots: ScanSlotsOf
+) -> AsyncIterator[PlannedAnswer]:
+    async with slots.one_if(planned.drawn is None, reader):
+        yield planned
+
+
+async def _scan_for_changes(
+    planned: Annotated[PlannedAnswer, Depends(_plan_changes)], reader: Reader, slots: ScanSlotsOf
+) -> AsyncIterator[PlannedAnswer]:
+    async with slots.one_if(planned.drawn is None, reader):
+        yield planned
+
+
 @router.get(
     "/{id}/digests",
     summary="Get the items of a mix",
@@ -79,19 +144,16 @@ def get_mix(id: MixId, _: Reader, session: Reads) -> Mix:
     response_class=StreamingResponse,
 )
 def get_mix_digests(
-    id: MixId,
     answer_format: Annotated[str, content_negotiation.accepted(*_FORMATS)],
-    _: Reader,
-    database: DatabaseOf,
-    catalog: CatalogOf,
-    cache: DrawnCacheOf,
+    _: StreamSlot,
+    planned: Annotated[PlannedAnswer, Depends(_scan_for_items, scope="function")],
 ) -> StreamingResponse:
     """Get the items of a mix, part by part, in the order of their selection keys. The answer is the same every time.
 
     The default format is raw digests of 32 bytes each. The `Accept` header selects another format, with the columns
     digest, part (counted from 0), verdict and generation. If the recipe has the unit size, there is also a column size.
     """
-    drawn, _now = _drawn(database, catalog, cache, id)
+    drawn = planned.items()
     pieces = (
         drawn.digests()
         if answer_format == RAW
@@ -108,39 +170,19 @@ def get_mix_digests(
     response_class=StreamingResponse,
 )
 def get_mix_diff(
-    id: MixId,
     answer_format: Annotated[str, content_negotiation.accepted(*_CHANGE_FORMATS)],
-    _: Reader,
+    _: StreamSlot,
+    planned: Annotated[PlannedAnswer, Depends(_scan_for_changes, scope="function")],
     database: DatabaseOf,
-    catalog: CatalogOf,
-    cache: DrawnCacheOf,
-    as_of: Later = None,
 ) -> StreamingResponse:
     """Get the items of a mix whose verdict or generation changed, and the items that their part no longer admits.
 
     There is one row per item, with the columns digest, part (counted from 0), verdict, generation, verdict_now,
     generation_now and admitted. If `admitted` is true in all rows, every part still admits all its items.
     """
-    drawn, now = _drawn(database, catalog, cache, id, as_of)
+    drawn, now = planned.items(), planned.now
     pieces = content_negotiation.written(
         answer_format, columns.changes_schema(drawn, now), columns.changes(database, drawn, now)
     )
     headers = {content_negotiation.POSITION: str(now.position)}
     return StreamingResponse(pieces, headers=headers, media_type=answer_format)
-
-
-def _drawn(
-    database: Database, catalog: Catalog, cache: DrawnCache, id: str, as_of: int | None = None
-) -> tuple[store.Drawn, View]:
-    """Return (a stored mix with its items, the view at the position `as_of`). The default of `as_of` is the head.
-
-    Raises Unprocessable if `as_of` is before the position of the mix.
-    """
-    with database.reads() as session:
-        mix = store.get(session, id)
-        view, now = catalog.view(session, mix.position), catalog.view(session, as_of)
-    if now.position < mix.position:
-        raise Unprocessable.at(
-            "as_of", f"position {as_of} is before the position of the mix; use {mix.position} or a later position"
-        )
-    return cache.drawn(database, view, mix), now

@@ -98,6 +98,12 @@ class Candidates:
         return len(self.digests)
 
     @property
+    def memory(self) -> int:
+        """The bytes of the arrays. If `order` is the same array as `key`, it counts once."""
+        arrays = {id(array): array for array in (getattr(self, field.name) for field in fields(self))}
+        return sum(array.nbytes for array in arrays.values())
+
+    @property
     def verdicts(self) -> Verdicts:
         """The verdict on each item."""
         return Verdicts(self.verdict, self.generation, self.lower_bound)

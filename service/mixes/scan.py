@@ -34,7 +34,7 @@ class Scan:
     """One pass over the registry for a mix, at the position of a view."""
 
     def __init__(self, database: Database, view: View, recipe: Recipe) -> None:
-        self._database, self._view, self._recipe = database, view, recipe
+        self._database, self._view, self.recipe = database, view, recipe
         self._all: AllOverlaps | None = None
         self._near: tuple[Part, Overlaps] | None = None
         self._admitted_by: tuple[Part, tuple[Ids, Verdicts]] | None = None
@@ -61,13 +61,17 @@ class Scan:
 
         Otherwise return all overlaps of the registry.
         """
-        ids = self._view.standing()
-        ids = ids[eligible(part, self._view, ids)]
-        items = int(self._view.registrations["items"][ids].sum(dtype=np.int64))
+        ids, items = self._eligible(part)
         if items <= _FEW and more_than(self._database, items):
             return OwnOverlaps(self._own(ids))
         self._all = self._all or AllOverlaps(self._database)
         return self._all
+
+    def _eligible(self, part: Part) -> tuple[Ids, int]:
+        """Return the registrations that pass a part's filters on registrations, and how many items they have."""
+        ids = self._view.standing()
+        ids = ids[eligible(part, self._view, ids)]
+        return ids, int(self._view.registrations["items"][ids].sum(dtype=np.int64))
 
     def _own(self, ids: Ids) -> Digests:
         """Return the overlapping digests of the registrations `ids`: sorted, without duplicates."""
@@ -84,13 +88,24 @@ class Scan:
         ids, _ = self._admitted(part)
         return int(self._view.registrations["items"][ids].sum(dtype=np.int64))
 
+    def registrations(self, part: Part) -> int:
+        """Return how many registrations a part reads."""
+        return len(self._admitted(part)[0])
+
+    def judged(self, part: Part, overlapping: int) -> int:
+        """Return how many items of a part are judged by all their claims, at most.
+
+        `overlapping` is the number of overlapping items in the registry.
+        """
+        return min(self._eligible(part)[1], overlapping) if overlapping else 0
+
     def _admitted(self, part: Part) -> tuple[Ids, Verdicts]:
         """Return (the ids of the registrations whose items the part admits, the verdict on the items of each).
 
         The last result is cached: it is needed twice, and there may be a million registrations.
         """
         if self._admitted_by is None or self._admitted_by[0] is not part:
-            class_verdicts = self._view.class_verdicts(self._recipe.policy)
+            class_verdicts = self._view.class_verdicts(self.recipe.policy)
             ids = self._view.standing_of(admits(part, class_verdicts))
             ids = ids[eligible(part, self._view, ids) & self._has_columns(part, ids)]
             self._admitted_by = part, (ids, _at(class_verdicts, self._view.claim_classes(ids)))
@@ -134,7 +149,7 @@ class Scan:
 
     def _columns(self, part: Part) -> list[str]:
         """Return the names of the aligned columns that the part needs."""
-        return ["size"] * (self._recipe.unit == "size") + ["confidence"] * (part.weight == "confidence")
+        return ["size"] * (self.recipe.unit == "size") + ["confidence"] * (part.weight == "confidence")
 
     def _has_columns(self, part: Part, ids: Ids) -> Flags:
         """Return which registrations have the aligned columns that the part needs."""
@@ -145,7 +160,7 @@ class Scan:
 
     def _keys(self, digests: Digests, confidence: npt.NDArray[np.uint8] | None) -> tuple[Keys, Keys]:
         """Return (the key of each item, the key by which it is sorted). They differ only if the part has weights."""
-        key = selection.keys(digests, self._recipe.seed)
+        key = selection.keys(digests, self.recipe.seed)
         return key, key if confidence is None else selection.weighted(key, confidence)
 
     def _chunk(
@@ -180,7 +195,7 @@ class Scan:
         with the highest confidence. An item that does not overlap is taken by the same claim. So a digest that is in
         `overlaps` without need does not change a mix.
         """
-        verdicts = standing.judge(self._recipe.policy)
+        verdicts = standing.judge(self.recipe.policy)
         fits = admits(part, verdicts)[standing.item] & eligible(part, self._view, standing.registration)
         fits &= self._has_columns(part, standing.registration)
         item, registration = standing.item[fits], standing.registration[fits]  # sorted by item, then position

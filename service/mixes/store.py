@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -24,8 +24,8 @@ from firsthand.core.verdicts import Flags
 from firsthand.schemas.mixes import Mix, Part, PartTaken, Recipe
 from firsthand.schemas.models import OriginCounts
 from service.claims.view import View
-from service.errors import ResourceNotFound, Unprocessable
-from service.log.rules import moment
+from service.errors import ResourceNotFound, StateConflict, Unprocessable
+from service.log.rules import Issuer, moment
 from service.mixes.rules import Candidates, Selector, admits, amounts, eligible, enough, membership
 from service.mixes.scan import Scan
 from service.storage import tables
@@ -45,9 +45,9 @@ class Drawn:
     taken: list[PartTaken]
 
     @property
-    def held(self) -> int:
-        """The number of items in memory. A repeated item counts once."""
-        return sum(len(part) for part in self.parts)
+    def memory(self) -> int:
+        """The bytes of the items in memory. A repeated item counts once."""
+        return sum(part.memory for part in self.parts)
 
     def digests(self) -> Iterator[bytes]:
         """Yield the digests of all items in order, 1 MiB at a time."""
@@ -91,15 +91,19 @@ def mix_id(recipe: Recipe) -> str:
     return sha256(canonical.encode(fields_without_defaults)).hexdigest()[:32]
 
 
-def draw(database: Database, view: View, recipe: Recipe, taken: list[PartTaken] | None = None) -> Drawn:
-    """Draw a mix at the view's position.
+def resolved(recipe: Recipe, view: View) -> Recipe:
+    """Return a recipe that names the view's position."""
+    return recipe.model_copy(update={"as_of": view.position})
+
+
+def draw(scan: Scan, taken: list[PartTaken] | None = None) -> Drawn:
+    """Draw the mix of a scan, whose recipe is resolved.
 
     If the mix was drawn before, pass its parts as `taken`: then items above the last key of each part are not read. All
     reads are short transactions. They are consistent, because statements up to a position never change. Raises
     Unprocessable, with the number of the part, if a part has too few candidates.
     """
-    recipe = recipe.model_copy(update={"as_of": view.position})
-    scan = Scan(database, view, recipe)
+    recipe = scan.recipe
     drawn: list[Candidates] = []
     answers: list[PartTaken] = []
     for number, (part, amount) in enumerate(zip(recipe.parts, amounts(recipe), strict=True)):
@@ -200,22 +204,43 @@ def census(database: Database, view: View, part: Part) -> OriginCounts:
     return total
 
 
-def keep(session: Session, mix: Mix) -> tuple[Mix, bool]:
-    """Store a mix if it is not stored yet. Returns (the stored mix, whether it is new)."""
+def check_room(session: Session, organization: Issuer, most: int, besides: str = "") -> None:
+    """Raise StateConflict if `most` mixes or more are stored for an organization, besides the one with this id."""
+    columns = tables.mixes.c
+    others = select(func.count()).where(columns.organization == organization.id, columns.id != besides)
+    if (session.scalar(others) or 0) >= most:
+        raise StateConflict(
+            f"The registry stores {most:,} mixes for {organization.name}, which is the most that an organization may "
+            "have, and removes none. Use mixes that are stored already, select without storing (dry_run), or ask the "
+            "registry's operator for a higher FIRSTHAND_MAX_MIXES."
+        )
+
+
+def keep(session: Session, mix: Mix, organization: Issuer) -> tuple[Mix, bool]:
+    """Store a mix for an organization if nobody has stored it yet. Returns (the stored mix, whether it is new)."""
     assert mix.id is not None
     kept = mix.model_dump_json(include={"items", "digest", "counts", "parts"})
     insert = postgresql.insert if is_postgresql(session) else sqlite.insert
     values = {"id": mix.id, "position": mix.position, "recipe": mix.recipe.model_dump_json(), "taken": kept}
-    statement = insert(tables.mixes).values(**values, created_at=now()).on_conflict_do_nothing()
+    row = {**values, "created_at": now(), "organization": organization.id}
+    statement = insert(tables.mixes).values(row).on_conflict_do_nothing()
     new = bool(session.execute(statement).rowcount)  # type: ignore[attr-defined]
     return get(session, mix.id), new
 
 
 def get(session: Session, id_: str) -> Mix:
     """Return a stored mix. Raises ResourceNotFound if it does not exist."""
+    mix = find(session, id_)
+    if mix is None:
+        raise ResourceNotFound(f"There is no mix {id_}. Check the id, or build the mix again from its recipe.")
+    return mix
+
+
+def find(session: Session, id_: str) -> Mix | None:
+    """Return a stored mix, or None."""
     row: Any = session.execute(select(tables.mixes).filter_by(id=id_)).one_or_none()
     if row is None:
-        raise ResourceNotFound(f"There is no mix {id_}. Check the id, or build the mix again from its recipe.")
+        return None
     return Mix(
         id=row.id,
         position=row.position,

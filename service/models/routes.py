@@ -1,8 +1,9 @@
 """HTTP handlers for models."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 
 from firsthand.core.names import ParsedModelName as ModelName
 from firsthand.schemas.base import Page
@@ -11,13 +12,25 @@ from service.claims.catalog import Catalog
 from service.errors import documented
 from service.http.auth import Reader, Writer
 from service.http.bodies import SMALL, json_body
+from service.http.budgets import SpendingOf
 from service.http.paging import Pages
 from service.http.path_parameters import ModelInPath, OrganizationInPath, VersionInPath
+from service.http.scan_slots import ScanSlots
 from service.http.state import shared
 from service.http.transactions import DatabaseOf, Reads, Writes
 from service.models import store
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
+
+
+async def _scanned(
+    new: Annotated[NewModel, json_body(NewModel, Writer, SMALL)],
+    caller: Writer,
+    slots: Annotated[ScanSlots, shared(ScanSlots)],
+) -> AsyncIterator[NewModel]:
+    """Hold a slot while the items of datasets are counted. The counts of a mix are stored with it."""
+    async with slots.one_if(any(source.dataset is not None for source in new.trained_on), caller):
+        yield new
 
 
 @router.put(
@@ -30,8 +43,9 @@ def put_model(
     organization: OrganizationInPath,
     name: ModelInPath,
     version: VersionInPath,
-    new: Annotated[NewModel, json_body(NewModel, Writer, SMALL)],
+    new: Annotated[NewModel, Depends(_scanned, scope="function")],
     caller: Writer,
+    spending: SpendingOf,
     database: DatabaseOf,
     catalog: Annotated[Catalog, shared(Catalog)],
     session: Writes,
@@ -42,7 +56,7 @@ def put_model(
     If the model already exists with the same body, the status is 200.
     """
     model_name = ModelName(organization, name, version)
-    derivation = store.derivation(database, catalog, caller.issuer, model_name, new)
+    derivation = store.derivation(database, catalog, caller.issuer, model_name, new, spending.spend)
     model, created = store.put(session, caller.issuer, model_name, new, derivation)
     response.status_code = 201 if created else 200
     return model

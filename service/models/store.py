@@ -1,38 +1,48 @@
 """Models in the database: a statement that never changes, and a separate derivation of the generation."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from firsthand.core.names import ParsedModelName as ModelName
-from firsthand.schemas.mixes import Part
+from firsthand.schemas.mixes import Part, Recipe
 from firsthand.schemas.models import Model, NewModel, OriginCounts, TrainedOn
 from service.claims.catalog import Catalog
 from service.claims.generations import check_stated_generation
 from service.errors import NotPermitted, ResourceNotFound, StateConflict, Unprocessable
 from service.log import store as log
 from service.log.rules import Issuer, canonical_time, optional_moment
+from service.mixes import cost
 from service.mixes import store as mixes
+from service.mixes.scan import Scan
 from service.models.rules import Derivation, derive
 from service.storage import tables
 from service.storage.engine import Database
 
 
-def derivation(database: Database, catalog: Catalog, issuer: Issuer, name: ModelName, new: NewModel) -> Derivation:
+def derivation(
+    database: Database,
+    catalog: Catalog,
+    issuer: Issuer,
+    name: ModelName,
+    new: NewModel,
+    spend: Callable[[float], None],
+) -> Derivation:
     """Return the generation of a model, computed from its training data at the positions that the model names.
 
     This takes long for large datasets, so it must run before any transaction that writes. That is safe, because
-    statements up to a position never change. Raises NotPermitted for a model of another organization, and Unprocessable
-    if the training data does not exist, or if the stated generation contradicts it.
+    statements up to a position never change. `spend` is called with the cost of counting a dataset before the items are
+    counted. Raises NotPermitted for a model of another organization, and Unprocessable if the training data does not
+    exist, or if the stated generation contradicts it.
     """
     _check_owner(issuer, name)
     counts = OriginCounts()
     for number, source in enumerate(new.trained_on):
         _check_readable(issuer, source, f"trained_on[{number}]")
-        counts = counts + _counts(database, catalog, source, f"trained_on[{number}]")
+        counts = counts + _counts(database, catalog, source, f"trained_on[{number}]", spend)
     derived = derive(bool(new.trained_on), counts, new.generation)
     if new.trained_on:
         check_stated_generation(new.generation, derived.generation, derived.lower_bound, str(name))
@@ -56,7 +66,9 @@ def _check_readable(issuer: Issuer, source: TrainedOn, where: str) -> None:
         )
 
 
-def _counts(database: Database, catalog: Catalog, source: TrainedOn, where: str) -> OriginCounts:
+def _counts(
+    database: Database, catalog: Catalog, source: TrainedOn, where: str, spend: Callable[[float], None]
+) -> OriginCounts:
     """Return the number of items of one mix or dataset by verdict and generation.
 
     Raises Unprocessable, with `where`, if the mix, the dataset or the position does not exist.
@@ -81,7 +93,10 @@ def _counts(database: Database, catalog: Catalog, source: TrainedOn, where: str)
             f"there is no dataset {source.dataset} at position {source.position}; check the name, or use a later "
             "position",
         )
-    return mixes.census(database, view, Part(datasets=[source.dataset]))
+    part = Part(datasets=[source.dataset])
+    scan = Scan(database, view, Recipe(parts=[part], as_of=view.position))
+    spend(cost.filter_cost(view, scan.recipe) + cost.estimate(database, scan, scan.recipe).cost)
+    return mixes.census(database, view, part)
 
 
 def put(session: Session, issuer: Issuer, name: ModelName, new: NewModel, derived: Derivation) -> tuple[Model, bool]:

@@ -20,10 +20,17 @@ from service.claims.catalog import Catalog
 from service.errors import Refusal, documented
 from service.http import bulk_bodies
 from service.http.auth import Reader, Writer
+from service.http.budgets import (
+    REGISTERED_ITEMS_PER_UNIT,
+    SENT_ITEMS_PER_UNIT,
+    STATEMENTS_PER_UNIT,
+    SpendingOf,
+)
 from service.http.idempotency import OnceBulk
 from service.http.metrics import MetricsOf
 from service.http.path_parameters import DatasetInPath, OrganizationInPath
 from service.http.state import shared
+from service.http.streams import StreamSlot
 from service.http.transactions import DatabaseOf, Reads, Writes
 from service.http.uploads import Upload
 from service.registrations import batches, responses, store
@@ -95,6 +102,7 @@ def register(
     caller: Writer,
     catalog: CatalogOf,
     metrics: MetricsOf,
+    spending: SpendingOf,
     once: OnceBulk,
     session: Writes,
 ) -> Response:
@@ -102,6 +110,7 @@ def register(
     # parsed, sorted and hashed before the transaction writes, because SQLite has only one writer at a time
     items = bulk_bodies.read(body.media_type, body.file).committed()
     metrics.items.labels("registrations").inc(len(items.digests))
+    spending.owe(len(items.digests) / REGISTERED_ITEMS_PER_UNIT)
     draft = Draft(str(DatasetName(organization, name)), new, items)
 
     def work() -> Registered:
@@ -121,14 +130,22 @@ def register(
     openapi_extra=_BATCH,
 )
 def register_batch(
-    body: Upload, caller: Writer, catalog: CatalogOf, metrics: MetricsOf, once: OnceBulk, session: Writes
+    body: Upload,
+    caller: Writer,
+    catalog: CatalogOf,
+    metrics: MetricsOf,
+    spending: SpendingOf,
+    once: OnceBulk,
+    session: Writes,
 ) -> Response:
     """Make many small registrations in one request: one per statement of the body.
 
     The answer has one outcome per statement. If a statement is refused, the others are stored.
     """
     drafts = batches.read(body.media_type, body.file)
-    metrics.items.labels("registrations").inc(batches.count_items(drafts))
+    items = batches.count_items(drafts)
+    metrics.items.labels("registrations").inc(items)
+    spending.owe(items / REGISTERED_ITEMS_PER_UNIT + len(drafts) / STATEMENTS_PER_UNIT)
     return once.answer(200, lambda: responses.outcomes(write_registrations(session, catalog, caller.issuer, drafts)))
 
 
@@ -144,8 +161,11 @@ def get_registration(id: RegistrationId, _: Reader, session: Reads, catalog: Cat
     responses={**_DIGESTS, **documented(404)},
     response_class=StreamingResponse,
 )
-def get_registration_digests(id: RegistrationId, _: Reader, database: DatabaseOf) -> StreamingResponse:
+def get_registration_digests(
+    id: RegistrationId, _: Reader, _slot: StreamSlot, database: DatabaseOf, spending: SpendingOf
+) -> StreamingResponse:
     """Get the sorted digests of a registration, including withdrawn items. Each digest has 32 bytes."""
     with database.reads() as session:
         row = store.row_at(session, id)
+    spending.spend(row.items / SENT_ITEMS_PER_UNIT)
     return StreamingResponse(stream_digests(database, row), media_type=RAW)

@@ -103,6 +103,7 @@ class SnapshotBuilds:
                 # if there is a folder now, it is damaged: otherwise `has` would have returned True
                 shutil.rmtree(self._store.folder / id_, ignore_errors=True)
                 os.rename(temporary, self._store.folder / id_)
+                self._store.add(id_)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
 

@@ -11,6 +11,7 @@ from service.claims.catalog import Catalog
 from service.errors import documented
 from service.http.auth import Operator, Reader
 from service.http.bodies import SMALL, json_body
+from service.http.budgets import BODY_BYTES_PER_UNIT, SpendingOf
 from service.http.state import shared
 from service.http.transactions import DatabaseOf
 from service.snapshots.builds import SnapshotBuilds
@@ -89,7 +90,12 @@ def get_snapshot(id: SnapshotId, _: Reader, store: StoreOf, if_none_match: IfNon
     response_class=Response,
 )
 def get_snapshot_shard(
-    id: SnapshotId, shard: ShardName, _: Reader, store: StoreOf, if_none_match: IfNoneMatch = ""
+    id: SnapshotId,
+    shard: ShardName,
+    _: Reader,
+    store: StoreOf,
+    spending: SpendingOf,
+    if_none_match: IfNoneMatch = "",
 ) -> Response:
     """Get the file with all items whose digests begin with this byte.
 
@@ -97,7 +103,11 @@ def get_snapshot_shard(
     """
     path, digest = store.shard(id, int(shard, 16))
     headers = _immutable(digest)
-    return _unchanged(if_none_match, headers) or Response(path.read_bytes(), media_type=RAW, headers=headers)
+    unchanged = _unchanged(if_none_match, headers)
+    if unchanged is not None:
+        return unchanged
+    spending.spend(path.stat().st_size / BODY_BYTES_PER_UNIT)
+    return Response(path.read_bytes(), media_type=RAW, headers=headers)
 
 
 def _immutable(digest: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from firsthand.schemas.snapshots import NewSnapshot, Snapshot, Summary
 from firsthand.snapshots import Subject, manifest, shards
 from service.claims.view import View
 from service.errors import ResourceNotFound
+from service.snapshots.index import SnapshotIndex
 from service.storage import tables
 
 
@@ -29,12 +30,15 @@ class SnapshotStore:
     """The snapshots in a folder.
 
     A process compares the files of a snapshot with the manifest once, before it serves them. A damaged snapshot counts
-    as missing, and is built again at the next request. So the files need no fsync against a power failure.
+    as missing, and is built again at the next request. So the files need no fsync against a power failure. The list
+    contains a damaged snapshot until a process has tried to serve it.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._load_cached = lru_cache(64)(self._load)
+        self._index = SnapshotIndex(folder)
+        self._manifest = lru_cache(64)(self._read_manifest)
+        self._checked = set[str]()  # the ids of snapshots whose files this process has compared
 
     def has(self, id_: str) -> bool:
         """Return whether a snapshot exists and is complete."""
@@ -46,11 +50,11 @@ class SnapshotStore:
 
     def get(self, id_: str) -> tuple[Snapshot, bytes]:
         """Return (the manifest, its bytes). Raises ResourceNotFound if the snapshot does not exist or is damaged."""
-        try:
-            if (self.folder / id_).exists():
-                return self._load_cached(id_)
-        except (OSError, SnapshotError):
-            pass  # an incomplete or damaged snapshot counts as missing
+        if (self.folder / id_).exists():
+            try:
+                return self._load(id_)
+            except (OSError, SnapshotError):
+                self._index.update({id_: None})  # an incomplete or damaged snapshot counts as missing
         raise ResourceNotFound(f"There is no snapshot {id_}. GET /v1/snapshots lists all snapshots.")
 
     def shard(self, id_: str, shard: int) -> tuple[Path, str]:
@@ -59,21 +63,33 @@ class SnapshotStore:
         return self.folder / id_ / shards.name(shard), snapshot.shards[shard].digest
 
     def all(self) -> list[Summary]:
-        """Return all complete snapshots. The highest position comes first."""
-        ids = [path.parent.name for path in self.folder.glob(f"*/{manifest.FILE}") if path.parent.name[0] != "."]
-        snapshots = [self.get(id_)[0] for id_ in ids if self.has(id_)]
-        summaries = [
-            Summary(**snapshot.model_dump(exclude={"shards", "form", "digest"}), bytes=snapshot.bytes)
-            for snapshot in snapshots
-        ]
-        return sorted(summaries, key=lambda summary: (-summary.position, summary.id))
+        """Return all snapshots. The highest position comes first."""
+        return sorted(self._index.listed(self._summary), key=lambda summary: (-summary.position, summary.id))
+
+    def add(self, id_: str) -> None:
+        """Put a snapshot that was just built into the list."""
+        self._index.update({id_: self._summary(id_)})
+
+    def _summary(self, id_: str) -> Summary | None:
+        """Return the summary of a snapshot from its manifest, or None if that is damaged."""
+        try:
+            snapshot, _ = self._manifest(id_)
+        except (OSError, SnapshotError):
+            return None
+        return Summary(**snapshot.model_dump(exclude={"shards", "form", "digest"}), bytes=snapshot.bytes)
 
     def _load(self, id_: str) -> tuple[Snapshot, bytes]:
         """Return (the manifest, its bytes), after all files were compared with it. Raises OSError or SnapshotError."""
-        folder = self.folder / id_
-        content = (folder / manifest.FILE).read_bytes()
-        snapshot = manifest.read(content)
-        for shard in range(shards.SHARDS):
-            name = shards.name(shard)
-            manifest.check((folder / name).read_bytes(), shard, snapshot, name)
+        snapshot, content = self._manifest(id_)
+        if id_ not in self._checked:
+            for shard in range(shards.SHARDS):
+                name = shards.name(shard)
+                manifest.check((self.folder / id_ / name).read_bytes(), shard, snapshot, name)
+            self._checked.add(id_)
+            if self._index.is_damaged(id_):  # another process looked at it while it was being built anew
+                self.add(id_)
         return snapshot, content
+
+    def _read_manifest(self, id_: str) -> tuple[Snapshot, bytes]:
+        content = (self.folder / id_ / manifest.FILE).read_bytes()
+        return manifest.read(content), content

@@ -218,6 +218,8 @@ mixes = Table(
     Column("recipe", Text, nullable=False),  # JSON, resolved
     Column("taken", Text, nullable=False),  # JSON: items, digest, counts, and the result of each part
     Column("created_at", BigInteger, nullable=False),
+    # the organization that stored it first, for which it counts; unknown for mixes of earlier revisions
+    Column("organization", ForeignKey("organizations.id"), index=True),
 )
 
 # The answers to requests with an Idempotency-Key. An answer is stored in the same transaction as the write.

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
+from benchmarks.harness.waiting import PATIENCE_SECONDS
 from service.mixes import scan
 from tests.conftest import Registry
 
@@ -12,14 +13,15 @@ from tests.conftest import Registry
 @pytest.fixture
 def http(registry: Registry) -> Iterator[httpx2.Client]:
     """Plain HTTP with the administrator's key: for what the typed client would not send."""
-    with httpx2.Client(base_url=registry.url, headers={"Authorization": f"Bearer {registry.api_key}"}) as client:
+    key = {"Authorization": f"Bearer {registry.api_key}"}
+    with httpx2.Client(base_url=registry.url, headers=key, timeout=PATIENCE_SECONDS) as client:
         yield client
 
 
 @pytest.fixture
 def stranger(registry: Registry) -> Iterator[httpx2.Client]:
     """Plain HTTP without a key."""
-    with httpx2.Client(base_url=registry.url) as client:
+    with httpx2.Client(base_url=registry.url, timeout=PATIENCE_SECONDS) as client:
         yield client
 
 

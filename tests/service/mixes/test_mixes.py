@@ -18,7 +18,7 @@ from firsthand.schemas.items import Item
 from firsthand.schemas.mixes import Mix, Part, Recipe
 from service.claims.catalog import Catalog
 from service.mixes import scan
-from service.mixes.drawn_cache import DrawnCache
+from service.mixes.scan import Scan
 from service.mixes.store import draw
 from service.storage.engine import Database
 from tests.conftest import Registry, on_both
@@ -75,11 +75,10 @@ def test_a_mix_that_is_no_longer_in_memory_is_drawn_again_the_same(registry: Reg
     register(client, digests(range(900, 2_000)), "model", model="local/m@1")
     parts = [Part(verdict_in=["human"], size=300), Part(verdict_in=["model"], size=200), Part(size=100)]
     mix = client.create_mix(Recipe(seed=9, parts=parts))
-    database, catalog, nothing_kept = Database(registry.settings), Catalog(), DrawnCache(most_items=0)
+    database = Database(registry.settings)
     with database.reads() as session:
-        view = catalog.view(session, mix.position)
-    nothing_kept.keep(str(mix.id), draw(database, view, mix.recipe))
-    again = b"".join(nothing_kept.drawn(database, view, mix).digests())
+        view = Catalog().view(session, mix.position)
+    again = b"".join(draw(Scan(database, view, mix.recipe), mix.parts).digests())
     database.close()
     assert again == b"".join(items_of(client, mix))
     assert to_text(sha256(again).digest()) == mix.digest

@@ -189,9 +189,11 @@ def test_one_that_was_damaged_is_not_there_for_the_next_process_and_built_anew(e
     known, _ = store.get(summary.id)
     (store.folder / summary.id / "41.fuse").write_bytes(b"")
     later = SnapshotStore(empty_database.snapshots)
-    assert later.all() == []
+    assert not later.has(summary.id)
+    assert later.all() == store.all() == []
     again = SnapshotBuilds(later, database)
     assert again.ready(view, subject, PATIENCE_SECONDS)
+    assert later.all() == store.all() == [summary]
     assert later.get(summary.id)[0] == known
     for closed in (builds, again):
         closed.close()

@@ -1,0 +1,169 @@
+"""The cost of requests, and the budgets of API keys and of all callers without a key.
+
+The unit of cost is about a millisecond of one processor core. A cost that is known or estimated before the work is
+*spent*: if the budget does not hold it, the request is refused with status 429. A cost that is known only after the
+body was read is *owed*: the next requests wait until it is paid.
+"""
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import Lock
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from service.errors import NotPermitted, TooManyRequests
+from service.http.auth import Caller, MaybeCaller
+from service.http.state import shared
+from service.settings import Settings
+
+#: The cost of every request.
+REQUEST = 1.0
+#: Quantities that cost one unit. Measured with SQLite on two cores: see docs/decisions/0063.
+BODY_BYTES_PER_UNIT = 65_536
+REGISTERED_ITEMS_PER_UNIT = 200
+STATEMENTS_PER_UNIT = 20
+LOOKED_UP_ITEMS_PER_UNIT = 400
+SENT_ITEMS_PER_UNIT = 5_000
+LISTED_ENTRIES_PER_UNIT = 50
+COUNTED_REGISTRATIONS_PER_UNIT = 5_000
+
+#: A budget that is not used is saved for at most this time.
+_SAVED_SECONDS = 10.0
+#: The budgets of this many keys are kept in memory. The key that was not used for the longest time is dropped first.
+_KEYS_IN_MEMORY = 10_000
+
+
+class TokenBucket:
+    """Units that refill at a constant rate, up to ten seconds' worth. It is not thread-safe."""
+
+    def __init__(self, units_per_minute: float, clock: Callable[[], float]) -> None:
+        self._rate = units_per_minute / 60
+        self._capacity = max(1.0, self._rate * _SAVED_SECONDS)
+        self._clock = clock
+        self._level, self._refilled_at = self._capacity, clock()
+
+    def take(self, cost: float, taken: float = 0.0) -> float:
+        """Take a cost and return 0.0, or take nothing and return the seconds until it can be taken.
+
+        A cost above the capacity is taken from a full bucket, which is then in debt. `taken` is what the same request
+        has taken before: the bucket must have held both together. Otherwise a request that takes its cost in two steps,
+        each below the capacity, could be refused at its second step every time.
+        """
+        self._refill()
+        missing = min(taken + cost, self._capacity) - (self._level + taken)
+        if missing > 0:
+            return missing / self._rate
+        self._level -= cost
+        return 0.0
+
+    def owe(self, cost: float) -> None:
+        """Take a cost even if the level becomes negative."""
+        self._refill()
+        self._level -= cost
+
+    def _refill(self) -> None:
+        now = self._clock()
+        self._level = min(self._capacity, self._level + (now - self._refilled_at) * self._rate)
+        self._refilled_at = now
+
+
+class Budgets:
+    """The budgets of one process: one bucket for each key, and one for all callers without a key.
+
+    `workers` is the number of processes that serve the same address. Each has an equal part of every budget.
+    """
+
+    def __init__(self, settings: Settings, workers: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings, self._workers, self._clock = settings, workers, clock
+        self._lock = Lock()
+        self._keys = OrderedDict[str, TokenBucket]()
+        self._anonymous = TokenBucket(settings.anonymous_budget / workers, clock)
+
+    def spend(self, caller: Caller | None, cost: float, taken: float = 0.0) -> None:
+        """Take a cost from the budget of a caller. Raises TooManyRequests if the budget does not hold it.
+
+        `taken` is what the same request has taken before.
+        """
+        with self._lock:
+            seconds = self._bucket(caller).take(cost, taken)
+        if seconds:
+            wait = math.ceil(seconds)
+            budget = (
+                f"The requests without an API key have spent their common budget of "
+                f"{self._settings.anonymous_budget:,} units of cost per minute. Use an API key, which has a budget of "
+                f"its own, or send the request again after {wait} s."
+                if caller is None
+                else f"This API key has spent its budget of {self._settings.key_budget:,} units of cost per minute. "
+                f"Send the request again after {wait} s."
+            )
+            raise TooManyRequests(budget, wait)
+
+    def owe(self, caller: Caller | None, cost: float) -> None:
+        """Take a cost of work that is being done already; later requests of the caller wait for it."""
+        with self._lock:
+            self._bucket(caller).owe(cost)
+
+    def _bucket(self, caller: Caller | None) -> TokenBucket:
+        if caller is None:
+            return self._anonymous
+        bucket = self._keys.get(caller.key)
+        if bucket is None:
+            bucket = self._keys[caller.key] = TokenBucket(self._settings.key_budget / self._workers, self._clock)
+            if len(self._keys) > _KEYS_IN_MEMORY:
+                self._keys.popitem(last=False)
+        self._keys.move_to_end(caller.key)
+        return bucket
+
+
+class Spending:
+    """The budget from which one request takes its costs."""
+
+    def __init__(self, budgets: Budgets, caller: Caller | None, settings: Settings) -> None:
+        self._budgets, self._caller, self._most = budgets, caller, settings.anonymous_scan_cost
+        self._taken = 0.0
+
+    def spend(self, cost: float) -> None:
+        """Take a cost. Raises TooManyRequests if the budget does not hold it."""
+        self._budgets.spend(self._caller, cost, self._taken)
+        self._taken += cost
+
+    def owe(self, cost: float) -> None:
+        """Take a cost of work that is being done already."""
+        self._budgets.owe(self._caller, cost)
+
+    def check_scan(self, cost: float, description: str) -> None:
+        """Raise NotPermitted if a scan costs more than a caller without a key may have scanned.
+
+        `description` is a sentence about what is read.
+        """
+        if self._caller is None and cost > self._most:
+            raise NotPermitted(
+                f"{description} The estimated cost is {math.ceil(cost):,} units; without an API key, at most "
+                f"{self._most:,} are allowed. Use an API key, or narrow the recipe: fewer parts, datasets or items."
+            )
+
+
+async def _spending(
+    request: Request,
+    caller: MaybeCaller,
+    budgets: Annotated[Budgets, shared(Budgets)],
+    settings: Annotated[Settings, shared(Settings)],
+) -> Spending:
+    """Take the cost of a request and of its body, before the body is received.
+
+    A body without a stated length costs as much as the largest body of JSON.
+    """
+    stated = request.headers.get("content-length", "0")
+    size = settings.max_json_bytes if "transfer-encoding" in request.headers or not stated.isdigit() else int(stated)
+    spending = Spending(budgets, caller, settings)
+    spending.spend(REQUEST + size / BODY_BYTES_PER_UNIT)
+    return spending
+
+
+#: Every route depends on it: it takes the cost of the request. A handler takes further costs from it.
+SpendingOf = Annotated[Spending, Depends(_spending)]
+#: The same, for `include_router`.
+charged = Depends(_spending)

@@ -1,0 +1,87 @@
+"""Closes connections whose reader takes no bytes, or too few.
+
+An answer that is not taken stays in memory, whether it is streamed or not. asyncio tells the protocol when the buffer
+of a connection is full (`pause_writing`) and when it has room again (`resume_writing`). In between nothing is added, so
+the bytes that wait, in this buffer and in the kernel's, tell what the reader took.
+"""
+
+import asyncio
+import fcntl
+import socket
+import struct
+import termios
+from typing import TypeVar
+
+import structlog
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from service.settings import Settings
+
+Dropping = TypeVar("Dropping", bound="DropSlowReaders")
+
+log = structlog.get_logger("firsthand")
+
+
+class DropSlowReaders(H11Protocol):
+    """Uvicorn's protocol, with a deadline for the reader: each period it must take some bytes."""
+
+    #: Seconds of a period, and the bytes that the reader must take in it. `with_deadline` sets them.
+    send_seconds: float
+    least_bytes: int
+    _deadline: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        """Stop the application from writing, and begin to watch the reader."""
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        """Let the application write again: the reader took what was there."""
+        self._end_watch()
+        super().resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the watch, and everything else."""
+        self._end_watch()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        self._deadline = self.loop.call_later(self.send_seconds, self._check, self._waiting_bytes())
+
+    def _end_watch(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _waiting_bytes(self) -> int:
+        """Return the bytes that the reader has not taken: those in this process, and those in the kernel.
+
+        The kernel takes new bytes only when much of its own buffer is free, so for a slow reader the buffer in this
+        process does not change for minutes.
+        """
+        descriptor = self.transport.get_extra_info("socket").fileno()
+        try:
+            (in_kernel,) = struct.unpack("i", fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)))
+        except OSError:  # not every system knows it for sockets
+            in_kernel = 0
+        return self.transport.get_write_buffer_size() + int(in_kernel)
+
+    def _check(self, waiting_before: int) -> None:
+        waiting = self._waiting_bytes()
+        if waiting_before - waiting >= self.least_bytes:
+            self._watch()
+            return
+        log.warning("reader too slow, connection closed", seconds=self.send_seconds, waiting_bytes=waiting)
+        # `close` would wait until the reader has taken everything; without the option, so would the kernel
+        no_linger = struct.pack("ii", 1, 0)
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
+        self.transport.abort()
+
+
+def with_deadline(settings: Settings, base: type[Dropping]) -> type[Dropping]:
+    """Return a subclass of a protocol with the deadline of the settings."""
+    fields = {
+        "send_seconds": settings.send_seconds,
+        "least_bytes": int(settings.send_seconds * settings.send_least_rate),
+    }
+    return type(base.__name__, (base,), fields)
