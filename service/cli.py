@@ -1,6 +1,7 @@
 """`firsthand serve` and `firsthand migrate`."""
 
 import json
+import shlex
 import socket
 import sys
 from collections.abc import Iterator, Mapping
@@ -127,9 +128,11 @@ def _announce(url: str, settings: Settings, first: FirstKey | None, key: Command
         _out.print(
             f"Created the organization {first.organization} and its API key, which is stored in {credentials.path()}"
         )
-    key_file = settings.data_dir / bootstrap.FILE
+    key_file = (settings.data_dir / bootstrap.FILE).resolve()  # the other terminal may be in another folder
     if key.state == "other":
-        source = f" The key of this registry is in its data folder:  firsthand login {url} < {key_file}"
+        source = (
+            f" The key of this registry is in its data folder:  firsthand login {url} < {shlex.quote(str(key_file))}"
+        )
         _out.print(
             "The stored API key for this address is not valid for this registry. It was not replaced."
             + (source if key_file.exists() else f" Store a valid key with:  firsthand login {url}")
@@ -138,7 +141,7 @@ def _announce(url: str, settings: Settings, first: FirstKey | None, key: Command
         _out.print(f"The command line has no API key for this address. Store a key with:  firsthand login {url}")
     if settings.embedded and key.state == "valid" and credentials.resolve()[0] == url:
         _out.print(
-            f"Continue in another terminal:  firsthand dataset create {key.organization}/texts  ·  Stop with Ctrl-C"
+            f"Continue in another terminal, for example:  firsthand dataset create {key.organization}/texts  ·  Stop with Ctrl-C"
         )
     else:
         _out.print("Stop with Ctrl-C")
