@@ -141,7 +141,8 @@ def _announce(url: str, settings: Settings, first: FirstKey | None, key: Command
         _out.print(f"The command line has no API key for this address. Store a key with:  firsthand login {url}")
     if settings.embedded and key.state == "valid" and credentials.resolve()[0] == url:
         _out.print(
-            f"Continue in another terminal, for example:  firsthand dataset create {key.organization}/texts  ·  Stop with Ctrl-C"
+            f"Continue in another terminal, for example:  firsthand dataset create {key.organization}/texts"
+            "  ·  Stop with Ctrl-C"
         )
     else:
         _out.print("Stop with Ctrl-C")
