@@ -130,7 +130,7 @@ def _announce(url: str, settings: Settings, first: FirstKey | None, key: Command
         _out.print(
             f"Created the organization {first.organization} and its API key, which is stored in {credentials.path()}"
         )
-    key_file = settings.data_dir / bootstrap.FILE
+    key_file = (settings.data_dir / bootstrap.FILE).resolve()  # the other terminal may be in another folder
     if key.state == "other":
         source = (
             f" The key of this registry is in its data folder:  firsthand login {url} < {shlex.quote(str(key_file))}"
@@ -143,7 +143,8 @@ def _announce(url: str, settings: Settings, first: FirstKey | None, key: Command
         _out.print(f"The command line has no API key for this address. Store a key with:  firsthand login {url}")
     if settings.embedded and key.state == "valid" and credentials.resolve()[0] == url:
         _out.print(
-            f"Continue in another terminal:  firsthand dataset create {key.organization}/texts  ·  Stop with Ctrl-C"
+            f"Continue in another terminal, for example:  firsthand dataset create {key.organization}/texts"
+            "  ·  Stop with Ctrl-C"
         )
     else:
         _out.print("Stop with Ctrl-C")

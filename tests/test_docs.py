@@ -1,7 +1,7 @@
 """Tests that run the commands of README.md and docs/ as a reader would type them. See `tests/pages.py` for the fences.
 
 Readers cannot follow a page whose commands fail. Therefore the tests run every page that has commands. README.md and
-the tutorial must not have skipped blocks.
+the tutorial must not have skipped blocks. One test runs the pages for new users one after the other in the same shells.
 """
 
 import json
@@ -39,6 +39,7 @@ from tests.pages import (
 )
 
 README, TUTORIAL = "README.md", "docs/tutorial.md"
+GATE, REGISTER = "docs/how-to/gate-a-pipeline.md", "docs/how-to/register-model-output.md"
 
 
 PAGES = pages()
@@ -50,7 +51,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The folder in which a page runs: a clone of the repository for README.md, otherwise a folder with a `.venv`."""
     folder = tmp_path / "page"
     (tmp_path / "home").mkdir()
-    if request.getfixturevalue("path") == README:
+    if "path" in request.fixturenames and request.getfixturevalue("path") == README:
         kept_out = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "results", "runs", "demo", "tests")
         shutil.copytree(ROOT, folder, ignore=kept_out)
         (tmp_path / "bin").mkdir()
@@ -95,6 +96,26 @@ def test_a_page_runs_in_order_in_one_shell(path: str, folder: Path, page_databas
         (ROOT / path).write_text(text, encoding="utf-8")
     if page.differing:
         pytest.fail("\n\n".join(page.differing), pytrace=False)
+
+
+@pytest.mark.slow
+def test_a_reader_can_run_the_pages_one_after_the_other_in_the_same_shells(folder: Path, tmp_path: Path) -> None:
+    """No page leaves a folder, a variable, a key or a registry that is in the way of the next page.
+
+    The commands that install packages do not run again: the environment of the tests has these packages.
+    """
+    with DocumentPage(README, folder, environment(tmp_path / "home")) as shells:
+        for path in (README, TUTORIAL, GATE, REGISTER):
+            shells.path = path
+            for block in PAGES[path]:
+                if "pip install" in block.code:
+                    continue
+                try:
+                    shells.run(block)
+                except BlockFailed as failure:
+                    pytest.fail("\n\n".join([*shells.differing, str(failure)]), pytrace=False)
+    if shells.differing:
+        pytest.fail("\n\n".join(shells.differing), pytrace=False)
 
 
 def test_exports_variables_and_the_folder_stay_from_block_to_block(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CountUnknown = Literal["model", "human", "ignore"]
 
-#: How unknown items were counted. This is printed with every share.
+#: How unknown items were counted. This is printed with the share if there are unknown items.
 _UNKNOWN_IN_WORDS = {
     "model": "unknown items may be a model's output",
     "human": "unknown items are counted as human, because of --unknown human",
@@ -226,8 +226,15 @@ def _print(parts: "list[CheckedItems]", report: CheckReport) -> None:
             for generation, items in report.generations.items():
                 table.add_row(f"  generation {generation}", f"{items:,}", "", style="dim")
     output.console().print(table)
-    output.say(f"made by models: {report.share.text} ({_UNKNOWN_IN_WORDS[report.unknown]})")
+    output.say(f"made by models: {report.share.text}{_undecided_in_words(report)}")
     output.say(f"policy {report.policy}, position {report.position:,}")
+
+
+def _undecided_in_words(report: CheckReport) -> str:
+    """Return how unknown or contested items were counted; without such items, the share needs no remark."""
+    if report.counts["unknown"]:
+        return f" ({_UNKNOWN_IN_WORDS[report.unknown]})"
+    return " (contested items may be a model's output)" if report.counts["contested"] else ""
 
 
 def _print_gate(gate: Gate, report: CheckReport) -> None:

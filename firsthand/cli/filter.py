@@ -45,6 +45,7 @@ def filter(
             help="Keep the items of the mix with this id: 32 hexadecimal digits, as `mix create` prints it. An item"
             " that the mix repeats is written once.",
             metavar="MIX",
+            parser=options.usage(options.not_empty),
             show_default=False,
         ),
     ] = None,

@@ -28,7 +28,12 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 @app.command()
 def create(
     organization: Annotated[
-        str, typer.Argument(help="The organization that gets the key, such as acme.", show_default=False)
+        str,
+        typer.Argument(
+            help="The organization that gets the key, such as acme.",
+            parser=options.usage(options.not_empty),
+            show_default=False,
+        ),
     ],
     name: Annotated[
         str, typer.Option(help="A note on the use of the key, such as 'nightly pipeline'. Default: none.")
@@ -132,6 +137,7 @@ def revoke(
         str,
         typer.Argument(
             help="The id of the key, as `key list` shows it: 12 hexadecimal digits, such as 3f9c2a01b7de.",
+            parser=options.usage(options.not_empty),
             show_default=False,
         ),
     ],

@@ -45,7 +45,7 @@ def create(
     ```
     firsthand model create acme/writer@1 --trained-on acme/letters
     firsthand model create acme/writer@2 --trained-on 0f3a… --title "Trained on the mix of May"
-    firsthand model create other/chat@4 --generation 1
+    firsthand model create acme/chat@4 --generation 1
     ```
     """
     with session.short_client() as client:

@@ -101,6 +101,13 @@ def share(text: str) -> float:
     return value
 
 
+def not_empty(text: str) -> str:
+    """Return an id or a name that becomes a part of the path of a call. Raises ValueError if it is empty."""
+    if not text.strip():
+        raise ValueError("the value is empty; if it comes from a shell variable, check that the variable is set")
+    return text
+
+
 def _dataset(text: str) -> str:
     return str(parse_dataset(text))
 
@@ -194,7 +201,13 @@ ModelOption: TypeAlias = Annotated[
     ),
 ]
 MixId: TypeAlias = Annotated[
-    str, typer.Argument(metavar="MIX", help="The id of the mix: 32 hexadecimal digits.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="MIX",
+        help="The id of the mix: 32 hexadecimal digits.",
+        parser=usage(not_empty),
+        show_default=False,
+    ),
 ]
 ServedFrom: TypeAlias = Annotated[
     datetime | None,

@@ -13,7 +13,11 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 def create(
     name: Annotated[
         str,
-        typer.Argument(help="The name of the organization: one word in lower case, such as acme.", show_default=False),
+        typer.Argument(
+            help="The name of the organization: one word in lower case, such as acme.",
+            parser=options.usage(options.not_empty),
+            show_default=False,
+        ),
     ],
     title: Annotated[str, typer.Option(help="The full name, such as 'Acme Ltd'. Default: none.")] = "",
     json: options.Json = False,

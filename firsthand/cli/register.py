@@ -49,7 +49,7 @@ class CollectedAt:
 def register(
     paths: options.Paths,
     dataset: options.DatasetOption,
-    human: Annotated[bool, typer.Option("--human", help="The items were made by people.")] = False,
+    human: Annotated[bool, typer.Option("--human", help="The origin of the items is human.")] = False,
     model: options.ModelOption = None,
     unstated: Annotated[
         bool,
@@ -100,7 +100,7 @@ def register(
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Register the origin of items: people (--human), a model (--model) or unstated (--unstated).
+    """Register the origin of items: human (--human), a model (--model) or unstated (--unstated).
 
     Contents are hashed on this machine, and only digests are sent. If you repeat the command on the same files, nothing
     is added. If `register` is interrupted, run it again: it resumes.
@@ -205,7 +205,7 @@ def _origin(human: bool, model: str | None, unstated: bool) -> Origin:
 def _print(report: RegisterReport, as_json: bool) -> None:
     if as_json:
         return output.record(report, as_json)
-    makers = {"human": "made by people", "model": f"the output of {report.model}", "unstated": "of unstated origin"}
+    makers = {"human": "of human origin", "model": f"the output of {report.model}", "unstated": "of unstated origin"}
     items = output.count(report.items, "item")
     output.say(f"{items} in {report.dataset}, {makers[report.origin]}: {report.new:,} new, {report.known:,} known")
     if len(report.registrations) > 10:

@@ -90,6 +90,7 @@ def pull(
         str | None,
         typer.Argument(
             metavar="SNAPSHOT",
+            parser=options.usage(options.not_empty),
             help="The id of the snapshot, as `snapshot list` shows it. Default: the newest.",
             show_default=False,
         ),
@@ -118,6 +119,7 @@ def show(
         str,
         typer.Argument(
             metavar="SNAPSHOT",
+            parser=options.usage(options.not_empty),
             help="The id of a snapshot, as `snapshot list` shows it, or the folder of a downloaded"
             " snapshot, such as snapshot/.",
             show_default=False,

@@ -131,7 +131,8 @@ def join(answers: list[Verdicts], policy: PolicyName = "strict") -> Verdicts:
 class Share:
     """The share of items that models made, from 0 to 1: an interval, since items can be unknown or contested.
 
-    As text, the interval is rounded outwards, so that one unknown item of 100,000 is still visible.
+    As text, the interval is rounded outwards, so that one unknown item of 100,000 is still visible. If both ends are
+    equal, the text is one number.
     """
 
     low: float
@@ -141,7 +142,7 @@ class Share:
         if (self.low, self.high) == (0.0, 1.0):
             return "0–100 %"
         if self.low == self.high:
-            return f"{100 * self.low:.1f}–{100 * self.high:.1f} %"
+            return f"{100 * self.low:.1f} %"
         low, high = floor(round(1000 * self.low, 6)), ceil(round(1000 * self.high, 6))
         return f"{low / 10:.1f}–{high / 10:.1f} %"
 

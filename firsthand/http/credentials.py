@@ -122,7 +122,11 @@ def describe_key(api_key: str | None, given: bool) -> str:
         origin = "the given key"
     else:
         environment = os.environ.get("FIRSTHAND_API_KEY") == api_key
-        origin = "the key of FIRSTHAND_API_KEY" if environment else "the key that `firsthand login` stored"
+        origin = (
+            "the key of FIRSTHAND_API_KEY"
+            if environment
+            else "the key that `firsthand serve` or `firsthand login` stored"
+        )
     prefix, _, id_and_secret = api_key.partition("_")
     id_, secret_follows, _ = id_and_secret.partition("_")
     return f"{origin}, id {id_}" if prefix == "fh" and secret_follows else origin

@@ -84,7 +84,8 @@ def test_a_second_registry_at_the_same_address_leaves_the_first_ones_key_alone_a
     assert credentials.path().read_text() == kept
     command = [*FIRSTHAND, "serve", "--port", port, "--with-parent"]
     restarted = run_without_input(command, tmp_path / "second")
-    assert f"firsthand login {first.url} < firsthand-data/first-key" in restarted.stdout
+    key_file = tmp_path / "second" / "firsthand-data" / "first-key"
+    assert f"firsthand login {first.url} < {key_file}" in restarted.stdout
     assert "firsthand dataset create" not in restarted.stdout  # it would use the other registry's key
     with serve(tmp_path / "first", "--port", port), Client() as client:
         assert client.whoami().organization == "local"

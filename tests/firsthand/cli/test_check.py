@@ -39,13 +39,14 @@ def test_a_thousand_files_get_their_verdicts_and_the_gate_uses_the_upper_end_of_
     assert "made by models: 30.0–40.0 % (unknown items may be a model's output)" in refused.out
     assert "gate refused" in refused.out
     believed = firsthand("check", thousand, "--max-synthetic", 0.35, "--unknown", "human")
-    assert "30.0–30.0 % (unknown items are counted as human, because of --unknown human)" in believed.out
+    assert "made by models: 30.0 % (unknown items are counted as human, because of --unknown human)" in believed.out
     assert "gate passed" in believed.out
     assert (
-        "33.3–33.3 % (unknown items are not counted"
-        in firsthand("check", thousand, "--unknown", "ignore", "--summary").out
+        "33.3 % (unknown items are not counted" in firsthand("check", thousand, "--unknown", "ignore", "--summary").out
     )
     firsthand("check", thousand, "--max-synthetic", 0.4)
+    known = firsthand("check", thousand / "made", "--summary").out
+    assert "made by models: 100.0 %\n" in known  # one number without a remark, since no item is unknown
 
 
 def test_a_gate_that_knows_nothing_refuses(firsthand: Firsthand, tmp_path: Path) -> None:

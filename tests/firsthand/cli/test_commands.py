@@ -146,3 +146,39 @@ def test_words_are_completed_also_those_of_other_packages(shell: str) -> None:
     ran = subprocess.run([FIRSTHAND], env=environment, capture_output=True, text=True, check=True)
     assert "serve" in ran.stdout
     assert "simulate" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("mix", "show", ""),
+        ("mix", "diff", " "),
+        ("mix", "download", "", "--out", "mix.txt"),
+        ("filter", ".", "--mix", "", "--out", "out"),
+        ("snapshot", "show", ""),
+        ("snapshot", "pull", "", "--out", "snapshot"),
+        ("key", "create", ""),
+        ("key", "revoke", ""),
+        ("organization", "create", ""),
+    ],
+)
+def test_an_empty_id_or_name_is_refused_before_a_request_is_sent(alone: Firsthand, words: tuple[str, ...]) -> None:
+    """It is usually a shell variable that is not set. Its path would be the path of another call."""
+    assert "the value is empty" in " ".join(alone(*words, status=2).err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("item", "show", ""),
+        ("dataset", "create", ""),
+        ("dataset", "show", ""),
+        ("model", "create", ""),
+        ("model", "show", ""),
+        ("model", "create", "local/writer@1", "--trained-on", ""),
+        ("register", ".", "--dataset", "", "--human"),
+        ("register", ".", "--dataset", "local/texts", "--model", ""),
+    ],
+)
+def test_an_empty_name_with_a_fixed_form_is_a_usage_error(alone: Firsthand, words: tuple[str, ...]) -> None:
+    assert "''" in alone(*words, status=2).err

@@ -25,7 +25,7 @@ def texts(firsthand: Firsthand) -> Firsthand:
 def test_registering_says_what_was_new_and_again_adds_nothing(texts: Firsthand, rows: Path) -> None:
     words = ("register", rows, "--dataset", "local/texts", "--human")
     first = texts(*words)
-    assert "50 items in local/texts, made by people: 50 new, 0 known" in first.out
+    assert "50 items in local/texts, of human origin: 50 new, 0 known" in first.out
     assert texts(*words, "--json").json["registrations"] == [int(first.out.split()[-1])]
     assert texts("dataset", "show", "local/texts", "--json").json["claims"] == 50
 

@@ -128,7 +128,7 @@ def test_a_key_is_described_by_its_origin_and_its_id_but_never_by_its_secret(mon
     monkeypatch.setenv("FIRSTHAND_API_KEY", KEY)
     assert credentials.describe_key(KEY, given=False) == "the key of FIRSTHAND_API_KEY, id 0123456789ab"
     monkeypatch.delenv("FIRSTHAND_API_KEY")
-    stored = "the key that `firsthand login` stored, id 0123456789ab"
+    stored = "the key that `firsthand serve` or `firsthand login` stored, id 0123456789ab"
     assert credentials.describe_key(KEY, given=False) == stored
     assert credentials.describe_key(KEY, given=True) == "the given key, id 0123456789ab"
     assert credentials.describe_key("another form", given=True) == "the given key"
