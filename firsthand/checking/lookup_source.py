@@ -17,6 +17,7 @@ from firsthand.core.verdicts import IS_HUMAN, NO_GENERATION, UNKNOWN, PolicyName
 from firsthand.files.inputs import Item, hash_both
 from firsthand.http import lookup_result
 from firsthand.http.lookup_result import Lookup
+from firsthand.snapshots import manifest
 from firsthand.snapshots.snapshot import Snapshot
 
 #: Bits of a fingerprint from which a snapshot's verdict `human` is accepted.
@@ -88,6 +89,17 @@ class SnapshotSource:
     def __init__(self, snapshot: Snapshot | Path | str, registry: Client | None = None) -> None:
         self._snapshot, self._registry = snapshot, registry
         self._confidence = SnapshotConfidence()
+
+    def __getstate__(self) -> dict[str, object]:
+        """Pickle a folder with the id of the snapshot in it.
+
+        So an engine that recognizes a job by the pickle of its arguments does not answer from its cache after another
+        snapshot was downloaded into the folder.
+        """
+        state = dict(self.__dict__)
+        if not isinstance(self._snapshot, Snapshot):
+            state["_pickled_id"] = manifest.load(Path(self._snapshot)).id
+        return state
 
     @property
     def snapshot(self) -> Snapshot:

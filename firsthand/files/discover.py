@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
-from firsthand.errors import ContentError
+from firsthand.errors import ContentError, RowError
 from firsthand.files import compression, formats, locations
 from firsthand.files.formats import RowFormat
 from firsthand.files.inputs import Item
@@ -26,9 +26,13 @@ class InputFile:
     row_format: RowFormat | None
     #: Whether the item is the decompressed content of the file.
     compressed: bool = False
+    #: The content of a pipe, which can be read only once, and only by this process.
+    content: bytes | None = None
 
     def item(self) -> Item:
         """Return a file that is an item: its path if it can be read as it is, otherwise its content."""
+        if self.content is not None:
+            return self.content
         if self.compressed:
             with compression.reading(self.path) as file:
                 return file.read()
@@ -65,14 +69,18 @@ def find(paths: Iterable[Location | str], *, whole: bool = False) -> list[InputF
     """Return the files at these paths and URLs.
 
     Folders are searched in the order of names. Links to folders are followed; hidden files and folders are skipped.
-    The table of formats says which files have rows; with `whole` every file is one item. Raises ContentError if a path
-    does not exist or there is no file at all.
+    The table of formats says which files have rows; with `whole` every file is one item. A pipe (`<(…)`, `/dev/stdin`)
+    is read here, and is one item. Raises ContentError if a path does not exist, if there is no file at all, or if a
+    folder holds a link to nothing or a pipe: a gate must not pass over what a training job would open.
     """
     named = [locations.parse(path) if isinstance(path, str) else path for path in paths]
     files: list[InputFile] = []
     for path in named:
         if not path.exists():
             raise ContentError(f"{path} does not exist")
+        if isinstance(path, Path) and locations.is_pipe(path):
+            files.append(InputFile(path, Path(path.name), None, content=path.read_bytes()))
+            continue
         for file, relative in _files(path):
             format = None if whole else formats.of(file.suffixes)
             rows = format.rows if format else None
@@ -95,7 +103,7 @@ def batches(files: Iterable[InputFile], field: str) -> Iterator[ItemBatch]:
             items: list[Any] = rows.items.to_pylist()
             if rows.items.null_count:
                 number = rows.numbers[items.index(None)]
-                raise ContentError(f"{file.path}, row {number}: the field {field!r} is null")
+                raise RowError(str(file.path), f"row {number}", number, f"the field {field!r} is null")
             yield ItemBatch([row_name(file, number) for number in rows.numbers], items)
 
 
@@ -140,3 +148,12 @@ def _walk(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
             yield from _walk(entry, above | {resolved})
         elif entry.is_file():
             yield entry
+        elif entry.is_symlink():
+            raise ContentError(
+                f"{entry} is a link to {entry.readlink()}, which does not exist. Restore the file, or remove the link"
+            )
+        elif entry.exists():
+            raise ContentError(
+                f"{entry} is a pipe, a socket or a device, not a file. Remove it from the folder, or give its path to"
+                " read it as one item"
+            )

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from firsthand.core import digests as hashing
 from firsthand.core.digests import Digests, Profile
 from firsthand.errors import ContentError
+from firsthand.files.locations import is_pipe
 
 #: Items of one registration, unless the caller chooses another number.
 REGISTER_BATCH = 50_000
@@ -94,7 +95,7 @@ def digest(item: Item, profile: Profile) -> bytes:
             return hashing.digest_bytes(item)
         case bytes():
             try:
-                return hashing.digest_text(item.decode("utf-8"), "text-1")
+                return hashing.digest_text(item.decode("utf-8", "surrogatepass"), "text-1")
             except UnicodeDecodeError as error:
                 raise ContentError(f"byte {error.start} is not UTF-8, and the profile text-1 hashes texts") from None
         case Path():
@@ -128,6 +129,8 @@ def both_profiles(item: Item) -> tuple[bytes, bytes]:
     Content that is not text (an image, bytes that are not UTF-8, a digest) has the first digest only, which is returned
     twice: a look-up of both gives the same verdict.
     """
+    if isinstance(item, Path) and is_pipe(item):
+        item = item.read_bytes()  # it cannot be read twice
     exact = digest(item, "bytes-1")
     try:
         return exact, digest(item, "text-1") if _may_be_text(item) else exact
@@ -148,7 +151,7 @@ def _may_be_text(item: Item) -> bool:
     with item.open("rb") as file:
         start = file.read(4096)
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(start)
+        codecs.getincrementaldecoder("utf-8")("surrogatepass").decode(start)
     except UnicodeDecodeError:
         return False
     return True

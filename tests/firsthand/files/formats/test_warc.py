@@ -1,7 +1,6 @@
 """Web archives: payloads are items, and kept records stay byte for byte."""
 
 import gzip
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -107,9 +106,3 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.warc").write_bytes(b"nothing of the sort\n" * 20)
     with pytest.raises(ContentError, match=r"a\.warc cannot be read as WARC"):
         list(Warc().read(tmp_path / "a.warc", "text"))
-
-
-def test_without_warcio_the_error_says_how_to_install_it(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "warcio.archiveiterator", None)
-    with pytest.raises(ContentError, match=r"pip install 'firsthand\[warc\]'"):
-        list(Warc().read(archive, "text"))
