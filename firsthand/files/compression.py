@@ -38,10 +38,7 @@ _NEW_DECOMPRESSOR: dict[str, Callable[[], Any]] = {
     "xz": lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY),
 }
 
-_NEW_WRITER: dict[str, Callable[[IO[bytes], str], Any]] = {
-    "bz2": lambda file, _: bz2.BZ2File(file, "wb"),
-    "xz": lambda file, _: lzma.LZMAFile(file, "wb"),
-}
+_PYTHON_WRITERS: dict[str, Callable[..., Any]] = {"bz2": bz2.BZ2File, "xz": lzma.LZMAFile}
 
 
 def codec(name: str) -> str | None:
@@ -70,7 +67,8 @@ def writing(path: Path, like: Location) -> Iterator[IO[bytes]]:
         if codec_name is None:
             yield file
             return
-        with _NEW_WRITER.get(codec_name, _arrow_writer)(file, codec_name) as compressed:
+        new_writer = _PYTHON_WRITERS.get(codec_name)
+        with new_writer(file, "wb") if new_writer else _arrow_writer(file, codec_name) as compressed:
             yield compressed
 
 
@@ -78,7 +76,7 @@ def _arrow_writer(file: IO[bytes], codec_name: str) -> Any:
     return pa.CompressedOutputStream(pa.PythonFile(file, mode="w"), codec_name)
 
 
-def decompressed(file: IO[bytes], codec_name: str) -> IO[bytes]:
+def decompressed(file: IO[bytes], codec_name: str) -> io.BufferedReader:
     """Return the decompressed content of an open file, or of an HTTP body; one of `ERRORS` is raised while reading."""
     if codec_name in _NEW_DECOMPRESSOR:
         return io.BufferedReader(_Members(file, _NEW_DECOMPRESSOR[codec_name]), 2**20)

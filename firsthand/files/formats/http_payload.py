@@ -8,7 +8,6 @@ import io
 import re
 import zlib
 from collections.abc import Callable
-from typing import IO
 
 from firsthand.files import compression
 from firsthand.files.formats.members import GZIP_MAGIC, LARGEST, ZSTD_MAGIC
@@ -92,11 +91,11 @@ def _decoded(body: bytes, encoding: bytes, truncated: bool) -> bytes:
             )
 
 
-def _read(body: bytes, name: str, open_stream: Callable[[bytes], IO[bytes]], truncated: bool) -> bytes:
+def _read(body: bytes, name: str, open_stream: Callable[[bytes], io.BufferedIOBase], truncated: bool) -> bytes:
     """Return the decoded body. Raises ValueError if it is damaged, cut off or too large."""
     stream, parts, size = open_stream(body), [], 0
     try:
-        while content := stream.read(2**20):
+        while content := stream.read1(2**20):
             parts.append(content)
             size += len(content)
             if size > LARGEST:
@@ -110,11 +109,11 @@ def _read(body: bytes, name: str, open_stream: Callable[[bytes], IO[bytes]], tru
     return b"".join(parts)
 
 
-def _gzip(body: bytes) -> IO[bytes]:
+def _gzip(body: bytes) -> io.BufferedIOBase:
     return compression.decompressed(io.BytesIO(body), "gzip")
 
 
-def _deflate(body: bytes) -> IO[bytes]:
+def _deflate(body: bytes) -> io.BufferedIOBase:
     """Open a body with the header of zlib (RFC 1950), as HTTP says, or without it, as some servers send."""
     for window in (zlib.MAX_WBITS, -zlib.MAX_WBITS):
         decompressor = zlib.decompressobj(window)
@@ -127,8 +126,8 @@ def _deflate(body: bytes) -> IO[bytes]:
     raise ValueError(f"the body has the content encoding deflate, and is damaged: {problem}")
 
 
-def _by_arrow(codec: str) -> Callable[[bytes], IO[bytes]]:
-    def open_stream(body: bytes) -> IO[bytes]:
+def _by_arrow(codec: str) -> Callable[[bytes], io.BufferedIOBase]:
+    def open_stream(body: bytes) -> io.BufferedIOBase:
         return compression.decompressed(io.BytesIO(body), codec)
 
     return open_stream
@@ -141,8 +140,8 @@ class _Cut(io.BytesIO):
         super().__init__(content)
         self._is_complete = is_complete
 
-    def read(self, size: int | None = -1) -> bytes:
-        content = super().read(size)
+    def read1(self, size: int | None = -1) -> bytes:
+        content = super().read1(size)
         if not content and not self._is_complete:
             raise EOFError("cut off")
         return content

@@ -204,12 +204,23 @@ def _check_form(location: Location, block: LineBlock) -> None:
     if start.startswith(b"[") and (len(block.starts) == 1 or not _is_json(start)):
         convert = piped(location, "jq -c '.[]'")
         raise ContentError(f"{location} is one JSON array, not one object per line. Convert it: {convert} > NEW.jsonl")
-    if start == b"{" or (start.startswith(b"{") and len(block.starts) > 1 and start.endswith((b",", b"[", b"{"))):
+    if start.startswith(b"{") and len(block.starts) > 1 and _ends_inside_object(start):
         convert = piped(location, "jq -c .")
         raise ContentError(
             f"{location}, line {block.numbers[0]}: a JSON object of several lines; each line must be one object."
             f" Convert it: {convert} > NEW.jsonl"
         )
+
+
+def _ends_inside_object(line: bytes) -> bool:
+    """Return whether a line is the start of an object that goes on in the next line."""
+    try:
+        json.loads(line)
+    except json.JSONDecodeError as error:
+        return error.pos == len(error.doc)
+    except (ValueError, RecursionError):
+        return False
+    return False
 
 
 def _is_json(line: bytes) -> bool:

@@ -139,6 +139,8 @@ def _one_after_another(file: IO[bytes]) -> Iterator[_WarcRecord]:
     offset = 0
     line = file.readline(_LONGEST_HEADER)
     while line:
+        if not line.startswith(b"WARC/"):
+            _parse([line], offset)
         header = [line]
         while (line := file.readline(_LONGEST_HEADER)) not in (*_LINE_ENDS, b""):
             header.append(line)
