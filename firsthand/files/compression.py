@@ -42,7 +42,7 @@ _PYTHON_WRITERS: dict[str, Callable[..., Any]] = {"bz2": bz2.BZ2File, "xz": lzma
 
 
 def codec(name: str) -> str | None:
-    """Return the codec for a file name, or None if the name has no suffix of a compressed file."""
+    """Return the name of the codec for a file name; None if the suffix is not that of a compressed file."""
     return next((codec for suffix, codec in CODECS.items() if name.lower().endswith(suffix)), None)
 
 
@@ -58,9 +58,9 @@ def reading(location: Location) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def writing(path: Path, like: Location) -> Iterator[IO[bytes]]:
-    """Yield a new file that is compressed as the name of `like` says.
+    """Yield a new file, with the compression that the suffix of `like` means.
 
-    The same content gives the same bytes: the compressed file holds no name and no time.
+    The same content gives the same bytes, because the compressed file contains no name and no time.
     """
     with path.open("wb") as file:
         codec_name = codec(like.name)
@@ -97,7 +97,7 @@ def reason(error: BaseException, name: str) -> str:
             "it was compressed with zstd and a dictionary."
             f" Decompress it first: zstd --decompress -D DICTIONARY {shlex.quote(name)}"
         )
-    return message or type(error).__name__
+    return f"{message or type(error).__name__}. Check that the file is complete, and that you may read it"
 
 
 class _Members(io.RawIOBase):
@@ -145,7 +145,7 @@ class _Members(io.RawIOBase):
 
 
 class _ArrowStream(io.RawIOBase):
-    """A stream of Arrow with the interface of Python's raw files, which Python's buffered reader needs."""
+    """A stream of Arrow with the interface of a raw file, which Python's buffered reader needs."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream

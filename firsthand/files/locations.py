@@ -1,6 +1,6 @@
-"""Locations of files: paths on this machine, and URLs that fsspec can open (`s3://bucket/crawl/`).
+"""Locations of files: local paths, and URLs that fsspec can open, such as `s3://bucket/crawl/`.
 
-A local file is a `pathlib.Path`. A `Remote` has the part of that interface which is needed here, with the same names.
+A local file is a `pathlib.Path`. A `Remote` has the methods of `Path` that this package needs, with the same names.
 """
 
 import io
@@ -23,7 +23,7 @@ _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)(?:://|::)")
 
 @dataclass(frozen=True, order=True)
 class Remote:
-    """A file or folder at a URL. It is pickled as its URL; each process opens the store itself."""
+    """A file or folder at a URL. Only the URL is pickled. Each process opens its own connection to the store."""
 
     url: str
 
@@ -59,7 +59,7 @@ class Remote:
             return bool(system.isdir(path))
 
     def files(self) -> Iterator[tuple["Remote", Path]]:
-        """Yield all files below this folder, sorted by name, each with its path relative to the folder."""
+        """Yield all files in this folder and its subfolders, sorted by name, with their paths relative to it."""
         with self._store() as (system, folder):
             paths = [PurePosixPath(path).relative_to(folder) for path in sorted(system.find(folder))]
         for relative in paths:
@@ -87,11 +87,13 @@ class Remote:
         try:
             yield fsspec.core.url_to_fs(self.url)
         except ImportError as error:
-            raise ContentError(f"{self.url}: {_how_to_install(self.url, error)}") from None
+            raise ContentError(f"{self.url} cannot be opened: {_how_to_install(self.url, error)}") from None
         except ContentError:
             raise
         except Exception as error:
-            raise ContentError(f"{self.url}: the store cannot be used: {_in_words(error)}") from None
+            raise ContentError(
+                f"{self.url} cannot be opened: {_in_words(error)}. Check the URL and the network"
+            ) from None
 
 
 class _StoreFile(io.RawIOBase):
@@ -155,7 +157,7 @@ Location: TypeAlias = Path | Remote
 
 
 def parse(text: str) -> Location:
-    """Read a path or a URL. `file://` is a path; a letter and a colon is a drive of Windows, not a URL."""
+    """Parse a path or a URL. `file://` is a local path. One letter and a colon are a drive of Windows, not a URL."""
     if not (url := _URL.match(text)) or ("://" not in text and Path(text).exists()):
         return Path(text)
     return Path(text.removeprefix("file://")) if url["scheme"] == "file" and "::" not in text else Remote(text)
@@ -165,7 +167,7 @@ def parse(text: str) -> Location:
 def replacing(target: Location) -> Iterator[Path]:
     """Yield a local temporary path, and move its file to `target` when the block ends without an error.
 
-    After an error the file is removed. The folder of a local target is created.
+    After an error, the file is removed. If the folder of a local target does not exist, it is created.
     """
     if isinstance(target, Remote):
         with TemporaryDirectory() as folder:
@@ -192,13 +194,13 @@ def is_pipe(path: Path) -> bool:
 
 
 def printable(name: str) -> str:
-    """Return a name as one line of text: bytes that are not UTF-8 and control characters are escaped."""
+    """Return a name as one line of text, in which bytes that are not UTF-8 and control characters are escaped."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def identity(location: Location) -> str:
-    """Return a text that is equal for two names of the same file, as far as this can be known."""
+    """Return a text that is equal for two names of the same file. For URLs, only final slashes are ignored."""
     return str(location.resolve()) if isinstance(location, Path) else location.url.rstrip("/")
 
 

@@ -1,6 +1,6 @@
-"""The table of file formats: which suffix is read and written by which class, and with which compression.
+"""The table of file formats: for each suffix, the class that reads and writes it, and the possible compressions.
 
-To add a format, write a class with the interface `RowFormat` in a module beside this one, and add one entry to
+To add a format, write a class with the interface `RowFormat` in a module of this folder, and add one entry to
 `FORMATS`. Everything else (discovery of files, help texts, progress) follows from the entry.
 """
 
@@ -40,8 +40,8 @@ FORMATS = (
     # Each record is compressed by itself. Common Crawl names archives of texts and of metadata `.warc.wet` and
     # `.warc.wat`. A `.wat` alone is the text form of WebAssembly.
     FileFormat("WARC", (".warc", ".warc.wet", ".warc.wat"), Warc(), (".gz", ".zst")),
-    # A text is the same item compressed and not compressed. Of any other compressed file (`.tar.gz`) the item is the
-    # file as it is.
+    # For a compressed text, the item is the decompressed text. For other compressed files (such as `.tar.gz`), the
+    # item is the compressed file.
     FileFormat("text", (".txt", ".text", ".md", ".html", ".htm"), None, _ANY_COMPRESSION),
 )
 

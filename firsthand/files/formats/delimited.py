@@ -1,4 +1,4 @@
-"""CSV and TSV: a header and records. A record may have several lines. Kept records are written byte for byte.
+"""CSV and TSV: a header and records. A record can have several lines. Selected records are written byte for byte.
 
 The reader is strict, because a lenient one changes texts without an error: a quote that is not closed swallows the
 records after it, and an unquoted comma cuts a text. So a file is refused if a quote is never closed, if a closing quote
@@ -23,7 +23,8 @@ from firsthand.files.formats import base
 from firsthand.files.formats.base import RowErrors, Rows, RowWriter, no_field, text_column, two_columns
 from firsthand.files.locations import Location
 
-#: Characters in a field, at most. It bounds the memory that a quote which is never closed takes.
+#: The most characters in a field. It bounds the memory that a quote which is never closed takes. By default, Python's
+#: csv module refuses fields above 128 KiB, but texts can be longer.
 _LONGEST_FIELD = 2**28
 
 #: Parts of the messages of Python's csv module → the same in words.
@@ -47,7 +48,7 @@ class _Record(NamedTuple):
 
 @dataclass(frozen=True)
 class Csv:
-    """A header and records, with fields that are separated by `delimiter`."""
+    """The format with a header, then records whose fields are separated by `delimiter`."""
 
     delimiter: str = ","
 
@@ -90,7 +91,7 @@ class Csv:
         """Yield the records. Raises ContentError if a quote is never closed."""
         csv.field_size_limit(_LONGEST_FIELD)
         with compression.reading(location) as file:
-            lines: list[bytes] = []  # those read since the last record
+            lines: list[bytes] = []  # the lines that were read since the last record
             invalid: list[str] = []  # what is wrong with their encoding
             reader = csv.reader(_recording(location, file, lines, invalid), delimiter=self.delimiter, strict=True)
             line = 1

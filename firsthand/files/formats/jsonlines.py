@@ -1,8 +1,8 @@
-"""JSON Lines: one object per line; blank lines are skipped. Kept lines are written byte for byte.
+"""JSON Lines: one object per line; blank lines are skipped. Selected lines are written byte for byte.
 
-Arrow parses blocks of lines, five times as fast as Python does. In some cases it accepts more than Python's parser, in
-others less. A block in which this could make a difference is parsed line by line: by Python, and if Python refuses a
-line, by Arrow. So the answer on a line does not depend on the lines around it.
+Arrow parses blocks of lines five times as fast as Python. It accepts some lines that Python refuses, and refuses some
+that Python accepts. If a block can have such lines, it is parsed line by line: by Python, and if Python refuses a line,
+by Arrow. So the answer on a line does not depend on the lines around it.
 """
 
 import json
@@ -36,7 +36,7 @@ _LF, _CR, _OPEN, _CLOSE = b"\n\r{}"
 
 @dataclass(frozen=True)
 class LineBlock:
-    """Complete lines of a file without the blank ones: line `numbers[i]` is `content[starts[i] : ends[i]]`."""
+    """Complete lines of a file, without blank lines. Line `numbers[i]` is `content[starts[i] : ends[i]]`."""
 
     content: bytes
     numbers: npt.NDArray[np.int64]
@@ -50,7 +50,7 @@ class LineBlock:
 
 
 class JsonLines:
-    """One JSON object per line."""
+    """The format with one JSON object per line."""
 
     def read(self, location: Location, field: str, whole: bool = False, skip: bool = False) -> Iterator[Rows]:
         errors, is_first = RowErrors(skip), True
@@ -75,7 +75,7 @@ class JsonLines:
 
 @dataclass(frozen=True)
 class JsonLineWriter:
-    """Writes lines of rows whose `raw` is their block."""
+    """A writer of lines. `Rows.raw` of the rows is their LineBlock."""
 
     file: IO[bytes]
 
@@ -84,7 +84,7 @@ class JsonLineWriter:
 
 
 def blocks(file: IO[bytes]) -> Iterator[LineBlock]:
-    """Yield the lines of a file in blocks of about `BLOCK` bytes; a block is longer if a line is."""
+    """Yield the lines of a file in blocks of about `BLOCK` bytes. A block is longer if its last line is longer."""
     number = 1
     while content := file.read(base.BLOCK):
         content += file.readline()
@@ -98,7 +98,7 @@ def blocks(file: IO[bytes]) -> Iterator[LineBlock]:
 
 
 def _without_blank(block: LineBlock) -> LineBlock:
-    """Return the block without its blank lines. Only lines that begin with white space need a closer look."""
+    """Return the block without its blank lines. Only lines that begin with white space are examined."""
     first = np.frombuffer(block.content, dtype=np.uint8)[block.starts]
     maybe = np.flatnonzero(first <= ord(" "))
     if not len(maybe):
@@ -109,7 +109,7 @@ def _without_blank(block: LineBlock) -> LineBlock:
 
 
 def _by_arrow(block: LineBlock, field: str) -> pa.Array | None:
-    """Return the items as Arrow reads them, or None if Python might read them differently."""
+    """Return the items as Arrow parses them; None if Python could parse the block differently."""
     if not _an_object_a_line(block):
         return None
     try:
@@ -123,12 +123,12 @@ def _by_arrow(block: LineBlock, field: str) -> pa.Array | None:
         ).column(0)
     except (UnicodeDecodeError, pa.ArrowException, OverflowError):
         return None
-    # A null can also stand for an absent field, and two objects on one line are two rows for Arrow.
+    # With Arrow, a missing field is null too, and two objects on one line are two rows.
     return None if items.null_count or len(items) != len(block.starts) else items.combine_chunks()
 
 
 def _an_object_a_line(block: LineBlock) -> bool:
-    """Return whether every line begins and ends like an object. Arrow also accepts objects of several lines."""
+    """Return whether every line begins and ends like an object. Arrow also accepts objects over several lines."""
     if not len(block.starts):
         return True
     content = np.frombuffer(block.content, dtype=np.uint8)
@@ -160,7 +160,7 @@ def _item(line: bytes, field: str) -> str | None:
     except ValueError as error:
         item = _item_by_arrow(line, field)
         if item is None:
-            raise ValueError(f"not JSON in UTF-8 ({error})") from None
+            raise ValueError(f"not JSON in UTF-8 ({error}); correct the line") from None
         return item
     if not isinstance(row, dict):
         kind = {list: "an array", str: "a text", type(None): "null", bool: "a truth value"}.get(type(row), "a number")

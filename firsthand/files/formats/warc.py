@@ -55,7 +55,7 @@ class _Extent(NamedTuple):
 
 
 class Warc:
-    """Web archives. Their records have no fields, so `field` is ignored."""
+    """The format of web archives. Their records have no fields, so `field` is ignored."""
 
     def read(self, location: Location, field: str, whole: bool = False, skip: bool = False) -> Iterator[Rows]:
         errors = RowErrors(skip)
