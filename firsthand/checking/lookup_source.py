@@ -3,6 +3,7 @@
 A source is small and can be pickled. Each process opens its own copy with `open()`.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -92,14 +93,15 @@ class SnapshotSource:
         self._confidence = SnapshotConfidence()
 
     def __getstate__(self) -> dict[str, object]:
-        """Pickle a folder with the id of the snapshot in it.
+        """Pickle a folder with the digest of the manifest in it.
 
         So an engine that recognizes a job by the pickle of its arguments does not answer from its cache after another
         snapshot was downloaded into the folder.
         """
         state = dict(self.__dict__)
         if not isinstance(self._snapshot, Snapshot):
-            state["_pickled_id"] = manifest.load(Path(self._snapshot)).id
+            content = manifest.load(Path(self._snapshot)).model_dump_json()
+            state["_manifest_digest"] = hashlib.sha256(content.encode()).hexdigest()
         return state
 
     @property

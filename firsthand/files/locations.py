@@ -52,7 +52,13 @@ class Remote:
 
     def exists(self) -> bool:
         with self._store() as (system, path):
-            return bool(system.exists(path))
+            if system.exists(path):
+                return True
+            try:
+                system.info(path)  # for many stores, every error means to `exists` that the file does not exist
+            except FileNotFoundError:
+                return False
+            return True
 
     def is_dir(self) -> bool:
         with self._store() as (system, path):
