@@ -144,7 +144,7 @@ def _as_oserror() -> Iterator[None]:
 def _in_words(error: Exception) -> str:
     """Return the kind and the first line of an error of a store's package."""
     lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+    return f"{type(error).__name__}: {lines[0][:300].rstrip('.')}" if lines else type(error).__name__
 
 
 def _how_to_install(url: str, error: ImportError) -> str:

@@ -54,6 +54,14 @@ def test_payloads_are_items_as_a_browser_would_show_them(archive: Path) -> None:
     assert rows.items.to_pylist() == ITEMS
 
 
+def test_payloads_are_those_of_warcio(archive: Path) -> None:
+    with archive.open("rb") as file:
+        kinds = ("response", "resource", "conversion")
+        payloads = [record.content_stream().read() for record in ArchiveIterator(file) if record.rec_type in kinds]
+    (rows,) = Warc().read(archive, "text")
+    assert rows.items.to_pylist() == payloads
+
+
 def test_a_row_is_called_by_its_offset(archive: Path) -> None:
     (rows,) = Warc().read(archive, "text")
     for offset, item in zip(rows.numbers, ITEMS, strict=True):
