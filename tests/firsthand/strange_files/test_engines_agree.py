@@ -37,7 +37,8 @@ for path in sorted(Path("tables").iterdir()):
         table = table.set_column(1, "text", table["text"].cast(str(table["text"].type).removesuffix("_view")))
     rows = ray.data.from_arrow(table)
     annotated = rows.map_batches(firsthand.annotate, batch_format="pyarrow", fn_kwargs={"source": source})
-    answers[path.name] = [row["verdict"] for row in annotated.select_columns(["n", "verdict"]).sort("n").take_all()]
+    verdicts = {row["n"]: row["verdict"] for row in annotated.select_columns(["n", "verdict"]).take_all()}
+    answers[path.name] = [verdicts[n] for n in range(len(table))]
 print(json.dumps(answers))
 """
 
