@@ -1,8 +1,8 @@
 """WARC, the format of web archives (ISO 28500): the payload of each response, resource and conversion is an item.
 
-The payload of a response is what a browser shows: without HTTP headers, chunks and content encoding. Requests, metadata
-and revisits are not items, so a WAT file has none. A filtered file holds the `warcinfo` record of the original and the
-kept records, byte for byte, each compressed by itself as before.
+The payload of a response is the content that a browser shows: without HTTP headers, chunks and content encoding.
+Requests, metadata and revisits are not items, so a WAT file has none. A filtered file contains the `warcinfo` record of
+the original and the selected records, byte for byte and compressed as before.
 
 In a compressed archive each record is a member of its own (a gzip member, a zstd frame). Its name is the offset of the
 member, as in the indexes of web archives.
