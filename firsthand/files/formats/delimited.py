@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import compress, islice
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -36,14 +36,8 @@ _REASONS = {
 }
 
 
-class _Record(NamedTuple):
-    """A record, the bytes from which it was read, and the number of its first line."""
-
-    raw: bytes
-    fields: list[str]
-    line: int
-    #: Why the record cannot be read.
-    error: str | None = None
+#: The bytes of a record, its fields, the number of its first line, and why it cannot be read (None if it can).
+Record: TypeAlias = tuple[bytes, list[str], int, str | None]
 
 
 @dataclass(frozen=True)
@@ -57,12 +51,12 @@ class Csv:
         header = next(records, None)
         if header is None:
             return
-        if header.error is not None:
-            raise ContentError(f"{location}, line {header.line}, in the header: {header.error}")
-        if header.fields.count(field) != 1:
-            count = header.fields.count(field)
-            raise two_columns(location, field, count) if count else no_field(location, field, header.fields)
-        column, width = header.fields.index(field), len(header.fields)
+        _, names, first_line, problem = header
+        if problem is not None:
+            raise ContentError(f"{location}, line {first_line}, in the header: {problem}")
+        if (count := names.count(field)) != 1:
+            raise two_columns(location, field, count) if count else no_field(location, field, names)
+        column, width = names.index(field), len(names)
         errors, numbered = RowErrors(skip), enumerate(records, 1)
         while part := list(islice(numbered, base.BATCH)):
             items: list[str | None] = []
@@ -74,20 +68,20 @@ class Csv:
                     error = _other_width(len(fields), width)
                 errors.add(RowError(str(location), f"line {line}, record {number}", number, error))
                 items.append(None)
-            raw = [record.raw for _, record in part]
+            raw = [content for _, (content, _, _, _) in part]
             yield Rows([number for number, _ in part], text_column(items), raw, errors.take())
 
     @contextmanager
     def writing(self, path: Path, like: Location) -> Iterator[RowWriter]:
         header = next(self._records(like), None)
         with compression.writing(path, like) as file:
-            file.write(header.raw if header else b"")
+            file.write(header[0] if header else b"")
             yield _CsvRecordWriter(file)
 
     def estimate_rows(self, path: Path) -> int:
         return base.estimate_lines(path)
 
-    def _records(self, location: Location) -> Iterator[_Record]:
+    def _records(self, location: Location) -> Iterator[Record]:
         """Yield the records. Raises ContentError if a quote is never closed."""
         csv.field_size_limit(_LONGEST_FIELD)
         with compression.reading(location) as file:
@@ -99,8 +93,10 @@ class Csv:
                 try:
                     for fields in reader:
                         if fields or invalid:
-                            yield _Record(b"".join(lines), fields, line, invalid[0] if invalid else None)
-                            invalid.clear()
+                            content = lines[0] if len(lines) == 1 else b"".join(lines)
+                            yield content, fields, line, invalid[0] if invalid else None
+                            if invalid:
+                                invalid.clear()
                         lines.clear()
                         line = reader.line_num + 1
                     return
@@ -114,7 +110,7 @@ class Csv:
                     words = next((words for part, words in _REASONS.items() if part in message), message)
                     if len(lines) > 1:  # the quotes may enclose other records, so this is not one bad record
                         raise ContentError(f"{location}, lines {line} to {reader.line_num}: {words}.") from None
-                    yield _Record(b"".join(lines), [], line, invalid[0] if invalid else words)
+                    yield b"".join(lines), [], line, invalid[0] if invalid else words
                     invalid.clear()
                     lines.clear()
                     line = reader.line_num + 1
@@ -138,17 +134,18 @@ class _CsvRecordWriter:
 
 def _recording(location: Location, file: IO[bytes], lines: list[bytes], invalid: list[str]) -> Iterator[str]:
     """Yield the lines of a file as text, and append the bytes of each line to `lines`."""
+    line = file.readline()
+    base.check_encoding(location, line)
     encoding = "utf-8-sig"
-    for line in file:
+    while line:
         lines.append(line)
-        if encoding == "utf-8-sig":
-            base.check_encoding(location, line)
         try:
-            yield line.decode(encoding)
+            text = line.decode(encoding)
         except UnicodeDecodeError as error:
             invalid.append(f"byte {error.start + 1} of the line is not UTF-8")
-            yield line.decode("utf-8", "replace")
-        encoding = "utf-8"
+            text = line.decode("utf-8", "replace")
+        yield text
+        encoding, line = "utf-8", file.readline()
 
 
 def _other_width(fields: int, width: int) -> str:
