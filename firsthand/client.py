@@ -111,8 +111,12 @@ class Client:
         self._looked_up = 0
 
     def __reduce__(self) -> tuple[Callable[..., "Client"], tuple[Any, ...]]:
-        """Pickle the arguments, with the key. The copy in another process opens its own connections."""
-        return _client, self._arguments
+        """Pickle the arguments, with the key. The copy in another process opens its own connections.
+
+        No two pickles are equal. Engines such as Hugging Face `datasets` recognize a job by the pickle of its arguments
+        and then answer from their cache, but a registry changes: its verdicts of last week are not those of today.
+        """
+        return _client, (*self._arguments, uuid.uuid4().bytes)
 
     def close(self) -> None:
         """Close the connections. A `with` block does this at its end."""
@@ -507,7 +511,10 @@ def _timeout() -> float:
         raise CredentialsError(f"FIRSTHAND_TIMEOUT is {given!r}; set it to a number of seconds, such as 60") from None
 
 
-def _client(url: str, key: str | None, timeout: float, retries: int, transport: httpx2.BaseTransport | None) -> Client:
+def _client(
+    url: str, key: str | None, timeout: float, retries: int, transport: httpx2.BaseTransport | None, nonce: bytes
+) -> Client:
+    """Return the client of a pickle; `nonce` only makes the pickle different from all others."""
     return Client(url, key, timeout=timeout, retries=retries, transport=transport)
 
 

@@ -5,6 +5,7 @@ FirsthandError
 ├── NotUnderstood        the answer does not have the form of a registry of this version
 ├── InvalidArgument      an argument has a value that no registry accepts
 ├── ContentError         one of the user's own files or items cannot be read or hashed
+│   └── RowError         one row of a file cannot be read; the rows after it can be
 ├── CredentialsError     the stored or configured address, key or time limit is not valid
 ├── Withdrawn            the items were registered with the same arguments before, and then withdrawn
 ├── SnapshotError        a file of a snapshot is missing or damaged
@@ -44,6 +45,21 @@ class InvalidArgument(FirsthandError, ValueError):
 
 class ContentError(FirsthandError, ValueError):
     """A file or an item cannot be read or hashed. The message names it."""
+
+
+class RowError(ContentError):
+    """One row of a file cannot be read, and the rows after it can be: a caller can skip it.
+
+    `file` is the path or URL, `row` the row in words (`line 3`), `number` the number in the row's name, `FILE:NUMBER`,
+    and `reason` says what is wrong.
+    """
+
+    def __init__(self, file: str, row: str, number: int, reason: str) -> None:
+        self.file, self.row, self.number, self.reason = file, row, number, reason
+        super().__init__(file, row, number, reason)
+
+    def __str__(self) -> str:
+        return f"{self.file}, {self.row}: {self.reason}"
 
 
 class CredentialsError(FirsthandError):

@@ -8,7 +8,8 @@ import pyarrow as pa
 from firsthand.checking.lookup_source import OpenSource, RegistrySource, SnapshotSource
 from firsthand.client import Client
 from firsthand.core.verdicts import NO_GENERATION, VERDICTS, PolicyName
-from firsthand.files.arrow_digests import hash_column
+from firsthand.errors import ContentError
+from firsthand.files.arrow_digests import hash_column, holds_items, not_utf8
 from firsthand.http import lookup_result
 from firsthand.http.lookup_result import Lookup
 from firsthand.snapshots.snapshot import Snapshot
@@ -44,17 +45,26 @@ def annotate(
     `firsthand.checking.lookup_source.SnapshotSource(snapshot, client)`, which looks these items up in the registry.
 
     Raises KeyError if the column does not exist, TypeError if it holds neither texts nor bytes, ValueError if one of
-    the added columns exists already or if a snapshot has another policy or position, and the errors of the client.
+    the added columns exists already or if a snapshot has another policy or position, ContentError if two columns have
+    this name or a text is not UTF-8, and the errors of the client.
     """
     names = batch.schema.names
     if field not in names:
         raise KeyError(
             f"there is no column {field!r}; the columns are {', '.join(names)}. Choose one of them with field="
         )
+    if (count := names.count(field)) > 1:
+        raise ContentError(f"{count} columns have the name {field!r}; rename or remove all but one of them")
     for name in ADDED:
         if name in names:
             raise ValueError(f"the column {name!r} exists already; rename or drop it before annotating")
-    answer = look_up(batch.column(field), _source(source, policy, as_of))
+    column = batch.column(field)
+    if holds_items(column.type) and (invalid := not_utf8(column)):
+        raise ContentError(
+            f"row {invalid[0]} of the batch, counted from 0: the text in the column {field!r} is not UTF-8. Cast the"
+            " column to binary, or convert the text"
+        )
+    answer = look_up(column, _source(source, policy, as_of))
     added = (
         pa.DictionaryArray.from_arrays(pa.array(answer.verdict.astype(np.int8)), list(VERDICTS)).cast(pa.string()),
         pa.array(answer.generation, mask=answer.generation == NO_GENERATION),

@@ -157,7 +157,10 @@ def _copy(files: Sequence[InputFile], out: Location, selector: ItemSelector) -> 
     keep = selector(hash_both(FileItems(files)))
     for file in compress(files, keep):
         with locations.replacing(out / file.relative) as temporary:
-            locations.copy(file.path, temporary)
+            if file.content is not None:
+                temporary.write_bytes(file.content)
+            else:
+                locations.copy(file.path, temporary)
     return FilteredPart(len(files), len(files), int(keep.sum()), selector.confidence)
 
 

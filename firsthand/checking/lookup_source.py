@@ -3,6 +3,7 @@
 A source is small and can be pickled. Each process opens its own copy with `open()`.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from firsthand.core.verdicts import IS_HUMAN, NO_GENERATION, UNKNOWN, PolicyName
 from firsthand.files.inputs import Item, hash_both
 from firsthand.http import lookup_result
 from firsthand.http.lookup_result import Lookup
+from firsthand.snapshots import manifest
 from firsthand.snapshots.snapshot import Snapshot
 
 #: The minimum number of bits per fingerprint with which the verdict `human` of a snapshot is accepted.
@@ -89,6 +91,18 @@ class SnapshotSource:
     def __init__(self, snapshot: Snapshot | Path | str, registry: Client | None = None) -> None:
         self._snapshot, self._registry = snapshot, registry
         self._confidence = SnapshotConfidence()
+
+    def __getstate__(self) -> dict[str, object]:
+        """Pickle a folder with the digest of the manifest in it.
+
+        So an engine that recognizes a job by the pickle of its arguments does not answer from its cache after another
+        snapshot was downloaded into the folder.
+        """
+        state = dict(self.__dict__)
+        if not isinstance(self._snapshot, Snapshot):
+            content = manifest.load(Path(self._snapshot)).model_dump_json()
+            state["_manifest_digest"] = hashlib.sha256(content.encode()).hexdigest()
+        return state
 
     @property
     def snapshot(self) -> Snapshot:

@@ -132,9 +132,11 @@ def check(
     """
     # These modules import pyarrow; all other commands start without it.
     from firsthand.checking import check as checking
-    from firsthand.files import discover
+    from firsthand.files import containers, discover
 
     files = discover.find(paths, whole=whole)
+    for remark in () if whole else containers.remarks(files):
+        output.remark(remark)
     source, position = session.lookup_source(policy, as_of, snapshot, confirm)
     totals, parts = CheckTotals(), []
     with output.progress("checking") as advance:

@@ -83,7 +83,7 @@ def filter(
     """
     # These modules import pyarrow; all other commands start without it.
     from firsthand.checking import filter as filtering
-    from firsthand.files import discover
+    from firsthand.files import containers, discover
 
     verdicts = options.choices(verdict or [], VERDICTS, "--verdict")
     if (mix is None) == (not verdicts):
@@ -94,6 +94,8 @@ def filter(
             " can find the first occurrence of each item. Omit --snapshot and --workers"
         )
     files, target = discover.find(paths, whole=whole), locations.parse(out)
+    for remark in () if whole else containers.remarks(files):
+        output.remark(remark)
     report = FilterReport(files=len(files), items=0, kept=0, missing=None, position=None, out=out)
     with output.progress("filtering", total=len(files)) as advance:
         if mix is not None:

@@ -124,7 +124,7 @@ Paths: TypeAlias = Annotated[
     typer.Argument(
         help="Files, folders or URLs, such as s3://bucket/crawl/. Hidden files in folders are skipped. Each row of"
         " JSONL, CSV, TSV, Parquet and WARC files is one item; any other file (a text, an image) is one item."
-        " JSONL, CSV, TSV and text files can be compressed (.gz, .zst), and so can WARC (.gz).",
+        " JSONL, CSV, TSV and text files can be compressed (.gz, .zst, .bz2, .xz), and so can WARC (.gz, .zst).",
         metavar="PATH",
         show_default=False,
     ),

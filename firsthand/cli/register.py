@@ -113,7 +113,7 @@ def register(
     ```
     """
     # These modules import pyarrow; all other commands start without it.
-    from firsthand.files import discover, register_batches
+    from firsthand.files import containers, discover, register_batches
 
     origin = _origin(human, model, unstated)
     if digests and (sizes or whole):
@@ -121,6 +121,8 @@ def register(
             "--digests cannot be used with --sizes or --whole: digests are not contents. Omit --sizes and --whole"
         )
     files = discover.find(paths, whole=whole)
+    for remark in () if whole else containers.remarks(files):
+        output.remark(remark)
     with (
         _interruption_in_words() as registered_items,
         session.long_client() as client,
@@ -154,7 +156,7 @@ def register(
         served_from = client.model(model).served_from if model else None
         registrations: list[Registered] = []
         for batch in register_batches.split(files):
-            items = batch.digests(field) if digests else batch.items(field)
+            items = batch.digests(field) if digests else batch.items(field, profile)
             time = collected_at.at if collected_at else _time_of_files(batch, served_from)
             registrations += register_items(items, collected_at=time)
     report = RegisterReport(

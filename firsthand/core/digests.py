@@ -87,13 +87,15 @@ def _is_canonical(text: str, raw: bytes) -> bool:
 def digest_file(path: Path, profile: Profile = "bytes-1") -> bytes:
     """Return the digest of a file. For `bytes-1` it is read in pieces, for `text-1` it is decoded as UTF-8.
 
+    Lone surrogates are text, as in `digest_text`.
+
     Raises ValueError, with the name of the file, if the profile is `text-1` and the file is not UTF-8.
     """
     if profile == "bytes-1":
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
     try:
-        return digest_text(path.read_bytes().decode("utf-8"))
+        return digest_text(path.read_bytes().decode("utf-8", "surrogatepass"))
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path} is not UTF-8 (at byte {error.start}); use a dataset with the profile bytes-1"

@@ -57,6 +57,28 @@ def holds_items(kind: Any) -> bool:
     return any(is_kind(kind) for is_kind in (*_TEXT, *_BYTES, pa.types.is_null))
 
 
+def not_utf8(column: Any) -> list[int]:
+    """Return the rows of a column of texts that are not UTF-8. Arrow does not check this when it reads a file."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not any(is_kind(kind) for is_kind in _TEXT):
+        return []
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        plain = column.cast(kind) if kind is not column.type else column
+        items = enumerate(plain.cast(pa.large_binary()).to_pylist())
+        return [row for row, item in items if item is not None and not _is_utf8(item)]
+    return []
+
+
+def _is_utf8(item: bytes) -> bool:
+    try:
+        item.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def hash_column(column: Any) -> HashedColumn:
     """Return the digests of an Array or a ChunkedArray. Raises TypeError if it holds neither texts nor bytes."""
     if not holds_items(column.type):

@@ -1,7 +1,15 @@
-"""Compressed files (`.gz`, `.zst`), read and written with the codecs of pyarrow."""
+"""Compressed files (`.gz`, `.zst`, `.bz2`, `.xz`), read and written.
 
+gzip, bzip2 and xz are decompressed with Python's own modules: they read all members of a file, and the zero bytes with
+which tapes and block devices fill the end of one. zstd is decompressed by pyarrow.
+"""
+
+import bz2
 import io
-from collections.abc import Iterator
+import lzma
+import shlex
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -11,8 +19,26 @@ import pyarrow as pa
 from firsthand.errors import ContentError
 from firsthand.files.locations import Location, open_binary
 
-#: The suffix of a compressed file → the name of its codec in pyarrow.
-CODECS = {".gz": "gzip", ".zst": "zstd"}
+#: The suffix of a compressed file → the name of its codec.
+CODECS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz"}
+
+#: Memory that the dictionary of an xz file may take: that of `xz -9` is 65 MiB.
+_XZ_MEMORY = 2**30
+#: Compressed bytes that are read at once.
+_CHUNK = 2**18
+#: zlib's number for the gzip format with any window.
+GZIP_WINDOW = 31
+
+#: What can go wrong while a compressed file is read.
+ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, pa.ArrowException)
+
+_NEW_DECOMPRESSOR: dict[str, Callable[[], Any]] = {
+    "gzip": lambda: zlib.decompressobj(GZIP_WINDOW),
+    "bz2": bz2.BZ2Decompressor,
+    "xz": lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY),
+}
+
+_PYTHON_WRITERS: dict[str, Callable[..., Any]] = {"bz2": bz2.BZ2File, "xz": lzma.LZMAFile}
 
 
 def codec(name: str) -> str | None:
@@ -25,11 +51,9 @@ def reading(location: Location) -> Iterator[IO[bytes]]:
     """Yield the decompressed content of a file. Raises ContentError, with the file's name, if it cannot be read."""
     try:
         with open_binary(location) as file:
-            yield file if codec(location.name) is None else _decompressed(file, location.name)
-    except (OSError, EOFError, pa.ArrowException) as error:
-        raise ContentError(
-            f"{location} cannot be read: {error}. Check that the file is complete, and that you may read it"
-        ) from None
+            yield file if (name := codec(location.name)) is None else decompressed(file, name)
+    except ERRORS as error:
+        raise ContentError(f"{location} cannot be read: {reason(error, str(location))}") from None
 
 
 @contextmanager
@@ -43,13 +67,81 @@ def writing(path: Path, like: Location) -> Iterator[IO[bytes]]:
         if codec_name is None:
             yield file
             return
-        with pa.CompressedOutputStream(pa.PythonFile(file, mode="w"), codec_name) as compressed:
+        new_writer = _PYTHON_WRITERS.get(codec_name)
+        with new_writer(file, "wb") if new_writer else _arrow_writer(file, codec_name) as compressed:
             yield compressed
 
 
-def _decompressed(file: IO[bytes], name: str) -> IO[bytes]:
-    stream: Any = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), codec(name))
+def _arrow_writer(file: IO[bytes], codec_name: str) -> Any:
+    return pa.CompressedOutputStream(pa.PythonFile(file, mode="w"), codec_name)
+
+
+def decompressed(file: IO[bytes], codec_name: str) -> io.BufferedReader:
+    """Return the decompressed content of an open file, or of an HTTP body; one of `ERRORS` is raised while reading."""
+    if codec_name in _NEW_DECOMPRESSOR:
+        return io.BufferedReader(_Members(file, _NEW_DECOMPRESSOR[codec_name]), 2**20)
+    stream: Any = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), codec_name)
     return io.BufferedReader(_ArrowStream(stream), 2**20)
+
+
+def reason(error: BaseException, name: str) -> str:
+    """Return what is wrong with a compressed file in words, and the command that helps, if there is one."""
+    message = " ".join(str(error).split())
+    if "requires too much memory" in message:
+        return (
+            "it was compressed with zstd and a window of more than 128 MiB (--long)."
+            f" Decompress it first: zstd --decompress --long=31 {shlex.quote(name)}"
+        )
+    if "Dictionary mismatch" in message:
+        return (
+            "it was compressed with zstd and a dictionary."
+            f" Decompress it first: zstd --decompress -D DICTIONARY {shlex.quote(name)}"
+        )
+    return f"{message or type(error).__name__}. Check that the file is complete, and that you may read it"
+
+
+class _Members(io.RawIOBase):
+    """The content of all members of a file (gzip, xz streams, bzip2 streams). Zero bytes after a member are skipped."""
+
+    def __init__(self, file: IO[bytes], new_decompressor: Callable[[], Any]) -> None:
+        self._file, self._new = file, new_decompressor
+        self._decompressor: Any = None  # None between two members
+        self._input = b""
+        self._members = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer, completely or in part; 0 at the end. Raises an error of `ERRORS`."""
+        while True:
+            if self._decompressor is None and not self._next_member():
+                return 0
+            if not self._input and getattr(self._decompressor, "needs_input", True):
+                self._input = self._file.read(_CHUNK)
+                if not self._input:
+                    raise EOFError("Truncated compressed stream: the file was cut off")
+            content = self._decompressor.decompress(self._input, len(buffer))
+            if self._decompressor.eof:
+                self._input, self._decompressor = self._decompressor.unused_data, None
+            else:  # zlib returns the input that it did not use; bzip2 and xz keep it
+                self._input = getattr(self._decompressor, "unconsumed_tail", b"")
+            if content:
+                buffer[: len(content)] = content
+                return len(content)
+
+    def _next_member(self) -> bool:
+        """Begin the next member; return False at the end of the file."""
+        while True:
+            if self._members:
+                self._input = self._input.lstrip(b"\0")
+            if self._input:
+                break
+            self._input = self._file.read(_CHUNK)
+            if not self._input:
+                return False
+        self._decompressor, self._members = self._new(), self._members + 1
+        return True
 
 
 class _ArrowStream(io.RawIOBase):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
-from firsthand.errors import ContentError
+from firsthand.errors import ContentError, RowError
 from firsthand.files import compression, formats, locations
 from firsthand.files.formats import RowFormat
 from firsthand.files.inputs import Item
@@ -26,9 +26,13 @@ class InputFile:
     row_format: RowFormat | None
     #: Whether the item is the decompressed content of the file.
     compressed: bool = False
+    #: The content of a pipe, which can be read only once, and only by this process.
+    content: bytes | None = None
 
     def item(self) -> Item:
         """Return the item: the path of a local file that is not compressed, otherwise the content."""
+        if self.content is not None:
+            return self.content
         if self.compressed:
             with compression.reading(self.path) as file:
                 return file.read()
@@ -65,14 +69,18 @@ def find(paths: Iterable[Location | str], *, whole: bool = False) -> list[InputF
     """Return the files at these paths and URLs.
 
     Folders are searched in the order of names. Links to folders are followed; hidden files and folders are skipped.
-    The table of formats defines which files have rows. With `whole`, every file is one item. Raises ContentError if a
-    path does not exist, or if there are no files.
+    The table of formats defines which files have rows. With `whole`, every file is one item. A pipe (`<(…)`,
+    `/dev/stdin`) is read here, and is one item. Raises ContentError if a path does not exist, if there are no files, or
+    if a folder contains a link to nothing or a pipe: a gate must not pass over what a training job would open.
     """
     named = [locations.parse(path) if isinstance(path, str) else path for path in paths]
     files: list[InputFile] = []
     for path in named:
         if not path.exists():
             raise ContentError(f"{path} does not exist; check the path")
+        if isinstance(path, Path) and locations.is_pipe(path):
+            files.append(InputFile(path, Path(path.name), None, content=path.read_bytes()))
+            continue
         for file, relative in _files(path):
             format = None if whole else formats.of(file.suffixes)
             rows = format.rows if format else None
@@ -97,8 +105,8 @@ def batches(files: Iterable[InputFile], field: str) -> Iterator[ItemBatch]:
             items: list[Any] = rows.items.to_pylist()
             if rows.items.null_count:
                 number = rows.numbers[items.index(None)]
-                raise ContentError(
-                    f"{file.path}, row {number}: the field {field!r} is null; fill it, or remove the row"
+                raise RowError(
+                    str(file.path), f"row {number}", number, f"the field {field!r} is null; fill it, or remove the row"
                 )
             yield ItemBatch([row_name(file, number) for number in rows.numbers], items)
 
@@ -148,3 +156,12 @@ def _walk(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
             yield from _walk(entry, above | {resolved})
         elif entry.is_file():
             yield entry
+        elif entry.is_symlink():
+            raise ContentError(
+                f"{entry} is a link to {entry.readlink()}, which does not exist. Restore the file, or remove the link"
+            )
+        elif entry.exists():
+            raise ContentError(
+                f"{entry} is a pipe, a socket or a device, not a file. Remove it from the folder, or give its path to"
+                " read it as one item"
+            )

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from firsthand.core import digests as hashing
 from firsthand.core.digests import Digests, Profile
 from firsthand.errors import ContentError
+from firsthand.files.locations import is_pipe
 
 #: The default number of items per registration.
 REGISTER_BATCH = 50_000
@@ -96,7 +97,7 @@ def digest(item: Item, profile: Profile) -> bytes:
             return hashing.digest_bytes(item)
         case bytes():
             try:
-                return hashing.digest_text(item.decode("utf-8"), "text-1")
+                return hashing.digest_text(item.decode("utf-8", "surrogatepass"), "text-1")
             except UnicodeDecodeError as error:
                 raise ContentError(
                     f"byte {error.start} is not UTF-8, and the profile text-1 hashes texts; use the profile bytes-1"
@@ -132,6 +133,8 @@ def both_profiles(item: Item) -> tuple[bytes, bytes]:
     Content that is not text (an image, bytes that are not UTF-8, a digest) has only the first digest, which is then
     returned twice. This does not change the joined verdict.
     """
+    if isinstance(item, Path) and is_pipe(item):
+        item = item.read_bytes()  # it cannot be read twice
     exact = digest(item, "bytes-1")
     try:
         return exact, digest(item, "text-1") if _may_be_text(item) else exact
@@ -152,7 +155,7 @@ def _may_be_text(item: Item) -> bool:
     with item.open("rb") as file:
         start = file.read(4096)
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(start)
+        codecs.getincrementaldecoder("utf-8")("surrogatepass").decode(start)
     except UnicodeDecodeError:
         return False
     return True

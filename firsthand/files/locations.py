@@ -3,6 +3,7 @@
 A local file is a `pathlib.Path`. A `Remote` has the methods of `Path` that this package needs, with the same names.
 """
 
+import io
 import re
 import shutil
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from typing import IO, Any, TypeAlias
 from firsthand.errors import ContentError
 from firsthand.files import atomic
 
+#: Names of streams that differ from process to process.
+_STREAM = re.compile(r"/dev/(?:stdin|fd/)|/proc/[^/]+/(?:task/[^/]+/)?fd/")
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)(?:://|::)")
 
 
@@ -38,38 +41,49 @@ class Remote:
     def __truediv__(self, part: PurePath | str) -> "Remote":
         return Remote(f"{self.url.rstrip('/')}/{PurePosixPath(part)}")
 
-    def open(self, mode: str = "rb") -> Any:
-        """Open the file for reading. Raises ContentError if the store cannot be opened, or OSError like `Path.open`."""
-        system, path = self._at()
-        return system.open(path, mode)
+    def open(self) -> IO[bytes]:
+        """Open the file for reading. Raises ContentError if its store cannot be opened; reading raises OSError."""
+        with self._store() as (system, path):
+            return io.BufferedReader(_StoreFile(system.open(path, "rb")), 2**20)
 
     def read_bytes(self) -> bytes:
-        with self.open() as file:
+        with self._store() as (system, path), system.open(path, "rb") as file:
             return bytes(file.read())
 
     def exists(self) -> bool:
-        system, path = self._at()
-        return bool(system.exists(path))
+        with self._store() as (system, path):
+            if system.exists(path):
+                return True
+            try:
+                system.info(path)  # for many stores, every error means to `exists` that the file does not exist
+            except FileNotFoundError:
+                return False
+            return True
 
     def is_dir(self) -> bool:
-        system, path = self._at()
-        return bool(system.isdir(path))
+        with self._store() as (system, path):
+            return bool(system.isdir(path))
 
     def files(self) -> Iterator[tuple["Remote", Path]]:
         """Yield all files in this folder and its subfolders, sorted by name, with their paths relative to it."""
-        system, folder = self._at()
-        for path in sorted(system.find(folder)):
-            relative = PurePosixPath(path).relative_to(folder)
+        with self._store() as (system, folder):
+            paths = [PurePosixPath(path).relative_to(folder) for path in sorted(system.find(folder))]
+        for relative in paths:
             if not any(part.startswith(".") for part in relative.parts):
                 yield self / relative, Path(relative)
 
     def put(self, file: Path) -> None:
         """Upload a local file to this URL."""
-        system, path = self._at()
-        system.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-        system.put_file(str(file), path)
+        with self._store() as (system, path):
+            system.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+            system.put_file(str(file), path)
 
-    def _at(self) -> tuple[Any, str]:
+    @contextmanager
+    def _store(self) -> Iterator[tuple[Any, str]]:
+        """Yield the store of this URL and the path in it. Every error of the store becomes a ContentError.
+
+        The packages of stores share no base class for their errors: some raise those of the network, some their own.
+        """
         try:
             import fsspec.core  # an optional dependency: needed for URLs only
         except ImportError:
@@ -77,11 +91,72 @@ class Remote:
                 f"{self.url}: reading URLs needs fsspec. Install it with: pip install 'firsthand[remote]'"
             ) from None
         try:
-            return fsspec.core.url_to_fs(self.url)  # type: ignore[no-any-return]
-        except (ImportError, ValueError) as error:  # the package of this store is not installed, or is not known
+            yield fsspec.core.url_to_fs(self.url)
+        except ImportError as error:
+            raise ContentError(f"{self.url} cannot be opened: {_how_to_install(self.url, error)}") from None
+        except ContentError:
+            raise
+        except Exception as error:
             raise ContentError(
-                f"{self.url} cannot be opened: {error}. Check the URL, and that the package for its store is installed"
+                f"{self.url} cannot be opened: {_in_words(error)}. Check the URL and the network"
             ) from None
+
+
+class _StoreFile(io.RawIOBase):
+    """A file of a store. Every error while reading becomes an OSError, as for local files."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return bool(self._file.seekable())
+
+    def readinto(self, buffer: Any) -> int:
+        with _as_oserror():
+            content = self._file.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        with _as_oserror():
+            return int(self._file.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+        super().close()
+
+
+@contextmanager
+def _as_oserror() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise OSError(f"the store cannot be used: {_in_words(error)}") from None
+
+
+def _in_words(error: Exception) -> str:
+    """Return the kind and the first line of an error of a store's package."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:300].rstrip('.')}" if lines else type(error).__name__
+
+
+def _how_to_install(url: str, error: ImportError) -> str:
+    """Return in words which package the store needs, and the command that installs it."""
+    from fsspec.registry import known_implementations
+
+    scheme = re.split("::|://", url, maxsplit=1)[0]
+    known = known_implementations.get(scheme, {})
+    module = str(known.get("class", "")).partition(".")[0]
+    if module in ("", "fsspec"):
+        return str(error)
+    return f"{scheme}:// needs the package {module}. Install it with: pip install {module}"
 
 
 Location: TypeAlias = Path | Remote
@@ -119,6 +194,11 @@ def copy(source: Location, target: Path) -> None:
         shutil.copyfileobj(file, out)
 
 
+def is_pipe(path: Path) -> bool:
+    """Return whether a path can be read only once, and only by this process: a pipe, or a stream such as /dev/stdin."""
+    return path.exists() and not path.is_dir() and (not path.is_file() or _STREAM.match(str(path)) is not None)
+
+
 def printable(name: str) -> str:
     """Return a name as one line of text. Control characters, and bytes that are not valid UTF-8, are escaped."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
@@ -132,5 +212,4 @@ def identity(location: Location) -> str:
 
 def open_binary(location: Location) -> IO[bytes]:
     """Open a file for reading, without decompression."""
-    file: IO[bytes] = location.open("rb")
-    return file
+    return location.open() if isinstance(location, Remote) else location.open("rb")

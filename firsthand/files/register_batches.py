@@ -7,16 +7,18 @@ registrations, and the registry recognizes them when they are sent again.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 
+from firsthand.core.digests import Profile
 from firsthand.errors import ContentError
 from firsthand.files import compression, discover
 from firsthand.files.discover import InputFile
 from firsthand.files.inputs import REGISTER_BATCH, Digest, Item
 
 #: Files from archives without times have a date in the first days of 1970 or 1980.
-_NO_TIME_BEFORE = datetime(1981, 1, 1, tzinfo=UTC)
+_NO_TIME_BEFORE = int(datetime(1981, 1, 1, tzinfo=UTC).timestamp())
+#: The last second that Python's `datetime` holds. File systems hold later ones.
+_LAST_TIME = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,13 @@ class RegisterBatch:
 
     files: Sequence[InputFile]
 
-    def items(self, field: str) -> Iterator[Item]:
-        """Yield all items in order. Raises ContentError if a row has no item in `field`."""
-        return chain.from_iterable(batch.items for batch in discover.batches(self.files, field))
+    def items(self, field: str, profile: Profile) -> Iterator[Item]:
+        """Yield all items in order. Raises ContentError if a row has no item of this profile in `field`."""
+        for batch in discover.batches(self.files, field):
+            for name, item in zip(batch.names, batch.items, strict=True):
+                if profile == "text-1" and isinstance(item, bytes):
+                    _check_is_text(name, item)
+                yield item
 
     def digests(self, field: str) -> Iterator[Item]:
         """Yield the digests in the field `field` of the rows. Raises ContentError if a row has no digest."""
@@ -37,13 +43,14 @@ class RegisterBatch:
     def last_changed(self) -> datetime | None:
         """Return when the newest of the files was last changed, in UTC and whole seconds.
 
-        Return None if the time was lost in an archive, or if a file is remote: its time is the time of the upload.
+        Return None if the time was lost in an archive or is after the year 9999, if a file is a pipe, or if a file is
+        remote: its time is the time of the upload.
         """
-        paths = [file.path for file in self.files if isinstance(file.path, Path)]
+        paths = [file.path for file in self.files if isinstance(file.path, Path) and file.content is None]
         if len(paths) < len(self.files):
             return None
-        newest = datetime.fromtimestamp(max(int(path.stat().st_mtime) for path in paths), UTC)
-        return newest if newest >= _NO_TIME_BEFORE else None
+        newest = max(int(path.stat().st_mtime) for path in paths)
+        return datetime.fromtimestamp(newest, UTC) if _NO_TIME_BEFORE <= newest <= _LAST_TIME else None
 
 
 def split(files: Iterable[InputFile]) -> Iterator[RegisterBatch]:
@@ -66,6 +73,16 @@ def _estimate(file: InputFile) -> int | None:
     if not isinstance(file.path, Path) or compression.codec(file.path.name) is not None:
         return None  # opening a remote file is slow, and the number of lines does not follow from a compressed size
     return file.row_format.estimate_rows(file.path)
+
+
+def _check_is_text(name: str, item: bytes) -> None:
+    try:
+        item.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as error:
+        raise ContentError(
+            f"{name}: byte {error.start} is not UTF-8, and the dataset has the profile text-1, which hashes texts."
+            " Use a dataset with the profile bytes-1"
+        ) from None
 
 
 def _digest(name: str, item: Item) -> Digest:

@@ -5,10 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from datatrove.pipeline.filters.base_filter import BaseFilter
+
+try:
+    from datatrove.pipeline.filters.base_filter import BaseFilter
+except ModuleNotFoundError as error:
+    raise ImportError(
+        f"firsthand.integrations.datatrove needs datatrove, and {error.name} is missing. Install it with:"
+        " pip install datatrove orjson regex"
+    ) from None
 
 from firsthand.checking.annotate import ADDED, AnnotateSource, annotate
 from firsthand.core.verdicts import VERDICTS, Verdict
+from firsthand.files.formats.base import text_column
 from firsthand.snapshots.snapshot import Snapshot
 
 _HUMAN: tuple[Verdict, ...] = ("human",)
@@ -44,7 +52,7 @@ class OriginFilter(BaseFilter):  # type: ignore[misc]
     def filter_batch(self, batch: list[Any]) -> list[bool | tuple[bool, str]]:
         if isinstance(self._source, Path | str):
             self._source = Snapshot.open(self._source)
-        texts = pa.RecordBatch.from_pydict({"text": pa.array([doc.text for doc in batch], pa.large_string())})
+        texts = pa.RecordBatch.from_pydict({"text": text_column([doc.text for doc in batch])})
         verdicts = annotate(texts, self._source, as_of=self._as_of).select(ADDED).to_pylist()
         for doc, verdict in zip(batch, verdicts, strict=True):
             doc.metadata |= verdict

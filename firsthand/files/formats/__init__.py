@@ -37,7 +37,9 @@ FORMATS = (
     FileFormat("CSV", (".csv",), Csv(), _ANY_COMPRESSION),
     FileFormat("TSV", (".tsv",), Csv("\t"), _ANY_COMPRESSION),
     FileFormat("Parquet", (".parquet", ".pq"), Parquet()),
-    FileFormat("WARC", (".warc",), Warc(), (".gz",)),  # each record is compressed separately: only gzip allows this
+    # Each record is compressed by itself. Common Crawl names archives of texts and of metadata `.warc.wet` and
+    # `.warc.wat`. A `.wat` alone is the text form of WebAssembly.
+    FileFormat("WARC", (".warc", ".warc.wet", ".warc.wat"), Warc(), (".gz", ".zst")),
     # For a compressed text, the item is the decompressed text. For other compressed files (such as `.tar.gz`), the
     # item is the compressed file.
     FileFormat("text", (".txt", ".text", ".md", ".html", ".htm"), None, _ANY_COMPRESSION),
@@ -47,9 +49,8 @@ _BY_SUFFIX = {suffix: format for format in FORMATS for suffix in format.suffixes
 
 
 def of(suffixes: Sequence[str]) -> FileFormat | None:
-    """Return the format for the suffixes of a file name (`.jsonl`, `.csv.zst`, `.warc.gz`), or None."""
-    *_, second, last = ["", "", *[suffix.lower() for suffix in suffixes]]
-    if last not in CODECS:
-        return _BY_SUFFIX.get(last)
-    format = _BY_SUFFIX.get(second)
-    return format if format is not None and last in format.compressions else None
+    """Return the format for the suffixes of a file name (`.jsonl`, `.csv.zst`, `.warc.wet.gz`), or None."""
+    parts = [suffix.lower() for suffix in suffixes]
+    compression = parts.pop() if parts and parts[-1] in CODECS else None
+    format = _BY_SUFFIX.get("".join(parts[-2:])) or _BY_SUFFIX.get("".join(parts[-1:]))
+    return format if format is not None and compression in (None, *format.compressions) else None

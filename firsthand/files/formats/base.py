@@ -1,9 +1,10 @@
 """The interface of a file format whose rows are items: read them in parts, and write selected rows unchanged."""
 
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from firsthand.errors import ContentError
+from firsthand.errors import ContentError, RowError
 from firsthand.files.locations import Location
 
 #: The number of bytes that are read together, and the number of rows that are collected together.
@@ -20,6 +21,9 @@ BATCH = 20_000
 
 #: The number of bytes at the start of a file from which the length of its lines is estimated.
 _SAMPLE = 2**20
+
+#: The first bytes of a text in an encoding that is not read → the name of the encoding. UTF-32 begins like UTF-16.
+_MARKS = {b"\xff\xfe\0\0": "UTF-32", b"\0\0\xfe\xff": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class Rows:
     items: pa.Array
     #: The complete rows, in a form for the writer of the same format; None unless they were requested.
     raw: Any
+    #: One error for each row that could not be read, in order. The item of such a row is null.
+    errors: Sequence[RowError] = ()
 
 
 class RowWriter(Protocol):
@@ -43,9 +49,13 @@ class RowWriter(Protocol):
 
 
 class RowFormat(Protocol):
-    """A file format. Reading raises ContentError, whose message contains the file, the row and the reason."""
+    """A file format. Reading raises ContentError, whose message contains the file, the row and the reason.
 
-    def read(self, location: Location, field: str, whole: bool = False) -> Iterator[Rows]:
+    A file that cannot be read any further raises ContentError. A row that cannot be read, while the rows after it can
+    be, raises RowError; with `skip` the row is returned without an item, and its error in `Rows.errors`.
+    """
+
+    def read(self, location: Location, field: str, whole: bool = False, skip: bool = False) -> Iterator[Rows]:
         """Yield the rows in parts. With `whole`, `Rows.raw` contains the complete rows, for a writer."""
 
     def writing(self, path: Path, like: Location) -> AbstractContextManager[RowWriter]:
@@ -55,18 +65,64 @@ class RowFormat(Protocol):
         """Estimate the number of rows of an uncompressed local file without reading all of it; None if impossible."""
 
 
-def no_field(location: Location, number: int, field: str, fields: Sequence[str]) -> ContentError:
+@dataclass
+class RowErrors:
+    """Collects the errors of rows that are skipped, or raises the first."""
+
+    skip: bool
+    _errors: list[RowError] = field(default_factory=list)
+
+    def add(self, error: RowError) -> None:
+        """Raise the error, or keep it for `take` if rows are skipped."""
+        if not self.skip:
+            raise error from None
+        self._errors.append(error)
+
+    def take(self) -> tuple[RowError, ...]:
+        """Return the errors since the last call."""
+        taken, self._errors = tuple(self._errors), []
+        return taken
+
+
+def no_field(location: Location, field: str, fields: Sequence[str]) -> ContentError:
+    """Return the error of a file that has no column `field`."""
+    return ContentError(f"{location}: {without_field(field, fields)}")
+
+
+def without_field(field: str, fields: Sequence[str]) -> str:
+    """Return in words that `field` is missing, and which fields there are."""
     known = f"the fields are {', '.join(fields[:20])}" if fields else "the row has no fields"
-    return ContentError(
-        f"{location}, row {number}: there is no field {field!r}; {known}. Choose one with --field NAME."
+    return f"there is no field {field!r}; {known}. Choose one with --field NAME."
+
+
+def two_columns(location: Location, field: str, count: int) -> ContentError:
+    """Return the error of a file with several columns of one name: it is not known which one is used for training."""
+    return ContentError(f"{location}: {count} columns have the name {field!r}. Rename or remove all but one of them.")
+
+
+def holds_another_value(field: str, value: Any) -> str:
+    """Return in words that a field holds a value that is not a text."""
+    return (
+        f"the field {field!r} must hold a text, and holds {json.dumps(value)[:40]}. Correct the row, or choose another"
+        " field with --field NAME"
     )
 
 
-def not_text(location: Location, row: str, field: str, value: Any) -> ContentError:
-    return ContentError(
-        f"{location}, {row}: the field {field!r} must hold a text, and holds {json.dumps(value)[:40]}. Correct the row,"
-        " or choose another field with --field NAME."
-    )
+def check_encoding(location: Location, start: bytes) -> None:
+    """Raise ContentError if the first bytes of a text say that it is UTF-16 or UTF-32."""
+    for mark, name in _MARKS.items():
+        if start.startswith(mark):
+            raise ContentError(
+                f"{location} is {name}, and texts must be UTF-8."
+                f" Convert it: {piped(location, f'iconv -f {name} -t UTF-8')} > NEW"
+            )
+
+
+def piped(location: Location, command: str) -> str:
+    """Return the shell command that runs `command` on the decompressed content of a file."""
+    decompress = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".xz": "xz"}.get(Path(location.name).suffix.lower())
+    file = shlex.quote(str(location))
+    return f"{decompress} -dc {file} | {command}" if decompress else f"{command} {file}"
 
 
 def text_column(texts: Sequence[str | None]) -> pa.Array:
@@ -77,7 +133,9 @@ def text_column(texts: Sequence[str | None]) -> pa.Array:
     try:
         return pa.array(texts, pa.large_string())
     except UnicodeEncodeError:
-        return pa.array([text and text.encode("utf-8", "surrogatepass") for text in texts], pa.large_binary())
+        return pa.array(
+            [None if text is None else text.encode("utf-8", "surrogatepass") for text in texts], pa.large_binary()
+        )
 
 
 def estimate_lines(path: Path) -> int:

@@ -1,7 +1,8 @@
 """JSON Lines: one object per line; blank lines are skipped. Selected lines are written byte for byte.
 
 Arrow parses blocks of lines five times as fast as Python. It accepts some lines that Python refuses, and refuses some
-that Python accepts. If a block can have such lines, Python parses it line by line.
+that Python accepts. If a block can have such lines, it is parsed line by line: by Python, and if Python refuses a line,
+by Arrow. So the answer on a line does not depend on the lines around it.
 """
 
 import json
@@ -16,10 +17,18 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.json
 
-from firsthand.errors import ContentError
+from firsthand.errors import ContentError, RowError
 from firsthand.files import compression
 from firsthand.files.formats import base
-from firsthand.files.formats.base import Rows, RowWriter, no_field, not_text, text_column
+from firsthand.files.formats.base import (
+    RowErrors,
+    Rows,
+    RowWriter,
+    holds_another_value,
+    piped,
+    text_column,
+    without_field,
+)
 from firsthand.files.locations import Location
 
 _LF, _CR, _OPEN, _CLOSE = b"\n\r{}"
@@ -43,13 +52,17 @@ class LineBlock:
 class JsonLines:
     """The format with one JSON object per line."""
 
-    def read(self, location: Location, field: str, whole: bool = False) -> Iterator[Rows]:
+    def read(self, location: Location, field: str, whole: bool = False, skip: bool = False) -> Iterator[Rows]:
+        errors, is_first = RowErrors(skip), True
         with compression.reading(location) as file:
             for block in blocks(file):
                 items = _by_arrow(block, field)
                 if items is None:
-                    items = text_column(_by_line(location, block, field))
-                yield Rows(block.numbers, items, block)  # type: ignore[arg-type]
+                    if is_first:
+                        _check_form(location, block)
+                    items = text_column(_by_line(location, block, field, errors))
+                is_first = is_first and not len(block.starts)
+                yield Rows(block.numbers, items, block, errors.take())  # type: ignore[arg-type]
 
     @contextmanager
     def writing(self, path: Path, like: Location) -> Iterator[RowWriter]:
@@ -125,17 +138,94 @@ def _an_object_a_line(block: LineBlock) -> bool:
     return bool((content[block.starts] == _OPEN).all() and (content[last] == _CLOSE).all())
 
 
-def _by_line(location: Location, block: LineBlock, field: str) -> Sequence[str | None]:
-    items = []
+class _Number(str):
+    """A number as it stands in a file. Python converts no integer of more than 4,300 digits."""
+
+
+def _by_line(location: Location, block: LineBlock, field: str, errors: RowErrors) -> Sequence[str | None]:
+    items: list[str | None] = []
     for number, line in zip(block.numbers.tolist(), block.lines(), strict=True):
         try:
-            row = json.loads(line.decode("utf-8-sig"))
-        except (ValueError, RecursionError) as error:
-            raise ContentError(f"{location}, line {number}: not JSON in UTF-8 ({error}); correct the line") from None
-        if not isinstance(row, dict) or field not in row:
-            raise no_field(location, number, field, list(row) if isinstance(row, dict) else [])
-        item = row[field]
-        if item is not None and not isinstance(item, str):
-            raise not_text(location, f"line {number}", field, item)
-        items.append(item)
+            items.append(_item(line, field))
+        except ValueError as error:
+            errors.add(RowError(str(location), f"line {number}", number, str(error)))
+            items.append(None)
     return items
+
+
+def _item(line: bytes, field: str) -> str | None:
+    """Return the item of a line, None for a null. Raises ValueError that says what is wrong with the line."""
+    try:
+        row = _object(line)
+    except ValueError as error:
+        item = _item_by_arrow(line, field)
+        if item is None:
+            raise ValueError(f"not JSON in UTF-8 ({error}); correct the line") from None
+        return item
+    if not isinstance(row, dict):
+        kind = {list: "an array", str: "a text", type(None): "null", bool: "a truth value"}.get(type(row), "a number")
+        raise ValueError(f"the line holds {kind}, and must be an object with the field {field!r}")
+    if field not in row:
+        raise ValueError(without_field(field, list(row)))
+    item = row[field]
+    if item is not None and type(item) is not str:
+        raise ValueError(holds_another_value(field, item))
+    return item
+
+
+def _object(line: bytes, parse_int: type[_Number] | None = None) -> Any:
+    """Return the value of a line. Raises ValueError that says in words why it is not JSON."""
+    try:
+        return json.loads(line.decode("utf-8-sig"), parse_int=parse_int)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {error.start + 1} of the line is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{error.msg} at character {error.pos + 1} of the line") from None
+    except RecursionError:
+        raise ValueError("its values are nested too deeply") from None
+    except ValueError:  # an integer that Python does not convert
+        return _object(line, _Number)
+
+
+def _item_by_arrow(line: bytes, field: str) -> str | None:
+    """Return the item of a line that Python refuses, as Arrow reads it; None if Arrow refuses the line too."""
+    content = line.strip()
+    items = _by_arrow(LineBlock(content, np.array([1]), np.array([0]), np.array([len(content)])), field)
+    return None if items is None else str(items[0].as_py())
+
+
+def _check_form(location: Location, block: LineBlock) -> None:
+    """Raise ContentError if the first lines of a file show that it is JSON, but not one object per line."""
+    first = block.lines(slice(1))
+    if not first:
+        return
+    base.check_encoding(location, block.content)
+    start = first[0].removeprefix(b"\xef\xbb\xbf").strip()
+    if start.startswith(b"[") and (len(block.starts) == 1 or not _is_json(start)):
+        convert = piped(location, "jq -c '.[]'")
+        raise ContentError(f"{location} is one JSON array, not one object per line. Convert it: {convert} > NEW.jsonl")
+    if start.startswith(b"{") and len(block.starts) > 1 and _ends_inside_object(start):
+        convert = piped(location, "jq -c .")
+        raise ContentError(
+            f"{location}, line {block.numbers[0]}: a JSON object of several lines; each line must be one object."
+            f" Convert it: {convert} > NEW.jsonl"
+        )
+
+
+def _ends_inside_object(line: bytes) -> bool:
+    """Return whether a line is the start of an object that goes on in the next line."""
+    try:
+        json.loads(line)
+    except json.JSONDecodeError as error:
+        return error.pos == len(error.doc)
+    except (ValueError, RecursionError):
+        return False
+    return False
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        _object(line)
+    except ValueError:
+        return False
+    return True

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from firsthand.errors import ContentError
-from firsthand.files.arrow_digests import holds_items
+from firsthand.errors import ContentError, RowError
+from firsthand.files.arrow_digests import holds_items, not_utf8
 from firsthand.files.formats import base
-from firsthand.files.formats.base import Rows, RowWriter, no_field
+from firsthand.files.formats.base import RowErrors, Rows, RowWriter, no_field, two_columns
 from firsthand.files.locations import Location, open_binary
 
 #: Uncompressed bytes of rows: those that are read together, and those that are collected for one row group.
@@ -24,23 +24,25 @@ _READ, _WRITTEN = 2**25, 2**26
 class Parquet:
     """The format Parquet. Items are texts (string columns) or bytes (binary columns, for example images)."""
 
-    def read(self, location: Location, field: str, whole: bool = False) -> Iterator[Rows]:
+    def read(self, location: Location, field: str, whole: bool = False, skip: bool = False) -> Iterator[Rows]:
         with _reading(location) as file:
             _check_field(location, file.schema_arrow, field)
-            start = 1
+            errors, start = RowErrors(skip), 1
             columns = None if whole else [field]
             for batch in file.iter_batches(batch_size=_rows_at_once(file.metadata), columns=columns):
-                yield Rows(range(start, start + batch.num_rows), batch.column(field), batch if whole else None)
-                start += batch.num_rows
+                items = _texts_checked(location, batch.column(field), start, errors)
+                yield Rows(range(start, start + len(items)), items, batch if whole else None, errors.take())
+                start += len(items)
 
     @contextmanager
     def writing(self, path: Path, like: Location) -> Iterator[RowWriter]:
         with _reading(like) as file:
-            schema, codecs = file.schema_arrow, _codecs(file.metadata)
-        with pq.ParquetWriter(path, schema, compression=codecs) as file:
-            writer = _RowGroupWriter(file)
-            yield writer
-            writer.flush()
+            writer = _RowGroupWriter(path, file.schema_arrow, file.metadata)
+            try:
+                yield writer
+                writer.finish()
+            finally:
+                writer.close()
 
     def estimate_rows(self, path: Path) -> int | None:
         """Return the exact number of rows, from the metadata; None for a damaged file (reading it raises the error)."""
@@ -52,23 +54,65 @@ class Parquet:
 
 @dataclass
 class _RowGroupWriter:
-    """A writer that collects rows, so that a few selected rows do not become many small row groups."""
+    """A writer that collects rows, so that a few selected rows do not become many small row groups.
 
-    writer: Any
+    The file is opened with the first rows: pyarrow ends the process if it is asked for the codec of a damaged column,
+    and reading the rows has refused such a file before.
+    """
+
+    path: Path
+    schema: Any
+    metadata: Any
+    _file: Any = None
     _waiting: list[Any] = field(default_factory=list)
     _bytes: int = 0
 
     def write(self, rows: Rows, keep: npt.NDArray[np.bool_]) -> None:
-        kept = rows.raw.filter(pa.array(keep))
-        self._waiting.append(kept)
-        self._bytes += kept.nbytes
+        if self._file is None:
+            self._file = pq.ParquetWriter(self.path, self.schema, compression=_codecs(self.metadata))
+        kept = _kept(rows.raw, keep)
+        self._waiting += kept
+        self._bytes += sum(batch.nbytes for batch in kept)
         if self._bytes >= _WRITTEN:
             self.flush()
 
     def flush(self) -> None:
         if any(len(batch) for batch in self._waiting):
-            self.writer.write_table(pa.Table.from_batches(self._waiting))
+            self._file.write_table(pa.Table.from_batches(self._waiting))
         self._waiting, self._bytes = [], 0
+
+    def finish(self) -> None:
+        if self._file is None:  # there are no rows
+            self._file = pq.ParquetWriter(self.path, self.schema)
+        self.flush()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _kept(batch: Any, keep: npt.NDArray[np.bool_]) -> list[Any]:
+    """Return the rows for which `keep` is true. Arrow selects rows of most types, and cuts out rows of every type."""
+    try:
+        return [batch.filter(pa.array(keep))]
+    except pa.ArrowNotImplementedError:  # for example string_view
+        changes = np.flatnonzero(np.diff(np.concatenate([[False], keep, [False]]).astype(np.int8)))
+        return [batch.slice(start, end - start) for start, end in changes.reshape(-1, 2).tolist()]
+
+
+def _texts_checked(location: Location, items: Any, start: int, errors: RowErrors) -> Any:
+    """Return the items, without the texts that are not UTF-8: Arrow writes and reads such texts, other readers fail."""
+    invalid = not_utf8(items)
+    for row in invalid:
+        reason = "the text is not UTF-8. Store it as bytes (binary), or convert it"
+        errors.add(RowError(str(location), f"row {start + row}", start + row, reason))
+    if not invalid:
+        return items
+    kind = items.type.value_type if pa.types.is_dictionary(items.type) else items.type
+    contents = items.cast(kind).cast(pa.large_binary()).to_pylist()
+    for row in invalid:
+        contents[row] = None
+    return pa.array([None if item is None else item.decode() for item in contents], pa.large_string())
 
 
 @contextmanager
@@ -76,7 +120,7 @@ def _reading(location: Location) -> Iterator[Any]:
     try:
         with open_binary(location) as raw, pq.ParquetFile(raw, pre_buffer=False) as file:
             yield file
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ContentError(f"{location} cannot be read as Parquet: {error}. Check that the file is complete") from None
 
 
@@ -100,8 +144,8 @@ def _codecs(metadata: Any) -> Any:
 
 
 def _check_field(location: Location, schema: Any, field: str) -> None:
-    if field not in schema.names:
-        raise no_field(location, 1, field, schema.names)
+    if (count := schema.names.count(field)) != 1:
+        raise two_columns(location, field, count) if count else no_field(location, field, schema.names)
     kind = schema.field(field).type
     if not holds_items(kind):
         raise ContentError(
