@@ -13,7 +13,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -40,12 +40,15 @@ from firsthand.schemas.items import Item as KnownItem
 from firsthand.schemas.mixes import Change, Mix, NewMix, Recipe
 from firsthand.schemas.models import Model, NewModel, TrainedOn
 from firsthand.schemas.organizations import (
+    DEFAULT_OVERLAP,
     IssuedKey,
     Key,
     NewKey,
     NewOrganization,
+    NewRotation,
     Organization,
     Revocation,
+    RotatedKey,
     Scope,
 )
 from firsthand.schemas.registrations import (
@@ -162,7 +165,7 @@ class Client:
         return self._wire.ask(Key, "GET", "/v1/keys/current")
 
     def create_organization(self, name: str, title: str = "") -> Organization:
-        """Create an organization. Needs a key with the scope admin."""
+        """Create an organization. Needs a key with the scope operator."""
         body = _checked(NewOrganization, name=name, title=title)
         return self._wire.ask(Organization, "POST", "/v1/organizations", body=body, idempotency_key=_once())
 
@@ -170,21 +173,39 @@ class Client:
         """Yield all organizations, by name."""
         return self._wire.pages(Organization, "/v1/organizations")
 
-    def create_key(self, organization: str, name: str = "", scopes: Sequence[Scope] = ("read", "write")) -> IssuedKey:
-        """Create a key and return it with its secret, which no other answer contains. Needs a key with the scope admin.
+    def create_key(
+        self,
+        organization: str,
+        name: str = "",
+        scopes: Sequence[Scope] = ("read", "write"),
+        expires_at: datetime | None = None,
+    ) -> IssuedKey:
+        """Create a key and return it with its secret, which the registry does not store.
 
-        The registry stores no secret. So if the answer is lost and the call is retried, a key remains in `keys` whose
-        secret nobody knows; revoke it.
+        Needs a key with the scope admin, for the own organization, or operator. If an answer is lost, the retry returns
+        the same key again.
         """
-        body = _checked(NewKey, organization=organization, name=name, scopes=list(scopes))
-        return self._wire.ask(IssuedKey, "POST", "/v1/keys", body=body)
+        expiry = {} if expires_at is None else {"expires_at": expires_at}
+        body = _checked(NewKey, organization=organization, name=name, scopes=list(scopes), **expiry)
+        return self._wire.ask(IssuedKey, "POST", "/v1/keys", body=body, idempotency_key=_once())
+
+    def rotate_key(
+        self, id: str, overlap: timedelta = timedelta(seconds=DEFAULT_OVERLAP), expires_at: datetime | None = None
+    ) -> RotatedKey:
+        """Replace a key by a new one with the same organization, name and scopes. Both are valid for `overlap`.
+
+        Needs a key with the scope admin, for the own organization, or operator. If an answer is lost, the retry returns
+        the same key again.
+        """
+        body = _checked(NewRotation, overlap=int(overlap.total_seconds()), expires_at=expires_at)
+        return self._wire.ask(RotatedKey, "POST", f"/v1/keys/{id}/rotations", body=body, idempotency_key=_once())
 
     def keys(self) -> Iterator[Key]:
-        """Yield all keys, without their secrets. Needs a key with the scope admin."""
+        """Yield the keys of the own organization (scope admin) or of all (scope operator), without their secrets."""
         return self._wire.pages(Key, "/v1/keys")
 
     def revoke_key(self, id: str) -> Revocation:
-        """Revoke a key: the registry refuses it from now on. Needs a key with the scope admin."""
+        """Revoke a key: the registry refuses it from now on. Needs a key with the scope admin or operator."""
         return self._wire.ask(Revocation, "DELETE", f"/v1/keys/{id}", idempotency_key=_once())
 
     # Datasets and models
@@ -434,7 +455,7 @@ class Client:
     # Snapshots
 
     def create_snapshot(self, policy: PolicyName = "strict", bits: Bits = 12, as_of: int | None = None) -> Snapshot:
-        """Let the registry build a snapshot, wait until it is ready, and return its manifest. Needs the scope admin.
+        """Let the registry build a snapshot, wait until it is ready, and return its manifest. Needs the scope operator.
 
         A snapshot that exists already is returned at once. If a call is interrupted, repeat it: the registry continues.
         """
@@ -465,7 +486,7 @@ class Client:
         chosen = id or next((snapshot.id for snapshot in self.snapshots()), None)
         if chosen is None:
             raise SnapshotError(
-                f"{self.url} has no snapshot yet. An administrator can build one with: firsthand snapshot create"
+                f"{self.url} has no snapshot yet. Its operator can build one with: firsthand snapshot create"
             )
         return download.pull(
             lambda path: self._wire.send("GET", f"/v1/snapshots/{chosen}{path}"), Path(folder), progress

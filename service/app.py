@@ -26,8 +26,12 @@ from service.claims.catalog import Catalog
 from service.corrections.routes import router as corrections
 from service.datasets.routes import router as datasets
 from service.errors import Refusal
+from service.housekeeping import Housekeeping, Job
+from service.http.auth import Reader
+from service.http.documents import router as documents
 from service.http.metrics import Metrics
 from service.http.middleware import LimitBody, ObserveRequests
+from service.http.private_answers import KeepPrivate
 from service.http.state import SharedState
 from service.http.uploads import UploadSlots
 from service.items.routes import router as items
@@ -44,6 +48,7 @@ from service.snapshots.store import SnapshotStore
 from service.statistics.routes import router as statistics
 from service.storage import migrate
 from service.storage.engine import Database, revision, without_password
+from service.storage.key_uses import KeyUses
 
 logger = structlog.get_logger("firsthand")
 
@@ -71,11 +76,15 @@ def create_app(settings: Settings) -> FastAPI:
         raise
     metrics, snapshot_store = Metrics(), SnapshotStore(settings.snapshots)
     builds = SnapshotBuilds(snapshot_store, database)
+    uses = KeyUses()
+    housekeeping = Housekeeping([Job("last use of keys", 60, lambda: uses.write(database), at_end=True)])
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         current_default_thread_limiter().total_tokens = settings.threads
+        housekeeping.start()
         yield
+        housekeeping.close()
         builds.close()
         database.close()
 
@@ -85,16 +94,23 @@ def create_app(settings: Settings) -> FastAPI:
         summary="A registry of the origin of training data: a human, or a model and its generation.",
         lifespan=lifespan,
         responses=_EVERYWHERE,
+        # `documents` serves them, to those who may read
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.shared = SharedState(
-        settings, database, metrics, snapshot_store, builds, Catalog(), DrawnCache(), UploadSlots(settings.bulk_slots)
-    )
+        settings, database, metrics, snapshot_store, builds, Catalog(), DrawnCache(), UploadSlots(settings.bulk_slots),
+        uses,
+    )  # fmt: skip
     # a request is matched against one router after the other: the most frequent ones come first
     nouns = (items, registrations, mixes, organizations, datasets, models, snapshots, corrections, log, statistics)
     for router in nouns:
         app.include_router(router)
+    app.include_router(documents)
     _add_health(app, settings, database, metrics)
     app.add_middleware(LimitBody, settings=settings)
+    app.add_middleware(KeepPrivate, settings=settings)
     app.add_middleware(ObserveRequests, metrics=metrics, answer=answer_problem)
     for kind in (Refusal, RequestValidationError, HTTPException, DBAPIError, *_UNAVAILABLE):
         app.add_exception_handler(kind, answer_problem)
@@ -133,7 +149,7 @@ def _add_health(app: FastAPI, settings: Settings, database: Database, metrics: M
     @app.get(
         "/metrics", summary="Get metrics", tags=["health"], operation_id="metrics_metrics_get", response_class=Response
     )
-    def prometheus_metrics() -> Response:
+    def prometheus_metrics(_: Reader) -> Response:
         """Get the metrics of the service in the text format of Prometheus."""
         return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 

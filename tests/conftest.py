@@ -190,7 +190,7 @@ def registry(settings: Settings) -> Iterator[Registry]:
     database = Database(settings)
     with database.writes() as session:
         organizations.create(session, "local", "")
-        _, key = organizations.issue_key(session, "local", "tests", ["read", "write", "admin"])
+        _, key = organizations.issue_key(session, "local", "tests", ["read", "write", "admin", "operator"])
     database.close()
     server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_config=None))
     thread = threading.Thread(target=server.run)

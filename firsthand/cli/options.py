@@ -1,7 +1,7 @@
 """Options and arguments that several commands share."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, TypeAlias, TypeVar
 
@@ -52,6 +52,35 @@ def moment(text: str) -> datetime:
     except ValidationError:
         raise ValueError(
             f"{text!r}: use a date such as 2026-01-31, or a time with its zone such as 2026-01-31T12:00:00Z"
+        ) from None
+
+
+#: The units of a duration, and their seconds.
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def duration(text: str) -> timedelta:
+    """Read a duration: a number and its unit, such as 90s, 30m, 24h or 7d. Raises ValueError."""
+    number, unit = text[:-1], text[-1:]
+    if not (number.isascii() and number.isdigit() and len(number) <= 9 and unit in _UNITS):
+        raise ValueError(f"{text!r}: use a number and a unit, such as 30m, 24h or 7d")
+    return timedelta(seconds=int(number) * _UNITS[unit])
+
+
+def later_moment(text: str) -> datetime:
+    """Read a date, a time with its zone, or a duration from now on, such as 90d. Raises ValueError."""
+    try:
+        return datetime.now(UTC).replace(microsecond=0) + duration(text)
+    except OverflowError:
+        raise ValueError(f"{text!r}: the time is outside of the calendar; use a shorter duration") from None
+    except ValueError:
+        pass
+    try:
+        return moment(text)
+    except ValueError:
+        raise ValueError(
+            f"{text!r}: use a duration such as 90d, a date such as 2026-12-31, or a time with its zone such as "
+            "2026-12-31T12:00:00Z"
         ) from None
 
 

@@ -15,7 +15,7 @@ def create(
     title: Annotated[str, typer.Option(help="The full name.")] = "",
     json: options.Json = False,
 ) -> None:
-    """Create an organization. Needs a key with the scope admin.
+    """Create an organization. Needs a key with the scope operator.
 
     ```
     firsthand organization create acme --title "Acme Ltd"

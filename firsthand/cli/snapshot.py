@@ -43,7 +43,7 @@ def create(
     as_of: options.AsOf = None,
     json: options.Json = False,
 ) -> None:
-    """Build a snapshot on the registry, which others can then download. Needs a key with the scope admin.
+    """Build a snapshot on the registry, which others can then download. Needs a key with the scope operator.
 
     ```
     firsthand snapshot create

@@ -76,6 +76,15 @@ def store(url: str, organization: str, api_key: str, *, default: bool = True, di
     return file
 
 
+def replace(url: str, old_id: str, api_key: str, directory: Path | None = None) -> bool:
+    """Store a key in place of the key with the id `old_id`, if that is the stored one. Returns whether it was."""
+    entry = load(directory).registries.get(normalize(url))
+    if entry is None or not entry.api_key.startswith(f"fh_{old_id}_"):
+        return False
+    store(url, entry.organization, api_key, default=False, directory=directory)
+    return True
+
+
 def resolve(url: str | None = None, api_key: str | None = None) -> tuple[str, str | None]:
     """Return the address and key to use: the arguments, or the environment, or the file, or the local default.
 

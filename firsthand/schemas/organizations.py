@@ -6,10 +6,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from firsthand.core.names import OrganizationName
-from firsthand.schemas.base import Position, Request, Response, Text
+from firsthand.schemas.base import Moment, Position, Request, Response, Text
 
-Scope = Literal["read", "write", "admin"]
-Scopes = Annotated[list[Scope], Field(min_length=1, max_length=3)]
+#: `admin`: the keys of the own organization. `operator`: the registry, with the keys of every organization.
+Scope = Literal["read", "write", "admin", "operator"]
+Scopes = Annotated[list[Scope], Field(min_length=1, max_length=4)]
+
+#: Seconds for which a rotated key stays valid by default, and at most.
+DEFAULT_OVERLAP = 24 * 3600
+MAX_OVERLAP = 30 * 24 * 3600
 
 
 class NewOrganization(Request):
@@ -33,6 +38,16 @@ class NewKey(Request):
     organization: OrganizationName
     name: Text = ""
     scopes: Scopes = ["read", "write"]
+    #: When the key stops to be valid; null: never.
+    expires_at: Moment | None = None
+
+
+class NewRotation(Request):
+    """The replacement of a key by a new one. The old key stays valid for `overlap` seconds."""
+
+    overlap: Annotated[int, Field(ge=0, le=MAX_OVERLAP)] = DEFAULT_OVERLAP
+    #: When the new key stops to be valid. By default it lives as long as the old key was meant to.
+    expires_at: Moment | None = None
 
 
 class Key(Response):
@@ -44,12 +59,24 @@ class Key(Response):
     scopes: list[Scope]
     created_at: datetime
     revoked_at: datetime | None
+    expires_at: datetime | None = None
+    #: The last use, noted at most once per hour; null if the key was never used.
+    last_used_at: datetime | None = None
+    #: The id of the key that replaced it, see the rotation of keys.
+    replaced_by: str | None = None
 
 
 class IssuedKey(Key):
     """A new key with its secret, which no other answer contains."""
 
     key: str
+
+
+class RotatedKey(IssuedKey):
+    """A new key that replaces another one, whose id is `replaces` and which is valid until `replaced_until`."""
+
+    replaces: str
+    replaced_until: datetime
 
 
 class Revocation(Response):

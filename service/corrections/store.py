@@ -31,8 +31,9 @@ class CorrectedItems(NamedTuple):
 def withdraw(session: Session, issuer: Issuer, new: NewWithdrawal) -> Withdrawal:
     """Withdraw a registration of the issuer, as a whole or for named items, or a dispute of the issuer."""
     statement = log.at(session, new.statement)
-    if statement is None:
-        raise ResourceNotFound(f"There is no statement at position {new.statement}.")
+    if statement is None or (not issuer.reads and statement.name != issuer.name):
+        owner = "" if issuer.reads else f" of {issuer.name}"
+        raise ResourceNotFound(f"There is no statement{owner} at position {new.statement}.")
     if statement.name != issuer.name:
         raise NotPermitted(
             f"Statement {new.statement} belongs to {statement.name}, which alone can withdraw it; "
@@ -72,6 +73,11 @@ def withdraw(session: Session, issuer: Issuer, new: NewWithdrawal) -> Withdrawal
 
 def dispute(session: Session, catalog: Catalog, issuer: Issuer, new: NewDispute) -> Dispute:
     """Dispute a registration of another organization, as a whole or for named items."""
+    if not issuer.reads:
+        raise NotPermitted(
+            "A dispute is about a registration of another organization, so it also needs the scope read. "
+            "Use a key that has it."
+        )
     row = registrations.row_at(session, new.registration)
     if row.organization == issuer.id:
         raise Unprocessable.at(

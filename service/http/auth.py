@@ -9,10 +9,11 @@ from starlette.concurrency import run_in_threadpool
 from service.errors import NotPermitted, Unauthenticated
 from service.http.state import shared
 from service.http.transactions import DatabaseOf
-from service.log.rules import Issuer
+from service.log.rules import Issuer, canonical_time
 from service.settings import Settings
 from service.storage.api_keys import known_key
 from service.storage.engine import Database
+from service.storage.key_uses import KeyUses
 
 
 class Caller(NamedTuple):
@@ -29,16 +30,20 @@ _bearer = HTTPBearer(
 )
 
 
+SettingsOf = Annotated[Settings, shared(Settings)]
+BearerToken = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
 async def _caller(
-    database: DatabaseOf, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    database: DatabaseOf, settings: SettingsOf, uses: Annotated[KeyUses, shared(KeyUses)], credentials: BearerToken
 ) -> Caller | None:
     """Check the key with a query of its own: no connection is held while a body is received."""
     if credentials is None:
         return None
-    return await run_in_threadpool(_checked, database, credentials.credentials)
+    return await run_in_threadpool(_checked, database, uses, settings.public_read, credentials.credentials)
 
 
-def _checked(database: Database, api_key: str) -> Caller:
+def _checked(database: Database, uses: KeyUses, public_read: bool, api_key: str) -> Caller:
     stored = known_key(database, api_key)
     if stored is None:
         raise Unauthenticated(
@@ -46,36 +51,49 @@ def _checked(database: Database, api_key: str) -> Caller:
             "firsthand login URL"
         )
     if stored.revoked_at is not None:
-        raise Unauthenticated("This API key was revoked. Ask an administrator of the registry for a new one.")
-    return Caller(Issuer(stored.organization, stored.name), frozenset(stored.scopes.split()), stored.id)
+        raise Unauthenticated("This API key was revoked. Ask an administrator of your organization for a new one.")
+    if stored.expires_at is not None and stored.expired():
+        raise Unauthenticated(
+            f"This API key expired at {canonical_time(stored.expires_at)}. Ask an administrator of your organization "
+            "for a new one."
+        )
+    uses.note(stored)
+    scopes = frozenset(stored.scopes.split())
+    return Caller(Issuer(stored.organization, stored.name, public_read or "read" in scopes), scopes, stored.id)
 
 
 MaybeCaller = Annotated[Caller | None, Depends(_caller)]
 
 
-def _require(scope: str, caller: Caller | None) -> Caller:
+def _require(caller: Caller | None, *scopes: str) -> Caller:
+    """Return the caller, whose key must have one of these scopes."""
+    needed = " or ".join(scopes)
     if caller is None:
         raise Unauthenticated(
-            f"This call needs an API key with the scope {scope}. Send the header Authorization: Bearer <key>."
+            f"This call needs an API key with the scope {needed}. Send the header Authorization: Bearer <key>."
         )
-    if scope not in caller.scopes:
+    if caller.scopes.isdisjoint(scopes):
         held = ", ".join(sorted(caller.scopes))
         raise NotPermitted(
-            f"This call needs the scope {scope}; this API key has only: {held}. Ask an administrator for another key."
+            f"This call needs the scope {needed}; this API key has only: {held}. Ask an administrator for another key."
         )
     return caller
 
 
-async def _reader(settings: Annotated[Settings, shared(Settings)], caller: MaybeCaller) -> Caller | None:
-    return caller if settings.public_read else _require("read", caller)
+async def _reader(settings: SettingsOf, caller: MaybeCaller) -> Caller | None:
+    return caller if settings.public_read else _require(caller, "read")
 
 
 async def _writer(caller: MaybeCaller) -> Caller:
-    return _require("write", caller)
+    return _require(caller, "write")
 
 
 async def _admin(caller: MaybeCaller) -> Caller:
-    return _require("admin", caller)
+    return _require(caller, "admin", "operator")
+
+
+async def _operator(caller: MaybeCaller) -> Caller:
+    return _require(caller, "operator")
 
 
 async def _known(caller: MaybeCaller) -> Caller:
@@ -84,11 +102,19 @@ async def _known(caller: MaybeCaller) -> Caller:
     return caller
 
 
+async def _api_key(credentials: BearerToken) -> str:
+    return "" if credentials is None else credentials.credentials
+
+
 #: A caller that may read: anybody, unless the setting FIRSTHAND_PUBLIC_READ is false.
 Reader = Annotated[Caller | None, Depends(_reader)]
 #: A caller with the scope write.
 Writer = Annotated[Caller, Depends(_writer)]
-#: A caller with the scope admin.
+#: A caller that manages keys: with the scope admin those of its own organization, with the scope operator all.
 Admin = Annotated[Caller, Depends(_admin)]
+#: A caller with the scope operator.
+Operator = Annotated[Caller, Depends(_operator)]
 #: A caller with any valid key.
 Known = Annotated[Caller, Depends(_known)]
+#: The whole API key of the request. Never store it, and never write it into a log.
+WholeKey = Annotated[str, Depends(_api_key)]

@@ -1,19 +1,23 @@
 """Idempotency keys: a write that is sent again under the same key is answered as before and not done again."""
 
+import json
+import secrets
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
-from service.errors import Unprocessable
+from firsthand.schemas.organizations import IssuedKey
+from service.errors import StateConflict, Unprocessable
 from service.http.auth import Caller, Known, Writer
 from service.http.transactions import Writes
 from service.http.uploads import Upload
 from service.storage import tables
+from service.storage.api_keys import NewApiKey, derived_key, new_key
 from service.storage.engine import now
 
 _IdempotencyKey = Annotated[
@@ -46,12 +50,29 @@ class Once:
         if self._row["key"] is None:
             return _json(status, work().model_dump_json().encode())
         if not self._reserve():
-            return self._stored()
+            return _json(*self._stored())
         body = work().model_dump_json().encode()
-        self._session.execute(
-            update(tables.answers).filter_by(**self._row).values(status=status, body=body, answered_at=now())
-        )
+        self._store(status, body)
         return _json(status, body)
+
+    def answer_key(self, api_key: str, work: Callable[[NewApiKey], IssuedKey]) -> Response:
+        """Return the answer of `work`, which stores a new API key and says so; a repeat gets the same key again.
+
+        Of the new key, only a hash and a salt are stored. Its secret follows from the salt and the caller's own
+        `api_key`, so only the same API key gets it again. Raises StateConflict for another one.
+        """
+        key = new_key()
+        if self._row["key"] is None:
+            return _json(201, work(key).model_dump_json().encode())
+        if not self._reserve():
+            return _json(201, _with_key(json.loads(self._stored()[1]), api_key))
+        salt = secrets.token_bytes(32)
+        key = derived_key(key.id, api_key, salt)
+        issued = work(key)
+        answer = {**issued.model_dump(mode="json"), "key": None}
+        stored = {"salt": salt.hex(), "secret": key.secret_hash.hex(), "answer": answer}
+        self._store(201, json.dumps(stored).encode())
+        return _json(201, _with_key(stored, api_key))
 
     def _reserve(self) -> bool:
         """Take the key. A second request with it waits here until the transaction of the first one ends."""
@@ -62,14 +83,30 @@ class Once:
         values = {**self._row, "request": self._request, "at": now()}
         return bool(self._session.execute(statement, values).rowcount)  # type: ignore[attr-defined]
 
-    def _stored(self) -> Response:
+    def _store(self, status: int, body: bytes) -> None:
+        statement = update(tables.answers).filter_by(**self._row)
+        self._session.execute(statement.values(status=status, body=body, answered_at=now()))
+
+    def _stored(self) -> tuple[int, bytes]:
         query = tables.answers.select().filter_by(**self._row)
         row = self._session.execute(query).one()
         if row.request != self._request:
             raise Unprocessable.at(
                 "Idempotency-Key", "this key was used before, for another request; use a new key for each request"
             )
-        return _json(row.status, row.body)
+        return row.status, row.body
+
+
+def _with_key(stored: dict[str, Any], api_key: str) -> bytes:
+    """Return the stored answer to a request for an API key, with the whole key."""
+    answer: dict[str, Any] = stored["answer"]
+    key = derived_key(answer["id"], api_key, bytes.fromhex(stored["salt"]))
+    if key.secret_hash.hex() != stored["secret"]:
+        raise StateConflict(
+            f"The key {answer['id']} was created under this Idempotency-Key by another API key, and only that one is "
+            "shown it again. Revoke it, and create another one under a new Idempotency-Key."
+        )
+    return json.dumps({**answer, "key": key.key}, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _json(status: int, body: bytes) -> Response:

@@ -10,10 +10,14 @@ MAX_BYTES = 16 * 1024
 
 
 class Issuer(NamedTuple):
-    """The organization that makes a statement."""
+    """The organization that makes a statement.
+
+    `reads` is false for a key that must not learn what others have stated: refusals then tell nothing about it.
+    """
 
     id: int
     name: str
+    reads: bool = True
 
 
 def moment(seconds: int) -> datetime:

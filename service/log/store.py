@@ -6,7 +6,7 @@ position order, and there is no gap. Writes that need this lock (the table `over
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -30,18 +30,27 @@ def lock(session: Session) -> int:
     return session.scalar(select(tables.head.c.position).with_for_update()) or 0
 
 
-def append(session: Session, kind: Kind, issuer: Issuer, body: dict[str, Any], at: int | None = None) -> int:
-    """Write one statement at the time `at` (default: now), and return its position."""
-    return extend(session, kind, issuer, [body], at or now())
+class Recorded(NamedTuple):
+    """The position of the first of some new statements, and the time of all of them."""
+
+    position: int
+    recorded_at: int
 
 
-def extend(session: Session, kind: Kind, issuer: Issuer, bodies: Sequence[dict[str, Any]], at: int) -> int:
-    """Write statements of one kind, and return the position of the first. The lock is taken once.
+def append(session: Session, kind: Kind, issuer: Issuer, body: dict[str, Any]) -> int:
+    """Write one statement, and return its position."""
+    return extend(session, kind, issuer, [body]).position
 
-    Each body has the fields of its kind; kind, issuer and time are added here. Raises Unprocessable if the canonical
-    form of a statement is too large.
+
+def extend(session: Session, kind: Kind, issuer: Issuer, bodies: Sequence[dict[str, Any]]) -> Recorded:
+    """Write statements of one kind, and return the position of the first and their time. The lock is taken once.
+
+    Each body has the fields of its kind; kind, issuer and time are added here. The time is now, but never before the
+    newest statement: clocks of hosts differ, and can be set back. Raises Unprocessable if the canonical form of a
+    statement is too large.
     """
     first = lock(session) + 1
+    at = max(now(), newest_time(session))
     entries = []
     for entry_position, body in enumerate(bodies, first):
         statement = {"kind": kind, "organization": issuer.name, "recorded_at": canonical_time(at), **body}
@@ -53,7 +62,14 @@ def extend(session: Session, kind: Kind, issuer: Issuer, bodies: Sequence[dict[s
         entries.append((entry_position, kind, issuer.id, at, encoded, sha256(encoded).digest()))
     insert_rows(session, tables.statements, _COLUMNS, entries)
     session.execute(update(tables.head).values(position=first + len(entries) - 1))
-    return first
+    return Recorded(first, at)
+
+
+def newest_time(session: Session) -> int:
+    """Return when the newest statement was recorded; 0 if the log is empty."""
+    statements = tables.statements.c
+    query = select(statements.recorded_at).where(statements.position == tables.head.c.position)
+    return session.scalar(query) or 0
 
 
 _COLUMNS = ("position", "kind", "organization", "recorded_at", "body", "digest")

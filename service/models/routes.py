@@ -41,7 +41,7 @@ def put_model(
     The status is 200 if the model exists already with the same body.
     """
     model_name = ModelName(organization, name, version)
-    derivation = store.derivation(database, catalog, str(model_name), new)
+    derivation = store.derivation(database, catalog, caller.issuer, model_name, new)
     model, created = store.put(session, caller.issuer, model_name, new, derivation)
     response.status_code = 201 if created else 200
     return model

@@ -21,18 +21,38 @@ from service.storage import tables
 from service.storage.engine import Database
 
 
-def derivation(database: Database, catalog: Catalog, name: str, new: NewModel) -> Derivation:
-    """Compute a model's generation from its training data, at the positions that it names. Raises Unprocessable.
+def derivation(database: Database, catalog: Catalog, issuer: Issuer, name: ModelName, new: NewModel) -> Derivation:
+    """Compute a model's generation from its training data, at the positions that it names.
 
     This takes long for large datasets, so it runs before any transaction that writes. What it reads never changes.
+    Raises NotPermitted for a model of another organization, Unprocessable.
     """
+    _check_owner(issuer, name)
     counts = OriginCounts()
     for number, source in enumerate(new.trained_on):
+        _check_readable(issuer, source, f"trained_on[{number}]")
         counts = counts + _counts(database, catalog, source, f"trained_on[{number}]")
     derived = derive(bool(new.trained_on), counts, new.generation)
     if new.trained_on:
-        check_stated_generation(new.generation, derived.generation, derived.lower_bound, name)
+        check_stated_generation(new.generation, derived.generation, derived.lower_bound, str(name))
     return derived
+
+
+def _check_owner(issuer: Issuer, name: ModelName) -> None:
+    if name.organization != issuer.name:
+        raise NotPermitted(
+            f"The model {name} would belong to {name.organization}, but this API key belongs to {issuer.name}. "
+            f"Use a name that begins with {issuer.name}/."
+        )
+
+
+def _check_readable(issuer: Issuer, source: TrainedOn, where: str) -> None:
+    """Raise NotPermitted if the counts of the training data would show what the key must not read."""
+    if not issuer.reads and (source.dataset or "").partition("/")[0] != issuer.name:
+        raise NotPermitted(
+            f"{where}: this API key has no scope read, so it can only name datasets of {issuer.name}. "
+            "To name a mix, or a dataset of another organization, use a key that also has the scope read."
+        )
 
 
 def _counts(database: Database, catalog: Catalog, source: TrainedOn, where: str) -> OriginCounts:
@@ -57,11 +77,7 @@ def _counts(database: Database, catalog: Catalog, source: TrainedOn, where: str)
 
 def put(session: Session, issuer: Issuer, name: ModelName, new: NewModel, derived: Derivation) -> tuple[Model, bool]:
     """Create a model. Returns (model, whether it is new). Raises StateConflict if it exists with another body."""
-    if name.organization != issuer.name:
-        raise NotPermitted(
-            f"The model {name} would belong to {name.organization}, but this API key belongs to {issuer.name}. "
-            f"Use a name that begins with {issuer.name}/."
-        )
+    _check_owner(issuer, name)
     log.lock(session)
     row = _row(session, str(name))
     values = _values(new)

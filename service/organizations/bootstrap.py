@@ -27,7 +27,7 @@ class CommandLineKey(NamedTuple):
     """The key that the command line has stored for an address.
 
     `state` is `valid` (a key of this registry, of `organization`), `other` (a key that this registry does not know or
-    that was revoked) or `none`.
+    that was revoked or has expired) or `none`.
     """
 
     state: Literal["valid", "other", "none"]
@@ -44,7 +44,7 @@ def first_key(database: Database, folder: Path | None) -> FirstKey | None:
         if store.page(session, "", 1):
             return None
         store.create(session, FIRST, "The first organization of this registry")
-        _, key = store.issue_key(session, FIRST, "first key", ["read", "write", "admin"])
+        _, key = store.issue_key(session, FIRST, "first key", ["read", "write", "admin", "operator"])
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             atomic.write_bytes(folder / FILE, f"{key}\n".encode(), private=True)

@@ -5,14 +5,26 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 
 from firsthand.schemas.base import Page
-from firsthand.schemas.organizations import IssuedKey, Key, NewKey, NewOrganization, Organization, Revocation
+from firsthand.schemas.organizations import (
+    IssuedKey,
+    Key,
+    NewKey,
+    NewOrganization,
+    NewRotation,
+    Organization,
+    Revocation,
+    RotatedKey,
+)
 from service.errors import documented
-from service.http.auth import Admin, Known, Reader
+from service.http.auth import Admin, Caller, Known, Operator, Reader, WholeKey
 from service.http.idempotency import OnceOf
 from service.http.paging import Pages
 from service.http.transactions import Reads, Writes
 from service.log.rules import moment, optional_moment
-from service.organizations import store
+from service.organizations import rules, store
+from service.organizations.rules import KeyManager
+from service.storage.api_keys import NewApiKey
+from service.storage.engine import now
 
 router = APIRouter(tags=["organizations"])
 
@@ -26,7 +38,7 @@ KeyId = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$", description="The id of th
     response_model=Organization,
     responses=documented(400, 409, 413, 415),
 )
-def create_organization(new: NewOrganization, caller: Admin, once: OnceOf, session: Writes) -> Response:
+def create_organization(new: NewOrganization, caller: Operator, once: OnceOf, session: Writes) -> Response:
     """Create an organization. It has no API key yet: create one for it."""
     return once.answer(201, lambda: _organization(store.create(session, new.name, new.title, caller.issuer)))
 
@@ -38,17 +50,65 @@ def list_organizations(_: Reader, session: Reads, pages: Pages) -> Page[Organiza
     return pages.page([_organization(row) for row in rows], lambda entry: entry.name)
 
 
-@router.post("/v1/keys", summary="Create an API key", status_code=201, responses=documented(400, 404, 413, 415))
-def create_key(new: NewKey, caller: Admin, session: Writes) -> IssuedKey:
-    """Create an API key for an organization. Only this answer shows it, so there is no Idempotency-Key here."""
-    id_, key = store.issue_key(session, new.organization, new.name, new.scopes)
-    return IssuedKey(**_key(store.key(session, id_)).model_dump(), key=key)
+@router.post(
+    "/v1/keys",
+    summary="Create an API key",
+    status_code=201,
+    response_model=IssuedKey,
+    responses=documented(400, 404, 409, 413, 415),
+)
+def create_key(new: NewKey, caller: Admin, own_key: WholeKey, once: OnceOf, session: Writes) -> Response:
+    """Create an API key for an organization. Only this answer shows it, and a repeat under the same Idempotency-Key.
+
+    With the scope `admin`, the key belongs to your own organization and has only scopes that your key has. The scope
+    `operator` creates any key.
+    """
+    manager = _manager(caller)
+    manager.check_organization(new.organization)
+    manager.check_scopes(new.scopes)
+    expires_at = None if new.expires_at is None else int(new.expires_at.timestamp())
+    rules.check_expiry(expires_at, now())
+
+    def work(key: NewApiKey) -> IssuedKey:
+        store.issue_key(session, new.organization, new.name, new.scopes, expires_at, key)
+        return IssuedKey(**_key(store.key(session, key.id)).model_dump(), key=key.key)
+
+    return once.answer_key(own_key, work)
+
+
+@router.post(
+    "/v1/keys/{id}/rotations",
+    summary="Rotate an API key",
+    status_code=201,
+    response_model=RotatedKey,
+    responses=documented(400, 404, 409, 413, 415),
+)
+def rotate_key(
+    id: KeyId, new: NewRotation, caller: Admin, own_key: WholeKey, once: OnceOf, session: Writes
+) -> Response:
+    """Replace an API key by a new one with the same organization, name and scopes.
+
+    Both are valid for `overlap` seconds; then the old one expires. Only this answer shows the new key, and a repeat
+    under the same Idempotency-Key.
+    """
+    expires_at = None if new.expires_at is None else int(new.expires_at.timestamp())
+    rules.check_expiry(expires_at, now())
+
+    def work(key: NewApiKey) -> RotatedKey:
+        until = store.rotate(session, _manager(caller), id, new.overlap, expires_at, key)
+        issued = _key(store.key(session, key.id)).model_dump()
+        return RotatedKey(**issued, key=key.key, replaces=id, replaced_until=moment(until))
+
+    return once.answer_key(own_key, work)
 
 
 @router.get("/v1/keys", summary="List API keys")
-def list_keys(_: Admin, session: Reads, pages: Pages) -> Page[Key]:
-    """List all API keys, also revoked ones, without their secrets."""
-    rows = store.keys_page(session, pages.after, pages.limit + 1)
+def list_keys(caller: Admin, session: Reads, pages: Pages) -> Page[Key]:
+    """List the API keys of your organization, or with the scope `operator` of all, also revoked and expired ones.
+
+    Secrets are not shown.
+    """
+    rows = store.keys_page(session, pages.after, pages.limit + 1, _manager(caller).organization)
     return pages.page([_key(row) for row in rows], lambda entry: entry.id)
 
 
@@ -62,8 +122,12 @@ def current_key(caller: Known, session: Reads) -> Key:
     "/v1/keys/{id}", summary="Revoke an API key", response_model=Revocation, responses=documented(404, 409, 413, 415)
 )
 def revoke_key(id: KeyId, caller: Admin, once: OnceOf, session: Writes) -> Response:
-    """Revoke an API key. This cannot be undone."""
-    return once.answer(200, lambda: Revocation(id=id, position=store.revoke(session, id, caller.issuer)))
+    """Revoke an API key of your organization, or with the scope `operator` any. This cannot be undone."""
+    return once.answer(200, lambda: Revocation(id=id, position=store.revoke(session, _manager(caller), id)))
+
+
+def _manager(caller: Caller) -> KeyManager:
+    return KeyManager(caller.issuer, caller.scopes)
 
 
 def _organization(row: object) -> Organization:
@@ -78,4 +142,7 @@ def _key(row: Any) -> Key:
         scopes=row.scopes.split(),
         created_at=moment(row.created_at),
         revoked_at=optional_moment(row.revoked_at),
+        expires_at=optional_moment(row.expires_at),
+        last_used_at=optional_moment(row.last_used_at),
+        replaced_by=row.replaced_by,
     )

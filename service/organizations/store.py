@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session
 from service.errors import ResourceNotFound, StateConflict
 from service.log import store as log
 from service.log.rules import Issuer
+from service.organizations import rules
+from service.organizations.rules import KeyManager
 from service.storage import tables
-from service.storage.api_keys import new_key
+from service.storage.api_keys import NewApiKey, new_key
 from service.storage.engine import now
 
 
@@ -51,9 +53,19 @@ def page(session: Session, after: str, limit: int) -> Sequence[Any]:
     return session.execute(query).all()
 
 
-def issue_key(session: Session, organization: str, name: str, scopes: Sequence[str]) -> tuple[str, str]:
-    """Create an API key of an organization. Returns (id, the whole key), of which only a hash is stored."""
-    key = new_key()
+def issue_key(
+    session: Session,
+    organization: str,
+    name: str,
+    scopes: Sequence[str],
+    expires_at: int | None = None,
+    key: NewApiKey | None = None,
+) -> tuple[str, str]:
+    """Store an API key of an organization, by default a random one. Returns (id, the whole key).
+
+    Only a hash of the key is stored.
+    """
+    key = key or new_key()
     session.execute(
         insert(tables.keys).values(
             id=key.id,
@@ -62,9 +74,27 @@ def issue_key(session: Session, organization: str, name: str, scopes: Sequence[s
             scopes=" ".join(sorted(set(scopes))),
             secret=key.secret_hash,
             created_at=now(),
+            expires_at=expires_at,
         )
     )
     return key.id, key.key
+
+
+def rotate(
+    session: Session, manager: KeyManager, id_: str, overlap: int, expires_at: int | None, new: NewApiKey
+) -> int:
+    """Replace an API key by a new one with its organization, name and scopes. Returns when the old one expires.
+
+    The old key stays valid for `overlap` seconds, but not longer than it was valid before.
+    """
+    old, time = managed_key(session, manager, id_, "rotate"), now()
+    rules.check_rotation(old, time)
+    scopes = old.scopes.split()
+    manager.check_scopes(scopes)
+    issue_key(session, old.name, old.label, scopes, expires_at or rules.end_of_replacement(old, time), new)
+    until = min(time + overlap, time + overlap if old.expires_at is None else old.expires_at)
+    session.execute(update(tables.keys).where(tables.keys.c.id == id_).values(expires_at=until, replaced_by=new.id))
+    return until
 
 
 def key(session: Session, id_: str) -> Any:
@@ -75,9 +105,21 @@ def key(session: Session, id_: str) -> Any:
     return row
 
 
-def keys_page(session: Session, after: str, limit: int) -> Sequence[Any]:
-    """Return the rows of the API keys after an id, by id."""
-    return session.execute(_keys().where(tables.keys.c.id > after).limit(limit)).all()
+def managed_key(session: Session, manager: KeyManager, id_: str, action: str) -> Any:
+    """Return the row of an API key, locked until commit. Raises ResourceNotFound, also for one of others."""
+    row = session.execute(_keys().where(tables.keys.c.id == id_).with_for_update(of=tables.keys)).one_or_none()
+    if row is None:
+        raise ResourceNotFound(rules.no_key(manager, id_))
+    manager.check_key(row, action)
+    return row
+
+
+def keys_page(session: Session, after: str, limit: int, organization: int | None) -> Sequence[Any]:
+    """Return the rows of the API keys after an id, by id: those of one organization, or with None of all."""
+    query = _keys().where(tables.keys.c.id > after).limit(limit)
+    if organization is not None:
+        query = query.where(tables.keys.c.organization == organization)
+    return session.execute(query).all()
 
 
 def _keys() -> Any:
@@ -90,11 +132,11 @@ def _keys() -> Any:
     )
 
 
-def revoke(session: Session, id_: str, issuer: Issuer) -> int:
+def revoke(session: Session, manager: KeyManager, id_: str) -> int:
     """Revoke an API key by a statement, and return its position. Raises StateConflict if it was revoked before."""
     log.lock(session)
-    if key(session, id_).revoked_at is not None:
+    if managed_key(session, manager, id_, "revoke").revoked_at is not None:
         raise StateConflict(f"The key {id_} was revoked before.")
-    at = now()
+    position, at = log.extend(session, "revocation", manager.issuer, [{"key": id_}])
     session.execute(update(tables.keys).where(tables.keys.c.id == id_).values(revoked_at=at))
-    return log.append(session, "revocation", issuer, {"key": id_}, at)
+    return position

@@ -30,6 +30,9 @@ from service.storage.block_layout import Ids, place
 from service.storage.bulk import insert_claims, insert_new, insert_rows, next_registrations
 from service.storage.engine import now
 
+#: Seconds that a stated time of collection may lie ahead of the registry's clock.
+_CLOCK_TOLERANCE = 300
+
 
 class Added(NamedTuple):
     """A registration that was just written, with the items that were new and those that some claim had named before."""
@@ -60,17 +63,22 @@ def register(session: Session, catalog: Catalog, issuer: Issuer, drafts: Drafts)
         row.name: row for row in session.execute(select(tables.datasets).where(tables.datasets.c.name.in_(names)))
     }
     # many statements name the same model: each kind of statement is checked once
-    models = {new: _model(session, view, new) for new in {draft.registration for draft in accepted}}
+    models = {new: _model(session, view, issuer, new) for new in {draft.registration for draft in accepted}}
     checked = [draft if isinstance(draft, Refusal) else _checked(draft, issuer, datasets, models) for draft in drafts]
     ready = [draft for draft in checked if isinstance(draft, CheckedDraft)]
     added = iter(_write(session, catalog, issuer, ready) if ready else [])
     return [draft if isinstance(draft, Refusal) else next(added) for draft in checked]
 
 
-def _model(session: Session, view: View, new: NewRegistration) -> int | Refusal:
+def _model(session: Session, view: View, issuer: Issuer, new: NewRegistration) -> int | Refusal:
     """Return the id of the model that a registration names (0: none), or a refusal if it cannot have made the items."""
     if new.model is None:
         return 0
+    if not issuer.reads and not new.model.startswith(f"{issuer.name}/"):
+        return NotPermitted(
+            f"model: this API key has no scope read, so it can only name models of {issuer.name}. "
+            "To register the output of another model, use a key that also has the scope read."
+        )
     id_ = view.named("models", new.model)
     if id_ is None:
         return Unprocessable.at(
@@ -92,16 +100,23 @@ def _model(session: Session, view: View, new: NewRegistration) -> int | Refusal:
 def _checked(
     draft: Draft, issuer: Issuer, datasets: dict[str, Any], models: dict[NewRegistration, int | Refusal]
 ) -> CheckedDraft | Refusal:
+    if draft.dataset.partition("/")[0] != issuer.name:  # whether it exists or not
+        return NotPermitted(
+            f"The dataset {draft.dataset} does not belong to {issuer.name}. Only its own organization registers in it."
+        )
     dataset = datasets.get(draft.dataset)
     if dataset is None:
         return ResourceNotFound(
             f"There is no dataset {draft.dataset}. Create it with: firsthand dataset create {draft.dataset}"
         )
-    if dataset.organization != issuer.id:
-        return NotPermitted(
-            f"The dataset {draft.dataset} does not belong to {issuer.name}. Only its own organization registers in it."
-        )
     model = models[draft.registration]
+    collected_at = collection_time(draft.registration)
+    if collected_at is not None and collected_at > now() + _CLOCK_TOLERANCE:
+        return Unprocessable.at(
+            "collected_at",
+            f"{canonical_time(collected_at)} is in the future: the registry's clock is at {canonical_time(now())}. "
+            "Check the clock that gave this time.",
+        )
     return model if isinstance(model, Refusal) else CheckedDraft(draft, dataset, model)
 
 
@@ -126,11 +141,10 @@ def _write(session: Session, catalog: Catalog, issuer: Issuer, ready: Sequence[C
         for checked in ready
     ]
     log.lock(session)
-    at = now()  # under the lock: the times in the log never go back
     view = others.complete()
     overlapping = claims.overlapping(_own_makers(ready), others, view)
     insert_new(session, tables.overlaps, {"digest": to_bytes(claims.unique[overlapping])})
-    first = log.extend(session, "registration", issuer, bodies, at)
+    first, at = log.extend(session, "registration", issuer, bodies)
     rows = [
         (
             id_, first + number, issuer.id, checked.dataset.id, ORIGINS.index(new.origin), checked.model or None,

@@ -1,4 +1,4 @@
-"""Snapshots over HTTP: an administrator has them built; then they are files that never change."""
+"""Snapshots over HTTP: an operator has them built; then they are files that never change."""
 
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ from firsthand.schemas.base import Page
 from firsthand.schemas.snapshots import NewSnapshot, Requested, Snapshot, Summary
 from service.claims.catalog import Catalog
 from service.errors import documented
-from service.http.auth import Admin, Reader
+from service.http.auth import Operator, Reader
 from service.http.state import shared
 from service.http.transactions import DatabaseOf
 from service.snapshots.builds import SnapshotBuilds
@@ -38,7 +38,7 @@ _WAIT_SECONDS = 2.0
 @router.post("", summary="Build a snapshot", status_code=201, responses=_REQUESTED | documented(400, 413, 415))
 def create_snapshot(
     new: NewSnapshot,
-    _: Admin,
+    _: Operator,
     database: DatabaseOf,
     catalog: Annotated[Catalog, shared(Catalog)],
     store: StoreOf,

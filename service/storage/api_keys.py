@@ -6,10 +6,11 @@ only that hash is stored.
 
 import hmac
 import secrets
+from base64 import urlsafe_b64encode
 from hashlib import sha256
 from typing import NamedTuple
 
-from service.storage.engine import Database
+from service.storage.engine import Database, now
 
 _PREFIX = "fh_"
 
@@ -31,22 +32,43 @@ class StoredKey(NamedTuple):
     scopes: str
     secret: bytes
     revoked_at: int | None
+    expires_at: int | None
+    last_used_at: int | None
+
+    def expired(self) -> bool:
+        """Return whether the time of the key is over."""
+        return self.expires_at is not None and self.expires_at <= now()
 
 
 def new_key() -> NewApiKey:
     """Make a key at random."""
-    id_, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    return _key(secrets.token_hex(6), secrets.token_urlsafe(32))
+
+
+def derived_key(id_: str, api_key: str, salt: bytes) -> NewApiKey:
+    """Return the key with this id whose secret follows from another API key and a random salt.
+
+    The same arguments give the same key. So an answer with a new key can be given again without storing its secret:
+    it needs the salt, which is stored, and the caller's own key, of which only a hash is stored.
+    """
+    _, _, own_secret = api_key.removeprefix(_PREFIX).partition("_")
+    derived = hmac.digest(own_secret.encode(), b"firsthand api key v1\n" + id_.encode() + salt, "sha256")
+    return _key(id_, urlsafe_b64encode(derived).rstrip(b"=").decode())
+
+
+def _key(id_: str, secret: str) -> NewApiKey:
     return NewApiKey(id_, f"{_PREFIX}{id_}_{secret}", sha256(secret.encode()).digest())
 
 
 def known_key(database: Database, api_key: str) -> StoredKey | None:
-    """Return what is stored of a whole key, also of a revoked one; None if the key is not known.
+    """Return what is stored of a whole key, also of a revoked or expired one; None if the key is not known.
 
     Every request with a key calls it. It compares a hash even if there is no such id, so that its time tells nothing.
     """
     id_, _, secret = api_key.removeprefix(_PREFIX).partition("_")
     rows = database.ask(
-        "SELECT keys.id, keys.organization, organizations.name, keys.scopes, keys.secret, keys.revoked_at"
+        "SELECT keys.id, keys.organization, organizations.name, keys.scopes, keys.secret, keys.revoked_at,"
+        " keys.expires_at, keys.last_used_at"
         " FROM keys JOIN organizations ON organizations.id = keys.organization WHERE keys.id = ?",
         [id_],
     )
@@ -56,6 +78,6 @@ def known_key(database: Database, api_key: str) -> StoredKey | None:
 
 
 def valid_key(database: Database, api_key: str) -> StoredKey | None:
-    """Return what is stored of a whole key, or None if it is not known or was revoked."""
+    """Return what is stored of a whole key, or None if it is not known, was revoked or has expired."""
     stored = known_key(database, api_key)
-    return stored if stored is not None and stored.revoked_at is None else None
+    return stored if stored is not None and stored.revoked_at is None and not stored.expired() else None

@@ -76,6 +76,9 @@ keys = Table(
     Column("secret", LargeBinary(32), nullable=False),  # SHA-256 of the secret half
     Column("created_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
+    Column("expires_at", BigInteger),
+    Column("last_used_at", BigInteger),  # at most one write per hour, see key_uses.py
+    Column("replaced_by", String(16)),  # the id of the key that a rotation made
 )
 
 datasets = Table(
@@ -226,5 +229,5 @@ answers = Table(
     Column("request", LargeBinary(32), nullable=False),  # SHA-256 of the request
     Column("status", SmallInteger),
     Column("body", LargeBinary),
-    Column("answered_at", BigInteger, nullable=False),
+    Column("answered_at", BigInteger, nullable=False, index=True),
 )

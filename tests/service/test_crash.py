@@ -30,7 +30,7 @@ def key_of(settings: Settings) -> str:
     database = Database(settings)
     with database.writes() as session:
         organizations.create(session, "local", "")
-        _, key = organizations.issue_key(session, "local", "tests", ["read", "write", "admin"])
+        _, key = organizations.issue_key(session, "local", "tests", ["read", "write", "admin", "operator"])
     database.close()
     return key
 

@@ -1,0 +1,39 @@
+"""The OpenAPI document and the pages that show it. In a private registry they need a key that may read."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from service.http.auth import Reader
+
+router = APIRouter(include_in_schema=False)
+
+#: The paths of this module, which the document itself does not list.
+PATHS = ("/openapi.json", "/docs", "/redoc")
+
+
+@router.get("/openapi.json")
+def get_openapi(request: Request, _: Reader) -> JSONResponse:
+    """Get the OpenAPI document."""
+    document: dict[str, Any] = request.app.openapi()
+    return JSONResponse(document)
+
+
+@router.get("/docs")
+def get_docs(request: Request, _: Reader) -> HTMLResponse:
+    """Get the page of Swagger UI."""
+    return get_swagger_ui_html(openapi_url=_document_url(request), title=request.app.title)
+
+
+@router.get("/redoc")
+def get_redoc(request: Request, _: Reader) -> HTMLResponse:
+    """Get the page of ReDoc."""
+    return get_redoc_html(openapi_url=_document_url(request), title=request.app.title)
+
+
+def _document_url(request: Request) -> str:
+    """Return the path of the document, with the prefix under which a proxy serves the registry."""
+    prefix: str = request.scope.get("root_path", "").rstrip("/")
+    return f"{prefix}/openapi.json"

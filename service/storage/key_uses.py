@@ -1,0 +1,36 @@
+"""The last use of API keys: noted in memory by requests, and written by a background thread, once per hour and key."""
+
+import threading
+
+from sqlalchemy import or_, update
+
+from service.storage import tables
+from service.storage.api_keys import StoredKey
+from service.storage.engine import Database, now
+
+#: A use is written only if the stored one is at least so many seconds older.
+PRECISION_SECONDS = 3600
+
+
+class KeyUses:
+    """The uses that are not written yet, of one process."""
+
+    def __init__(self) -> None:
+        self._lock, self._last_use = threading.Lock(), dict[str, int]()
+
+    def note(self, key: StoredKey) -> None:
+        """Note that a key was just used. This costs no access to the database."""
+        time = now()
+        if key.last_used_at is None or key.last_used_at <= time - PRECISION_SECONDS:
+            with self._lock:
+                self._last_use[key.id] = time
+
+    def write(self, database: Database) -> None:
+        """Write the uses that were noted. Another process can have written the same ones: the latest stays."""
+        with self._lock:
+            uses, self._last_use = self._last_use, {}
+        columns = tables.keys.c
+        for id_, time in sorted(uses.items()):
+            older = or_(columns.last_used_at.is_(None), columns.last_used_at <= time - PRECISION_SECONDS)
+            with database.writes() as session:
+                session.execute(update(tables.keys).where(columns.id == id_, older).values(last_used_at=time))
