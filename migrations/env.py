@@ -12,10 +12,14 @@ _LOCK = int.from_bytes(b"firsthnd", "big", signed=True)
 
 def run() -> None:
     """Run the migrations. `service.storage.migrate` gives the address; Alembic's own commands use the settings."""
-    url = context.config.attributes.get("url") or Settings().url
+    given = context.config.attributes
+    settings = Settings() if "url" not in given else None
+    url = given["url"] if settings is None else settings.url
+    connect_args = given.get("connect_args", {}) if settings is None else settings.connect_args
     # if two processes migrate an embedded database at once, the second one waits for the first
-    engine = create_engine(url, connect_args={"timeout": _WAIT_SECONDS} if url.startswith("sqlite") else {})
-    if engine.dialect.name == "sqlite":
+    sqlite = url.get_backend_name() == "sqlite"
+    engine = create_engine(url, connect_args={"timeout": _WAIT_SECONDS} if sqlite else connect_args)
+    if sqlite:
         # one transaction for all, and one process at a time: by itself, the driver would commit each CREATE TABLE
         event.listen(engine, "connect", lambda connection, _: setattr(connection, "isolation_level", None))
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))

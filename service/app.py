@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from firsthand.schemas import explain
+from firsthand.schemas.health import Readiness
 from firsthand.schemas.problems import MEDIA_TYPE, Problem
 from service import errors
 from service.claims.catalog import Catalog
@@ -40,6 +41,7 @@ from service.mixes.drawn_cache import DrawnCache
 from service.mixes.routes import router as mixes
 from service.models.routes import router as models
 from service.organizations.routes import router as organizations
+from service.readiness import HostClock, check_writable, readiness
 from service.registrations.routes import router as registrations
 from service.settings import Settings
 from service.snapshots.builds import SnapshotBuilds
@@ -47,7 +49,8 @@ from service.snapshots.routes import router as snapshots
 from service.snapshots.store import SnapshotStore
 from service.statistics.routes import router as statistics
 from service.storage import migrate
-from service.storage.engine import Database, revision, without_password
+from service.storage.answers import delete_expired
+from service.storage.engine import Database, revision
 from service.storage.key_uses import KeyUses
 
 logger = structlog.get_logger("firsthand")
@@ -77,7 +80,12 @@ def create_app(settings: Settings) -> FastAPI:
     metrics, snapshot_store = Metrics(), SnapshotStore(settings.snapshots)
     builds = SnapshotBuilds(snapshot_store, database)
     uses = KeyUses()
-    housekeeping = Housekeeping([Job("last use of keys", 60, lambda: uses.write(database), at_end=True)])
+    housekeeping = Housekeeping(
+        [
+            Job("last use of keys", 60, lambda: uses.write(database), at_end=True),
+            Job("stored answers", 3600, lambda: delete_expired(database, settings.answers_days)),
+        ]
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -126,25 +134,33 @@ def check_revision(settings: Settings, database: Database) -> None:
     if current != needed:
         state = f"revision {current}" if current else "no tables of Firsthand yet"
         raise WrongRevision(
-            f"The database {without_password(settings.url)} has {state}; this version needs {needed}. "
-            "Run: firsthand migrate"
+            f"The database {settings.shown_url} has {state}; this version needs {needed}. Run: firsthand migrate"
         )
 
 
 def _add_health(app: FastAPI, settings: Settings, database: Database, metrics: Metrics) -> None:
+    clock = HostClock()
+
     @app.get("/healthz", summary="Check that the service runs", tags=["health"])
     def healthz() -> dict[str, str]:
         """Answer 200 if the process runs. The database is not asked."""
         return {"status": "alive"}
 
-    @app.get("/readyz", summary="Check that the service is ready", tags=["health"])
-    def readyz() -> dict[str, str]:
-        """Answer 200 if the database answers and has the revision that this version needs; otherwise 503."""
+    @app.get(
+        "/readyz", summary="Check that the service is ready", tags=["health"], response_model_exclude_defaults=True
+    )
+    def readyz() -> Readiness:
+        """Answer 200 if the database can be written and has the revision that this version needs; otherwise 503.
+
+        `warnings` are there if the clock of the host was set, or is behind the newest statement.
+        """
+        check_writable(database)
         try:
             check_revision(settings, database)
         except WrongRevision as error:
             raise errors.Unavailable(str(error), retry_after=10) from None
-        return {"status": "ready"}
+        with database.reads() as session:
+            return readiness(session, clock)
 
     @app.get(
         "/metrics", summary="Get metrics", tags=["health"], operation_id="metrics_metrics_get", response_class=Response
@@ -178,6 +194,11 @@ def _refusal(error: Exception) -> Refusal:
             "The registry's disk is full or cannot be written; nothing was stored. Its operator must free space.",
             _RETRY_WHEN_FULL,
         )
+    if _is_read_only(error):
+        return errors.Unavailable(
+            "The database is read-only; nothing was stored. The registry's operator must make it writable.",
+            _RETRY_WHEN_FULL,
+        )
     if isinstance(error, _UNAVAILABLE) or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return errors.Unavailable("The database does not answer; nothing was stored. Try again.", retry_after=2)
     return Refusal(
@@ -191,6 +212,14 @@ def _is_full(error: BaseException) -> bool:
     if isinstance(cause, sqlite3.Error):
         return getattr(cause, "sqlite_errorcode", None) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
     return isinstance(cause, psycopg.errors.DiskFull) or getattr(cause, "errno", None) in (ENOSPC, EDQUOT, EFBIG)
+
+
+def _is_read_only(error: BaseException) -> bool:
+    """Return whether the database refuses every write."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
+    return isinstance(cause, psycopg.errors.ReadOnlySqlTransaction)
 
 
 def _invalid(error: RequestValidationError) -> Refusal:

@@ -21,7 +21,7 @@ from service.organizations import bootstrap
 from service.organizations.bootstrap import CommandLineKey, FirstKey
 from service.settings import Settings
 from service.storage import migrate as migrations
-from service.storage.engine import Database, without_password
+from service.storage.engine import Database
 
 serve = typer.Typer(add_completion=False)
 migrate = typer.Typer(add_completion=False)
@@ -110,7 +110,7 @@ def _prepared(settings: Settings, url: str) -> tuple[FirstKey | None, CommandLin
 
 def _announce(url: str, settings: Settings, first: FirstKey | None, key: CommandLineKey) -> None:
     """Print the address, what was created, and what to do next."""
-    _out.print(f"Firsthand serves {without_password(settings.url)} at {url} (API reference: {url}/docs)")
+    _out.print(f"Firsthand serves {settings.shown_url} at {url} (API reference: {url}/docs)")
     if first and key.state == "valid":
         _out.print(
             f"Created the organization {first.organization} and its API key, which is stored in {credentials.path()}"
@@ -148,7 +148,7 @@ def upgrade(data_dir: DataDir = None, json_: Json = False) -> None:
         first = bootstrap.first_key(database, settings.data_dir if settings.embedded else None)
         database.close()
         partitions = migrations.claim_partitions(settings)
-    shown_url = without_password(settings.url)
+    shown_url = settings.shown_url
     if json_:
         result = {"database": shown_url, "before": before, "after": after, "api_key": first and first.api_key}
         _print_json({**result, "claim_partitions": partitions})
@@ -177,10 +177,10 @@ def _settings(data_dir: Path | None) -> Settings:
 @contextmanager
 def _errors_in_words(settings: Settings) -> Iterator[None]:
     """Print an error of the database in one line, and exit with status 1."""
-    shown_url = without_password(settings.url)
+    shown_url = settings.shown_url
     try:
         yield
-    except WrongRevision as error:
+    except (WrongRevision, migrations.WrongEncoding) as error:
         message = str(error)
     except CommandError as error:
         message = f"This version cannot migrate the database {shown_url}; it may be older than the database: {error}"

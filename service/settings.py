@@ -1,15 +1,25 @@
 """Settings of the service: environment variables `FIRSTHAND_…`. The reference page is generated from this class."""
 
+import re
 from functools import cached_property
 from pathlib import Path
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 #: The accepted ways to write a PostgreSQL address. All of them use the one driver that is installed.
 _SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
+
+
+#: The parameter of a PostgreSQL address after how many runs a statement is prepared; 0: never.
+_PREPARE = "prepare_threshold"
+
+
+def without_password(url: str) -> str:
+    """Return a database's address with the password replaced by `…`."""
+    return re.sub(r"(://[^:/@]*:)[^/]*@|([?&]password=)[^&]*", lambda m: f"{m[1]}…@" if m[1] else f"{m[2]}…", url)
 
 
 def _with_psycopg(address: str) -> str:
@@ -30,7 +40,8 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None,
         description="Address of a PostgreSQL database, such as postgresql://user:password@host/name. "
-        "If it is not set, the service uses an embedded SQLite database in the data folder.",
+        "If it is not set, the service uses an embedded SQLite database in the data folder. Behind a pooler such as "
+        "pgbouncer, end it with ?prepare_threshold=0: then no statement is prepared.",
     )
     snapshots_dir: Path | None = Field(
         None, description="Folder of the snapshots. If it is not set, the folder `snapshots` in the data folder."
@@ -42,7 +53,11 @@ class Settings(BaseSettings):
         description="Number of partitions of the claims table on PostgreSQL. It is used once, when `firsthand migrate` "
         "creates the table; later changes have no effect.",
     )
-    public_read: bool = Field(True, description="Whether everybody may read without an API key.")
+    public_read: bool = Field(
+        True,
+        description="Whether everybody may read without an API key. If not, the metrics and the API documentation need "
+        "one too.",
+    )
     migrate_on_start: bool = Field(
         False, description="Whether `firsthand serve` migrates the database before it starts."
     )
@@ -64,6 +79,13 @@ class Settings(BaseSettings):
         "A further one is answered with status 503 and can be retried.",
     )
     threads: int = Field(16, gt=0, description="Number of threads and of database connections per process.")
+    answers_days: int = Field(
+        30,
+        ge=30,
+        le=36_500,
+        description="Days for which the answer to a write with an Idempotency-Key is stored. A repeat after that time "
+        "is a new write.",
+    )
     log_format: str = Field(
         "console",
         pattern="^(console|json)$",
@@ -79,17 +101,40 @@ class Settings(BaseSettings):
                 "for SQLite, set only FIRSTHAND_DATA_DIR"
             )
         try:
-            make_url(_with_psycopg(address or ""))
+            parsed = make_url(_with_psycopg(address or ""))
         except (ValueError, ArgumentError) as error:
             raise ValueError(f"this is not the address of a database: {error}") from None
+        if not re.fullmatch(r"\d{1,9}", str(parsed.query.get(_PREPARE, "0"))):
+            raise ValueError(f"{_PREPARE} is a whole number: 0 prepares no statement, 5 those that run a fifth time")
         return address
 
+    @property
+    def database_file(self) -> Path:
+        """The file of the embedded database."""
+        return self.data_dir.resolve() / "firsthand.sqlite"
+
     @cached_property
-    def url(self) -> str:
-        """The address of the database, as SQLAlchemy takes it."""
+    def url(self) -> URL:
+        """The address of the database, as SQLAlchemy takes it.
+
+        It is not a text: in the name of a folder, `?` and `%` have no meaning.
+        """
         if self.database_url is None:
-            return f"sqlite:///{self.data_dir.resolve() / 'firsthand.sqlite'}"
-        return _with_psycopg(self.database_url)
+            return URL.create("sqlite", database=str(self.database_file))
+        return make_url(_with_psycopg(self.database_url)).difference_update_query([_PREPARE])
+
+    @cached_property
+    def connect_args(self) -> dict[str, int | None]:
+        """Arguments of a new connection that the address states, as the driver takes them: None prepares nothing."""
+        stated = {} if self.database_url is None else make_url(_with_psycopg(self.database_url)).query
+        return {_PREPARE: int(str(stated[_PREPARE])) or None} if _PREPARE in stated else {}
+
+    @property
+    def shown_url(self) -> str:
+        """The address of the database for people, without its password."""
+        if self.database_url is None:
+            return f"sqlite:///{self.database_file}"
+        return without_password(_with_psycopg(self.database_url))
 
     @property
     def snapshots(self) -> Path:

@@ -51,7 +51,13 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the credentials and spools of whoever runs it."""
     monkeypatch.setenv("FIRSTHAND_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setenv("FIRSTHAND_SPOOL_DIR", str(tmp_path / "spools"))
-    for name in ("FIRSTHAND_URL", "FIRSTHAND_API_KEY", "FIRSTHAND_DATABASE_URL", "FIRSTHAND_DATA_DIR"):
+    for name in (
+        "FIRSTHAND_URL",
+        "FIRSTHAND_API_KEY",
+        "FIRSTHAND_DATABASE_URL",
+        "FIRSTHAND_DATA_DIR",
+        "FIRSTHAND_PORT",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 

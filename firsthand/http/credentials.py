@@ -4,7 +4,8 @@ The file is `credentials.json`, readable by its owner only, in FIRSTHAND_CONFIG_
 
     {"default": URL, "registries": {URL: {"organization": "local", "api_key": "fh_…"}}}
 
-FIRSTHAND_URL and FIRSTHAND_API_KEY have precedence over the file.
+FIRSTHAND_URL and FIRSTHAND_API_KEY have precedence over the file. So has FIRSTHAND_PORT, which `firsthand serve` reads
+too: it means the registry at that port of this machine.
 """
 
 import os
@@ -90,13 +91,24 @@ def resolve(url: str | None = None, api_key: str | None = None) -> tuple[str, st
 
     The file is read only if the address or the key is not known otherwise. Raises CredentialsError if it is damaged.
     """
-    url, api_key = url or os.environ.get("FIRSTHAND_URL"), api_key or os.environ.get("FIRSTHAND_API_KEY")
+    url = url or os.environ.get("FIRSTHAND_URL") or _local_url()
+    api_key = api_key or os.environ.get("FIRSTHAND_API_KEY")
     if url and api_key:
         return normalize(url), api_key
     stored = load()
     chosen = normalize(url or stored.default or DEFAULT_URL)
     entry = stored.registries.get(chosen)
     return chosen, api_key or (entry.api_key if entry else None)
+
+
+def _local_url() -> str | None:
+    """Return the address of this machine with the port of FIRSTHAND_PORT; None without one, or with 0 (a free port)."""
+    port = os.environ.get("FIRSTHAND_PORT", "").strip()
+    if port in ("", "0"):
+        return None
+    if not (port.isascii() and port.isdigit() and int(port) <= 65_535):
+        raise CredentialsError(f"FIRSTHAND_PORT is {port!r}; set it to a number from 1 to 65535, such as 8734")
+    return f"http://127.0.0.1:{int(port)}"
 
 
 def describe_key(api_key: str | None, given: bool) -> str:

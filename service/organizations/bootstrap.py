@@ -7,6 +7,7 @@ from firsthand.files import atomic
 from firsthand.http import credentials
 from service.log import store as log
 from service.organizations import store
+from service.storage import private_files
 from service.storage.api_keys import valid_key
 from service.storage.engine import Database
 
@@ -46,7 +47,7 @@ def first_key(database: Database, folder: Path | None) -> FirstKey | None:
         store.create(session, FIRST, "The first organization of this registry")
         _, key = store.issue_key(session, FIRST, "first key", ["read", "write", "admin", "operator"])
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+            private_files.make_folder(folder)
             atomic.write_bytes(folder / FILE, f"{key}\n".encode(), private=True)
     return FirstKey(FIRST, key)
 

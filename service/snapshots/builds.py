@@ -20,6 +20,7 @@ from service.claims.view import View
 from service.errors import Unavailable
 from service.mixes.scan import Scan
 from service.snapshots.store import SnapshotStore
+from service.storage import private_files
 from service.storage.engine import Database
 
 #: What a snapshot holds: every item with a known verdict. All other digests are unknown.
@@ -84,13 +85,13 @@ class SnapshotBuilds:
     def _build(self, view: View, subject: Subject) -> None:
         """Build a snapshot in a temporary folder, and rename the folder when it is complete."""
         id_ = subject.id
-        self._store.folder.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(self._store.folder)
         with self._locked(id_):
             if self._store.has(id_):
                 return
             temporary = self._store.folder / f".{id_}.part"
             shutil.rmtree(temporary, ignore_errors=True)  # left by a process that was killed
-            temporary.mkdir()
+            private_files.make_folder(temporary)
             try:
                 self._write(temporary, view, subject)
                 # a folder that is there now is damaged; otherwise the store would have it

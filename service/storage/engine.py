@@ -3,11 +3,12 @@
 Transactions begin and end here and nowhere else.
 """
 
-import re
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import psycopg
@@ -17,6 +18,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from service.settings import Settings
+from service.storage import private_files
 
 _LOCK_WAIT_SECONDS = 60
 #: A pooled PostgreSQL connection that was idle for longer is checked before it is used.
@@ -69,6 +71,7 @@ class Database:
 
 
 def _sqlite_engine(settings: Settings) -> Engine:
+    private_files.make_file(settings.database_file)
     engine = create_engine(
         settings.url,
         pool_size=settings.threads,
@@ -113,7 +116,12 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
 
 def _postgresql_engine(settings: Settings) -> Engine:
     # psycopg must not begin transactions by itself: `ask` needs none, and all others begin in the event below
-    engine = create_engine(settings.url, pool_size=settings.threads, max_overflow=0, connect_args={"autocommit": True})
+    engine = create_engine(
+        settings.url,
+        pool_size=settings.threads,
+        max_overflow=0,
+        connect_args={"autocommit": True, **settings.connect_args},
+    )
 
     @event.listens_for(engine, "connect")
     def configure(connection: "psycopg.Connection[tuple[Any, ...]]", _record: object) -> None:
@@ -176,6 +184,17 @@ def claim_partitions_of(session: Session) -> int:
     return session.scalar(text("SELECT count(*) FROM pg_inherits WHERE inhparent = 'claims'::regclass")) or 1
 
 
-def without_password(url: str) -> str:
-    """Return a database's address with the password replaced by `…`."""
-    return re.sub(r"(://[^:/@]*:)[^/]*@|([?&]password=)[^&]*", lambda m: f"{m[1]}…@" if m[1] else f"{m[2]}…", url)
+def encoding(session: Session) -> str:
+    """Return the encoding of a PostgreSQL database, such as UTF8."""
+    return str(session.scalar(text("SHOW server_encoding")))
+
+
+def is_read_only(database: Database) -> bool:
+    """Return whether the database refuses every write, without writing.
+
+    PostgreSQL says so itself, also of a standby. SQLite needs a file and a folder that it may change.
+    """
+    if database.engine.dialect.name == "postgresql":
+        return bool(database.ask("SHOW transaction_read_only", [])[0][0] == "on")
+    file = Path(str(database.engine.url.database))
+    return file.exists() and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))

@@ -10,9 +10,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.orm import Session
 
 from service.settings import Settings
-from service.storage.engine import Database, claim_partitions_of, revision
+from service.storage import private_files
+from service.storage.engine import Database, claim_partitions_of, encoding, revision
 
 Result = TypeVar("Result")
+
+
+class WrongEncoding(Exception):
+    """The PostgreSQL database cannot hold every text."""
+
 
 _MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
@@ -22,7 +28,8 @@ def config(settings: Settings) -> Config:
     made = Config()
     made.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     made.set_main_option("file_template", "%%(year)d%%(month).2d%%(day).2d_%%(slug)s")
-    made.attributes["url"], made.attributes["claim_partitions"] = settings.url, settings.claim_partitions
+    made.attributes["url"], made.attributes["connect_args"] = settings.url, settings.connect_args
+    made.attributes["claim_partitions"] = settings.claim_partitions
     return made
 
 
@@ -32,9 +39,15 @@ def needed(settings: Settings) -> str:
 
 
 def upgrade(settings: Settings) -> tuple[str | None, str]:
-    """Upgrade the database to the needed revision. Returns (revision before, revision after)."""
+    """Upgrade the database to the needed revision. Returns (revision before, revision after).
+
+    Raises WrongEncoding for a PostgreSQL database whose encoding is not UTF-8.
+    """
     if settings.embedded:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(settings.data_dir)
+        private_files.make_file(settings.database_file)
+    else:
+        _check_encoding(settings)
     before = current(settings)
     command.upgrade(config(settings), "head")
     return before, needed(settings)
@@ -47,9 +60,19 @@ def claim_partitions(settings: Settings) -> int:
 
 def current(settings: Settings) -> str | None:
     """Return the revision of the database, or None if it was never migrated or, on SQLite, does not exist."""
-    if settings.embedded and not (settings.data_dir / "firsthand.sqlite").exists():
+    if settings.embedded and not settings.database_file.exists():
         return None
     return _read(settings, revision)
+
+
+def _check_encoding(settings: Settings) -> None:
+    database_encoding = _read(settings, encoding)
+    if database_encoding != "UTF8":
+        raise WrongEncoding(
+            f"The database {settings.shown_url} has the encoding {database_encoding}; a registry needs UTF8, because "
+            "titles and names can have any character. Create another database, for example with: "
+            "CREATE DATABASE firsthand ENCODING 'UTF8' TEMPLATE template0"
+        )
 
 
 def _read(settings: Settings, question: Callable[[Session], Result]) -> Result:

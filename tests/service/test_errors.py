@@ -248,7 +248,7 @@ def away(settings: Settings, app: FastAPI) -> Iterator[None]:
         yield
         elsewhere.rename(settings.data_dir)
         return
-    server, name = settings.url.replace("+psycopg", ""), database.engine.url.database
+    server, name = str(settings.database_url), database.engine.url.database
     with psycopg.connect(database_at(server, "postgres"), autocommit=True) as connection:
         connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])

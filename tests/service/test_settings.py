@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from service.settings import Settings
-from service.storage.engine import without_password
+from service.settings import Settings, without_password
+from service.storage import migrate
 
 VARIABLES = {f"FIRSTHAND_{name.upper()}": field for name, field in Settings.model_fields.items()}
 
@@ -22,12 +22,21 @@ def test_without_any_the_database_is_a_file_in_a_folder_here(tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     settings = Settings()
     assert settings.embedded
-    assert settings.url == f"sqlite:///{tmp_path}/firsthand-data/firsthand.sqlite"
+    assert settings.shown_url == f"sqlite:///{tmp_path}/firsthand-data/firsthand.sqlite"
 
 
 def test_the_folder_of_the_database_is_one_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIRSTHAND_DATA_DIR", str(tmp_path / "x"))
-    assert Settings().url == f"sqlite:///{tmp_path}/x/firsthand.sqlite"
+    assert Settings().url.database == f"{tmp_path}/x/firsthand.sqlite"
+
+
+@pytest.mark.parametrize("name", ["r?a", "r?b", "a%20b", "a b", "a#b", "a&b=c", ":memory:", "file:x", "ä'\"\\n"])
+def test_special_characters_in_the_name_of_the_folder_name_that_folder(tmp_path: Path, name: str) -> None:
+    settings = Settings(data_dir=tmp_path / name, database_url=None)
+    assert migrate.upgrade(settings)[0] is None
+    assert (tmp_path / name / "firsthand.sqlite").stat().st_size > 0
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert settings.shown_url == f"sqlite:///{tmp_path}/{name}/firsthand.sqlite"
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
@@ -35,7 +44,21 @@ def test_every_way_to_write_a_postgresql_address_is_taken(scheme: str, monkeypat
     monkeypatch.setenv("FIRSTHAND_DATABASE_URL", f"{scheme}://me:secret@host:5433/there?sslmode=require")
     settings = Settings()
     assert not settings.embedded
-    assert settings.url == "postgresql+psycopg://me:secret@host:5433/there?sslmode=require"
+    shown = settings.url.render_as_string(hide_password=False)
+    assert shown == "postgresql+psycopg://me:secret@host:5433/there?sslmode=require"
+    assert settings.connect_args == {}
+
+
+@pytest.mark.parametrize(("stated", "argument"), [("0", None), ("1", 1), ("5", 5)])
+def test_the_address_says_when_statements_are_prepared(stated: str, argument: int | None) -> None:
+    settings = Settings(database_url=f"postgresql://host/there?sslmode=require&prepare_threshold={stated}")
+    assert settings.connect_args == {"prepare_threshold": argument}
+    assert dict(settings.url.query) == {"sslmode": "require"}
+
+
+def test_a_threshold_that_is_no_number_is_refused() -> None:
+    with pytest.raises(ValidationError, match="prepare_threshold is a whole number: 0 prepares no statement"):
+        Settings(database_url="postgresql://host/there?prepare_threshold=None")
 
 
 @pytest.mark.parametrize("address", ["mysql://me:secret@host/there", "sqlite:///secret", "secret"])
@@ -54,7 +77,14 @@ def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("BULK_SLOTS", "0"), ("THREADS", "-1"), ("MAX_BULK_BYTES", "64 MiB"), ("PUBLIC_READ", "x"), ("LOG_FORMAT", "xml")],
+    [
+        ("BULK_SLOTS", "0"),
+        ("ANSWERS_DAYS", "29"),
+        ("THREADS", "-1"),
+        ("MAX_BULK_BYTES", "64 MiB"),
+        ("PUBLIC_READ", "x"),
+        ("LOG_FORMAT", "xml"),
+    ],
 )
 def test_a_value_that_makes_no_sense_is_refused(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"FIRSTHAND_{variable}", value)

@@ -168,8 +168,51 @@ def test_a_key_is_shown_once_and_opens_nothing_after_it_was_revoked(
     assert "revoked" in firsthand("dataset", "create", "acme/more", status=1).err
 
 
+def test_a_key_expires_and_is_rotated(
+    firsthand: Firsthand, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = firsthand("key", "create", "local", "--expires", "90d", "--json").json
+    lifetime = datetime.fromisoformat(key["expires_at"]) - datetime.fromisoformat(key["created_at"])
+    assert abs(lifetime - timedelta(days=90)) < timedelta(minutes=10)
+    dated = firsthand("key", "create", "local", "--expires", "2100-01-31", "--json").json
+    assert dated["expires_at"] == "2100-01-31T00:00:00Z"
+    shown = firsthand("key", "list").out
+    assert shown.split("\n")[0].split() == [
+        "id",
+        "organization",
+        "scopes",
+        "created",
+        "expires",
+        "last",
+        "used",
+        "revoked",
+        "name",
+    ]
+    assert "2100-01-31T00:00:00" in shown
+    rotated = firsthand("key", "rotate", key["id"], "--overlap", "7d", "--json").json
+    assert (rotated["replaces"], rotated["scopes"]) == (key["id"], key["scopes"])
+    monkeypatch.delenv("FIRSTHAND_API_KEY")
+    firsthand("login", registry.url, stdin=registry.api_key)
+    own = firsthand("key", "rotate", "--overlap", "0s", "--json")
+    assert "The new key is stored in" in own.err
+    assert credentials.load().registries[registry.url].api_key == own.json["key"]
+    firsthand("key", "list")  # by the new key: the old one has ended
+    monkeypatch.setenv("FIRSTHAND_API_KEY", registry.api_key)
+    assert "This API key expired at" in firsthand("key", "list", status=1).err
+
+
+@pytest.mark.parametrize(("option", "value"), [("--overlap", "7"), ("--overlap", "1w"), ("--expires", "soon")])
+def test_a_duration_that_is_none_is_a_usage_error_with_an_example(alone: Firsthand, option: str, value: str) -> None:
+    refused = " ".join(alone("key", "rotate", "0" * 12, option, value, status=2).err.replace("│", " ").split())
+    assert f"'{value}': use a" in refused
+    assert "7d" in refused or "90d" in refused
+
+
 def test_a_scope_that_is_none_is_a_usage_error(alone: Firsthand) -> None:
-    assert "'root': use one of read, write, admin" in alone("key", "create", "acme", "--scope", "root", status=2).err
+    assert (
+        "'root': use one of read, write, admin, operator"
+        in alone("key", "create", "acme", "--scope", "root", status=2).err
+    )
 
 
 def test_after_a_login_the_commands_find_registry_and_key(alone: Firsthand, registry: Registry, tmp_path: Path) -> None:

@@ -82,12 +82,46 @@ def test_given_comes_before_environment_and_environment_before_stored(monkeypatc
     assert credentials.resolve("http://given.test", "given") == ("http://given.test", "given")
 
 
+KEY = "fh_0123456789ab_secret"
+
+
+def test_the_port_of_a_local_registry_moves_the_client_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials.store("http://127.0.0.1:9000", "local", "of 9000")
+    credentials.store("http://stored.test", "acme", "stored")
+    for port, address, key in (
+        ("9000", "http://127.0.0.1:9000", "of 9000"),
+        ("9001", "http://127.0.0.1:9001", None),
+        ("0", "http://stored.test", "stored"),  # a free port, which nobody knows beforehand
+        ("", "http://stored.test", "stored"),
+    ):
+        monkeypatch.setenv("FIRSTHAND_PORT", port)
+        assert credentials.resolve() == (address, key)
+    monkeypatch.setenv("FIRSTHAND_PORT", "9000")
+    monkeypatch.setenv("FIRSTHAND_URL", "http://other.test")
+    assert credentials.resolve() == ("http://other.test", None)
+    assert credentials.resolve("http://stored.test") == ("http://stored.test", "stored")
+
+
+@pytest.mark.parametrize("port", ["http", "65536", "-1", "８７３４"])
+def test_a_port_that_is_none_is_refused_in_words(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+    monkeypatch.setenv("FIRSTHAND_PORT", port)
+    with pytest.raises(CredentialsError, match="FIRSTHAND_PORT is .*; set it to a number from 1 to 65535"):
+        credentials.resolve()
+
+
+def test_a_key_is_replaced_only_if_it_is_the_stored_one() -> None:
+    credentials.store("http://one.test", "acme", KEY)
+    credentials.store("http://two.test", "acme", "two's")
+    assert not credentials.replace("http://one.test", "ffffffffffff", "new")
+    assert not credentials.replace("http://three.test", "0123456789ab", "new")
+    assert credentials.replace("http://one.test/", "0123456789ab", "new")
+    stored = credentials.load()
+    assert (stored.default, stored.registries["http://one.test"].api_key) == ("http://two.test", "new")
+
+
 def test_a_key_is_never_sent_to_another_registry_than_its_own() -> None:
     credentials.store("http://stored.test", "acme", "stored")
     assert credentials.resolve("http://given.test") == ("http://given.test", None)
-
-
-KEY = "fh_0123456789ab_secret"
 
 
 def test_a_key_is_described_by_its_origin_and_its_id_but_never_by_its_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,22 @@
+"""Files and folders of the registry, which only the user that runs it can read.
+
+What exists keeps its rights: an operator can have given them to others on purpose.
+"""
+
+import os
+from pathlib import Path
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder with the mode 0700, and the folders above it with the usual one, if they do not exist."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def make_file(file: Path) -> None:
+    """Create an empty file with the mode 0600, if it does not exist and its folder does.
+
+    SQLite gives the files that it adds, `-wal` and `-shm`, the mode of the database file.
+    """
+    if file.parent.is_dir() and not file.exists():
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600))
