@@ -38,7 +38,10 @@ def test_an_empty_folder_becomes_a_registry_with_a_key_for_the_command_line(tmp_
         with Client() as client:  # finds the address and the key by itself; what is printed takes connections at once
             assert client.url == served.url
             assert client.ready()
-            assert (client.whoami().organization, client.whoami().scopes) == ("local", ["admin", "read", "write"])
+            assert (client.whoami().organization, client.whoami().scopes) == (
+                "local",
+                ["admin", "operator", "read", "write"],
+            )
             assert [organization.name for organization in client.organizations()] == ["local"]
             client.put_dataset("local/texts")
         key = credentials.load().registries[served.url].api_key

@@ -105,7 +105,7 @@ def test_the_port_of_a_local_registry_moves_the_client_too(monkeypatch: pytest.M
 @pytest.mark.parametrize("port", ["http", "65536", "-1", "８７３４"])
 def test_a_port_that_is_none_is_refused_in_words(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
     monkeypatch.setenv("FIRSTHAND_PORT", port)
-    with pytest.raises(CredentialsError, match="FIRSTHAND_PORT is .*; set it to a number from 1 to 65535"):
+    with pytest.raises(CredentialsError, match=r"FIRSTHAND_PORT is .*; set it to a number from 1 to 65535"):
         credentials.resolve()
 
 

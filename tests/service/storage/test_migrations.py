@@ -126,6 +126,49 @@ def test_registrations_of_the_first_revision_keep_the_blocks_that_they_have(noth
     database.close()
 
 
+def keys_before_operators(settings: Settings) -> Database:
+    """A database before the scope operator, with keys of two organizations."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    command.upgrade(migrate.config(settings), "20261125_shared_blocks")
+    database = Database(settings)
+    with database.writes() as session:
+        for id_, name in ((1, "local"), (2, "acme")):
+            values = {"id": id_, "name": name}
+            session.execute(text("INSERT INTO organizations VALUES (:id, :name, '', :id)"), values)
+        for key, organization, scopes, revoked in (
+            ("first", 1, "admin read write", None),
+            ("other", 2, "admin", None),
+            ("plain", 2, "read write", None),
+            ("ended", 1, "admin read write", 1),
+        ):
+            session.execute(
+                text("INSERT INTO keys VALUES (:id, :organization, '', :scopes, :secret, 0, :revoked)"),
+                {"id": key, "organization": organization, "scopes": scopes, "secret": b"", "revoked": revoked},
+            )
+    return database
+
+
+def scopes_of(database: Database) -> dict[str, str]:
+    with database.reads() as session:
+        return {id_: scopes for id_, scopes in session.execute(text("SELECT id, scopes FROM keys"))}
+
+
+@from_nothing
+def test_every_valid_key_of_an_administrator_becomes_an_operators_and_loses_no_power(nothing: Settings) -> None:
+    database = keys_before_operators(nothing)
+    before = scopes_of(database)
+    migrate.upgrade(nothing)
+    assert scopes_of(database) == before | {"first": "admin operator read write", "other": "admin operator"}
+    command.downgrade(migrate.config(nothing), "20261125_shared_blocks")
+    assert scopes_of(database) == before
+    migrate.upgrade(nothing)
+    with database.writes() as session:
+        session.execute(text("UPDATE keys SET scopes = 'admin' WHERE id = 'other'"))
+    with pytest.raises(RuntimeError, match="the key other may administer its own organization"):
+        command.downgrade(migrate.config(nothing), "20261125_shared_blocks")
+    database.close()
+
+
 @from_nothing
 def test_a_database_describes_migrated_tables_in_the_same_words_as_those_of_the_page(nothing: Settings) -> None:
     """Checks, lengths, names of constraints: what no comparison of types sees."""
@@ -191,7 +234,10 @@ def test_migrate_prints_the_first_key_once_and_it_opens_the_registry(
     assert "fh_" not in second.output
     with TestClient(create_app(nothing)) as client:
         answer = client.get("/v1/keys/current", headers={"Authorization": f"Bearer {key}"})
-        assert (answer.json()["organization"], answer.json()["scopes"]) == ("local", ["admin", "read", "write"])
+        assert (answer.json()["organization"], answer.json()["scopes"]) == (
+            "local",
+            ["admin", "operator", "read", "write"],
+        )
 
 
 @pytest.mark.slow
