@@ -37,7 +37,7 @@ from firsthand.schemas.models import TrainedOn
 from firsthand.schemas.registrations import NewStatement
 from firsthand.snapshots import Snapshot
 
-if sys.platform != "win32":  # the spool uses POSIX file locks, which end with their process
+if sys.platform != "win32":  # the spool needs POSIX file locks, which the system releases when a process ends
     from firsthand.recorder import Counts, Recorder, SpoolFull
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import `annotate` at its first use, since pyarrow takes as long to import as everything else."""
+    """Import `annotate` at its first use: importing pyarrow takes as long as importing the rest of this package."""
     if name != "annotate":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from firsthand.checking.annotate import annotate

@@ -1,10 +1,10 @@
-"""The client: every call of a registry, with types.
+"""The typed Python client: one method for each call of the API of a registry.
 
     with Client() as registry:
         registry.register("acme/web", texts, origin="model", model="acme/writer@1")
         share = registry.check(other_texts).counts()
 
-Answers are the messages of `firsthand.schemas`; verdicts and digests of many items are numpy arrays. Every call raises
+Calls return the messages of `firsthand.schemas`. Verdicts and digests of many items are numpy arrays. Every call raises
 `firsthand.errors.Unreachable` if no registry answers, and a `ProblemError` if the registry refuses the request.
 """
 
@@ -68,13 +68,13 @@ from firsthand.snapshots import download
 
 Message = TypeVar("Message", bound=BaseModel)
 
-#: From this number of verdicts on, Arrow is read faster than JSON.
+#: For look-ups with at least this number of items, Arrow is faster than JSON.
 _ARROW_IS_FASTER = 500
 
-#: Entries per page of a list that can be long.
+#: Entries per page of lists that can be long.
 _LONG_PAGE = 1_000
 
-#: Seconds between two requests for a snapshot that is being built; the registry also waits before it answers.
+#: Seconds between two requests while a snapshot is being built. The registry also waits before it answers.
 _BUILDING_PAUSE = 1.0
 
 
@@ -107,11 +107,11 @@ class Client:
             transport=transport,
             key_description=credentials.describe_key(key, given=api_key is not None),
         )
-        #: Items of all look-ups until now.
+        #: The number of items of all look-ups until now.
         self._looked_up = 0
 
     def __reduce__(self) -> tuple[Callable[..., "Client"], tuple[Any, ...]]:
-        """Pickle the address and the key. A copy in another process opens its own connections."""
+        """Pickle the arguments, with the key. The copy in another process opens its own connections."""
         return _client, self._arguments
 
     def close(self) -> None:
@@ -129,29 +129,30 @@ class Client:
     # The registry itself
 
     def health(self) -> bool:
-        """Return whether the registry answers. There is one request without retries, and no error."""
+        """Return whether the registry answers. This sends one request without retries, and never raises Unreachable."""
         return self._wire.answers("/healthz")
 
     def ready(self) -> bool:
-        """Return whether the registry can work: its database is reachable and migrated."""
+        """Return whether the registry is ready: its database is reachable and migrated. This sends one request."""
         return self._wire.answers("/readyz")
 
     def position(self) -> int:
-        """Return the position of the log's head. Pass it as `as_of` to all parts of a long job.
+        """Return the position of the last statement in the log, 0 for an empty log.
 
-        It is taken from a look-up of one digest, so the scope read is enough.
+        Pass it as `as_of` to all calls of a long job, so that all calls see the same state. Needs the scope read.
         """
         return self.lookup(np.zeros((1, SIZE), dtype=np.uint8)).position
 
     def statistics(self, as_of: int | None = None, points: int = 0) -> History:
         """Return counts of standing claims by origin, generation, dataset and organization.
 
-        `points` is the most earlier positions for which the counts are returned too.
+        `as_of` is the position, by default the last one. `points` is the maximum number of earlier positions for which
+        the counts are returned too.
         """
         return self._wire.ask(History, "GET", "/v1/statistics", params={"as_of": as_of, "points": points or None})
 
     def statements(self, after: int = 0) -> Iterator[Statement]:
-        """Yield the statements of the log in order, from the one after position `after`."""
+        """Yield the statements of the log in order, beginning after the position `after`."""
         return self._wire.pages(Statement, "/v1/statements", limit=_LONG_PAGE, after=after)
 
     def statement(self, position: int) -> Statement:
@@ -180,7 +181,7 @@ class Client:
         scopes: Sequence[Scope] = ("read", "write"),
         expires_at: datetime | None = None,
     ) -> IssuedKey:
-        """Create a key and return it with its secret, which the registry does not store.
+        """Create a key and return it with its secret. Store the secret: the registry does not store it.
 
         Needs a key with the scope admin, for the own organization, or operator. If an answer is lost, the retry returns
         the same key again.
@@ -211,7 +212,7 @@ class Client:
     # Datasets and models
 
     def put_dataset(self, name: str, profile: Profile = "bytes-1", title: str = "") -> Dataset:
-        """Create the dataset `org/name`. The same call again changes nothing; other values raise Conflict."""
+        """Create the dataset `org/name`, or return it if it exists. Raises Conflict if it has other values."""
         body = _checked(NewDataset, profile=profile, title=title)
         return self._wire.ask(Dataset, "PUT", _dataset_path(name), body=body)
 
@@ -233,9 +234,9 @@ class Client:
     ) -> Model:
         """Register the model `org/name@version`, and return it with its computed generation.
 
-        `trained_on` lists mixes and datasets: `TrainedOn(mix=ID)`, `TrainedOn(dataset="acme/web", position=12)`. The
-        same call again changes nothing; other values raise Conflict. Raises Refused if `generation` contradicts the
-        computed one.
+        `trained_on` lists mixes and datasets: `TrainedOn(mix=ID)`, `TrainedOn(dataset="acme/web", position=12)`. If the
+        model exists with the same values, nothing changes. Raises Conflict if they differ, and Refused if `generation`
+        is not the computed generation.
         """
         body = _checked(
             NewModel, trained_on=list(trained_on), generation=generation, served_from=served_from, title=title
@@ -269,15 +270,16 @@ class Client:
         occasion: str = "",
         progress: Callable[[int], None] | None = None,
     ) -> list[Registered]:
-        """Register the origin of items. `firsthand.files.inputs` lists what an item can be.
+        """Register the origin of items. Return one answer per registration: each `batch` items are one registration.
 
-        Contents are hashed here and never leave the machine. `profile` is the digest profile; by default the registry
-        is asked for the one of the dataset. Each `batch` items are one registration; `progress` is called with its
-        number of items when it is stored. `sizes` (for example tokens; "bytes" measures the contents) and `confidences`
-        (0 to 255) have one entry per item.
+        `firsthand.files.inputs` lists the types of items. Contents are hashed in this process, and only digests are
+        sent. `profile` is the digest profile; by default, the client requests the profile of the dataset. `sizes` (for
+        example in tokens; "bytes" measures the contents) and `confidences` (0 to 255) have one entry per item.
+        `progress` is called after each registration with its number of items.
 
-        The same call again adds nothing. So if a call is interrupted, repeat it. Raises Withdrawn if registrations of
-        the first call, or items of them, were withdrawn in the meantime; a new `occasion` registers the items again.
+        If a call is interrupted, repeat it: a call with the same arguments adds nothing twice. Raises Withdrawn if
+        registrations of an earlier call, or some of their items, were withdrawn since then. To register these items
+        again, pass an `occasion` (any text) that was not used before.
         """
         statement = _checked(
             NewRegistration,
@@ -312,9 +314,9 @@ class Client:
         )
 
     def _head(self) -> int:
-        """Return the position of the log's head; 0 for a key without the scope read.
+        """Return the position of the last statement in the log; 0 for a key without the scope read.
 
-        Such a key cannot ask for a registration either, so `_standing` must not do it.
+        Such a key cannot read registrations either. With 0, `_standing` does not read them.
         """
         try:
             return self.position()
@@ -322,10 +324,10 @@ class Client:
             return 0
 
     def _standing(self, answer: Registered, head: int) -> Registered:
-        """Return the answer as it is now. Raises Withdrawn.
+        """Return the present state of a registration. Raises Withdrawn if it, or some of its items, were withdrawn.
 
-        A registration after `head` is new, since positions only grow. One before it is the stored answer of an earlier
-        call: its state can have changed since, so it is requested again, and none of its items are new.
+        A registration after `head` is new, since positions only grow. Otherwise the answer is the stored answer to an
+        earlier call. The state can have changed since then, so it is requested again, and none of the items are new.
         """
         if answer.id > head:
             return answer
@@ -335,10 +337,10 @@ class Client:
         return answer.model_copy(update={"new": 0, "known": answer.items})
 
     def register_batch(self, statements: Sequence[NewStatement], occasion: str = "") -> list[Outcome]:
-        """Register many small statements, and return one outcome per statement, in order; it can be a refusal.
+        """Register many small statements. Return one outcome per statement, in order. An outcome can be a refusal.
 
-        Up to 10,000 statements are one request and one transaction. The same call again adds nothing and returns the
-        same outcomes. `registration(id)` says whether one was withdrawn in the meantime.
+        Up to 10,000 statements are one request and one transaction. A repeated call with the same arguments adds
+        nothing and returns the same outcomes. Use `registration` to see whether one was withdrawn since then.
         """
         answers: list[Outcome] = []
         for start in range(0, len(statements), MAX_BATCH):
@@ -358,23 +360,23 @@ class Client:
         return self._wire.ask(Registration, "GET", f"/v1/registrations/{id:d}")
 
     def registration_digests(self, id: int) -> Digests:
-        """Return the digests of a registration, sorted, `uint8[n, 32]`."""
+        """Return the sorted digests of a registration, `uint8[n, 32]`."""
         return _as_digests(self._wire.send("GET", f"/v1/registrations/{id:d}/digests"))
 
     def withdraw(self, statement: int, digests: Digests | None = None, reason: str = "") -> Withdrawal:
-        """Withdraw an own registration, completely or for some items, or an own dispute."""
+        """Withdraw a statement of your organization: a registration (or only its items `digests`) or a dispute."""
         body = _checked(NewWithdrawal, statement=statement, digests=_named(digests), reason=reason)
         return self._wire.ask(Withdrawal, "POST", "/v1/withdrawals", body=body, idempotency_key=_once())
 
     def dispute(self, registration: int, digests: Digests | None = None, reason: str = "") -> Dispute:
-        """Dispute a registration, completely or for some items."""
+        """Dispute a registration of another organization, completely or only for the items `digests`."""
         body = _checked(NewDispute, registration=registration, digests=_named(digests), reason=reason)
         return self._wire.ask(Dispute, "POST", "/v1/disputes", body=body, idempotency_key=_once())
 
     # Verdicts
 
     def lookup(self, digests: Digests, policy: PolicyName = "strict", as_of: int | None = None) -> Lookup:
-        """Return the verdicts on `uint8[n, 32]`, in order. All requests of one call use the same position."""
+        """Return the verdicts on the items with these digests, `uint8[n, 32]`, in order, all at the same position."""
         answers: list[Lookup] = []
         arrow = self._prefers_arrow(len(digests))
         for start in range(0, len(digests), MAX_LOOKUP):
@@ -391,20 +393,20 @@ class Client:
         return lookup_result.concatenate(answers) if answers else lookup_result.all_unknown(0, policy, as_of or 0)
 
     def _prefers_arrow(self, items: int) -> bool:
-        """Return whether Arrow is faster: for many items, if pyarrow is imported already or worth its import."""
+        """Return whether Arrow is faster: for many items, if pyarrow is imported or its slow import is worth it."""
         self._looked_up += items
         return items >= _ARROW_IS_FASTER and ("pyarrow" in sys.modules or self._looked_up >= MAX_LOOKUP)
 
     def lookup_joined(
         self, profiles: Sequence[Digests], policy: PolicyName = "strict", as_of: int | None = None
     ) -> Lookup:
-        """Return the verdicts on n items whose digests are given under several profiles, `uint8[n, 32]` each."""
+        """Return the verdicts on n items. `profiles` has their digests per digest profile, `uint8[n, 32]` each."""
         unique, indices = lookup_result.distinct(profiles)
         answer = self.lookup(unique, policy, as_of)
         return lookup_result.join([answer.take(rows) for rows in indices])
 
     def check(self, items: Sequence[Item], policy: PolicyName = "strict", as_of: int | None = None) -> Lookup:
-        """Return the verdicts on contents. A text is looked up under both digest profiles."""
+        """Return the verdicts on the contents of items. A text is looked up under both digest profiles."""
         return self.lookup_joined(hash_both(items), policy, as_of)
 
     def item(self, digest: bytes | Digest, policy: PolicyName = "strict", as_of: int | None = None) -> KnownItem:
@@ -416,7 +418,7 @@ class Client:
     # Mixes
 
     def create_mix(self, recipe: Recipe, dry_run: bool = False) -> Mix:
-        """Draw a mix, or only count its items. Raises Refused, which names the part, if there are too few items."""
+        """Create a mix; with `dry_run`, only count its items. Raises Refused if a part has too few items."""
         body = _checked(NewMix, **recipe.model_dump(exclude_unset=True), dry_run=dry_run)
         return self._wire.ask(Mix, "POST", "/v1/mixes", body=body)
 
@@ -438,26 +440,26 @@ class Client:
     def mix_file(self, id: str, media: str) -> Iterator[bytes]:
         """Yield the bytes of a file with the items of a mix, in its order. `media` is a media type other than JSON.
 
-        All types but raw digests have columns: digest, part (from 0), verdict, generation; and size, if the recipe
-        counts sizes.
+        All types except raw digests have the columns digest, part (its index, from 0), verdict and generation; and the
+        column size, if the unit of the recipe is `size`.
         """
         with self._wire.stream(f"/v1/mixes/{id}/digests", accept=media) as pieces:
             yield from pieces
 
     def mix_diff(self, id: str, as_of: int | None = None) -> Iterator[Change]:
-        """Yield the items of a mix whose verdict has changed, or that its part would no longer select.
+        """Yield the items of a mix whose verdict has changed, or that their part would no longer select.
 
-        The comparison is with the position `as_of`, by default the head. The recipe still holds if all changes have
-        `admitted`.
+        The mix is compared with the position `as_of`, by default the last one. The recipe still holds if `admitted` is
+        true in all changes.
         """
         return self._wire.lines(Change, f"/v1/mixes/{id}/diff", as_of=as_of)
 
     # Snapshots
 
     def create_snapshot(self, policy: PolicyName = "strict", bits: Bits = 12, as_of: int | None = None) -> Snapshot:
-        """Let the registry build a snapshot, wait until it is ready, and return its manifest. Needs the scope operator.
+        """Build a snapshot in the registry, wait until it is ready, and return its manifest. Needs the scope operator.
 
-        A snapshot that exists already is returned at once. If a call is interrupted, repeat it: the registry continues.
+        If the snapshot exists, it is returned at once. If a call is interrupted, repeat it: the build continues.
         """
         while True:
             body = _checked(NewSnapshot, as_of=as_of, policy=policy, bits=bits)
@@ -468,7 +470,7 @@ class Client:
             time.sleep(_BUILDING_PAUSE)
 
     def snapshots(self) -> Iterator[Summary]:
-        """Yield the snapshots that can be downloaded, the one with the highest position first."""
+        """Yield the snapshots that can be downloaded, those with the highest position first."""
         return self._wire.pages(Summary, "/v1/snapshots")
 
     def snapshot(self, id: str) -> Snapshot:
@@ -478,10 +480,11 @@ class Client:
     def pull_snapshot(
         self, folder: Path | str, id: str | None = None, progress: Callable[[int], None] = lambda _: None
     ) -> Snapshot:
-        """Download a snapshot into `folder`, by default the newest. Open it with `firsthand.Snapshot.open(folder)`.
+        """Download a snapshot into `folder`, and return its manifest. Open it with `firsthand.Snapshot.open(folder)`.
 
-        If a download stops, repeat the call: it continues. `progress` is called with the bytes of each shard. Raises
-        SnapshotError if the folder holds other files, or if a file arrives damaged.
+        By default, it is the snapshot with the highest position. If a download stops, repeat the call: it continues.
+        `progress` is called with the size in bytes of each shard. Raises SnapshotError if the folder contains other
+        files, if a received file is damaged, or if the registry has no snapshot.
         """
         chosen = id or next((snapshot.id for snapshot in self.snapshots()), None)
         if chosen is None:
@@ -507,7 +510,7 @@ def _client(url: str, key: str | None, timeout: float, retries: int, transport: 
 
 
 def _checked(kind: type[Message], **fields: Any) -> Message:
-    """Return a message of the wire with these fields. Raises InvalidArgument, which names the wrong fields in words."""
+    """Return a message of the class `kind`. Raises InvalidArgument, with a sentence for each wrong field."""
     try:
         return kind(**fields)
     except ValidationError as error:
@@ -515,7 +518,7 @@ def _checked(kind: type[Message], **fields: Any) -> Message:
 
 
 def _once() -> str:
-    """Return the Idempotency-Key of one call: all retries use it, and no other call does."""
+    """Return a new Idempotency-Key: all retries of one call use it, and no other call does."""
     return str(uuid.uuid4())
 
 
@@ -535,5 +538,7 @@ def _named(digests: Digests | None) -> list[str] | None:
 
 def _as_digests(content: bytes) -> Digests:
     if len(content) % SIZE:
-        raise NotUnderstood(f"The answer ended in the middle of a digest ({len(content):,} bytes). Try again.")
+        raise NotUnderstood(
+            f"The registry's answer ended in the middle of a digest ({len(content):,} bytes). Try again."
+        )
     return np.frombuffer(content, dtype=np.uint8).reshape(-1, SIZE)

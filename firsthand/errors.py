@@ -2,22 +2,22 @@
 
 FirsthandError
 ├── Unreachable          no registry answers at the address
-├── NotUnderstood        the answer is not one of a registry of this version
+├── NotUnderstood        the answer does not have the form of a registry of this version
 ├── InvalidArgument      an argument has a value that no registry accepts
 ├── ContentError         one of the user's own files or items cannot be read or hashed
-├── CredentialsError     the address, key or time limit that is stored or set cannot be used
+├── CredentialsError     the stored or configured address, key or time limit is not valid
 ├── Withdrawn            the items were registered with the same arguments before, and then withdrawn
 ├── SnapshotError        a file of a snapshot is missing or damaged
 └── ProblemError         the registry refused the request, and says why (RFC 9457)
-    ├── BadRequest       400  the body is not what its content type says
+    ├── BadRequest       400  the body does not have the form of its content type
     ├── Unauthorized     401  no key, or a key that is not valid
-    ├── Forbidden        403  the key has not the scope, or belongs to another organization
-    ├── NotFound         404
-    ├── Conflict         409  the name is already used for something else
-    ├── TooLarge         413  send less in one request
+    ├── Forbidden        403  the key lacks the scope, or belongs to another organization
+    ├── NotFound         404  there is nothing with this name, id or position
+    ├── Conflict         409  the request contradicts what is recorded
+    ├── TooLarge         413  the request is too large: send less in one request
     ├── Refused          422  the request is understood, but cannot be accepted
-    ├── Busy             429, 502, 503, 504, after all retries
-    └── ServerFault      other 5xx
+    ├── Busy             429, 502, 503, 504: the registry is busy or restarting
+    └── ServerFault      other 5xx: an error inside the registry
 """
 
 from firsthand.schemas.explain import located
@@ -27,31 +27,31 @@ _MOST_ERRORS_SHOWN = 10
 
 
 class FirsthandError(Exception):
-    """The base class. The message says what is wrong and what to do next."""
+    """The base class of all errors of this package. The message says what is wrong and what to do next."""
 
 
 class Unreachable(FirsthandError):
-    """No registry answered, also after all retries."""
+    """No registry answered, even after all retries."""
 
 
 class NotUnderstood(FirsthandError):
-    """An answer that no registry of this version gives: another server, or another version."""
+    """The answer does not have the form of a registry of this version. Check the address and the versions."""
 
 
 class InvalidArgument(FirsthandError, ValueError):
-    """An argument of a call has a value that no registry accepts; the message names it and says what to use."""
+    """An argument of a call has a value that no registry accepts. The message names it and says what to use."""
 
 
 class ContentError(FirsthandError, ValueError):
-    """An item cannot be read or hashed; the message names it."""
+    """A file or an item cannot be read or hashed. The message names it."""
 
 
 class CredentialsError(FirsthandError):
-    """The address, key or time limit that is stored, or set in the environment, cannot be used."""
+    """The stored or configured address, key or time limit is not valid."""
 
 
 class Withdrawn(FirsthandError):
-    """The same registration was made before, and then withdrawn, completely or for some of its items."""
+    """The same registration was made before, and was then withdrawn, completely or for some of its items."""
 
     def __init__(self, registration: int, withdrawal: int | None, items: int) -> None:
         self.registration, self.withdrawal, self.items = registration, withdrawal, items
@@ -64,13 +64,13 @@ class Withdrawn(FirsthandError):
 
 
 class SnapshotError(FirsthandError):
-    """A file of a snapshot is missing, damaged or of another format; the message names it."""
+    """A file of a snapshot is missing, damaged or of another format. The message names it."""
 
 
 class ProblemError(FirsthandError):
     """The registry refused the request. `problem` is its complete answer."""
 
-    #: What to do about errors of this kind; shown unless the registry says it too.
+    #: What to do next after an error of this class. It is shown unless the registry says the same.
     advice = ""
     #: Whether the message says which key the request used.
     names_key = False
@@ -93,44 +93,44 @@ class ProblemError(FirsthandError):
 
 
 class BadRequest(ProblemError):
-    """400: the body is not what its content type says."""
+    """400: the body does not have the form of its content type."""
 
 
 class Unauthorized(ProblemError):
-    """401: no key, or a key that is not valid."""
+    """401: the request has no key, or its key is not valid."""
 
     advice = "Store a key with `firsthand login URL`, or set FIRSTHAND_API_KEY."
     names_key = True
 
 
 class Forbidden(ProblemError):
-    """403: the key is valid, but has not the scope, or belongs to another organization."""
+    """403: the key is valid, but does not have the required scope, or belongs to another organization."""
 
     names_key = True
 
 
 class NotFound(ProblemError):
-    """404: nothing has this name, id or position."""
+    """404: there is nothing with this name, id or position."""
 
 
 class Conflict(ProblemError):
-    """409: the name is already used for something else. Statements never change."""
+    """409: the request contradicts what is recorded, for example a name that exists with other values."""
 
 
 class TooLarge(ProblemError):
-    """413: send less in one request."""
+    """413: the request is too large. Send less in one request."""
 
 
 class Refused(ProblemError):
-    """422: the request is understood, but cannot be accepted."""
+    """422: the registry understood the request, but cannot accept it. The message says why."""
 
 
 class Busy(ProblemError):
-    """429, 502, 503, 504, after all retries."""
+    """429, or 502, 503, 504 after all retries: the registry is busy or restarting. Try again later."""
 
 
 class ServerFault(ProblemError):
-    """Another status of 500 or above: an error inside the registry."""
+    """An error inside the registry: any status of 500 or above for which there is no other class."""
 
 
 _BY_STATUS: dict[int, type[ProblemError]] = {
@@ -149,6 +149,6 @@ _BY_STATUS: dict[int, type[ProblemError]] = {
 
 
 def from_problem(problem: Problem, key: str = "") -> ProblemError:
-    """Return the exception for the status of a problem. `key` says in words which key the request used."""
+    """Return the exception for the status of a problem. `key` describes the key that the request used."""
     kind = _BY_STATUS.get(problem.status, ServerFault if problem.status >= 500 else ProblemError)
     return kind(problem, key)

@@ -1,9 +1,10 @@
-"""The Recorder: it registers the output of a model from the process that serves the model, without delay.
+"""The Recorder: it registers the output of a model, in the process that serves the model.
 
     with Recorder(client, model="acme/writer@1", dataset="acme/answers") as recorder:
         recorder.add(text)
 
-`add` hashes the text and appends its digest to a file, the spool. A thread sends the spooled digests to the registry.
+`add` hashes the text and appends its digest to a file on disk, the spool. It never waits for the network. A thread
+sends the spooled digests to the registry.
 """
 
 import hashlib
@@ -33,52 +34,53 @@ _log = logging.getLogger(__name__)
 
 
 class SpoolFull(FirsthandError, OSError):
-    """There is no room for another item, and the recorder was created with `when_full="raise"`."""
+    """The spool or the disk is full, and the recorder was created with `when_full="raise"`."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """The number of texts of a recorder since it was created, by what happened to them."""
+    """The number of texts that a recorder spooled, ignored, dropped and sent since it was created."""
 
     #: Written to the spool: `add` returned True.
     spooled: int
-    #: Ignored because they are short.
+    #: Ignored because they are shorter than `min_bytes`.
     short: int
-    #: Lost because there was no room.
+    #: Lost because the spool or the disk was full.
     dropped: int
-    #: Acknowledged by the registry, with those that an earlier recorder had spooled.
+    #: Acknowledged by the registry, including items that an earlier recorder had spooled.
     sent: int
     #: In the spool now.
     waiting: int
-    #: Records of the spool with a wrong checksum.
+    #: Records of the spool that were skipped because their checksum is wrong.
     damaged: int
-    #: Why the last attempt to send failed; None if it did not fail.
+    #: The error message of the last attempt to send; None if it succeeded.
     problem: str | None
 
 
 class Recorder:
-    """Registers the output of a model: call `add` for each text. `counts` says what happened to them.
+    """A recorder of the output of one model: call `add` for each text that the model generates.
 
-    **It never waits.** `add` hashes its text and writes once to a file; it never uses the network. A thread sends the
-    items every `seconds`, or as soon as there are `batch` of them. Each time they are one registration, with the day
-    (UTC) on which they were made as its time.
+    **`add` never waits for the network.** It hashes the text and writes once to a file. A thread sends the spooled
+    items every `seconds`, or as soon as there are `batch` items. The items of one sending are one registration. Its
+    time of collection is the day (UTC) on which the items were added.
 
-    **It loses nothing that is spooled** if the process is killed. The next recorder on the same folder sends it. Items
-    that were sent, but whose answer was lost, are registered once. A power failure can take what was added since the
-    last attempt to send; what an attempt cannot send is stored by the disk (fsync). Only digests and sizes are on disk,
-    never texts. Processes can share a folder on a local disk; by default there is one per registry, in the user's data
-    folder.
+    **Spooled items survive if the process is killed.** The next recorder on the same folder sends them. If items were
+    sent but the answer was lost, they are sent again and registered only once. A power failure can lose the items that
+    were added since the last attempt to send: if an attempt fails, its items are written to the disk (fsync). The spool
+    contains only digests and sizes, never texts. `spool` is its folder, on a local disk. Processes can share it. By
+    default, there is one folder per registry, in the user's data folder.
 
-    **Short texts are ignored.** A text like "Yes." does not show who wrote it, and to claim it would turn texts of
-    people into output of the model. `min_bytes` is the size of the text as it is hashed. With `sizes` the size of each
-    item in bytes is registered too, for mixes with the unit `size`.
+    **Short texts are ignored.** People also write short texts such as "Yes.". If such a text were registered, the same
+    text from a person would get the verdict model. `min_bytes` is the minimum size in bytes, after the digest profile
+    is applied. With `sizes`, the size of each item in bytes is registered too, for mixes with the unit `size`.
 
-    **If there is no room** (`max_bytes` of spool, or the disk is full), an item is dropped and counted; with
-    `when_full="raise"`, `add` raises SpoolFull. What is spooled remains. Items that the registry refuses (for example
-    because the dataset does not exist) remain in the spool too, and are tried again each minute; `counts.problem` says
-    why.
+    **If the spool has `max_bytes` bytes, or the disk is full,** the new item is dropped and counted. With
+    `when_full="raise"`, `add` raises SpoolFull. Items in the spool remain there. This also applies to items that the
+    registry refuses, for example because the dataset does not exist: they are sent again every minute, and
+    `counts.problem` gives the reason.
 
-    Threads can share a recorder. A process that forks must create its own recorder after the fork.
+    Threads can share a recorder. After a fork, each process must create its own recorder. Raises InvalidArgument if an
+    argument has a wrong form.
     """
 
     def __init__(
@@ -111,9 +113,13 @@ class Recorder:
         self._sender = SenderThread(SegmentSender(client, sizes), self._spool, seconds)
 
     def add(self, text: str) -> bool:
-        """Spool a text that the model made. Return whether it is spooled; raise SpoolFull if this was requested."""
+        """Spool a text of the model. Return True, or False if the text is too short or was dropped.
+
+        Raises SpoolFull if there is no room and `when_full="raise"`. Raises ValueError if the recorder is closed or
+        belongs to another process.
+        """
         if os.getpid() != self._process:  # before the lock, which another thread can have held during the fork
-            raise ValueError("this recorder belongs to another process; create one in each process")
+            raise ValueError("this recorder belongs to another process; create one in each process, after the fork")
         content = text_bytes(text, self._profile)
         if len(content) < self._min_bytes:
             with self._spool.changed:
@@ -128,16 +134,23 @@ class Recorder:
             except OSError as error:
                 self._dropped += 1
                 if self._raises:
-                    raise SpoolFull(f"There is no room for another item: {error}") from error
+                    raise SpoolFull(
+                        f"There is no room for another item in the spool: {error}. Check that the registry is"
+                        " reachable, free space on the disk, or raise max_bytes."
+                    ) from error
                 if self._dropped == 1:
-                    _log.warning("there is no room for another item; it is dropped and counted: %s", error)
+                    _log.warning(
+                        "there is no room for another item in the spool (%s); it is dropped, and later ones are only"
+                        " counted. Check that the registry is reachable, free space on the disk, or raise max_bytes",
+                        error,
+                    )
                 return False
             self._spooled += 1
         return True
 
     @property
     def counts(self) -> Counts:
-        """What happened to the texts until now."""
+        """The present counts."""
         with self._spool.changed:
             return Counts(
                 self._spooled,
@@ -150,17 +163,17 @@ class Recorder:
             )
 
     def flush(self, timeout: float = 30.0) -> bool:
-        """Send everything in the spool now, for at most `timeout` seconds. Return whether the spool is empty."""
+        """Send all spooled items now, for at most `timeout` seconds. Return whether the spool is empty."""
         return self._sender.flush(timeout)
 
     def close(self, timeout: float = 30.0) -> None:
-        """Send everything, for at most `timeout` seconds. The next recorder on the folder sends what remains."""
+        """Send all spooled items, for at most `timeout` seconds. The next recorder on the folder sends the rest."""
         with self._spool.changed:
             if self._closed:
                 return
-            self._closed = True  # nothing is added after this, so the last round sends everything
+            self._closed = True  # nothing is added after this, so the flush sends all items
         self._sender.flush(timeout)
-        if self._sender.stop():  # otherwise it is still in a request, and uses the folders until the process ends
+        if self._sender.stop():  # if False, it is still in a request, and uses the folders until the process ends
             self._spool.release()
 
     def __enter__(self) -> Self:

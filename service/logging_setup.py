@@ -1,4 +1,4 @@
-"""The log of a process: readable lines on a console, or JSON for machines. It includes uvicorn's and SQLAlchemy's."""
+"""The log of a process, including the logs of uvicorn and SQLAlchemy: text for a console, or JSON for machines."""
 
 import logging
 import sys
@@ -8,7 +8,7 @@ from structlog.typing import Processor
 
 
 def set_up(log_format: str, level: int = logging.INFO) -> None:
-    """Send the lines of structlog and of the standard library to standard error, in one format.
+    """Write the log lines of structlog and of the standard library to standard error, in one format.
 
     `log_format` is `console` or `json`. Colors are used only if standard error is a terminal.
     """

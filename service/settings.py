@@ -28,7 +28,7 @@ def _with_psycopg(address: str) -> str:
 
 
 class Settings(BaseSettings):
-    """The settings, read from the environment or given by name (by tests and by the command line)."""
+    """The settings of the service, from the environment or from arguments (of tests and of the command line)."""
 
     model_config = SettingsConfigDict(
         env_prefix="FIRSTHAND_", env_ignore_empty=True, frozen=True, populate_by_name=True, hide_input_in_errors=True
@@ -44,7 +44,7 @@ class Settings(BaseSettings):
         "pgbouncer, end it with ?prepare_threshold=0: then no statement is prepared.",
     )
     snapshots_dir: Path | None = Field(
-        None, description="Folder of the snapshots. If it is not set, the folder `snapshots` in the data folder."
+        None, description="Folder of the snapshots. The default is the folder `snapshots` in the data folder."
     )
     claim_partitions: int = Field(
         1,
@@ -55,8 +55,8 @@ class Settings(BaseSettings):
     )
     public_read: bool = Field(
         True,
-        description="Whether everybody may read without an API key. If not, the metrics and the API documentation need "
-        "one too.",
+        description="Whether reading needs no API key. If false, it needs a key with the scope read, also for the "
+        "metrics and the API documentation.",
     )
     migrate_on_start: bool = Field(
         False, description="Whether `firsthand serve` migrates the database before it starts."
@@ -64,19 +64,20 @@ class Settings(BaseSettings):
     max_bulk_bytes: int = Field(
         64 * 2**20,
         gt=0,
-        description="Largest body of a bulk request (a registration or a batch), in bytes. "
-        "A larger body is answered with status 413.",
+        description="Maximum size of the body of a bulk request (a registration or a batch), in bytes. "
+        "A larger body is refused with status 413.",
     )
     max_json_bytes: int = Field(
         16 * 2**20,
         gt=0,
-        description="Largest body of every other request, in bytes. A larger body is answered with status 413.",
+        description="Maximum size of the body of every other request, in bytes. "
+        "A larger body is refused with status 413.",
     )
     bulk_slots: int = Field(
         4,
         gt=0,
         description="Number of large bulk bodies that one process receives at the same time. "
-        "A further one is answered with status 503 and can be retried.",
+        "Another one is refused with status 503; the client can send it again.",
     )
     threads: int = Field(16, gt=0, description="Number of threads and of database connections per process.")
     answers_days: int = Field(
@@ -97,13 +98,15 @@ class Settings(BaseSettings):
     def _postgresql(cls, address: str | None) -> str | None:
         if address is not None and not address.startswith(_SCHEMES):
             raise ValueError(
-                "this is not the address of a PostgreSQL database, which begins with postgresql://; "
-                "for SQLite, set only FIRSTHAND_DATA_DIR"
+                "this is not the address of a PostgreSQL database, which begins with postgresql://; use an address "
+                "such as postgresql://user:password@host/name, or set only FIRSTHAND_DATA_DIR for SQLite"
             )
         try:
             parsed = make_url(_with_psycopg(address or ""))
-        except (ValueError, ArgumentError) as error:
-            raise ValueError(f"this is not the address of a database: {error}") from None
+        except (ValueError, ArgumentError):
+            raise ValueError(
+                "this is not the address of a database; use an address such as postgresql://user:password@host:5432/name"
+            ) from None
         if not re.fullmatch(r"\d{1,9}", str(parsed.query.get(_PREPARE, "0"))):
             raise ValueError(f"{_PREPARE} is a whole number: 0 prepares no statement, 5 those that run a fifth time")
         return address
@@ -115,7 +118,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def url(self) -> URL:
-        """The address of the database, as SQLAlchemy takes it.
+        """The address of the database, in the form that SQLAlchemy needs.
 
         It is not a text: in the name of a folder, `?` and `%` have no meaning.
         """

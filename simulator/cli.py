@@ -29,7 +29,7 @@ from simulator.runs.registry_process import RegistryDiedError
 
 app = typer.Typer(
     name="simulate",
-    help="Simulate recursive training: models trained on the output of earlier models, with a registry in the loop.",
+    help="Simulate recursive training: models train on the output of earlier models. A registry selects the data.",
     epilog="Start with: firsthand simulate demo",
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -39,21 +39,37 @@ app = typer.Typer(
 
 Out = Annotated[
     Path | None,
-    typer.Option("--out", help="Folder for the runs and their registry.", show_default="runs/NAME"),
+    typer.Option(
+        "--out",
+        help="Folder for the runs and their registry, such as runs/digits. NAME is the name of the experiment.",
+        show_default="runs/NAME",
+    ),
 ]
 Registry = Annotated[
     str | None,
-    typer.Option(help="URL of a registry to use. By default, a registry is started for the runs.", show_default=False),
+    typer.Option(
+        help="URL of a registry to use, such as http://127.0.0.1:8734. By default, the command starts a registry for"
+        " the runs, and stops it at the end.",
+        show_default=False,
+    ),
 ]
 Workers = Annotated[
-    int, typer.Option(min=1, help="Number of worker processes. Each one uses one thread.", show_default="all cores")
+    int,
+    typer.Option(
+        min=1, help="Number of worker processes, such as 2. Each process uses one thread.", show_default="all cores"
+    ),
 ]
 Device = Annotated[
-    str | None, typer.Option(help="Device for neural networks, such as cpu or cuda.", show_default="cpu")
+    str | None,
+    typer.Option(help="Device that computes the neural networks: cpu, cuda or cuda:1.", show_default="cpu"),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and no progress.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and show no progress.")]
 Runs = Annotated[
-    list[Path], typer.Argument(help="Folders of runs, or folders that contain such folders.", metavar="RUN…")
+    list[Path],
+    typer.Argument(
+        help="Folders of runs, which have a run.json, or folders that contain such folders, such as runs/digits.",
+        metavar="RUN…",
+    ),
 ]
 
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -64,7 +80,8 @@ def run(
     experiment: Annotated[
         str | None,
         typer.Argument(
-            help="A YAML file with the options (experiment.yaml), or a name in a Python file (mine.py:experiment).",
+            help="A YAML file with the options, such as experiment.yaml, or a name that a Python file defines, such as"
+            " mine.py:experiment. By default, the options alone describe the experiment.",
             metavar="EXPERIMENT",
             show_default=False,
         ),
@@ -72,14 +89,14 @@ def run(
     family: Annotated[
         str | None,
         typer.Option(
-            help="Family of models, with settings: gaussian, gmm:components=5, mine.py:MyFamily.",
+            help="Family of models, with its settings: gaussian, gmm:components=5 or mine.py:MyFamily.",
             show_default="gaussian",
         ),
     ] = None,
     data: Annotated[
         str | None,
         typer.Option(
-            help="Human data, with settings: normal, blobs:blobs=3, digits, idx:FOLDER, mine.py:MyCorpus.",
+            help="Human data, with its settings: normal, blobs:blobs=3, digits, idx:FOLDER or mine.py:MyCorpus.",
             show_default="normal",
         ),
     ] = None,
@@ -87,30 +104,48 @@ def run(
         list[str] | None,
         typer.Option(
             "--regime",
-            help="Rule for the training mix, with settings: replace, preserve:0.1. Repeat it to compare regimes.",
+            help="Rule that selects the training mix of each round, with its settings: replace, preserve:0.1. Repeat"
+            " the option to compare regimes.",
             show_default="replace",
         ),
     ] = None,
     seeds: Annotated[
         str | None,
-        typer.Option(help="Number of seeds (5), or a list of seeds (3,7,11).", show_default="1"),
+        typer.Option(
+            help="Number of seeds, such as 5, or a list of seeds, such as 3,7,11. Every regime runs with every seed.",
+            show_default="1",
+        ),
     ] = None,
-    generations: Annotated[int | None, typer.Option(help="Number of rounds.", show_default="10")] = None,
+    generations: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of rounds, such as 20. Each round trains one generation of models.", show_default="10"
+        ),
+    ] = None,
     n: Annotated[
         int | None,
-        typer.Option(help="Items that a model trains on, and items that it makes.", show_default="1000"),
+        typer.Option(
+            help="Number of items that each model trains on, and number of items that it makes, such as 100.",
+            show_default="1000",
+        ),
     ] = None,
     chains: Annotated[
         int | None,
-        typer.Option(help="Models per round that share one selection of items.", show_default="1"),
+        typer.Option(
+            help="Number of lines of models that one run trains, such as 500. In each round, all lines share one"
+            " selection of items.",
+            show_default="1",
+        ),
     ] = None,
     human: Annotated[
-        int | None, typer.Option(help="Human items that are registered before round 1.", show_default="n")
+        int | None,
+        typer.Option(help="Number of human items that are registered before round 1, such as 2000.", show_default="n"),
     ] = None,
     world: Annotated[
         str | None,
         typer.Option(
-            help="Who makes items and what is registered: truthful, commons:0.1,registered=0.5.",
+            help="World, with its settings: truthful, commons:0.1,registered=0.5. It determines the items that are made"
+            " in a round, and the claims on them that are registered.",
             show_default="truthful",
         ),
     ] = None,
@@ -120,10 +155,13 @@ def run(
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run an experiment: every regime with every seed, through a registry.
+    """Run an experiment: run every regime with every seed. A registry selects all training sets.
 
-    Give the options below, or a YAML file with the same names, or a name in a Python file: an Experiment, a Run, a list
-    of runs, or a function that returns one of these. Finished runs are skipped, and stopped runs are resumed.
+    Describe the experiment with the options below, with a YAML file, or with a name in a Python file. A YAML file has
+    the same names as the options, but `regimes` instead of `--regime`; an option replaces a value of the file. A name
+    in a Python file stands for an Experiment, a Run, a list of runs, or a function that returns one of these.
+
+    The command skips finished runs, and resumes stopped runs.
 
     ```
     firsthand simulate run --regime replace --regime fresh:0.1 --n 100 --chains 500
@@ -164,10 +202,12 @@ def resume(runs: Runs, workers: Workers = _CORES, as_json: AsJson = False) -> No
 @app.command(name="report")
 def report_(
     runs: Runs,
-    out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option(help="The HTML file to write, such as digits.html.")] = Path("report.html"),
     as_json: AsJson = False,
 ) -> None:
-    """Write the results of runs as one HTML page, which needs no network, and its figure as SVG.
+    """Write the results of runs as one HTML page, and its figure as an SVG file with the same name.
+
+    The page needs no network and no other file.
 
     ```
     firsthand simulate report runs/digits --out report.html
@@ -185,20 +225,31 @@ def report_(
 @app.command()
 def reproduce(
     name: Annotated[
-        str, typer.Argument(help="Name of a result. firsthand simulate list prints all names.", metavar="NAME")
+        str,
+        typer.Argument(
+            help="Name of a result, such as gaussian-theory. `firsthand simulate list` prints all names.",
+            metavar="NAME",
+        ),
     ],
     size: Annotated[
         Size,
-        typer.Option(help="smoke takes seconds, standard takes minutes, full has the size of the paper."),
+        typer.Option(
+            help="Size of the experiment. smoke: seconds, to check that it works. standard: minutes, up to one hour."
+            " full: up to several hours, at the size of the paper."
+        ),
     ] = "standard",
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for the result.", show_default="results/NAME, or results/NAME-SIZE"),
+        typer.Option(
+            help="Folder for the table, the figure, the rows and the runs.",
+            show_default="results/NAME, or results/NAME-SIZE",
+        ),
     ] = None,
     data: Annotated[
         str | None,
         typer.Option(
-            help="Your own data: a folder with the files of MNIST for vae-paper, a text for lm-paper.",
+            help="Path of your own data, for two results only. vae-paper: a folder with the files of MNIST. lm-paper: a"
+            " text file, or a folder of text files.",
             show_default=False,
         ),
     ] = None,
@@ -207,10 +258,10 @@ def reproduce(
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
-    """Reproduce a result of the literature, or of Firsthand: write its table, figure and rows.
+    """Reproduce a result of the literature or of Firsthand, and write its table, figure and rows.
 
-    Finished runs are skipped, so the same command resumes a result that was stopped. The items of a finished run are
-    removed, because the items of all runs would fill a disk. Its rows and pictures stay.
+    If the command is interrupted, run it again: it skips finished runs and resumes the others. When a run is finished,
+    its items are deleted, because the items of all runs would fill a disk. Its rows and pictures are kept.
 
     ```
     firsthand simulate reproduce gaussian-theory
@@ -244,7 +295,12 @@ def reproduce(
 def list_(as_json: AsJson = False) -> None:
     """List families, data, regimes and worlds with their settings, and the named results.
 
-    Write settings after the name: preserve:0.1, gmm:components=5,restarts=2.
+    In an option of `simulate run`, write the settings after the name and a colon: preserve:0.1 or
+    gmm:components=5,restarts=2.
+
+    ```
+    firsthand simulate list
+    ```
     """
     kinds = {
         "family": names.FAMILIES,
@@ -277,18 +333,30 @@ def list_(as_json: AsJson = False) -> None:
 
 @app.command(name="demo")
 def demo_(
-    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds per regime.")] = demo.FULL.seeds,
-    generations: Annotated[int, typer.Option(min=1, help="Number of rounds.")] = demo.FULL.generations,
-    out: Annotated[Path, typer.Option(help="Folder for the runs, their registry and the report.")] = Path("demo"),
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Number of seeds, such as 20. Every regime runs with every seed.")
+    ] = demo.FULL.seeds,
+    generations: Annotated[
+        int, typer.Option(min=1, help="Number of rounds, such as 5. Each round trains one generation of models.")
+    ] = demo.FULL.generations,
+    out: Annotated[
+        Path, typer.Option(help="Folder for the runs, their registry and the report, such as demo-20.")
+    ] = Path("demo"),
     workers: Workers = _CORES,
     smallest: Annotated[
-        bool, typer.Option("--smallest", help="Run for some seconds only, to check the installation.")
+        bool,
+        typer.Option(
+            "--smallest",
+            help="Run a small version for some seconds, to check the installation. --seeds and --generations have no"
+            " effect then.",
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run the demo: ten generations of models of handwritten digits, with four regimes.
+    """Run the demo: train ten generations of models of handwritten digits under each of four regimes.
 
-    It prints a table and writes report.html, in less than two minutes on two cores.
+    The demo prints a table, and writes report.html in the folder of `--out`. It takes less than two minutes on two
+    cores.
 
     ```
     firsthand simulate demo
@@ -310,7 +378,10 @@ def _play_and_show(
     metrics: Sequence[str] = (),
     page: Path | None = None,
 ) -> Path | None:
-    """Play runs and print their results; if no run failed, write the report to `page` and return its path."""
+    """Play runs and print their results. If `page` is given and no run failed, write the report and return its path.
+
+    Ends the command with status 1 if a run failed.
+    """
     failures = _play(folders, workers, as_json)
     failed = {failure.folder for failure in failures}
     played = [results.read(folder) for folder in folders if folder not in failed]
@@ -332,12 +403,12 @@ def _play_and_show(
 
 def _play(folders: Sequence[Path], workers: int, as_json: bool, *, keep: bool = True) -> list[sweeps.RunFailure]:
     if not sweeps.unfinished(folders):
-        _messages().print("All runs were finished before. To play a run again, remove its folder.")
+        _messages().print("All runs were finished before, so nothing ran. To repeat a run, remove its folder first.")
     return sweeps.play(folders, workers, _messages(), quiet=as_json, keep=keep)
 
 
 def _stop_at_failures(failures: Sequence[sweeps.RunFailure]) -> None:
-    """Print the failed runs, and end the command with status 1 if there are any."""
+    """Print the failed runs and how to resume them. If there are any, end the command with status 1."""
     for failure in failures:
         _messages().print(f"[red]{escape(failure.folder.name)} failed:[/] {escape(failure.reason)}")
         if (failure.folder / sweeps.DETAILS).exists():
@@ -361,14 +432,20 @@ def _entry(kind: str, name: str, reference: str) -> dict[str, Any]:
 
 
 def _run_folders(folders: Sequence[Path]) -> list[Path]:
-    """Return the folders of runs; for a folder that contains such folders, those in it. Raises ValueError."""
+    """Return the folders of runs. A folder that is not one itself is replaced by the folders of runs inside it.
+
+    Raises ValueError if there are none inside it.
+    """
     run_folders = []
     for folder in folders:
         inner = (
             [folder] if (folder / "run.json").exists() else sorted(path.parent for path in folder.glob("*/run.json"))
         )
         if not inner:
-            raise ValueError(f"{folder} has no run: name a folder with a run.json, or one that contains such folders")
+            raise ValueError(
+                f"{folder} has no run: give the folder of a run, which has a run.json, or a folder that contains such "
+                "folders"
+            )
         run_folders += inner
     return run_folders
 
@@ -378,18 +455,21 @@ def _command_line() -> str:
 
 
 def _results() -> Console:
-    """Return the console for results. A pipe has no width, and a table needs more than 80 columns."""
+    """Return the console for results. It has 120 columns in a pipe, because a table needs more than the default 80."""
     return Console() if sys.stdout.isatty() else Console(width=120)
 
 
 def _messages() -> Console:
-    """Return the console for progress and messages, so that results can be piped."""
+    """Return the console for progress and messages: standard error, so that results can be piped."""
     return Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 @contextlib.contextmanager
 def _explained() -> Iterator[None]:
-    """Print errors that a user can correct without a traceback, and end the command with status 1."""
+    """Print the message of an error that a user can correct, without a traceback, and end the command with status 1.
+
+    After Ctrl-C, print how to resume, and end the command with status 130.
+    """
     try:
         yield
     except (ValueError, FirsthandError, RegistryDiedError) as error:

@@ -1,4 +1,4 @@
-"""The configuration of a run: everything that its results depend on. The hash of it is the run's id."""
+"""The configuration of a run: everything that its results depend on. The run's id is a hash of the configuration."""
 
 import dataclasses
 import hashlib
@@ -30,17 +30,17 @@ class Run:
     regime: Regime
     """the rule for each round's training mix"""
     n: int
-    """items that a model trains on, and makes if the world has no other rule"""
+    """number of items that a model trains on; also the number that it generates, unless the world sets another"""
     generations: int
     """number of rounds"""
     chains: int = 1
-    """models per round that share one selection of items; an item has one value per chain"""
+    """independent models per round. All chains train on the same selection of items; an item has one value per chain"""
     human: int | None = None
-    """human items that are registered before round 1; None: n"""
+    """number of human items that are registered before round 1; None: n"""
     world: World = field(default=TRUTHFUL, metadata=ADDED)
-    """who makes items, and what is registered about them"""
+    """the makers of items, and the statements that are registered about the items"""
     seed: int = 0
-    """seed of all random numbers; two regimes with the same seed start from the same human items"""
+    """seed of all random numbers; regimes with the same seed start from the same human items"""
 
     def __post_init__(self) -> None:
         for name, least in (("n", 1), ("generations", 1), ("chains", 1), ("seed", 0), ("humans", 1)):
@@ -74,22 +74,23 @@ class Experiment:
 
     def __post_init__(self) -> None:
         if len({run.id for run in self.runs}) < len(self.runs):
-            raise ValueError(f"the experiment {self.name!r} has the same run twice: use different seeds")
+            raise ValueError(f"the experiment {self.name!r} has the same run twice: remove one, or change its seed")
 
 
 def grid(
     name: str, family: "Family", corpus: "Corpus", regimes: Sequence[Regime], seeds: Iterable[int], **settings: Any
 ) -> Experiment:
-    """Return an experiment with every regime under every seed; `settings` are other fields of `Run`."""
+    """Return an experiment with one run for each pair of a regime and a seed; `settings` are other fields of `Run`."""
     runs = (Run(family, corpus, regime, seed=seed, **settings) for seed in seeds for regime in regimes)
     return Experiment(name, tuple(runs))
 
 
 def encode(value: Any) -> Any:
-    """Return a run, or a part of it, as plain JSON.
+    """Return a run, or a part of it, as JSON values.
 
-    A dataclass writes its `type`, the short name of its class; a class from a user's own file writes
-    `path/mine.py:Name`, and as `file_sha256` the digest of that file. Raises ValueError for a value that is not plain.
+    A dataclass becomes an object with its fields and `type`, the short name of its class. For a class from a user's own
+    file, `type` is `path/mine.py:Name` and `file_sha256` is the digest of that file. Raises ValueError for a value that
+    is not a number, a text, a list of these, or a frozen dataclass.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         settings = {field.name: encode(getattr(value, field.name)) for field in _fields(value)}
@@ -108,21 +109,26 @@ def _type(kind: type) -> dict[str, str]:
 
 
 def _fields(value: Any) -> list[dataclasses.Field[Any]]:
-    """Return all fields, without the fields that were added later and hold their default: so ids do not change."""
+    """Return the fields of a dataclass, except fields that were added later and have their default.
+
+    So the ids of earlier runs do not change.
+    """
     fields = dataclasses.fields(value)
     return [f for f in fields if f.metadata != ADDED or getattr(value, f.name) != f.default]
 
 
 def decode(config: dict[str, Any], directory: Path | None = None) -> Run:
-    """Return the run that `encode` wrote; paths of a user's own files are relative to `directory`.
+    """Return the run whose configuration `encode` wrote. Paths of a user's own files are relative to `directory`.
 
-    Raises ValueError if this is not the configuration of a run, if it names classes by import path, as earlier
-    versions did, or if a user's file has changed since the configuration was written.
+    Raises ValueError if `config` is not the configuration of a run, if it names classes by import path (as earlier
+    versions did), or if a user's file has changed since the configuration was written.
     """
     try:
         return Run(**{name: _decode(value, directory) for name, value in config.items()})
     except (TypeError, KeyError) as error:
-        raise ValueError(f"this is not the configuration of a run: {error}") from None
+        raise ValueError(
+            f"this is not the configuration of a run: {error}. Use the `config` of a run.json that the simulator wrote"
+        ) from None
 
 
 def _decode(value: Any, directory: Path | None) -> Any:
@@ -135,7 +141,7 @@ def _decode(value: Any, directory: Path | None) -> Any:
 
 
 def _class(name: str, sha256: str | None, directory: Path | None) -> type:
-    """Return the class that a configuration names. Raises ValueError."""
+    """Return the class that a configuration names. Raises ValueError as `decode` does."""
     if name.startswith("simulator."):
         raise ValueError(
             f"the run names the class {name} by its import path, as earlier versions of Firsthand did. It cannot be "
@@ -152,7 +158,7 @@ def _class(name: str, sha256: str | None, directory: Path | None) -> type:
 
 
 def sources(config: Any) -> dict[str, str]:
-    """Return the user's own files that a configuration names: path → SHA-256 in hexadecimal digits."""
+    """Return the user's own files that a configuration names, as a dictionary from path to hexadecimal SHA-256."""
     if isinstance(config, list):
         config = dict(enumerate(config))
     if not isinstance(config, dict):

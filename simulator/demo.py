@@ -12,7 +12,7 @@ REGIMES = ("replace", "preserve:0.1", "accumulate", "human-only")
 
 
 class DemoSize(NamedTuple):
-    """The size of the demo."""
+    """The size of the demo: seeds, rounds, and items that each model trains on."""
 
     seeds: int
     generations: int
@@ -24,7 +24,7 @@ SMALLEST = DemoSize(seeds=2, generations=2, n=200)
 
 
 def experiment(size: DemoSize) -> Experiment:
-    """Return the experiment: a mixture of ten Gaussians, fitted to the digits and then to mixes with its own output."""
+    """Return the demo: a mixture of ten Gaussians, first fitted to the digits, then to mixes with its own output."""
     options = Options(
         family="gmm:components=10",
         data="digits",

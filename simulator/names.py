@@ -1,8 +1,9 @@
-"""The table of short names: from a name to its class, and back.
+"""The table of short names, and functions that convert a name to its class and back.
 
-A run's configuration has these names (`gmm`, `preserve`) and never an import path. So a class of this package can move
-to another module, and the run's id and draws stay the same. A class of a user's own file is written as
-`path/mine.py:Name`. Settings follow a name: `preserve:0.1`, `gmm:components=5,restarts=2`, `mine.py:MyFamily:scale=2`.
+The configuration of a run has these names (`gmm`, `preserve`) instead of import paths of this package. So a class of
+this package can move to another module without a change of the run's id and draws. The name of a class in a user's own
+file is `path/mine.py:Name`. Settings follow a name: `preserve:0.1`, `gmm:components=5,restarts=2`,
+`mine.py:MyFamily:scale=2`.
 """
 
 import dataclasses
@@ -64,27 +65,27 @@ WORLDS = {
     "commons": "simulator.worlds.commons:Commons",
 }
 
-#: Every name that a configuration can have. A name belongs to one class, and a class has one name.
+#: All short names, with the import path and name of the class. No class has two names.
 NAMES = FAMILIES | CORPORA | REGIMES | WORLDS
 
 _REFERENCE = re.compile(r"^(?P<name>[^:]+\.py:\w+|[\w.]+\.[\w.]+:\w+|[^:]+)(:(?P<settings>.*))?$", re.DOTALL)
 
 
 class UserFile(NamedTuple):
-    """A user's own file that was loaded as a module."""
+    """A user's own Python file that was loaded as a module."""
 
     path: str
-    """the path as it was written in the reference"""
+    """path of the file, as written in the reference"""
     sha256: str
-    """of the loaded bytes, in hexadecimal digits"""
+    """SHA-256 of the loaded bytes, in hexadecimal digits"""
 
 
-# The file of each loaded module, by the name of the module.
+# The user's own files that are loaded, by the name of the module.
 _files: dict[str, UserFile] = {}
 
 
 def resolve(reference: str, directory: Path | None = None) -> Any:
-    """Return the object that a short name, `package.module:Name` or `path/mine.py:Name` names.
+    """Return the object that a reference names: a short name, `package.module:Name` or `path/mine.py:Name`.
 
     A path is relative to `directory`, by default the current one.
 
@@ -93,14 +94,14 @@ def resolve(reference: str, directory: Path | None = None) -> Any:
     where, _, name = NAMES.get(reference, reference).rpartition(":")
     if not where:
         raise ValueError(
-            f"{reference!r} is not a known name: write a name of `firsthand simulate list`, package.module:Name or "
-            "path/mine.py:Name"
+            f"{reference!r} is not a known name: write a name that `firsthand simulate list` prints, "
+            "package.module:Name or path/mine.py:Name"
         )
     module = load_file(where, directory) if where.endswith(".py") else _import(where)
     try:
         return getattr(module, name)
     except AttributeError:
-        raise ValueError(f"{where} does not define {name!r}") from None
+        raise ValueError(f"{where} does not define {name!r}: check the name after the colon") from None
 
 
 def summary(reference: str) -> str:
@@ -109,18 +110,22 @@ def summary(reference: str) -> str:
 
 
 def load_file(path: str, directory: Path | None = None) -> ModuleType:
-    """Return the module in a user's own file, which is loaded once. The file can import other files of its folder."""
+    """Return the module in a user's own Python file. A process loads the file only once.
+
+    `path` is relative to `directory`, by default the current one. The file can import other files of its folder. Raises
+    ValueError if the file does not exist, has changed since it was loaded, or fails when it is loaded.
+    """
     file = ((directory or Path.cwd()) / path).resolve()
     name = f"{file.stem}@{file.parent}"
     if name in sys.modules:
         if file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() != _files[name].sha256:
-            raise ValueError(f"{file} has changed since this process loaded it: start the command again")
+            raise ValueError(f"{file} has changed since this process loaded it: run the command again")
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)
     if not file.is_file() or spec is None or spec.loader is None:
         raise ValueError(f"there is no file {file}: check the path, which is relative to {directory or Path.cwd()}")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up while it is being loaded
+    sys.modules[name] = module  # a dataclass looks up its module while the module is being loaded
     _files[name] = UserFile(Path(path).as_posix(), hashlib.sha256(file.read_bytes()).hexdigest())
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))
@@ -135,36 +140,39 @@ def load_file(path: str, directory: Path | None = None) -> ModuleType:
 
 @contextmanager
 def naming_errors_of(file: Path) -> Iterator[None]:
-    """Raise every error of a user's own file as a ValueError with the name of the file and the line."""
+    """Replace any error that a user's own file raises by a ValueError with the path of the file and the line."""
     try:
         yield
     except Exception as error:
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file.resolve())]
         where = f", line {lines[-1]}" if lines else ""
-        raise ValueError(f"{file}{where}: {type(error).__name__}: {error}") from error
+        raise ValueError(f"{file}{where}: {type(error).__name__}: {error}. Correct the file, then try again") from error
 
 
 def _import(module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise ValueError(f"the module {module} cannot be imported: {error}") from None
+        raise ValueError(
+            f"the module {module} cannot be imported: {error}; check the name, and that the package is installed"
+        ) from None
 
 
 def user_file(kind: type) -> UserFile | None:
-    """Return the user's own file that a class was loaded from; None for any other class."""
+    """Return the user's own file from which a class was loaded; None if the class is from an importable module."""
     return _files.get(kind.__module__)
 
 
 def reference(kind: type) -> str:
-    """Return the text from which `resolve` returns this class: its short name, if it has one.
+    """Return the reference of a class, which `resolve` converts back: its short name, if it has one.
 
-    Raises ValueError for a class that cannot be resolved again, and for a class of this package without a short name,
-    because the run's id would change if the module moved.
+    Raises ValueError if `resolve` could not find the class again. Raises it also for a class of this package without a
+    short name, because the run's id would change if the module moved.
     """
     if kind.__module__ == "__main__" or "." in kind.__qualname__:
         raise ValueError(
-            f"{kind.__qualname__} must be defined at the top level of a module, or of a file given as mine.py:name"
+            f"the class {kind.__qualname__} cannot be loaded again by its name: define it at the top level of a "
+            "module, or of a file that is given as mine.py:NAME"
         )
     if file := user_file(kind):
         return f"{file.path}:{kind.__name__}"
@@ -177,9 +185,12 @@ def reference(kind: type) -> str:
 
 
 def parse(text: str, known: Mapping[str, str], directory: Path | None = None, **defaults: object) -> Any:
-    """Return `Preserve(share=0.1)` for `preserve:0.1`; `defaults` are for fields that the text does not set.
+    """Return the object that a text describes, such as `Preserve(share=0.1)` for `preserve:0.1`.
 
-    A value without a name belongs to the next field in order. Raises ValueError with what can be written instead.
+    `known` has the short names that the text can use, with their references. The k-th setting, if it has no name, sets
+    the k-th field of the class. `defaults` are values for fields that the text does not set; names of other fields are
+    ignored. Paths are relative to `directory`, by default the current one. Raises ValueError, which says what can be
+    written instead.
     """
     match = _REFERENCE.match(text)
     if match is None:
@@ -193,21 +204,30 @@ def parse(text: str, known: Mapping[str, str], directory: Path | None = None, **
     for position, setting in enumerate(settings.split(",") if settings else []):
         key, equals, value = setting.rpartition("=")
         if not equals and position >= len(fields):
-            raise ValueError(f"{text!r} has too many settings; {kind.__name__} has {', '.join(fields) or 'none'}")
+            raise ValueError(
+                f"{text!r} has too many settings: remove some. The settings of {kind.__name__} are: "
+                f"{', '.join(fields) or 'none'}"
+            )
         values[key if equals else fields[position]] = yaml.safe_load(value)
     return build(kind, values)
 
 
 def build(kind: type, settings: Mapping[str, object]) -> Any:
-    """Return an instance of a frozen dataclass; settings are checked by its annotations. Raises ValueError."""
+    """Return an instance of a frozen dataclass with these settings, after a check against its annotations.
+
+    Raises ValueError if there is no such setting, or if a value has a wrong type or is out of range.
+    """
     fields = [field.name for field in dataclasses.fields(kind)]
     if unknown := sorted(set(settings) - set(fields)):
-        raise ValueError(f"{kind.__name__} has no setting {unknown[0]!r}; it has {', '.join(fields) or 'none'}")
+        raise ValueError(
+            f"{kind.__name__} has no setting {unknown[0]!r}: correct its name, or remove it. The settings of "
+            f"{kind.__name__} are: {', '.join(fields) or 'none'}"
+        )
     return TypeAdapter(kind).validate_python(dict(settings))
 
 
 def label(value: Any) -> str:
-    """Return the shortest text from which `parse` returns this value: `preserve:0.1`, `gmm:components=5`."""
+    """Return a short text that `parse` converts back to this object: `preserve:0.1`, `gmm:components=5`."""
     name = reference(type(value))
     settings = []
     for position, field in enumerate(dataclasses.fields(value)):

@@ -1,4 +1,4 @@
-"""From options on the command line, in YAML or in Python to an experiment."""
+"""Build an experiment from options on the command line, from a YAML file, or from a Python file."""
 
 import dataclasses
 import re
@@ -26,26 +26,27 @@ class Options(BaseModel):
         "normal", description="the human data: normal, blobs:blobs=3, digits, pixels, idx:FOLDER, mine.py:MyCorpus"
     )
     regimes: list[str] = Field(
-        ["replace"], min_length=1, description="the regimes, which choose each round's training mix"
+        ["replace"], min_length=1, description="the regimes: rules for the training mix of each round"
     )
     seeds: int | list[int] = Field(1, description="the number of seeds, or a list of seeds")
     generations: int = Field(10, ge=1, description="the number of rounds")
-    n: int = Field(1000, ge=1, description="items that a model trains on, and makes")
+    n: int = Field(1000, ge=1, description="items that a model trains on, and items that it generates")
     chains: int = Field(1, ge=1, description="models per round that share one selection of items")
     human: int | None = Field(None, ge=1, description="human items before round 1; by default n")
-    world: str = Field("truthful", description="who makes items, and what is registered: commons:0.1,registered=0.5")
+    world: str = Field("truthful", description="the makers of items and what is registered: commons:0.1,registered=0.5")
 
     @field_validator("seeds")
     @classmethod
     def _some_seeds(cls, seeds: int | list[int]) -> int | list[int]:
         if seeds == [] or (isinstance(seeds, int) and seeds < 1):
-            raise ValueError(f"{seeds} is not a number of seeds: use 1 or more, or a list of seeds")
+            raise ValueError(f"{seeds} is not a number of seeds: use 1 or more, or a list of seeds such as [3, 7, 11]")
         return seeds
 
     def experiment(self, name: str, directory: Path | None = None) -> Experiment:
-        """Return an experiment with every regime under every seed.
+        """Return an experiment with one run for each pair of a regime and a seed.
 
-        Raises ValueError with what can be written instead.
+        Paths in options are relative to `directory`. Raises ValueError if an option is not valid; the message lists the
+        valid values.
         """
         human = self.human or self.n
         corpus = names.parse(self.data, names.CORPORA, directory, n=human)
@@ -65,10 +66,12 @@ class Options(BaseModel):
 
 
 def read(text: str | None, given: Mapping[str, Any]) -> Experiment:
-    """Return the experiment of `experiment.yaml`, of `mine.py:experiment`, or of the `given` options alone.
+    """Return the experiment that `text` and the `given` options describe.
 
-    Given options replace those of a YAML file. A name in a Python file is an Experiment, a Run, a list of runs, or a
-    function that returns one of these. Raises ValueError.
+    `text` is a YAML file (`experiment.yaml`) or a name in a Python file (`mine.py:experiment`). If it is None, only the
+    `given` options count. With a YAML file, `given` options replace the options of the file. The value of a name in a
+    Python file is an Experiment, a Run, a list of runs, or a function that returns one of these. Raises ValueError if
+    the file or an option is not valid, or if `given` is not empty with a Python file.
     """
     if text is None:
         chosen = Options.model_validate(given)
@@ -78,7 +81,7 @@ def read(text: str | None, given: Mapping[str, Any]) -> Experiment:
     if not text.rpartition(":")[0].endswith(".py"):
         raise ValueError(f"{text!r} is not an experiment: write the name of a YAML file, or mine.py:NAME")
     if given:
-        raise ValueError(f"{text} has all settings in the file: leave out --{next(iter(given))}, or change the file")
+        raise ValueError(f"{text} sets all options in the file: leave out --{next(iter(given))}, or change the file")
     value = names.resolve(text)
     file, _, name = text.rpartition(":")
     with names.naming_errors_of(Path(file)):
@@ -87,7 +90,7 @@ def read(text: str | None, given: Mapping[str, Any]) -> Experiment:
 
 
 def seeds(text: str) -> int | list[int]:
-    """Return the number of seeds for `5`, and a list for `3,7,11` or `3,`. Raises ValueError."""
+    """Return a number of seeds for `5`, and a list of seeds for `3,7,11` or `3,`. Raises ValueError for other text."""
     try:
         return [int(seed) for seed in text.removesuffix(",").split(",")] if "," in text else int(text)
     except ValueError:
@@ -98,21 +101,26 @@ def _yaml(path: Path) -> dict[str, Any]:
     try:
         read = yaml.safe_load(path.read_text())
     except OSError as error:
-        raise ValueError(f"the file {path} cannot be read: {error.strerror}") from None
+        raise ValueError(
+            f"the file {path} cannot be read: {error.strerror}. Check the path and its permissions"
+        ) from None
     except yaml.YAMLError as error:
-        raise ValueError(f"the file {path} is not YAML: {error}") from None
+        raise ValueError(f"the file {path} is not valid YAML: {error}. Correct the file") from None
     if not isinstance(read, dict):
-        raise ValueError(f"the file {path} has no options: it can have {', '.join(Options.model_fields)}")
+        raise ValueError(f"the file {path} has no options: write at least one of {', '.join(Options.model_fields)}")
     return read
 
 
 def _plain(text: str) -> str:
-    """Return a text as the name of a folder."""
+    """Return `text` as a folder name: `-` replaces every other character than letters, digits, `_`, `.` and `-`."""
     return re.sub(r"[^\w.-]+", "-", text)
 
 
 def as_experiment(value: Any, name: str) -> Experiment:
-    """Return an experiment from a value in a user's file. Raises ValueError."""
+    """Return the experiment that a value in a user's file describes, under `name`.
+
+    The value is an Experiment, a Run or a list of runs. Raises ValueError for any other value.
+    """
     if isinstance(value, Experiment):
         return value
     runs = (value,) if isinstance(value, Run) else tuple(value) if isinstance(value, list | tuple) else ()
@@ -124,17 +132,17 @@ def as_experiment(value: Any, name: str) -> Experiment:
 
 
 def on_device(experiment: Experiment, device: str) -> Experiment:
-    """Return the experiment with its networks on `device`: cpu, cuda, cuda:1.
+    """Return the experiment with its neural networks on `device`: cpu, cuda or cuda:1.
 
-    Raises ValueError if there is no such device, or if no family uses one: Gaussians, mixtures and n-grams are computed
-    on the CPU.
+    Raises ValueError if the device does not exist, or if no family of the experiment uses a device: Gaussians, mixtures
+    and n-grams always use the CPU.
     """
     import torch  # seconds to import, and other commands do not need it
 
     try:
         kind = torch.device(device).type
-    except RuntimeError as error:
-        raise ValueError(f"{device!r} is not a device: write cpu, cuda or cuda:1 ({error})") from None
+    except RuntimeError:
+        raise ValueError(f"{device!r} is not a device: write cpu, cuda or cuda:1") from None
     if kind == "cuda" and not torch.cuda.is_available():
         raise ValueError("this machine has no CUDA device: leave out --device")
     if not any(hasattr(run.family, "device") for run in experiment.runs):
@@ -149,5 +157,5 @@ def on_device(experiment: Experiment, device: str) -> Experiment:
 
 
 def explain(error: ValueError) -> str:
-    """Return a ValueError as text for the terminal; one of pydantic with the name of the option, and what is wrong."""
+    """Return a ValueError as text for the terminal. An error of pydantic: the option and the problem."""
     return in_words(error) if isinstance(error, ValidationError) else str(error)

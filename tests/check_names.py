@@ -5,14 +5,14 @@
 
 The rules:
 
-1. No vague word as a variable name (`VAGUE`): the name has to say what the value is.
-2. No class name twice in the repository, nested classes included (`ALLOWED_DUPLICATES` lists exceptions). The second
-   definition is reported, in the order of `PACKAGES`, so a path's owner sees only what that owner has to rename.
-3. No local variable or argument with the name of a module that the same file imports.
-4. No commit subject over 72 characters after `FIRST_COMMIT`. Skipped without `.git`, and in a shallow clone that does
-   not hold that commit.
+1. No variable has a vague name (`VAGUE`). The name must describe the value.
+2. Class names are unique in the repository, including nested classes (`ALLOWED_DUPLICATES` lists exceptions). The
+   second definition, in the order of `PACKAGES`, is reported: this is the class to rename.
+3. No local variable or argument has the name of a module that the same file imports.
+4. No commit subject after `FIRST_COMMIT` has more than 72 characters. This rule is skipped without `.git`, and in a
+   shallow clone without this commit.
 
-Prints `file:line: what is wrong: what to do`. The exit status is 1 if anything is wrong.
+The output is one line `file:line: what is wrong: what to do` per fault. The exit status is 1 if there is a fault.
 """
 
 import argparse
@@ -38,25 +38,25 @@ VAGUE = {
     "rest": "`remaining`, `others`, `suffix`",
 }
 
-# In order of precedence: of two classes with one name, the later one is to be renamed.
+# In order of precedence: if two classes have the same name, rename the class in the later package.
 PACKAGES = ("firsthand/schemas", "firsthand", "service", "simulator", "benchmarks", "migrations", "tests")
 
-# Class names that may stand twice, and why.
+# Class names that two classes may have, each with the reason.
 ALLOWED_DUPLICATES: dict[str, str] = {
     "ProblemError": "a component of the OpenAPI document, and an exception that users catch: both names are public",
     "Snapshot": "a component of the OpenAPI document, and the class that users open: both names are public",
 }
 
-# Vague names that may stay in a file, each with the reason.
+# Vague names that are allowed in a file, each with the reason.
 ALLOWED_NAMES: dict[tuple[str, str], str] = {
-    ("firsthand/schemas/mixes.py", "asked"): "a field of the wire: renaming it would change the API",
+    ("firsthand/schemas/mixes.py", "asked"): "a field of the API: a new name would change the API",
 }
 
-# Subjects are checked after this commit: earlier ones are history that nobody can shorten.
+# Only subjects after this commit are checked, because the history before it cannot be changed.
 FIRST_COMMIT = "feddf6a66c21c9e74ede706ea3f8033657188061"
 SUBJECT_LENGTH = 72
 
-# Syntax whose variables are local, and syntax other than plain names that binds a name.
+# Syntax nodes with local variables, and syntax nodes that bind a name (in addition to plain names).
 LOCAL_SCOPES = {
     ast.FunctionDef,
     ast.AsyncFunctionDef,
@@ -91,7 +91,7 @@ class Names:
 
 @dataclass(frozen=True, order=True)
 class NamingFault:
-    """One broken rule: where it is, what is wrong, and what to do."""
+    """One violation of a rule: the path, the line, and a message (the fault, and how to correct it)."""
 
     path: str
     line: int
@@ -102,7 +102,7 @@ class NamingFault:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check the paths (all packages by default) and the commits; print the faults and return the exit status."""
+    """Check the paths (default: all packages) and the commits. Print the faults, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.check_names", description="Check names and commit subjects.")
     parser.add_argument("paths", nargs="*", type=Path, help="files or folders; default: every package")
     paths: list[Path] = parser.parse_args(arguments).paths
@@ -126,21 +126,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def repository_root(path: Path) -> Path:
-    """Return the nearest folder at or above `path` that holds pyproject.toml."""
+    """Return the nearest folder that contains pyproject.toml: `path` itself or one of its parents."""
     path = path.resolve()
     for folder in (path, *path.parents):
         if (folder / "pyproject.toml").is_file():
             return folder
-    sys.exit(f"{path} is in no repository: no folder above it holds pyproject.toml")
+    sys.exit(f"{path} is not in a repository: no parent folder contains pyproject.toml; give a path in the repository")
 
 
 def python_files(path: Path) -> list[Path]:
-    """Return the Python file itself, or the Python files of a folder, sorted."""
+    """Return the Python files of a folder in sorted order. If `path` is a file, return only this file."""
     return [path] if path.is_file() else sorted(path.rglob("*.py"))
 
 
 def modules(root: Path) -> list[Path]:
-    """Return the Python files of every package, in order of precedence and without repetition."""
+    """Return the Python files of every package, in order of precedence and without duplicates."""
     files = [file for package in PACKAGES for file in python_files(root / package)]
     return list(dict.fromkeys(files))
 
@@ -148,7 +148,10 @@ def modules(root: Path) -> list[Path]:
 def check_sources(
     sources: Mapping[str, bytes], is_module: Callable[[str], bool], allowed_duplicates: Iterable[str] = ()
 ) -> list[NamingFault]:
-    """Check rules 1 to 3 in files, given as path and content. `is_module` decides whether a dotted name is a module."""
+    """Return the violations of rules 1 to 3 in files.
+
+    `sources` maps paths to contents. `is_module` decides whether a dotted name is a module.
+    """
     faults = []
     definitions: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for path, source in sources.items():
@@ -170,10 +173,10 @@ def check_sources(
 def collect_names(tree: ast.Module) -> Names:
     """Return the variables that a file binds, the classes that it defines, and its imports.
 
-    Variables are arguments and the targets of assignments, annotations, loops, comprehensions, `with`, `except`, `:=`,
-    `match` and `import … as`; not functions, classes or attributes of objects. A variable is local inside a function, a
-    lambda or a comprehension. At module level it is not, since `try: import x` with `x = None` is no accident. Neither
-    are the fields of a class, because they hide nothing from its methods.
+    Variables are arguments, and the targets of assignments, annotations, loops, comprehensions, `with`, `except`, `:=`,
+    `match` and `import … as`. Functions, classes and attributes of objects are not variables. A variable is local if it
+    is in a function, a lambda or a comprehension. Variables of a module are not local, because `try: import x` with
+    `x = None` is intended. The fields of a class are not local, because they hide no name from its methods.
     """
     names = Names([], [], [])
     nodes: list[tuple[ast.AST, bool]] = [(tree, False)]
@@ -215,7 +218,7 @@ def collect_names(tree: ast.Module) -> Names:
 def imported_modules(
     path: str, imports: Iterable[Import], wanted: Collection[str], is_module: Callable[[str], bool]
 ) -> dict[str, int]:
-    """Return those of the `wanted` names by which a file imports modules, each with the line of its import."""
+    """Return the `wanted` names with which a file imports modules, each with the line of its import."""
     imported: dict[str, int] = {}
     for node in imports:
         if isinstance(node, ast.Import):
@@ -231,7 +234,7 @@ def imported_modules(
 
 
 def is_module(name: str, root: Path) -> bool:
-    """Return whether a file of the repository or of the installed packages is the module of this dotted name."""
+    """Return whether a dotted name is a module in the repository or in the installed packages."""
     return _is_module_file(name.replace(".", "/"), (str(root), *sys.path))
 
 
@@ -246,14 +249,14 @@ def _is_module_file(relative: str, folders: tuple[str, ...]) -> bool:
 def check_class_names(
     definitions: Mapping[str, Sequence[tuple[str, int]]], allowed: Iterable[str]
 ) -> list[NamingFault]:
-    """Return a fault for each class whose name an earlier class has, and for each exception that is not needed.
+    """Return a fault for each class with the name of an earlier class, and for each exception that is not needed.
 
-    `definitions` holds the (path, line) of every class of a name, the first in order of precedence first.
+    `definitions` maps a class name to the (path, line) of all its classes, in order of precedence.
     """
     faults = []
     for name, ((first_path, first_line), *repetitions) in definitions.items():
         if name not in allowed:
-            message = f"class `{name}` is defined in {first_path}:{first_line} too: rename this class"
+            message = f"class `{name}` is also defined in {first_path}:{first_line}: rename this class"
             faults += [NamingFault(path, line, message) for path, line in repetitions]
     for name in allowed:
         if len(definitions.get(name, ())) < 2:
@@ -263,7 +266,7 @@ def check_class_names(
 
 
 def check_commits(root: Path, first: str = FIRST_COMMIT) -> tuple[list[NamingFault], str]:
-    """Return a fault for each commit after `first` with a long subject; or the reason why none could be checked."""
+    """Return a fault for each commit after `first` with a long subject, and the reason if the check was skipped."""
     if not (root / ".git").exists():
         return [], "this copy has no .git"
     known, _ = _git(root, "merge-base", "--is-ancestor", first, "HEAD")
@@ -283,7 +286,7 @@ def long_subjects(lines: Iterable[str]) -> Iterator[NamingFault]:
 
 
 def _git(root: Path, *arguments: str) -> tuple[bool, str]:
-    """Run git in the repository; return whether it succeeded, and what it printed."""
+    """Run git in the repository. Return whether it succeeded, and its output."""
     try:
         result = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, encoding="utf-8")
     except FileNotFoundError:

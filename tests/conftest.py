@@ -1,4 +1,4 @@
-"""Real registries for the tests: the application served by uvicorn, on SQLite and on PostgreSQL."""
+"""Real registries for the tests: uvicorn serves the application, on SQLite and on PostgreSQL."""
 
 import logging
 import os
@@ -38,7 +38,7 @@ SLOW_FIXTURES = {"postgresql", "registry"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what uses a slow fixture, also by a parameter such as `empty_database` on PostgreSQL."""
+    """Mark tests as slow if they use a slow fixture, or a parameter such as `empty_database` on PostgreSQL."""
     for item in items:
         parameters = getattr(item, "callspec", None)
         on_postgresql = parameters is not None and "postgresql" in map(str, parameters.params.values())
@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the credentials and spools of whoever runs it."""
+    """Prevent tests from using the credentials and spools of the user who runs them."""
     monkeypatch.setenv("FIRSTHAND_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setenv("FIRSTHAND_SPOOL_DIR", str(tmp_path / "spools"))
     for name in (
@@ -67,7 +67,7 @@ def pytest_report_header() -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """After the tests of the documents, list the blocks of code that none of them ran."""
+    """After the tests of the documents, list the code blocks that they did not run."""
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
     if any("test_docs.py" in getattr(report, "nodeid", "") for report in reports):
         terminalreporter.section("blocks of the documents that were not run")
@@ -77,7 +77,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """The address of a PostgreSQL server that may create databases."""
+    """The address of a PostgreSQL server, with a user who may create databases."""
     given = os.environ.get("FIRSTHAND_TEST_POSTGRES_URL")
     if given:
         yield given
@@ -95,7 +95,7 @@ def postgresql() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated and empty database file, to be copied: a migration takes longer than most tests."""
+    """A migrated, empty database file. Tests copy it, because a migration takes longer than most tests."""
     folder = tmp_path_factory.mktemp("migrated")
     migrate.upgrade(Settings(data_dir=folder))
     return folder / "firsthand.sqlite"
@@ -103,7 +103,7 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def migrated_postgresql(postgresql: str) -> str:
-    """The name of a migrated and empty database, a template for those of the tests."""
+    """The name of a migrated, empty database. It is the template for the databases of the tests."""
     name = f"template_{uuid4().hex[:12]}"
     create_database(postgresql, name)
     migrate.upgrade(Settings(database_url=database_at(postgresql, name)))
@@ -111,7 +111,7 @@ def migrated_postgresql(postgresql: str) -> str:
 
 
 def database_at(server: str, name: str) -> str:
-    """The address of another database of a server."""
+    """Return the address of another database on the server."""
     before, _, query = server.partition("?")
     return f"{before.rsplit('/', 1)[0]}/{name}" + (f"?{query}" if query else "")
 
@@ -128,7 +128,7 @@ def drop_database(server: str, name: str) -> None:
 
 @pytest.fixture
 def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
-    """Settings of a migrated and empty database; parametrize with `on_both` or take SQLite."""
+    """The settings of a migrated, empty database: SQLite, or both databases if parametrized with `on_both`."""
     kind = getattr(request, "param", "sqlite")
     if kind == "sqlite":
         folder = tmp_path / "data"
@@ -149,7 +149,7 @@ on_both = pytest.mark.parametrize("empty_database", DATABASES, indirect=True)
 
 @dataclass
 class Registry:
-    """A registry that answers at `url`, with an administrator's key of the organization `local`."""
+    """A running registry at `url`, with a key of the organization `local` that has the scope `admin`."""
 
     url: str
     api_key: str
@@ -165,7 +165,7 @@ class Registry:
         return self._clients[-1]
 
     def join(self, organization: str) -> Client:
-        """Another organization, and a client with its key."""
+        """Create another organization, and return a client with its key."""
         admin = self.client()
         admin.create_organization(organization)
         return self.client(admin.create_key(organization).key)
@@ -177,7 +177,7 @@ class Registry:
 
 @pytest.fixture
 def client(request: pytest.FixtureRequest, registry: "Registry") -> Client:
-    """An administrator's client of `registry`, after the functions of `pytest.mark.prepare` have filled that."""
+    """A client of `registry` with an administrator's key, after the functions of `pytest.mark.prepare` have run."""
     for mark in reversed(list(request.node.iter_markers("prepare"))):
         mark.args[0](registry)
     return registry.client()
@@ -185,13 +185,13 @@ def client(request: pytest.FixtureRequest, registry: "Registry") -> Client:
 
 @pytest.fixture
 def settings(request: pytest.FixtureRequest, empty_database: Settings) -> Settings:
-    """The settings of `registry`; parametrize to change some."""
+    """The settings of `registry`. Parametrize this fixture to change settings."""
     return empty_database.model_copy(update=getattr(request, "param", {}))
 
 
 @pytest.fixture
 def registry(settings: Settings) -> Iterator[Registry]:
-    """The real application behind a real server, in a thread of this process."""
+    """The real application on a real server, in a thread of this process."""
     logging_setup.set_up("json", level=logging.WARNING)
     database = Database(settings)
     with database.writes() as session:

@@ -1,4 +1,4 @@
-"""What many tests need: items made from a number, so that they can be made again; snapshots; full disks."""
+"""Helpers for many tests: reproducible items that are computed from numbers, snapshots, full disks."""
 
 import json
 import shutil
@@ -33,12 +33,12 @@ def digest(number: int, name: str = "item") -> bytes:
 
 
 def digests(numbers: Iterable[int], name: str = "item") -> Digests:
-    """`uint8[n, 32]`, the same for the same numbers."""
+    """Return the digests of the numbers, `uint8[n, 32]`. Equal numbers give equal digests."""
     return stack([digest(number, name) for number in numbers])
 
 
 def crafted(n: int, seed: int = 0) -> Digests:
-    """Digests that nobody's hash would give: most bits zero, many first words alike."""
+    """Return n digests that a hash function does not produce: most bits are zero, and many first words are equal."""
     random = np.random.default_rng(seed)
     made = np.zeros((n, 32), dtype=np.uint8)
     made[:, 6:9] = random.integers(0, 4, (n, 3))
@@ -56,7 +56,7 @@ def register(
     sizes: Iterable[int] | None = None,
     confidences: Iterable[int] | None = None,
 ) -> Registered:
-    """One registration in a dataset that is made where it is missing."""
+    """Make one registration. Create the dataset if it does not exist."""
     client.put_dataset(dataset)
     (registered,) = client.register(
         dataset,
@@ -70,28 +70,28 @@ def register(
 
 
 def model(client: Client, name: str, generation: int | None = 1) -> Model:
-    """A model whose training data nobody registered, of a declared generation."""
+    """Register a model with a declared generation, without registered training data."""
     return client.put_model(name, generation=generation)
 
 
 def random_digests(n: int, seed: int = 0) -> Digests:
-    """`uint8[n, 32]` of random bytes, the same for the same seed: many at little cost."""
+    """Return random bytes `uint8[n, 32]`, which depend only on n and the seed. This is faster than hashing."""
     return np.random.default_rng(seed).integers(0, 256, (n, 32), dtype=np.uint8)
 
 
 def answer(number: int) -> str:
-    """A text as a model might answer it, of about 250 bytes."""
+    """Return a text of about 250 bytes, as a model could generate it."""
     return f"Answer {number}: " + "patterns woven by an engine, " * 8
 
 
 def write_lines(file: Path, texts: list[str], field: str = "text") -> Path:
-    """A file of JSON lines with an id and a text each."""
+    """Write a JSONL file with an id and a text per line, and return its path."""
     file.write_text("".join(json.dumps({"id": n, field: text}) + "\n" for n, text in enumerate(texts)))
     return file
 
 
 def write_snapshot(folder: Path, bits: Bits = 28) -> Path:
-    """A snapshot at position 7 of the first three TEXTS: of generation 2 or more, human, contested."""
+    """Write a snapshot of the first three TEXTS at position 7: model of generation 2 or more, human, contested."""
     folder.mkdir()
     with SnapshotWriter(folder, Subject(7, None, bits=bits)) as writer:
         known = stack([digest_text(text) for text in TEXTS[:3]])
@@ -102,7 +102,7 @@ def write_snapshot(folder: Path, bits: Bits = 28) -> Path:
 
 
 def finalizer(x: int) -> int:
-    """The finalizer of splitmix64, in integers without bounds."""
+    """Return the result of the finalizer of splitmix64, computed with Python integers."""
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & WORD
     x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & WORD
     return x ^ (x >> 31)
@@ -110,7 +110,7 @@ def finalizer(x: int) -> int:
 
 @contextmanager
 def small_disk(folder: Path, kilobytes: int) -> Iterator[bool]:
-    """Make `folder`, if possible as a file system of so many KiB. Yields whether it is one: only root may mount."""
+    """Create `folder`, for root as a file system of this size in KiB. Yield whether it is a file system."""
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
     mounted = (

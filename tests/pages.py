@@ -1,31 +1,32 @@
-"""Run the commands of a Markdown page as a reader types them: in order, in one shell for the page.
+"""Run the commands of a Markdown page as a reader would type them: in order, in one shell per page.
 
-The fences of a page say how they run. The first word is the language, as GitHub reads it; attributes follow.
+The attributes of a fence control how its block runs. The first word is the language, which GitHub also reads. The
+attributes follow:
 
     ```sh                       runs in the page's first terminal: one `bash` for the whole page
     ```sh terminal=2            runs in a second terminal
     ```sh skip="needs Docker"   does not run; the tests print the reason
     ```python                   runs as `python` in the first terminal, with warnings as errors
-    ```python file="mine.py"    is saved as this file; so is a block of Python or YAML that begins with `# mine.py`
-    ```output                   is what the block above it prints
+    ```python file="mine.py"    is saved as this file, as is a block of Python or YAML that begins with `# mine.py`
+    ```output                   is the output of the previous block
     ```text, json, yaml, ...    does not run
 
-**A shell lives as long as its page.** Variables, exports and the working directory stay from block to block. A command
-that fails ends the shell (`set -e`, `pipefail`), so each block must exit with status 0.
+**One shell per page.** Variables, exports and the working directory are kept between blocks. If a command fails, the
+shell ends (`set -e`, `pipefail`), so each block must exit with status 0.
 
-**Servers.** A second terminal may run `firsthand serve` in the foreground. The first terminal goes on when the server
-answers. Before the next block of that terminal, and at the end of the page, the server is stopped with Ctrl-C.
+**Servers.** A second terminal may run `firsthand serve` in the foreground. The first terminal continues when the server
+answers. The server is stopped with Ctrl-C before the next block of its terminal, and at the end of the page.
 
-**Outputs** hold standard output and standard error. In an `output` block the character `…` stands for any text within
-a line, with the spaces next to it, so that columns stay aligned. A line with `…` alone stands for any number of lines.
-Use it for ids, times, sizes and speeds. Trailing spaces are not compared. A mismatch does not stop the page: all of
-them are reported together at its end. After a message has been rewritten,
-`UPDATE_DOCS=1 python -m pytest tests/test_docs.py` writes what is printed into the pages.
+**Outputs** contain standard output and standard error. In an `output` block, the character `…` matches any text within
+a line, and also the spaces next to it, so that columns stay aligned. A line with only `…` matches any number of lines.
+Use it for ids, times, sizes and speeds. Trailing spaces are not compared. A mismatch does not stop the page: all
+mismatches are reported together at the end. After a change of messages, run
+`UPDATE_DOCS=1 python -m pytest tests/test_docs.py`: it writes the actual output into the pages.
 
-**Surroundings.** Each page runs in a folder of its own, with its own home folder, without the FIRSTHAND variables of
-the person who runs the tests. The pages name the default address and an example database; the tests put a free port
-and a real PostgreSQL database in their place, and put the names of the page back into what is printed. `.venv` in the
-folder is the environment that runs the tests. README.md alone runs in a copy of the repository and installs it.
+**Environment.** Each page runs in its own folder, with its own home folder, and without the FIRSTHAND variables of the
+user who runs the tests. The pages name the default address and an example database. The tests replace them by a free
+port and a real PostgreSQL database, and restore the names of the page in the output. `.venv` in the folder is the
+environment that runs the tests. Only README.md runs in a copy of the repository, and installs it.
 """
 
 import contextlib
@@ -46,11 +47,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-#: Longest time of one block in seconds, and of the start of a server. A busy machine must not fail a test.
+#: Time limits in seconds: for one block, and for the start of a server. A busy machine must not fail a test.
 BLOCK_SECONDS = 900
 SERVER_SECONDS = 300
 
-#: What the pages call their registry and their database.
+#: The addresses of the registry and of the database in the pages.
 DEFAULT_ADDRESS = "127.0.0.1:8734"
 EXAMPLE_DATABASE = "postgresql://firsthand:secret@localhost/firsthand"
 
@@ -58,10 +59,10 @@ ROOT = Path(__file__).parents[1]
 
 RUNNABLE = ("sh", "python")
 
-#: Other names of these languages: a fence that bears one would silently not run.
+#: Other names of these languages. A fence with such a name would not run, without an error.
 MISSPELT = ("bash", "shell", "console", "zsh", "py", "pycon")
 
-#: Engines that print warnings of their own; ours alone are errors.
+#: Engines that print their own warnings. Only our own warnings are errors.
 _ENGINES = re.compile(r"^(?:import|from) (?:ray|datasets|datatrove)\b", re.MULTILINE)
 
 _FENCE = re.compile(
@@ -78,7 +79,7 @@ class Block:
 
     language: str
     code: str
-    #: Line of the page on which the fence opens, from 1.
+    #: The line of the opening fence, counted from 1.
     line: int
     attributes: Mapping[str, str] = field(default_factory=dict)
 
@@ -93,7 +94,7 @@ class Block:
 
     @property
     def file(self) -> str | None:
-        """Name of the file that the block is, in the shell's working directory."""
+        """The name of the file that contains the block, in the working directory of the shell."""
         if name := self.attributes.get("file"):
             return name
         match = _FILE_NAME.match(self.code) if self.language in ("python", "yaml") else None
@@ -105,7 +106,7 @@ class Block:
 
 
 def blocks(text: str) -> list[Block]:
-    """Return the fenced blocks of a page that name a language, in order. Raises ValueError for unknown attributes."""
+    """Return the fenced blocks with a language, in order. Raises ValueError for unknown attributes."""
     return [
         Block(
             match["language"],
@@ -140,9 +141,9 @@ def skipped() -> list[tuple[str, Block]]:
 
 
 def differences(expected: str, printed: str, *, whole: bool = True) -> str:
-    """Compare an `output` block with what was printed: return "" if it fits, else the difference.
+    """Compare an `output` block with the actual output. Return "" if they match, otherwise the difference.
 
-    Without `whole`, more lines may have been printed: a server that still runs goes on printing.
+    Without `whole`, the actual output may have more lines, because a server that is still running continues to print.
     """
     pattern = "\n".join(_line_pattern(line.rstrip()) for line in expected.rstrip("\n").split("\n"))
     pattern = pattern.replace("\n" + _ANY_LINES, r"(?:\n.*)*?").replace(_ANY_LINES + "\n", r"(?:.*\n)*?")
@@ -150,21 +151,21 @@ def differences(expected: str, printed: str, *, whole: bool = True) -> str:
     end = r"\Z" if whole else r"(?:\n|\Z)"
     if re.match(pattern + end, "\n".join(lines)):
         return ""
-    # Lines that fit with their `…` are shown as the page has them, so that only real differences stand out.
+    # Lines that match because of their `…` are shown as in the page, so that the diff shows only real differences.
     page = expected.rstrip("\n").split("\n")
     return "\n".join(difflib.unified_diff(page, _fitting(page, lines), "page", "printed", lineterm="", n=99))
 
 
 def _fitting(page: list[str], printed: list[str]) -> list[str]:
-    """Return the printed lines, each replaced by the line of the page that it fits, if there is one."""
+    """Return the printed lines. A line that matches a line of the page is replaced by the line of the page."""
     patterns = [(line, _line_pattern(line.rstrip())) for line in page if line != "…"]
     return [next((line for line, pattern in patterns if re.fullmatch(pattern, text)), text) for text in printed]
 
 
 def with_output(text: str, block: Block, printed: str) -> str:
-    """Return the page with what was printed in an `output` block; lines that fit with their `…` stay as they are.
+    """Return the page with the actual output in an `output` block. Lines that match because of their `…` do not change.
 
-    A block with a line `…` stays whole, because nobody knows which lines it stands for.
+    A block with a line `…` does not change, because the number of lines that it replaces is unknown.
     """
     expected = block.code.rstrip("\n").split("\n")
     if "…" in expected:
@@ -202,19 +203,19 @@ class Terminal:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         self._type("set -o pipefail")
-        # In a further terminal, Ctrl-C ends the server in the foreground (status 130) and not the shell.
+        # In other terminals, Ctrl-C ends the server in the foreground (status 130), but not the shell.
         self._type("set -e" if number == 1 else "trap : INT; trap '[ $? = 130 ] || exit 1' ERR")
         self.output = logs / f"{number}-0.out"
         self._finished = threading.Event()
         self._finished.set()
 
     def start(self, code: str) -> None:
-        """Type a block and return at once. What it prints goes to the file `output`."""
+        """Start a block, and return immediately. Its output is written to the file `output`."""
         self._count += 1
         script = self._logs / f"{self._number}-{self._count}.sh"
         script.write_text(code)
         self.output = script.with_suffix(".out")
-        # `source` keeps what the block sets. Standard input is closed: a command must not read the next block.
+        # `source` keeps the variables of the block. Standard input is empty: a command must not read the next block.
         self._type(f"source '{script}' </dev/null >'{self.output}' 2>&1")
         self._type("echo finished")
         self._finished = threading.Event()
@@ -227,7 +228,7 @@ class Terminal:
         finished.set()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until the block has finished; return whether it has."""
+        """Wait until the block has finished, or until the time limit. Return whether it has finished."""
         return self._finished.wait(seconds)
 
     @property
@@ -240,19 +241,19 @@ class Terminal:
 
     @property
     def status(self) -> int:
-        """Exit status of the last block; the shell ends with the first command that fails."""
+        """The exit status of the last block. The shell ends after the first command that fails."""
         if self.busy:
             raise BlockFailed(f"the block still runs\n{self.printed}")
         return self._shell.poll() or 0
 
     def interrupt(self) -> None:
-        """Press Ctrl-C, and wait until the command in the foreground has ended."""
+        """Send Ctrl-C, and wait until the command in the foreground has ended."""
         os.killpg(self._shell.pid, signal.SIGINT)
         if not self.wait(BLOCK_SECONDS):
             raise BlockFailed(f"Ctrl-C did not end the command\n{self.printed}")
 
     def close(self) -> None:
-        """End the shell, with Ctrl-C for a command that still runs, and everything that it started."""
+        """End the shell and all processes that it started. A command that is still running gets Ctrl-C first."""
         with contextlib.suppress(BlockFailed):
             if self.busy and self._shell.poll() is None:
                 self.interrupt()
@@ -273,7 +274,7 @@ class Terminal:
 
 @dataclass
 class DocumentPage:
-    """A page that is being run: its terminals, and the outputs that differ from what the page shows."""
+    """A page while it runs: its terminals, and the outputs that differ from the page."""
 
     path: str
     folder: Path
@@ -281,7 +282,7 @@ class DocumentPage:
     database: str | None = None
     port: int = field(default_factory=free_port)
     differing: list[str] = field(default_factory=list)
-    #: The `output` blocks that differ, with what was printed instead.
+    #: The `output` blocks that differ, each with the actual output.
     outdated: list[tuple[Block, str]] = field(default_factory=list)
     _terminals: dict[int, Terminal] = field(default_factory=dict)
     _last: Terminal | None = None
@@ -299,7 +300,7 @@ class DocumentPage:
             terminal.close()
 
     def run(self, block: Block) -> str:
-        """Run a block, save it as a file, or compare it as an output; return what it printed."""
+        """Run a block, save it as a file, or compare it with the last output. Return the output of the block."""
         if block.language == "output":
             self._compare(block)
         elif block.file is not None or block.runs:
@@ -339,7 +340,7 @@ class DocumentPage:
         return self._terminals[number]
 
     def _await_server(self, terminal: Terminal) -> None:
-        """Return when the block has ended, or when a registry answers."""
+        """Wait until the block has ended, or until a registry answers."""
         deadline = time.monotonic() + SERVER_SECONDS  # clock: only a server that hangs takes so long
         while time.monotonic() < deadline and not terminal.wait(0.1):  # short: how often it looks  # clock: as above
             with contextlib.suppress(urllib.error.URLError, ConnectionError):
@@ -370,10 +371,10 @@ class DocumentPage:
 
 
 def environment(home: Path, *, python: Path | None = None) -> dict[str, str]:
-    """Return the environment of a page's terminals.
+    """Return the environment variables for the terminals of a page.
 
-    `python` is a folder with `python3` alone, for a page that installs Firsthand by itself; without it, the commands
-    of the environment that runs the tests come first.
+    `python` is a folder that contains only `python3`, for a page that installs Firsthand itself. Without it, the
+    commands of the environment that runs the tests come first in PATH.
     """
     kept = {
         name: value
@@ -388,7 +389,7 @@ def environment(home: Path, *, python: Path | None = None) -> dict[str, str]:
         "PATH": os.pathsep.join([str(python or own), *inherited]),
         "COLUMNS": "100",
         "LANG": "C.UTF-8",
-        # Standard output and standard error go to one file, in the order in which they are written.
+        # Standard output and standard error are written to one file, in the correct order.
         "PYTHONUNBUFFERED": "1",
         "OMP_NUM_THREADS": "1",
         # Engines do not use the network.

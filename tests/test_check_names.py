@@ -1,4 +1,4 @@
-"""The naming check: each of its rules reports what breaks it, and nothing else."""
+"""Tests of the naming check: each rule reports the faults that break it, and no others."""
 
 import ast
 import subprocess
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def faults_of(source: str, path: str = "service/example.py") -> list[str]:
-    """Return the faults of one small file, as printed."""
+    """Return the faults of one small file, as they are printed."""
     return [str(fault) for fault in check_sources({path: source.encode()}, lambda name: is_module(name, ROOT))]
 
 
@@ -84,7 +84,7 @@ def test_the_line_of_the_variable_is_reported() -> None:
 def test_the_second_class_of_one_name_is_reported_with_the_first() -> None:
     sources = {"firsthand/a.py": b"class Ledger: pass", "service/b.py": b"\nclass Ledger: pass\nclass Other: pass"}
     (fault,) = check_sources(sources, lambda name: False)
-    assert str(fault) == "service/b.py:2: class `Ledger` is defined in firsthand/a.py:1 too: rename this class"
+    assert str(fault) == "service/b.py:2: class `Ledger` is also defined in firsthand/a.py:1: rename this class"
 
 
 @pytest.mark.parametrize("inner", ["class Outer:\n    class Ledger: pass", "def make():\n    class Ledger: pass"])
@@ -96,7 +96,7 @@ def test_nested_classes_count(inner: str) -> None:
 
 def test_a_class_twice_in_one_file_is_reported() -> None:
     (fault,) = faults_of("class Ledger: pass\nclass Ledger: pass")
-    assert "class `Ledger` is defined in service/example.py:1 too" in fault
+    assert "class `Ledger` is also defined in service/example.py:1" in fault
 
 
 def test_an_allowed_duplicate_passes_and_an_unused_exception_does_not() -> None:
@@ -152,7 +152,7 @@ def test_a_subject_of_73_characters_is_reported() -> None:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A repository of two commits; only the second subject is checked, and it is too long."""
+    """A repository with two commits. Only the second subject is checked, and it is too long."""
     for command in (["init", "--quiet"], ["commit", "-m", "x" * 90], ["commit", "-m", "y" * 80]):
         _git(tmp_path, *command)
     return tmp_path
@@ -186,7 +186,7 @@ def test_commits_are_skipped_with_a_reason_without_git(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_tree(tmp_path: Path) -> Path:
-    """A tree with one fault in firsthand/ and two in service/, one of them a class that firsthand/ has too."""
+    """A tree with one fault in firsthand/ and two in service/. One of the two is a class name of firsthand/."""
     (tmp_path / "pyproject.toml").touch()
     for folder, source in (
         ("firsthand", "class Ledger: pass\nfound = 1\n"),

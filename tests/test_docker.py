@@ -1,7 +1,7 @@
-"""The image of the service, without a Docker engine: what it copies is there, and what it runs works.
+"""Tests of the image of the service without a Docker engine: the copied files exist, and its commands work.
 
-The Dockerfile's own instructions are carried out in a folder and a clean virtual environment; what is left out is the
-system: the base image, the user, the volume.
+The tests execute the instructions of the Dockerfile in a folder and a clean virtual environment. They do not cover the
+base image, the user and the volume.
 """
 
 import fnmatch
@@ -24,14 +24,14 @@ ROOT = Path(__file__).parent.parent
 
 
 class Instruction(NamedTuple):
-    """A line of the Dockerfile, continued lines joined."""
+    """One instruction of the Dockerfile, with its continuation lines."""
 
     name: str
     arguments: str
 
     @property
     def words(self) -> list[str]:
-        """The words of the JSON form, else those between spaces."""
+        """The arguments: the list in the JSON form, otherwise the words between spaces."""
         words: list[str] = json.loads(self.arguments) if self.arguments.startswith("[") else self.arguments.split()
         return words
 
@@ -52,7 +52,7 @@ def only(name: str) -> Instruction:
 
 
 def ignored(path: str) -> bool:
-    """Whether `.dockerignore` keeps a file out; the last pattern that matches it, or a folder it is in, decides."""
+    """Return whether `.dockerignore` excludes a file. The last pattern that matches the file or its folders decides."""
     verdict = False
     for line in (ROOT / ".dockerignore").read_text().splitlines():
         pattern = line.removeprefix("!").removeprefix("**/")
@@ -64,7 +64,7 @@ def ignored(path: str) -> bool:
 
 
 def copied() -> Iterator[tuple[Path, str]]:
-    """Every file that the image gets, and where under its working directory."""
+    """Yield every copied file, with its path below the working directory of the image."""
     for instruction in instructions("COPY"):
         *sources, target = instruction.words
         for source in sources:
@@ -79,7 +79,7 @@ def copied() -> Iterator[tuple[Path, str]]:
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The image's working directory, and beside it a clean virtual environment in which its `pip install` was run."""
+    """A folder with the working directory of the image and a clean environment after the `pip install` of the image."""
     folder = tmp_path_factory.mktemp("image")
     for file, target in copied():
         (folder / "app" / target).parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def environment(image: Path, **settings: str) -> dict[str, str]:
-    """The image's `ENV`, with its `/data` here and the environment's commands before this machine's."""
+    """Return the `ENV` of the image: `/data` is in `image`, and the commands of its environment come first."""
     own = dict(word.split("=", 1) for instruction in instructions("ENV") for word in instruction.words)
     own = {name: value.replace("/data", str(image / "data")) for name, value in own.items()}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("FIRSTHAND_", "PYTHON"))}

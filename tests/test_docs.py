@@ -1,7 +1,7 @@
-"""The commands of README.md and of docs/, run as a reader types them. `tests/pages.py` says how fences are read.
+"""Tests that run the commands of README.md and docs/ as a reader would type them. See `tests/pages.py` for the fences.
 
-A page that does not run is a page that nobody can follow, so every page with a runnable fence is run, and README.md and
-the tutorial hold no block that is skipped.
+Readers cannot follow a page whose commands fail. Therefore the tests run every page that has commands. README.md and
+the tutorial must not have skipped blocks.
 """
 
 import json
@@ -47,7 +47,7 @@ RUNNABLE = [path for path, page in PAGES.items() if any(block.runs for block in 
 
 @pytest.fixture
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """The folder in which a page runs: for README.md a clone of the repository, else one with an activated `.venv`."""
+    """The folder in which a page runs: a clone of the repository for README.md, otherwise a folder with a `.venv`."""
     folder = tmp_path / "page"
     (tmp_path / "home").mkdir()
     if request.getfixturevalue("path") == README:
@@ -63,7 +63,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def page_database(request: pytest.FixtureRequest) -> Iterator[str | None]:
-    """An empty PostgreSQL database, for a page that names the example database."""
+    """The address of an empty PostgreSQL database if the page uses the example database, otherwise None."""
     if not any(EXAMPLE_DATABASE in block.code for block in PAGES[request.getfixturevalue("path")] if block.runs):
         yield None
         return
@@ -74,7 +74,7 @@ def page_database(request: pytest.FixtureRequest) -> Iterator[str | None]:
 
 
 def a_page(tmp_path: Path) -> DocumentPage:
-    """A page without a file, in a folder of its own."""
+    """A page without a file, in its own folder."""
     return DocumentPage("page.md", tmp_path / "page", environment(tmp_path))
 
 
@@ -160,7 +160,7 @@ def test_an_attribute_that_nobody_knows_is_refused() -> None:
 
 
 def test_skipped_blocks_have_a_reason_and_none_is_in_readme_or_tutorial() -> None:
-    """The end of a run of these tests lists them, see `pytest_terminal_summary`."""
+    """The summary of the test run lists the skipped blocks, see `pytest_terminal_summary`."""
     assert all(block.skip for _, block in skipped())
     assert not {path for path, _ in skipped()} & {README, TUTORIAL}
 
@@ -219,7 +219,7 @@ def test_the_readme_has_at_most_1200_words() -> None:
 
 
 def words(text: str) -> int:
-    """Count the words of a page without its code blocks, its HTML comments and the addresses of its links."""
+    """Return the number of words of a page, without code blocks, HTML comments and the addresses of links."""
     prose = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
     prose = re.sub(r"<!--.*?-->", "", prose, flags=re.DOTALL)
     return len(re.findall(r"\w[^\s|]*", re.sub(r"\]\([^)]*\)", "]", prose)))

@@ -1,4 +1,4 @@
-"""The reference pages say what the code does: generated parts are up to date, and lists are complete."""
+"""The reference pages agree with the code: generated parts are up to date, and lists are complete."""
 
 import re
 from importlib.util import find_spec
@@ -32,7 +32,7 @@ def test_every_variable_that_the_code_reads_is_on_the_page_of_settings() -> None
 
 
 def _rows_of_formats() -> list[tuple[str, str]]:
-    """Each name's end in the first table of the page, with the compressed forms of its row."""
+    """Return the suffixes in the first table of the page, each with the compressions of its row."""
     table = FORMATS_PAGE.split("|---|", 1)[1].split("\n\n", 1)[0]
     rows = [line.split("|")[1:3] for line in table.split("\n")[1:]]
     return [(suffix, compressed) for names, compressed in rows for suffix in re.findall(r"`(\.[^`]+)`", names)]
@@ -44,13 +44,13 @@ def test_the_page_of_formats_lists_every_format_with_its_compressions() -> None:
 
 
 def _pages() -> list[Path]:
-    """Every page that people read, without the changelog, which names files of the past."""
+    """Return every page for readers, except the changelog, which names files that no longer exist."""
     top = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
     return [*top, ROOT / "service" / "README.md", ROOT / "simulator" / "README.md", *(ROOT / "docs").rglob("*.md")]
 
 
 def test_every_file_that_a_page_names_exists() -> None:
-    """But for those that the worked examples of CONTRIBUTING.md add."""
+    """Files that the examples of CONTRIBUTING.md add are exceptions."""
     examples = re.compile(r"avro|poisson|collection|YYYY")
     missing = [
         (page.relative_to(ROOT).as_posix(), name)
@@ -62,7 +62,7 @@ def test_every_file_that_a_page_names_exists() -> None:
 
 
 def test_every_link_of_a_page_outside_of_the_site_leads_to_a_file() -> None:
-    """The site has a check of its own, which sees anchors too."""
+    """A separate check tests the pages of the site, including anchors."""
     for page in _pages()[:5]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), (page.name, target)

@@ -1,4 +1,4 @@
-"""The documentation site builds strictly, every link in it leads somewhere, and it loads nothing from other hosts."""
+"""The documentation site builds in strict mode, all its links have targets, and it loads nothing from other hosts."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from docs.tooling.fences import FenceAttributeError, fence_title
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site, built from the pages as they are."""
+    """The site, built from the current pages."""
     return build.build(build.copy_sources(tmp_path_factory.mktemp("site")))
 
 

@@ -1,7 +1,7 @@
-"""The tests hold to their own rules: they pass on a busy machine, and share helpers by modules that are no tests.
+"""Rules for all tests: they pass on a busy machine, and they do not import helpers from test modules.
 
-A line, or the line above it, may say why it is an exception: `# short: …` after a time of less than a minute,
-`# clock: …` after a clock that is read.
+A comment on the line, or on the line above, allows an exception and gives its reason: `# short: …` for a time of less
+than a minute, `# clock: …` for a call that reads a clock.
 """
 
 import ast
@@ -27,29 +27,29 @@ def relative(path: Path) -> str:
 
 @cache
 def parsed(path: Path) -> tuple[ast.Module, list[str]]:
-    """A file as a tree and as lines."""
+    """Return the syntax tree and the lines of a file."""
     source = path.read_text(encoding="utf-8")
     return ast.parse(source), source.splitlines()
 
 
 def is_excused(lines: list[str], node: ast.expr | ast.stmt, marker: str) -> bool:
-    """Whether a line of the node, or the line above it, has a comment that begins with the marker."""
+    """Return whether a line of the node, or the line above it, has a comment that begins with the marker."""
     last = node.end_lineno or node.lineno
     return any(re.search(rf"# {marker}: \S", line) for line in lines[max(node.lineno - 2, 0) : last])
 
 
 def name_of(function: ast.expr) -> str:
-    """The last part of the name of what is called."""
+    """Return the last part of the name of a called function."""
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def is_short(value: ast.expr) -> bool:
-    """Whether an expression is a number of seconds under a minute; 0 asks without waiting."""
+    """Return whether an expression is a constant below a minute, in seconds. 0 is not short: it does not wait."""
     return isinstance(value, ast.Constant) and isinstance(value.value, int | float) and 0 < value.value < LEAST_SECONDS
 
 
 def short_times(tree: ast.Module) -> Iterator[ast.expr]:
-    """Every time limit, deadline or pause of a fixed time under a minute."""
+    """Yield every time limit, deadline or pause with a constant time below a minute."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             named = [keyword.value for keyword in node.keywords if "timeout" in (keyword.arg or "")]
@@ -65,14 +65,14 @@ def short_times(tree: ast.Module) -> Iterator[ast.expr]:
 
 
 def clocks(tree: ast.Module) -> Iterator[ast.expr]:
-    """Every call that reads a clock for durations."""
+    """Yield every call that reads a clock to measure a duration."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and name_of(node.func) in CLOCKS:
             yield node
 
 
 def faults(find: Callable[[ast.Module], Iterator[ast.expr]], marker: str, folder: str = "") -> list[str]:
-    """The files and lines under a folder where `find` finds something that no comment excuses."""
+    """Return the files and lines in a folder where `find` matches and no comment allows an exception."""
     locations = []
     for path in FILES:
         if path.is_relative_to(ROOT / folder):

@@ -1,11 +1,11 @@
-"""Test whether a snapshot has as few wrong verdicts as it states, on its members and on as many unregistered digests.
+"""Test whether a snapshot has as few wrong verdicts as it states, on its members and on unregistered digests.
 
     python -m benchmarks.snapshots.false_verdicts [--members 10000000] [--unregistered 10000000] [--bits 12|28]
 
-The snapshot is written and read by the package's own classes, a million digests at a time. Every unregistered digest
-gets a verdict with the probability that the snapshot states, independently, so their number is binomial. The exit
-status is 1 if a member gets a wrong verdict, or if the number of unregistered digests with a verdict is 3 standard
-errors or more from its expected value.
+The snapshot is written and read by the classes of the package, a million digests at a time. Each unregistered digest
+gets a verdict, independently, with the probability that the snapshot states. So the number of these digests has a
+binomial distribution. The exit status is 1 if a member gets a wrong verdict, or if this number differs from its
+expected value by 3 standard errors or more.
 """
 
 import argparse
@@ -30,7 +30,7 @@ _MEMBERS, _UNREGISTERED = 0, 1
 
 @dataclass(frozen=True)
 class VerdictErrors:
-    """Counts of wrong verdicts, next to their expected values."""
+    """The numbers of wrong verdicts, and their expected values."""
 
     members: int
     #: Members with a wrong verdict or generation.
@@ -60,7 +60,7 @@ def random_parts(n: int, kind: int) -> Iterator[Digests]:
 
 
 def member_verdicts(n: int) -> Verdicts:
-    """Return n verdicts: each kind in turn, model output of generation 1 to 6."""
+    """Return n verdicts of all kinds in turn. Model output has the generations 1 to 6."""
     row = np.arange(n)
     verdict = np.array([IS_HUMAN, IS_MODEL, CONTESTED, IS_MODEL], dtype=np.uint8)[row % 4]
     generation = np.where(verdict == IS_MODEL, row % 6 + 1, np.where(verdict == IS_HUMAN, 0, NO_GENERATION))
@@ -68,7 +68,7 @@ def member_verdicts(n: int) -> Verdicts:
 
 
 def write(folder: Path, members: int, bits: Bits) -> None:
-    """Write a snapshot of so many members."""
+    """Write a snapshot with `members` members."""
     with SnapshotWriter(folder, Subject(1, None, "strict", bits)) as writer:
         for part in random_parts(members, _MEMBERS):
             writer.add(part, member_verdicts(len(part)))
@@ -76,7 +76,7 @@ def write(folder: Path, members: int, bits: Bits) -> None:
 
 
 def count_errors(snapshot: Snapshot, members: int, unregistered: int) -> VerdictErrors:
-    """Look up all members and so many unregistered digests; return the wrong verdicts."""
+    """Look up all members, and `unregistered` unregistered digests. Return the numbers of wrong verdicts."""
     wrong = verdicts = humans = 0
     for part in random_parts(members, _MEMBERS):
         verdict, generation = snapshot.lookup(part)
@@ -92,7 +92,7 @@ def count_errors(snapshot: Snapshot, members: int, unregistered: int) -> Verdict
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the counts; return 1 if they are not as the snapshot states."""
+    """Print the numbers. Return 1 if they differ from those that the snapshot states."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.snapshots.false_verdicts",
         description=__doc__,

@@ -1,1 +1,1 @@
-"""What builds the documentation site: fences, generated reference pages, the check of links."""
+"""The tools that build the documentation site: code fences, generated reference pages, and the check of links."""

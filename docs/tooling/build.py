@@ -1,8 +1,8 @@
-"""Build the site into site/, strictly, and check it.
+"""Build the site in site/ in strict mode, and check its links.
 
     python -m docs.tooling.build
 
-Zensical writes to the folder that its configuration names, so a build of another folder copies the sources there.
+Zensical writes to the folder in its configuration. To build in another folder, first copy the sources there.
 """
 
 import os
@@ -17,20 +17,20 @@ ROOT = Path(__file__).parents[2]
 
 
 def build(root: Path = ROOT) -> Path:
-    """Build the site of the sources under `root`; return its folder.
+    """Build the site from the sources in `root`, and return the folder of the site.
 
-    Raises CalledProcessError if Zensical warns of anything: its output says of what.
+    Raises CalledProcessError if Zensical prints a warning. The output of Zensical contains the warning.
     """
     shutil.rmtree(root / "site", ignore_errors=True)
     command = [sys.executable, "-m", "zensical", "build", "--strict", "--clean"]
-    # The extension for fences is imported by name, from the folder of the sources.
+    # Zensical imports the extension for fences by its name, so the folder of the sources must be on the path.
     environment = os.environ | {"PYTHONPATH": str(root)}
     subprocess.run(command, cwd=root, env=environment, check=True)
     return root / "site"
 
 
 def copy_sources(folder: Path) -> Path:
-    """Copy what the site is built from into `folder`, and return it."""
+    """Copy the sources of the site to `folder`, and return `folder`."""
     shutil.copy(ROOT / "zensical.toml", folder)
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("__pycache__"))
     return folder

@@ -1,7 +1,7 @@
-"""Check the built site: every link and anchor within it leads somewhere, and nothing is loaded from another host.
+"""Check the built site: all internal links and anchors have a target, and nothing is loaded from another host.
 
-Zensical's strict mode checks the links and anchors of Markdown. This checks the built pages, so it also sees images,
-raw HTML, generated anchors, style sheets and what a theme adds.
+The strict mode of Zensical checks only links and anchors in Markdown. This module checks the built pages, which also
+contain images, raw HTML, generated anchors, style sheets and the elements of the theme.
 
     python -m docs.tooling.check_site site/
 """
@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-#: Attributes by which an element loads something, as opposed to `a href`, on which a reader clicks.
+#: Attributes with addresses that a browser loads automatically. `a href` is not listed, because a reader clicks it.
 _LOADING = {
     "audio": ("src",),
     "embed": ("src",),
@@ -31,7 +31,7 @@ _LOADING = {
     "video": ("src", "poster"),
 }
 
-#: Relations of `link` that load nothing.
+#: Values of `rel` for which a browser does not load the address of a `link`.
 _NAMING = {"canonical", "next", "prev", "alternate", "author", "license", "edit"}
 
 _CSS_ADDRESS = re.compile(r"""url\(\s*["']?(?P<url>[^"')]+)|@import\s+["'](?P<import>[^"']+)""")
@@ -39,14 +39,14 @@ _CSS_ADDRESS = re.compile(r"""url\(\s*["']?(?P<url>[^"')]+)|@import\s+["'](?P<im
 
 @dataclass
 class Page(HTMLParser):
-    """The anchors, links and loaded addresses of one page."""
+    """The anchors, the links, and the automatically loaded addresses of one page."""
 
     anchors: set[str] = field(default_factory=set)
     links: list[str] = field(default_factory=list)
     loaded: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Start the parser, which a dataclass does not do by itself."""
+        """Initialize the parser, because a dataclass does not call the constructor of its base class."""
         super().__init__()
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
@@ -59,13 +59,13 @@ class Page(HTMLParser):
             return
         for name in _LOADING.get(tag, ()):
             if name in values:
-                # srcset: addresses with widths, separated by commas
+                # srcset contains addresses with widths, separated by commas
                 addresses = values[name].split(",") if name == "srcset" else [values[name]]
                 self.loaded.extend(address.split()[0] for address in addresses if address.strip())
         self.loaded.extend(css_addresses(values.get("style", "")))
 
     def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        """Collect the addresses of an element that has no content."""
+        """Collect the addresses of an element without content."""
         self.handle_starttag(tag, attributes)
 
 
@@ -75,19 +75,19 @@ def css_addresses(css: str) -> list[str]:
 
 
 def read(path: Path) -> Page:
-    """Parse a page."""
+    """Parse the HTML file of a page."""
     page = Page()
     page.feed(path.read_text(encoding="utf-8"))
     return page
 
 
 def problems(site: Path) -> Iterator[str]:
-    """Yield a line per address that leads nowhere or to another host, with the page that has it."""
+    """Yield one line per faulty address, with its page: a link without a target, or a file loaded from another host."""
     pages = {path.resolve(): read(path) for path in sorted(site.rglob("*.html"))}
     for path, page in pages.items():
         shown = path.relative_to(site.resolve())
         if shown.name == "404.html":
-            continue  # served for any address, so its links are absolute
+            continue  # it is served at any address, so its links are absolute
         for address in page.loaded:
             yield from (f"{shown}: {problem}" for problem in _problem(path, address, pages, loaded=True))
         for address in page.links:
@@ -115,7 +115,7 @@ def _problem(path: Path, address: str, pages: Mapping[Path, Page], *, loaded: bo
 
 
 def main(arguments: list[str]) -> int:
-    """Print what is wrong with a site; return the exit status."""
+    """Print the problems of a site, and return the exit status."""
     site = Path(arguments[0])
     wrong = list(problems(site))
     sys.stdout.writelines(f"{problem}\n" for problem in wrong)

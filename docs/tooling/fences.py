@@ -1,14 +1,14 @@
 """A Markdown extension that shows the attributes of a code fence as its title.
 
-The pages run in the tests (`tests/test_docs.py`), and their fences tell the tests how:
+The tests run the pages (`tests/test_docs.py`). The attributes of a fence control how the tests run its block:
 
     ```sh terminal=2            this block runs in a second terminal
     ```sh skip="needs Docker"   this block does not run
     ```python file="mine.py"    this block is the file mine.py
-    ```output                   this block is what the block before it prints
+    ```output                   this block is the output of the previous block
 
-GitHub ignores everything after the language. `pymdownx.superfences` refuses bare values, so this preprocessor runs
-before it and replaces the attributes by one `title`.
+GitHub ignores everything after the language. `pymdownx.superfences` refuses values without quotes. Therefore this
+preprocessor runs first, and replaces the attributes by one attribute `title`.
 """
 
 import re
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 
-#: Title of a fence by the name of its attribute; the function takes the attribute's value.
+#: For each attribute of a fence: a function from the value of the attribute to the title.
 TITLES: dict[str, Callable[[str], str]] = {
     "file": lambda path: path,
     "title": lambda title: title,
@@ -28,7 +28,7 @@ TITLES: dict[str, Callable[[str], str]] = {
 _FENCE = re.compile(r"^(?P<indent>[ \t]*)(?P<ticks>`{3,}|~{3,})(?P<language>[\w+-]*)[ \t]*(?P<attributes>.*)$")
 _ATTRIBUTE = re.compile(r'(?P<name>[a-z]+)=(?:"(?P<quoted>[^"]*)"|(?P<bare>[\w.-]+))\s*')
 
-#: Markdown runs preprocessors from the highest number down: line ends are normalized at 30, superfences runs at 25.
+#: Markdown runs preprocessors in descending order of this number. Line ends are normalized at 30, superfences is at 25.
 _PRIORITY = 26
 
 
@@ -39,7 +39,7 @@ class FenceAttributeError(ValueError):
 def fence_title(language: str, attributes: str) -> str | None:
     """Return the title of a fence, or None if it has none.
 
-    Raises FenceAttributeError for an attribute that is not NAME=VALUE, or whose name is not in TITLES.
+    Raises FenceAttributeError if an attribute does not have the form NAME=VALUE, or if its name is not in TITLES.
     """
     titles = ["Output"] if language == "output" else []
     position = 0
@@ -60,7 +60,7 @@ class FenceTitles(Preprocessor):
     """Replace the attributes of each opening fence by one title."""
 
     def run(self, lines: list[str]) -> list[str]:
-        """Return the lines with rewritten opening fences; the lines inside a fence are not looked at."""
+        """Return the lines with rewritten opening fences. Lines inside a fence do not change."""
         rewritten: list[str] = []
         closing: re.Pattern[str] | None = None
         for line in lines:
@@ -80,7 +80,7 @@ class FenceTitles(Preprocessor):
 
 
 class FenceTitlesExtension(Extension):
-    """Register the preprocessor."""
+    """The Markdown extension that adds the preprocessor."""
 
     def extendMarkdown(self, md: Markdown) -> None:
         """Add the preprocessor before superfences."""
@@ -88,5 +88,5 @@ class FenceTitlesExtension(Extension):
 
 
 def makeExtension(**settings: object) -> FenceTitlesExtension:
-    """Return the extension, as Markdown looks it up by the module's name."""
+    """Return the extension. Markdown calls this function by its name, after it has imported the module."""
     return FenceTitlesExtension(**settings)

@@ -1,13 +1,14 @@
 """Write the generated parts of the pages, and of the site's navigation, from the code.
 
-A generated part stands between two comments, `<!-- generated: NAME -->` and `<!-- end -->` (in zensical.toml:
-`# generated: NAME` and `# end`); the text around it is written by hand. `PARTS` has the function of each name. Run
-after a change of a command, a call, a setting or the title of a decision:
+A generated part is between two comments, `<!-- generated: NAME -->` and `<!-- end -->` (in zensical.toml:
+`# generated: NAME` and `# end`). The text around it is written by hand. `PARTS` maps each name to the function that
+generates the part. Run this module after a change of a command, of the API, of a setting, or of the title of a
+decision:
 
     python -m docs.tooling.generate            write the pages that have changed
     python -m docs.tooling.generate --check    write nothing; exit with status 1 if a page is out of date
 
-`make docs` runs the first form, and `tests/test_reference.py` fails as the second one does.
+`make docs` runs the first command. `tests/test_reference.py` fails if the second command would fail.
 """
 
 import json
@@ -37,18 +38,18 @@ _PART = re.compile(
     r"(?P<start>(?:<!-- |# )generated: (?P<name>[\w-]+)(?: -->)?\n).*?(?P<end>(?:<!-- |[ ]*# )end)", re.DOTALL
 )
 
-#: Figures of results that pages show; the site can only hold files that lie under docs/.
+#: Copies of figures that pages show, because the site can contain only files under docs/: copy and original.
 FIGURES = {
     DOCS / "figures" / "how-much-must-we-know.svg": DOCS.parent / "results" / "how-much-must-we-know" / "figure.svg",
 }
 
-#: Commands that the wheel does not hold: the top group has a stand-in for each, without options.
+#: Commands that are not in the wheel. The top group has only a placeholder without options for each of them.
 _OTHER_PACKAGES = ("serve", "migrate", "simulate")
 
-#: Methods of an OpenAPI path, in the order in which they are listed.
+#: The HTTP methods of a path, in the order in which the page lists them.
 _METHODS = ("get", "put", "post", "delete")
 
-#: Typer's names of types, in words.
+#: Descriptions of Typer's type names.
 _KINDS = {
     "str": "text",
     "int": "integer",
@@ -57,7 +58,7 @@ _KINDS = {
     "list[str]": "text, may be given several times",
 }
 
-#: Types of the contents that are no JSON, in words.
+#: Descriptions of the content types.
 _MEDIA = {
     "application/json": "JSON",
     "application/x-ndjson": "NDJSON, one object per line",
@@ -70,13 +71,13 @@ _MEDIA = {
 
 
 def command_line() -> Iterator[str]:
-    """Yield the lines of every command: usage, help, arguments and options."""
+    """Yield the lines of the page on the command line: usage, help, arguments and options of every command."""
     group = get_command(app)
     yield from _command(group, typer.Context(group, info_name="firsthand"), depth=2)
 
 
 def _command(command: Any, context: Any, depth: int) -> Iterator[str]:
-    """Yield the lines of a command and of those below it. Typer does not export the types of its commands."""
+    """Yield the lines of a command and of its subcommands. Typer does not export the types of its commands."""
     yield from ("", f"{'#' * depth} {context.command_path}", "")
     yield from ("```text", command.get_usage(context).removeprefix("Usage: "), "```", "")
     yield from _help_text(command.help or "")
@@ -97,9 +98,9 @@ def _subcommand(command: Any, context: Any, name: str) -> Any:
 
 
 def _help_text(text: str) -> Iterator[str]:
-    """Yield a command's help as Markdown.
+    """Yield the help text of a command as Markdown.
 
-    Examples that are only indented get a fence. All fences are `text`, because the tests run those of shells.
+    Indented examples get a fence. All fences have the language `text`, because the tests would run `sh` fences.
     """
     inside = False
     for paragraph in text.replace("\b\n", "").strip().split("\n\n"):
@@ -129,7 +130,7 @@ def _parameters(command: Any, context: Any) -> Iterator[str]:
 
 
 def _parameter(name: str, text: str) -> str:
-    """Return the row of a parameter; Typer puts default, range and `required` in brackets behind the help."""
+    """Return the table row of a parameter. Typer appends default, range and `required` in brackets to the help text."""
     text, _, notes = text.partition("  [") if "  [" in text else (text, "", "")
     names, _, kind = name.partition(" <")
     kind = kind.removesuffix(">")
@@ -138,7 +139,7 @@ def _parameter(name: str, text: str) -> str:
 
 
 def rest() -> Iterator[str]:
-    """Yield the lines of every call of the API, grouped by tag, then those of every schema."""
+    """Yield the lines of the page on the REST API: every call, grouped by tag, and then every schema."""
     document = openapi()
     operations = [
         (operation["tags"][0], method, path, operation)
@@ -156,7 +157,7 @@ def rest() -> Iterator[str]:
 
 
 def openapi() -> dict[str, Any]:
-    """Return the OpenAPI document of the service, which only starts on a migrated database."""
+    """Return the OpenAPI document of the service. The service needs a migrated database, so this creates one."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder), database_url=None)
         migrate.upgrade(settings)
@@ -213,7 +214,7 @@ def _schema(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _field(name: str, schema: Mapping[str, Any], given: Mapping[str, Any]) -> str:
-    """Return the row of a parameter or a field: its type, its description, and whether it must be given."""
+    """Return the table row of a parameter or a field: its type, its description, and whether it is required."""
     description = given.get("description") or schema.get("description") or ""
     notes = "Required." if given.get("required") else ""
     if schema.get("default") is not None:
@@ -222,7 +223,7 @@ def _field(name: str, schema: Mapping[str, Any], given: Mapping[str, Any]) -> st
 
 
 def _type(schema: Mapping[str, Any]) -> str:
-    """Return a JSON schema's type in words, with its bounds and with links to schemas."""
+    """Return a description of the type of a JSON schema, with its bounds and with links to other schemas."""
     if reference := schema.get("$ref"):
         name = reference.rpartition("/")[2]
         return f"[{name}](#{name.lower()})"
@@ -260,7 +261,7 @@ def _number(value: float) -> str:
 
 
 def settings() -> Iterator[str]:
-    """Yield the table of the service's settings, then those of the options of `serve` that have a variable."""
+    """Yield the table of the settings of the service, and of the options of `serve` that have a variable."""
     yield from ("| variable | what it is | default |", "|---|---|---|")
     for name, field in Settings.model_fields.items():
         yield f"| `FIRSTHAND_{name.upper()}` | {_cell(field.description or '')} | {_default(name, field.default)} |"
@@ -278,7 +279,7 @@ def _default(name: str, value: object) -> str:
 
 
 def problems() -> Iterator[str]:
-    """Yield the table of the kinds of problems that the service answers."""
+    """Yield the table of the kinds of problems with which the service answers errors."""
     yield from ("| status | type | title |", "|---|---|---|")
     kinds: list[type[Refusal]] = [Refusal, *Refusal.__subclasses__()]
     kinds.sort(key=lambda kind: kind.status)
@@ -286,20 +287,20 @@ def problems() -> Iterator[str]:
 
 
 def decisions() -> Iterator[str]:
-    """Yield the table of the decisions, by number."""
+    """Yield the table of the decisions, in the order of their numbers."""
     yield from ("| number | decision |", "|---|---|")
     yield from (f"| {page.name[:4]} | [{_cell(title)}]({page.name}) |" for page, title in _decisions())
 
 
 def decisions_navigation() -> Iterator[str]:
-    """Yield the entries of the decisions in the site's navigation."""
+    """Yield the entries of the decisions in the navigation of the site."""
     yield '    { "All decisions" = "decisions/index.md" },'
     for page, title in _decisions():
         yield f'    {{ "{page.name[:4]} {title.replace("`", "")}" = "decisions/{page.name}" }},'
 
 
 def _decisions() -> list[tuple[Path, str]]:
-    """Return the page of each decision and its title, which is the first line without the number."""
+    """Return the page and the title of each decision. The title is the first line of the page without the number."""
     pages = sorted((DOCS / "decisions").glob("[0-9]*.md"))
     return [(page, page.read_text(encoding="utf-8").split("\n", 1)[0].partition(". ")[2]) for page in pages]
 
@@ -315,12 +316,12 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
 
 
 def _cell(text: str) -> str:
-    """Return text that can stand in a cell of a table."""
+    """Return the text with the escapes that a table cell needs."""
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
 def generated_pages() -> dict[Path, str]:
-    """Return each page that holds a generated part, and its text as it should be."""
+    """Return the pages that have generated parts, each with its up-to-date text."""
     pages: dict[Path, str] = {}
     for page in [NAVIGATION, *sorted(DOCS.rglob("*.md"))]:
         text = page.read_text(encoding="utf-8")
@@ -338,13 +339,13 @@ def _replaced(match: re.Match[str]) -> str:
 
 
 def outdated() -> dict[Path, str]:
-    """Return the files that are not as the code and the results say, each with its right text."""
+    """Return the pages and figures that differ from the code and the results, each with its up-to-date text."""
     right = generated_pages() | {copy: figure.read_text(encoding="utf-8") for copy, figure in FIGURES.items()}
     return {page: text for page, text in right.items() if not page.exists() or page.read_text(encoding="utf-8") != text}
 
 
 def main(arguments: list[str]) -> int:
-    """Write or check the pages; return the exit status."""
+    """Write or check the pages, and return the exit status."""
     changed = outdated()
     for page, text in changed.items():
         if "--check" not in arguments:

@@ -1,1 +1,1 @@
-"""Look up items in a registry or a snapshot: check, filter and annotate files."""
+"""Look items up in a registry or a snapshot: check, filter and annotate files."""

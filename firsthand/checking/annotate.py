@@ -1,7 +1,4 @@
-"""Add the verdicts to a batch of rows. `firsthand check` and engines for data pipelines use this function.
-
-Engines are, for example, Ray Data, Hugging Face datasets and datatrove.
-"""
+"""Add verdicts to a batch of rows: in `firsthand check`, and in engines such as Ray Data, datasets and datatrove."""
 
 from typing import Any, TypeAlias
 
@@ -16,7 +13,7 @@ from firsthand.http import lookup_result
 from firsthand.http.lookup_result import Lookup
 from firsthand.snapshots.snapshot import Snapshot
 
-#: What `annotate` takes as its source.
+#: The types that `annotate` accepts as its source.
 AnnotateSource: TypeAlias = Client | Snapshot | SnapshotSource
 
 #: The columns that `annotate` adds, in this order.
@@ -31,24 +28,29 @@ def annotate(
     policy: PolicyName | None = None,
     as_of: int | None = None,
 ) -> pa.RecordBatch:
-    """Return the batch with three more columns: the verdict on the item in the column `field` of each row.
+    """Return the batch with three more columns about the item in the column `field` of each row.
 
-    `verdict` (string) is unknown, human, model or contested. `generation` (int16) is 0 for human, 1, 2, … for model,
-    otherwise null. `lower_bound` (bool) says whether the generation is a lower bound; a snapshot stores 3 for all
-    generations above 2. The column holds texts or bytes, plain or dictionary-encoded; a null is unknown. A text is
-    looked up under both digest profiles. A Table is accepted too, and a Table is returned.
+    - `verdict` (string): unknown, human, model or contested.
+    - `generation` (int16): 0 for human; 1, 2, … for model; otherwise null. A snapshot stores 3 for all generations
+      above 2.
+    - `lower_bound` (bool): whether the generation is a lower bound.
+
+    The column `field` holds texts or bytes, plain or dictionary-encoded. The verdict on a null is unknown. A text is
+    looked up under both digest profiles. If `batch` is a Table, a Table is returned.
 
     `source` is a Client or a Snapshot. With a Client, `policy` is strict by default, and `as_of` is the position of the
     log: set it to `client.position()` so that all batches of a job see the same state. A snapshot has its own policy
     and position. A snapshot with 12 bits never answers human, unless the source is
-    `firsthand.checking.lookup_source.SnapshotSource(snapshot, client)`, which asks the registry about these items.
+    `firsthand.checking.lookup_source.SnapshotSource(snapshot, client)`, which looks these items up in the registry.
 
     Raises KeyError if the column does not exist, TypeError if it holds neither texts nor bytes, ValueError if one of
-    the added columns exists already or a snapshot has another policy or position, and the errors of the client.
+    the added columns exists already or if a snapshot has another policy or position, and the errors of the client.
     """
     names = batch.schema.names
     if field not in names:
-        raise KeyError(f"there is no column {field!r}; the columns are {', '.join(names)}. Choose one with field=")
+        raise KeyError(
+            f"there is no column {field!r}; the columns are {', '.join(names)}. Choose one of them with field="
+        )
     for name in ADDED:
         if name in names:
             raise ValueError(f"the column {name!r} exists already; rename or drop it before annotating")
@@ -64,14 +66,14 @@ def annotate(
 
 
 def look_up(column: Any, source: OpenSource) -> Lookup:
-    """Return the verdicts on the items of a column (Array or ChunkedArray); a null is unknown."""
+    """Return the verdicts on the items of a column (Array or ChunkedArray). The verdict on a null is unknown."""
     hashed = hash_column(column)
     answer = source.lookup_joined((hashed.exact, hashed.text))
     return answer if len(hashed.rows) == len(column) else lookup_result.spread(answer, hashed.rows, len(column))
 
 
 def _source(source: AnnotateSource, policy: PolicyName | None, as_of: int | None) -> OpenSource:
-    """Return the source for this policy and position. Raises ValueError if a snapshot has others."""
+    """Return the opened source. Raises ValueError if it is a snapshot with another policy or position."""
     if isinstance(source, Client):
         return RegistrySource(source, policy or "strict", as_of)
     if isinstance(source, Snapshot):

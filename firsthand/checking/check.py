@@ -1,4 +1,4 @@
-"""What `firsthand check` does: look up every item of the user's files, in one or more processes."""
+"""Look up every item of the user's files, in one or more processes: the work of `firsthand check`."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from firsthand.http.lookup_result import Lookup
 
 @dataclass(frozen=True)
 class CheckedItems:
-    """Some of the user's items, in order, with the verdicts on them."""
+    """A part of the user's items, in order, with their verdicts."""
 
     #: The name of each item; None if names were not requested.
     names: Sequence[str] | None
@@ -34,13 +34,13 @@ def check(
 
 
 def tasks(files: Sequence[InputFile], processes: int) -> list[list[InputFile]]:
-    """Divide the files, in order, into tasks: enough of them for every process, and not too small."""
+    """Divide the files, in order, into tasks: at least four tasks for each of several processes, if possible."""
     most = discover.BATCH if processes == 1 else max(1, min(discover.BATCH, len(files) // (4 * processes)))
     return list(discover.groups(files, most))
 
 
 def task_name(files: Sequence[InputFile]) -> str:
-    """Return the name of a task in an error message."""
+    """Return the name of a task for error messages: its first file, and the number of files after it."""
     more = f" and {len(files) - 1} files after it" if len(files) > 1 else ""
     return f"{files[0].path}{more}"
 

@@ -1,4 +1,4 @@
-"""What `firsthand filter` does: write the part of the user's files that belongs to a mix or has a verdict."""
+"""Write the items of the user's files that belong to a mix or have a verdict: the work of `firsthand filter`."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,19 +29,19 @@ Profiles: TypeAlias = tuple[Digests, Digests]
 
 
 class ItemSelector(Protocol):
-    """Decides which items are written. It can remember the items that it has selected."""
+    """The rule that decides which items are written. It can depend on the items that it selected before."""
 
     #: The confidence of all look-ups until now.
     confidence: SnapshotConfidence
-    #: Whether a row that holds no item is written.
+    #: Whether a row without an item (null) is written.
     keeps_empty_rows: bool
 
     def __call__(self, items: Profiles) -> Keep:
-        """Return for each of n items whether it is written, `[n]`."""
+        """Return whether each of n items is written, `bool[n]`."""
 
 
 class SelectByVerdict:
-    """Selects every item with one of these verdicts. A row that holds no item is unknown."""
+    """A rule that selects every item with one of the given verdicts. A row without an item counts as unknown."""
 
     def __init__(self, source: OpenSource, verdicts: Collection[Verdict]) -> None:
         self._source, self._codes = source, [VERDICTS.index(verdict) for verdict in verdicts]
@@ -54,7 +54,7 @@ class SelectByVerdict:
 
 
 class SelectByMix:
-    """Selects each item of a mix once: its first occurrence in the files."""
+    """A rule that selects each item of a mix once: at its first occurrence in the files."""
 
     keeps_empty_rows, confidence = False, SnapshotConfidence()
 
@@ -65,7 +65,7 @@ class SelectByMix:
 
     @property
     def missing(self) -> int:
-        """The number of items of the mix that did not occur."""
+        """The number of items of the mix that have not occurred in the files."""
         return int(self._not_written.sum())
 
     def __call__(self, items: Profiles) -> Keep:
@@ -73,7 +73,7 @@ class SelectByMix:
         return self._take(exact) | self._take(text)
 
     def _take(self, digests: Digests) -> Keep:
-        """Return which of these are in the mix and were not selected before, and mark them as selected."""
+        """Return which digests are in the mix and were not selected before, `bool[n]`. Mark them as selected."""
         sought, keep = as_strings(digests), np.zeros(len(digests), dtype=np.bool_)
         if not len(self._wanted):
             return keep
@@ -87,7 +87,7 @@ class SelectByMix:
 
 @dataclass(frozen=True)
 class FilteredPart:
-    """What was done with one file with rows, or with a group of one-item files."""
+    """The counts of one task: a file with rows, or a group of files that are one item each."""
 
     files: int
     items: int
@@ -103,17 +103,17 @@ def by_verdict(
     verdicts: Collection[Verdict],
     processes: int = 1,
 ) -> Iterator[FilteredPart]:
-    """Write the items with these verdicts, as `write` does, in one or more processes that each open the source."""
+    """Write the items with these verdicts, as `write` does, in `processes` processes. Each process opens the source."""
     check_targets(files, out)
     setup = partial(_opened, source, verdicts, field, out)
     return process_pool.run(setup, check.tasks(files, processes), processes, check.task_name)
 
 
 def write(files: Sequence[InputFile], field: str, out: Location, selector: ItemSelector) -> Iterator[FilteredPart]:
-    """Write the selected items below `out`, each file with its relative path, and yield what was done.
+    """Write the selected items below `out`, each file at its relative path. Yield the counts of each task.
 
     A file gets its name when it is complete. Raises ContentError, before anything is written, if two inputs have the
-    same target or a target is an input.
+    same target, or if a target is also an input.
     """
     check_targets(files, out)
     for task in check.tasks(files, 1):
@@ -121,7 +121,7 @@ def write(files: Sequence[InputFile], field: str, out: Location, selector: ItemS
 
 
 def check_targets(files: Sequence[InputFile], out: Location) -> None:
-    """Raise ContentError if two inputs have the same target or a target is an input."""
+    """Raise ContentError if two inputs have the same target, or if a target is also an input."""
     inputs = {locations.identity(file.path) for file in files}
     targets: set[str] = set()
     for file in files:
@@ -129,7 +129,9 @@ def check_targets(files: Sequence[InputFile], out: Location) -> None:
         if target in inputs:
             raise ContentError(f"the output {target} is an input too; choose another folder for --out")
         if target in targets:
-            raise ContentError(f"two inputs have the same output {target}; filter them with two commands")
+            raise ContentError(
+                f"two inputs have the same output {target}; filter them with two commands that have different --out"
+            )
         targets.add(target)
 
 

@@ -1,6 +1,6 @@
 """The source of verdicts for `check`, `filter` and `annotate`: a registry at a fixed position, or a snapshot.
 
-A source is small and can be pickled. Each process opens it for itself, with `open()`.
+A source is small and can be pickled. Each process opens its own copy with `open()`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,13 +19,13 @@ from firsthand.http import lookup_result
 from firsthand.http.lookup_result import Lookup
 from firsthand.snapshots.snapshot import Snapshot
 
-#: Bits of a fingerprint from which a snapshot's verdict `human` is accepted.
+#: The minimum number of bits per fingerprint with which the verdict `human` of a snapshot is accepted.
 _BITS_FOR_HUMAN = 28
 
 
 @dataclass(frozen=True)
 class SnapshotConfidence:
-    """How reliable the answers of a snapshot were. Values of several look-ups can be added."""
+    """The reliability of the answers of a snapshot. Values of several look-ups can be added."""
 
     #: The expected number of unregistered items that got a verdict by chance.
     expected: float = 0.0
@@ -44,22 +44,22 @@ class OpenSource(Protocol):
     """A source that is open: it answers look-ups."""
 
     def lookup_joined(self, profiles: Sequence[Digests]) -> Lookup:
-        """Return the verdicts on n items whose digests are given under several profiles, `uint8[n, 32]` each."""
+        """Return the verdicts on n items. `profiles` has their digests per digest profile, `uint8[n, 32]` each."""
 
     def take_confidence(self) -> SnapshotConfidence:
         """Return the confidence of the look-ups since the last call."""
 
 
 class LookupSource(Protocol):
-    """A source that can be pickled and opened. Both forms below have this interface, and that of `OpenSource`."""
+    """A source that can be pickled, and opened in each process. `RegistrySource` and `SnapshotSource` implement it."""
 
     def open(self) -> AbstractContextManager[OpenSource]:
-        """Open the source for the length of a `with` block. Each process opens it once."""
+        """Open the source until the `with` block ends. Each process opens it once."""
 
 
 @dataclass(frozen=True)
 class RegistrySource:
-    """A registry under one policy, at one position (None: the head of the log)."""
+    """A registry as the source of verdicts, under one policy, at one position (None: the head of the log)."""
 
     client: Client
     policy: PolicyName = "strict"
@@ -74,15 +74,16 @@ class RegistrySource:
         return self.client.lookup_joined(profiles, self.policy, self.position)
 
     def take_confidence(self) -> SnapshotConfidence:
-        """Return a confidence without doubts: the answers of a registry are exact."""
+        """Return zeros, because the answers of a registry are exact."""
         return SnapshotConfidence()
 
 
 class SnapshotSource:
-    """A snapshot: the folder of a downloaded one, which each process reads, or a `Snapshot` in memory.
+    """A snapshot as the source of verdicts: the path of its folder, or a `Snapshot` in memory.
 
-    With fingerprints of 12 bits, 1 in 65,536 unregistered items gets the verdict human, and somebody can craft such
-    items. So human becomes unknown, unless `registry` is given: then the registry is asked about these items.
+    With fingerprints of 12 bits, 1 in 65,536 unregistered items gets the verdict human, and an attacker can craft such
+    items. So this source answers unknown instead of human. If `registry` is given, items with the verdict human are
+    looked up in the registry instead. A path is pickled as a path, so each process reads the files itself.
     """
 
     def __init__(self, snapshot: Snapshot | Path | str, registry: Client | None = None) -> None:
@@ -91,14 +92,14 @@ class SnapshotSource:
 
     @property
     def snapshot(self) -> Snapshot:
-        """The snapshot in memory; its files are read at the first access."""
+        """The snapshot in memory. Its files are read at the first access."""
         if not isinstance(self._snapshot, Snapshot):
             self._snapshot = Snapshot.open(self._snapshot)
         return self._snapshot
 
     @contextmanager
     def open(self) -> Iterator[Self]:
-        """Read the files. Raises SnapshotError if one is missing or damaged."""
+        """Open the snapshot until the `with` block ends. Raises SnapshotError if a file is missing or damaged."""
         assert self.snapshot is not None
         try:
             yield self
@@ -111,11 +112,11 @@ class SnapshotSource:
         return taken
 
     def check(self, items: Sequence[Item]) -> Lookup:
-        """Return the verdicts on contents, as `Client.check` does: a text is looked up under both digest profiles."""
+        """Return the verdicts on items, as `Client.check` does. A text is looked up under both digest profiles."""
         return self.lookup_joined(hash_both(items))
 
     def lookup_joined(self, profiles: Sequence[Digests]) -> Lookup:
-        """Return what `Client.lookup_joined` returns. A digest that several profiles share is looked up once."""
+        """Return the verdicts on n items, as `Client.lookup_joined` does. A shared digest is looked up once."""
         exact, *others = profiles
         answer = self.lookup(exact)
         for digests in others:
@@ -125,7 +126,7 @@ class SnapshotSource:
         return answer
 
     def lookup(self, digests: Digests) -> Lookup:
-        """Return the verdicts on `uint8[n, 32]`, in order."""
+        """Return the verdicts on the items with these digests, `uint8[n, 32]`, in order."""
         answer = self.snapshot.answer(digests)
         human_is_certain = self._registry is None and self.snapshot.manifest.bits >= _BITS_FOR_HUMAN
         rate = self.snapshot.false_verdicts - (0.0 if human_is_certain else self.snapshot.false_humans)

@@ -1,10 +1,10 @@
-"""A pool of worker processes, for the user's files (`check`, `filter`) and for the simulator's runs alike.
+"""A pool of worker processes. The commands `check` and `filter` and the runs of the simulator use it.
 
 Workers are spawned, so that no connection, lock or thread of this process is copied into them. The executors of the
 standard library are not used: they cannot end a worker in the middle of a task, and one killed worker breaks them.
 
-However the pool ends (all tasks are done, an error, Ctrl-C, no more results wanted), it ends its workers first:
-SIGTERM, then SIGKILL after some seconds. If this process is killed, its workers end by themselves.
+The pool ends its workers when all tasks are done, after an error, after Ctrl-C, and when the caller stops reading
+results. It sends SIGTERM, then SIGKILL after some seconds. If this process is killed, its workers end by themselves.
 """
 
 import multiprocessing
@@ -24,23 +24,24 @@ from firsthand.errors import FirsthandError
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Work: TypeAlias = Callable[[Task], Iterator[Result]]
-#: Makes the work of a worker, once per process. It is pickled, and so are tasks and results.
+#: Returns the function that works on tasks. It is called once per process. Setup, tasks and results are pickled.
 Setup: TypeAlias = Callable[[], AbstractContextManager[Work[Task, Result]]]
 
-#: Tasks per worker that are given out before the results of the current task are complete; their results are buffered.
+#: The number of tasks per worker that can be given out beyond the task whose results are yielded now. The results of
+#: these tasks are buffered.
 _AHEAD = 4
-#: Seconds until a worker that was asked to end is killed.
+#: Seconds that a worker has to end after SIGTERM. Then it is killed.
 _GRACE = 5.0
 
 
 @dataclass(frozen=True)
 class TaskEvent(Generic[Result]):
-    """Something that happened to a task: it has a result, it is done, it failed, or its worker was lost."""
+    """An event of a task: it has a result, it is done, it failed, or its worker ended unexpectedly (lost)."""
 
     task: int
     kind: Literal["result", "done", "failed", "lost"]
     value: Any = None
-    """the result; if failed, the message, with `{}` for the name of the task; if lost, the exit status of the worker"""
+    """result: the result; failed: the message, in which `{}` stands for the name of the task; lost: the exit status"""
 
 
 @dataclass
@@ -50,16 +51,16 @@ class PoolWorker:
     process: Any
     pipe: Any
     task: int | None = None
-    """the task that it works on"""
+    """the number of the task that it works on; None if it is idle"""
 
 
 def run(
     setup: Setup[Task, Result], tasks: Sequence[Task], workers: int, name: Callable[[Task], str]
 ) -> Iterator[Result]:
-    """Yield the results of all tasks in the order of the tasks; with one worker or one task, without other processes.
+    """Yield the results of all tasks, in the order of the tasks. One worker or one task needs no other process.
 
-    Raises the FirsthandError of a task. Any other error, and a lost worker, is raised as a FirsthandError with the name
-    of the task.
+    Raises the FirsthandError of a task. Any other error of a task, and the loss of a worker, is raised as a
+    FirsthandError with the name of the task.
     """
     if workers == 1 or len(tasks) < 2:
         with setup() as work:
@@ -96,9 +97,9 @@ def run_unordered(
     workers: int,
     limit: Callable[[], int] = lambda: sys.maxsize,
 ) -> Generator[TaskEvent[Result], None, None]:
-    """Yield what happens to the tasks, as it happens, in worker processes; only tasks below `limit()` are given out.
+    """Run the tasks in worker processes. Yield an event whenever something happens to a task.
 
-    A worker that is lost, or whose task failed, is replaced.
+    Only tasks with a number below `limit()` are given out. A worker that is lost, or whose task failed, is replaced.
     """
     given = 0
     crew: list[PoolWorker] = []
@@ -109,7 +110,7 @@ def run_unordered(
             for worker in crew:
                 if worker.task is None and given < min(len(tasks), limit()):
                     worker.task, given = given, given + 1
-                    with suppress(OSError):  # a worker that died meanwhile is seen below
+                    with suppress(OSError):  # if the worker has ended meanwhile, `_receive` notices it
                         worker.pipe.send(tasks[worker.task])
             busy = {worker.pipe: worker for worker in crew if worker.task is not None}
             if not busy:
@@ -161,15 +162,16 @@ def _end(crew: Sequence[PoolWorker]) -> None:
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Start processes in this block that never receive Ctrl-C, which a terminal sends to all: this process ends them.
+    """Keep Ctrl-C (SIGINT) from the worker processes that are started in this block.
 
-    An interrupt that arrives during the block is handled after it. A signal mask alone is not enough for this process,
-    because another thread may receive the signal; a worker inherits the mask only.
+    A terminal sends Ctrl-C to all processes. Only this process handles it, and then ends its workers. An interrupt that
+    arrives during the block is handled after it. In this process a signal mask alone is not enough, because another
+    thread may receive the signal. A worker inherits only the mask.
     """
     if not hasattr(signal, "pthread_sigmask") or threading.current_thread() is not threading.main_thread():
         yield
         return
-    resource_tracker.ensure_running()  # it would start with the first process, and then unblock interrupts
+    resource_tracker.ensure_running()  # otherwise it starts with the first process, and unblocks interrupts
     interrupts: list[int] = []
     handler = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -183,9 +185,9 @@ def _without_interrupts() -> Iterator[None]:
 
 
 def _serve(pipe: Any, setup: Setup[Task, Result]) -> None:
-    """Work on tasks in a worker process, until the pipe is closed or the parent is gone.
+    """Work on tasks in a worker process, until the pipe is closed or the parent process has ended.
 
-    SIGTERM raises SystemExit, so that the worker leaves its context managers and no half-written file stays.
+    SIGTERM raises SystemExit, so that the worker leaves its context managers and no incomplete file remains.
     """
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -204,10 +206,10 @@ def _serve(pipe: Any, setup: Setup[Task, Result]) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this worker, as SIGTERM does, when its parent has ended, even by SIGKILL."""
+    """Wait until the parent process has ended, even by SIGKILL. Then end this worker, as SIGTERM does."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])
         os.kill(os.getpid(), signal.SIGTERM)
-        threading.Event().wait(_GRACE)  # a task that does not return to Python in time loses its worker
+        threading.Event().wait(_GRACE)  # longer if a task does not return to Python; then it is ended here
         os._exit(128 + signal.SIGTERM)

@@ -29,7 +29,7 @@ for name, resource, help in (
     ("model", model.app, "Models: their training data and their generation."),
     ("item", item.app, "The claims on one item: its origin, and the organizations that state it."),
     ("registration", registration.app, "Show, withdraw or dispute a registration."),
-    ("mix", mix.app, "Training sets that are selected by a recipe."),
+    ("mix", mix.app, "Training sets that a recipe selects from the registry."),
     ("snapshot", snapshot.app, "Downloadable files for look-ups without a network."),
     ("log", log.app, "All statements, in the order in which they were recorded."),
     ("organization", organization.app, "The parties that hold keys and make statements."),
@@ -52,8 +52,8 @@ def firsthand(
 ) -> None:
     """Record the origin of training data, and look it up: human, or a model and its generation.
 
-    The registry is the one of FIRSTHAND_URL and FIRSTHAND_API_KEY; without them the one that `firsthand login URL`
-    stored; without that http://127.0.0.1:8734, the address of `firsthand serve`.
+    Commands use the registry of FIRSTHAND_URL and FIRSTHAND_API_KEY. If these are not set, they use the registry that
+    `firsthand login URL` stored. If none is stored, they use http://127.0.0.1:8734, the address of `firsthand serve`.
 
     ```
     firsthand serve
@@ -65,5 +65,5 @@ def firsthand(
 
 
 def main() -> None:
-    """The command `firsthand`."""
+    """Run the command `firsthand`."""
     app(prog_name="firsthand")

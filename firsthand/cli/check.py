@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CountUnknown = Literal["model", "human", "ignore"]
 
-#: How unknown items were counted, printed beside every share.
+#: How unknown items were counted. This is printed next to every share.
 _UNKNOWN_IN_WORDS = {
     "model": "unknown items may be a model's output",
     "human": "unknown items are counted as human, because of --unknown human",
@@ -62,14 +62,14 @@ class SnapshotUsed(BaseModel):
     bits: int
     #: The expected number of unregistered items that got a verdict.
     expected_false_verdicts: float
-    #: Look-ups with the verdict human that were counted as unknown, because the registry was not asked.
+    #: Look-ups with the verdict human that were counted as unknown, because no registry confirmed them.
     unconfirmed: int
-    #: Look-ups with the verdict human about which the registry was asked.
+    #: Look-ups with the verdict human that were sent to the registry.
     confirmed: int
 
 
 class CheckReport(BaseModel):
-    """The output of `--json`; with `--summary` without the items."""
+    """The output of `--json`. With `--summary`, `items` is null."""
 
     items: list[ItemVerdict] | None
     total: int
@@ -94,7 +94,8 @@ def check(
     max_synthetic: Annotated[
         float | None,
         typer.Option(
-            help="Exit with status 3 if the share of items that models made can be higher than this, such as 0.1.",
+            help="Exit with status 3 if the share of items that models made can be higher than this limit, such as 0.1"
+            " for 10 %. Default: no limit.",
             parser=options.usage(options.share),
             metavar="SHARE",
             show_default=False,
@@ -103,7 +104,8 @@ def check(
     unknown: Annotated[
         Literal["human", "ignore"] | None,
         typer.Option(
-            help="Count unknown items as human, or do not count them. By default they widen the share.",
+            help="How to count unknown items, such as ignore. human: as human. ignore: not at all. Default: they may"
+            " be human or model, so that the share is an interval.",
             show_default=False,
         ),
     ] = None,
@@ -114,11 +116,11 @@ def check(
     workers: options.Workers = 1,
     json: options.Json = False,
 ) -> None:
-    """Print a verdict per item, and the share of items that models made.
+    """Print the verdict on each item, and the share of items that models made.
 
-    The share is an interval if any item is unknown or contested: its low end counts only the verdict model, its high
-    end counts unknown and contested items too. Unknown items count as human only with `--unknown human`. A text is
-    looked up by its exact bytes and by its canonical text.
+    If any item is unknown or contested, the share is an interval. Its low end counts only items with the verdict model.
+    Its high end also counts unknown and contested items. Unknown items count as human only with `--unknown human`. A
+    text is looked up by its exact bytes and by its canonical text.
 
     ```
     firsthand check crawl/ --summary

@@ -1,7 +1,7 @@
-"""The top-level group: it loads commands of other packages when they are called, and prints errors.
+"""The top-level group of commands. It imports commands of other packages when they are called, and prints errors.
 
-`serve`, `migrate` and `simulate` are entry points of the group `firsthand.commands`. Their short help is written here,
-so that the list of commands, completion and all other commands do not import those packages.
+`serve`, `migrate` and `simulate` are entry points of the group `firsthand.commands`. Their short help is written here.
+So the list of commands, the completion and all other commands do not import those packages.
 """
 
 from importlib.metadata import entry_points
@@ -29,7 +29,7 @@ ORDER = ("login", "serve", "migrate", "register", "check", "filter", "simulate")
 
 
 class Commands(TyperGroup):
-    """The top-level group. Typer does not export the types of its contexts and commands, so they are Any."""
+    """The top-level group. Typer does not export the types of its contexts and commands, so these are Any."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -56,7 +56,7 @@ class Commands(TyperGroup):
 
 
 def load(name: str) -> Any:
-    """Import a command of another package. Raises FirsthandError that says how to install it."""
+    """Import a command of another package. Raises FirsthandError, with the command to install it, if it is missing."""
     entry_point = next(iter(entry_points(group=GROUP, name=name)), None)
     if entry_point is None:
         raise FirsthandError(_absent(name, "no installed package provides it"))

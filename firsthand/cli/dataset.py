@@ -16,14 +16,16 @@ def create(
     profile: Annotated[
         Profile,
         typer.Option(
-            help="What is hashed: bytes-1, the exact bytes, for files; text-1, canonical text, so that other white"
-            " space or line endings give the same item."
+            help="What is hashed. bytes-1: the exact bytes, for files. text-1: canonical text, so that a text with"
+            " other white space or line endings is the same item. Example: --profile text-1."
         ),
     ] = "bytes-1",
-    title: Annotated[str, typer.Option(help="A description in one line.")] = "",
+    title: Annotated[
+        str, typer.Option(help="A description in one line, such as 'Letters to the editor'. Default: none.")
+    ] = "",
     json: options.Json = False,
 ) -> None:
-    """Create a dataset. The same command again changes nothing. The profile cannot be changed later.
+    """Create a dataset. If you repeat the command, nothing changes. The profile cannot be changed later.
 
     ```
     firsthand dataset create acme/letters --profile text-1 --title "Letters to the editor"

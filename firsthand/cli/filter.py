@@ -1,4 +1,4 @@
-"""`firsthand filter`: write the part of the user's own files that belongs to a mix or has a verdict."""
+"""`firsthand filter`: write the items of the user's own files that belong to a mix or have a certain verdict."""
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class FilterReport(BaseModel):
-    """What was read and written."""
+    """The counts of items and files that were read and written: the output of `--json`."""
 
     files: int
     items: int
     kept: int
     #: The number of items of the mix that are in none of the files; null without a mix.
     missing: int | None
-    #: The position of the verdicts; null with a mix, which has its own.
+    #: The position of the verdicts. Null with a mix, which has its own position.
     position: int | None
     out: str
 
@@ -42,7 +42,8 @@ def filter(
         str | None,
         typer.Option(
             "--mix",
-            help="Keep the items of the mix with this id. An item that the mix repeats is written once.",
+            help="Keep the items of the mix with this id: 32 hexadecimal digits, as `mix create` prints it. An item"
+            " that the mix repeats is written once.",
             metavar="MIX",
             show_default=False,
         ),
@@ -51,7 +52,8 @@ def filter(
         list[str] | None,
         typer.Option(
             "--verdict",
-            help="Keep items with this verdict: human, model, contested or unknown. Can be given several times.",
+            help="Keep items with this verdict: human, model, contested or unknown. Repeat the option to keep several,"
+            " such as --verdict human --verdict unknown.",
             autocompletion=lambda: list(VERDICTS),
             metavar="VERDICT",
             show_default=False,
@@ -66,11 +68,11 @@ def filter(
     workers: options.Workers = 1,
     json: options.Json = False,
 ) -> None:
-    """Write the part of your own files that belongs to a mix or has a verdict.
+    """Write the items of your own files that belong to a mix or have a certain verdict.
 
-    Files are copied. From JSONL, CSV, TSV, Parquet and WARC files the selected rows are written unchanged to a file
-    with the same name and compression. A row without an item (null) is unknown. With a mix, each item is written once,
-    at its first occurrence. A file gets its name when it is complete.
+    A file that is one item is copied. The selected rows of a JSONL, CSV, TSV, Parquet or WARC file are written,
+    unchanged, to a file with the same name and compression. A row without an item (null) counts as unknown. With a mix,
+    each item is written once, at its first occurrence. A file gets its name when it is complete.
 
     ```
     firsthand filter crawl/ --verdict human --out clean/
@@ -88,7 +90,7 @@ def filter(
     if mix is not None and (snapshot is not None or workers > 1):
         raise typer.BadParameter(
             "--mix cannot be used with --snapshot or --workers: a mix is read from the registry, and only one process"
-            " can find the first occurrence of each item"
+            " can find the first occurrence of each item. Omit --snapshot and --workers"
         )
     files, target = discover.find(paths, whole=whole), locations.parse(out)
     report = FilterReport(files=len(files), items=0, kept=0, missing=None, position=None, out=out)
@@ -108,7 +110,7 @@ def filter(
 
 
 def _run(report: FilterReport, parts: "Iterable[FilteredPart]", advance: Callable[[int], None]) -> SnapshotConfidence:
-    """Process all parts and add them to the report; return the confidence of their look-ups."""
+    """Process all tasks, and add their counts to the report. Return the confidence of their look-ups."""
     confidence = SnapshotConfidence()
     for part in parts:
         report.items, report.kept = report.items + part.items, report.kept + part.kept

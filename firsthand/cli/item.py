@@ -18,16 +18,18 @@ def show(
     item: Annotated[
         str,
         typer.Argument(
-            help="A file, or the digest of an item, sha256:<hex>.", metavar="FILE|DIGEST", show_default=False
+            help="A file, such as crawl/page-17.html, or the digest of an item, sha256:<hex>.",
+            metavar="FILE|DIGEST",
+            show_default=False,
         ),
     ],
     policy: options.Policy = "strict",
     as_of: options.AsOf = None,
     json: options.Json = False,
 ) -> None:
-    """Show the verdict on an item, and all claims on it: the organization, origin, evidence and times.
+    """Show the verdict on an item, and the organization, origin, evidence and times of each claim on it.
 
-    A file with text can have two digests, one per digest profile; both are shown.
+    A text file can have two digests, one per digest profile. Then both are shown.
 
     ```
     firsthand item show crawl/page-17.html

@@ -30,12 +30,14 @@ def create(
     organization: Annotated[
         str, typer.Argument(help="The organization that gets the key, such as acme.", show_default=False)
     ],
-    name: Annotated[str, typer.Option(help="A note about its use.")] = "",
+    name: Annotated[
+        str, typer.Option(help="A note on the use of the key, such as 'nightly pipeline'. Default: none.")
+    ] = "",
     scope: Annotated[
         list[str],
         typer.Option(
-            help="What the key allows: read, write, admin (the keys of its organization) or operator (the registry)."
-            " Can be given several times.",
+            help="A permission of the key: read, write, admin (the keys of its organization) or operator (the"
+            " registry). Repeat the option for several, such as --scope read --scope admin.",
             autocompletion=lambda: list(SCOPES),
             metavar="SCOPE",
         ),
@@ -43,7 +45,7 @@ def create(
     expires: Expires = None,
     json: options.Json = False,
 ) -> None:
-    """Create a key and print it. It cannot be shown again.
+    """Create a key and print it. The key cannot be shown again.
 
     Needs a key with the scope admin, for its own organization and with scopes that it has itself; or with the scope
     operator, for any.
@@ -128,7 +130,10 @@ def rotate(
 def revoke(
     id: Annotated[
         str,
-        typer.Argument(help="The id of the key: 12 hexadecimal digits, as `key list` shows it.", show_default=False),
+        typer.Argument(
+            help="The id of the key, as `key list` shows it: 12 hexadecimal digits, such as 3f9c2a01b7de.",
+            show_default=False,
+        ),
     ],
     json: options.Json = False,
 ) -> None:

@@ -12,8 +12,13 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
 @app.command("list")
 def list_(
-    after: Annotated[int, typer.Option(help="Begin after this position of the log.", min=0)] = 0,
-    limit: Annotated[int | None, typer.Option(help="The most statements to list.", min=1, show_default="all")] = None,
+    after: Annotated[
+        int, typer.Option(help="List only statements after this position of the log, such as 1200.", min=0)
+    ] = 0,
+    limit: Annotated[
+        int | None,
+        typer.Option(help="The largest number of statements to list, such as 20.", min=1, show_default="all"),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """List statements in the order of their positions.
@@ -37,7 +42,7 @@ def list_(
 @app.command()
 def show(
     position: Annotated[
-        int, typer.Argument(help="The position of the statement in the log.", min=1, show_default=False)
+        int, typer.Argument(help="The position of the statement in the log, such as 12.", min=1, show_default=False)
     ],
     json: options.Json = False,
 ) -> None:

@@ -12,7 +12,7 @@ from firsthand.http import credentials
 
 
 class Login(BaseModel):
-    """What is stored, and where; without the key."""
+    """The stored values without the key, and the file that holds them: the output of `--json`."""
 
     organization: str
     url: str
@@ -29,12 +29,19 @@ def login(
     api_key: Annotated[
         str | None,
         typer.Option(
-            help="The key. Without this option it is asked for, or read from standard input.",
+            help="The API key, such as fh_… as `key create` prints it. Without this option, the command prompts for"
+            " the key in a terminal; otherwise it reads the key from standard input.",
             envvar="FIRSTHAND_API_KEY",
             show_default=False,
         ),
     ] = None,
-    default: Annotated[bool, typer.Option(help="Use this registry by default from now on.")] = True,
+    default: Annotated[
+        bool,
+        typer.Option(
+            help="Use this registry in all commands from now on, unless FIRSTHAND_URL is"
+            " set. With --no-default, only store its key."
+        ),
+    ] = True,
     json: options.Json = False,
 ) -> None:
     """Store the address and key of a registry for all other commands.

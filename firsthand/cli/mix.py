@@ -1,4 +1,4 @@
-"""`firsthand mix`: training sets that are selected by a recipe."""
+"""`firsthand mix`: training sets that a recipe selects from the registry."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ def create(
     recipe: Annotated[
         Path | None,
         typer.Argument(
-            help="A YAML file with the recipe. Options have precedence over the file.",
+            help="A YAML file with the recipe. If an option and the file set the same value, the option is used.",
             metavar="RECIPE.yaml",
             show_default=False,
         ),
@@ -30,26 +30,44 @@ def create(
         list[str] | None,
         typer.Option(
             metavar="FIELD=VALUE,…",
-            help="A part of the mix: which items, and how many, such as verdict=human,share=0.1. Can be given several"
-            " times. Fields: verdict, generation, max_generation, lower_bounds, dataset, model, collected_before,"
-            " registered_before, share, size, weight. Separate several values with bars: verdict=human|unknown.",
+            help="One part of the mix: the conditions on its items, and how many items it selects. Example:"
+            " verdict=human,share=0.1. Repeat the option for several parts. Fields: verdict, generation,"
+            " max_generation, lower_bounds, dataset, model, collected_before, registered_before, share, size, weight."
+            " Separate alternative values with bars: verdict=human|unknown.",
             show_default=False,
         ),
     ] = None,
     size: Annotated[
-        int | None, typer.Option(help="The total size, of which each part has its share.", min=0, show_default=False)
+        int | None,
+        typer.Option(
+            help="The total size of the mix, such as 1000. A part with a share gets this fraction"
+            " of it. Default: no total; then each part has a size, or selects all items.",
+            min=0,
+            show_default=False,
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="The seed of the selection. Another seed selects other items.", min=0)] = 0,
+    seed: Annotated[
+        int, typer.Option(help="The seed of the selection, such as 7. Another seed selects other items.", min=0)
+    ] = 0,
     unit: Annotated[
-        Unit, typer.Option(help="The unit of sizes: the number of items, or the registered size of the items.")
+        Unit,
+        typer.Option(
+            help="The unit of all sizes. items: the number of items. size: the sizes of the items, as"
+            " registered with --sizes."
+        ),
     ] = "items",
     shortfall: Annotated[
         Shortfall,
-        typer.Option(help="If there are too few items for a part: refuse the mix, shrink the part, or repeat items."),
+        typer.Option(
+            help="What to do if there are too few items for a part. refuse: create no mix. shrink: select"
+            " all that there are. repeat: use items several times."
+        ),
     ] = "refuse",
     policy: options.Policy = "strict",
     as_of: options.AsOf = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the counts, and store nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print the counts of the mix. Nothing is stored.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Select the items of a mix. The same recipe at the same position always gives the same items.
@@ -70,7 +88,7 @@ def create(
 
 @app.command()
 def show(mix: options.MixId, json: options.Json = False) -> None:
-    """Show a mix: its recipe, its counts by verdict and generation, its digest.
+    """Show a mix: its recipe, its counts by verdict and generation, and its digest.
 
     ```
     firsthand mix show 0f3a…
@@ -94,11 +112,12 @@ def download(
     ],
     json: options.Json = False,
 ) -> None:
-    """Write the items of a mix, in its order, to a file. The suffix of the file sets the format.
+    """Write the digests of the items of a mix, in its order, to a file. The suffix of the file sets the format.
 
     `.parquet`, `.arrow` (an IPC stream) and `.jsonl` have the columns digest, part (from 0), verdict, generation, and
-    size if the recipe counts sizes. `.bin` holds only the digests, 32 bytes each. A file with any other suffix has one
-    line `sha256:<hex>` per item. The content is compared with the digest of the mix before the file gets its name.
+    size if the unit of the recipe is size. `.bin` holds only the digests, 32 bytes each. A file with any other suffix
+    has one line `sha256:<hex>` per item. The file gets its name only after its content was compared with the digest of
+    the mix.
 
     ```
     firsthand mix download 0f3a… --out mix.txt
@@ -121,15 +140,18 @@ def download(
 def diff(
     mix: options.MixId,
     as_of: Annotated[
-        int | None, typer.Option(help="Compare with the state of the log at this position.", min=0, show_default="now")
+        int | None,
+        typer.Option(
+            help="Compare with the state of the log at this position, such as 1200.", min=0, show_default="now"
+        ),
     ] = None,
     json: options.Json = False,
 ) -> None:
     """List the items of a mix whose verdict has changed, and check whether its recipe still holds.
 
-    The verdict of an item changes if its claims are withdrawn, disputed or contradicted. The recipe holds as long as
-    every item would still be selected by its part. If at least one item would no longer be selected, the exit status is
-    3. With `--json`, only the changes are printed, one per line.
+    The verdict of an item changes if its claims are withdrawn, disputed or contradicted. The recipe holds if the parts
+    would still select all of their items. If at least one item would no longer be selected, the exit status is 3. With
+    `--json`, only the changes are printed, one per line.
 
     ```
     firsthand mix diff 0f3a…
@@ -164,14 +186,14 @@ def _verdict_in_words(verdict: Verdict, generation: int | None) -> str:
 
 
 def _is_given(context: typer.Context, option: str) -> bool:
-    """Return whether the user gave an option. A default value that is given has precedence over the file too."""
+    """Return whether the user gave an option. Then it has precedence over the file, even with the default value."""
     source = context.get_parameter_source(option)
     return source is not None and source.name != "DEFAULT"
 
 
 def _recipe(file: Path | None, parts: list[Part], given: Mapping[str, Any]) -> Recipe:
     if (file is None) == (not parts):
-        raise typer.BadParameter("use either a YAML file with the recipe or --part")
+        raise typer.BadParameter("use either a YAML file with the recipe, or --part")
     if file is None:
         return options.usage(lambda parts: Recipe(parts=parts, **given), "--part")(parts)
     fields = options.usage(recipe_text.load)(file).model_dump(exclude_unset=True)

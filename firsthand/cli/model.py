@@ -19,7 +19,8 @@ def create(
     trained_on: Annotated[
         list[str] | None,
         typer.Option(
-            help="Training data: the id of a mix, or a dataset at a position (default: now). Repeat it for several.",
+            help="Training data: the id of a mix, or a dataset at a position, such as acme/web@12. Without @POSITION,"
+            " the dataset is taken as it is now. Repeat the option for several.",
             metavar="MIX|ORG/NAME[@POSITION]",
             show_default=False,
         ),
@@ -27,16 +28,19 @@ def create(
     generation: Annotated[
         int | None,
         typer.Option(
-            help="The generation, if the training data is not registered. Otherwise it is computed.",
+            help="The generation of the model, such as 1, if its training data is not registered. Default: the"
+            " registry computes it from --trained-on.",
             min=1,
             show_default=False,
         ),
     ] = None,
     served_from: options.ServedFrom = None,
-    title: Annotated[str, typer.Option(help="A description in one line.")] = "",
+    title: Annotated[
+        str, typer.Option(help="A description in one line, such as 'Trained on the mix of May'. Default: none.")
+    ] = "",
     json: options.Json = False,
 ) -> None:
-    """Register a model and its training data. Its generation is computed from the training data.
+    """Register a model and its training data. The registry computes its generation from the training data.
 
     ```
     firsthand model create acme/writer@1 --trained-on acme/letters
@@ -93,6 +97,7 @@ def _trained_on(client: Client, text: str) -> TrainedOn:
         at = int(position) if position else client.statistics().now.position
     except ValueError:
         raise typer.BadParameter(
-            f"{text!r}: use the id of a mix (32 hexadecimal digits), a dataset such as acme/web, or acme/web@12"
+            f"{text!r} is not the name of training data: use the id of a mix (32 hexadecimal digits), a dataset such as"
+            " acme/web, or a dataset at a position such as acme/web@12"
         ) from None
     return TrainedOn(dataset=dataset, position=at)

@@ -1,4 +1,4 @@
-"""Options and arguments that several commands share."""
+"""The options and arguments that several commands share."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 
 def usage(parse: Callable[[Given], Parsed], option: str | None = None) -> Callable[[Given], Parsed]:
-    """Return a parser for typer: a ValueError of `parse` becomes a usage error with the same message."""
+    """Return a parser for typer that calls `parse` and raises its ValueError as a usage error with the same message."""
 
     def parsed(given: Given) -> Parsed:
         try:
@@ -34,7 +34,7 @@ def usage(parse: Callable[[Given], Parsed], option: str | None = None) -> Callab
 
 
 def choices(given: Sequence[str], allowed: Sequence[Choice], option: str) -> list[Choice]:
-    """Return the values of an option that can be given several times. Another value than those allowed is an error."""
+    """Return the values of an option that can be repeated, in the order of `allowed`. Refuse other values."""
     for value in given:
         if value not in allowed:
             raise typer.BadParameter(f"{value!r}: use one of {', '.join(allowed)}", param_hint=option)
@@ -42,7 +42,7 @@ def choices(given: Sequence[str], allowed: Sequence[Choice], option: str) -> lis
 
 
 def moment(text: str) -> datetime:
-    """Read a date (its first second, UTC) or a time with its zone. Raises ValueError."""
+    """Parse a time with its zone, or a date, which stands for its first second in UTC. Raises ValueError."""
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
@@ -85,7 +85,7 @@ def later_moment(text: str) -> datetime:
 
 
 def share(text: str) -> float:
-    """Read a share between 0 and 1. Raises ValueError."""
+    """Parse a share between 0 and 1. Raises ValueError."""
     try:
         value = float(text)
     except ValueError:
@@ -103,7 +103,9 @@ def _model(text: str) -> str:
     return str(parse_model(text))
 
 
-Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON. Lists are printed as JSON Lines.")]
+Json: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print JSON. A list is printed as JSON Lines: one object per line.")
+]
 Paths: TypeAlias = Annotated[
     list[str],
     typer.Argument(
@@ -115,19 +117,22 @@ Paths: TypeAlias = Annotated[
     ),
 ]
 Field: TypeAlias = Annotated[
-    str, typer.Option(help="The field (column) that holds the item in rows of JSONL, CSV, TSV and Parquet.")
+    str,
+    typer.Option(
+        help="The field (column) that holds the item in each row of JSONL, CSV, TSV and Parquet files, such as answer."
+    ),
 ]
 Whole: TypeAlias = Annotated[
     bool, typer.Option("--whole", help="Treat every file as one item, without reading rows or decompressing.")
 ]
 Workers: TypeAlias = Annotated[
-    int, typer.Option(help="The number of processes. Each file is read by one process.", min=1)
+    int, typer.Option(help="The number of processes, such as 8. Each file is read by one process.", min=1)
 ]
 SnapshotDir: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         "--snapshot",
-        help="Use this downloaded snapshot instead of the registry.",
+        help="The folder of a downloaded snapshot, such as snapshot/. It is used instead of the registry.",
         metavar="DIR",
         exists=True,
         file_okay=False,
@@ -135,17 +140,20 @@ SnapshotDir: TypeAlias = Annotated[
     ),
 ]
 Confirm: TypeAlias = Annotated[
-    bool, typer.Option("--confirm", help="Ask the registry about items that the snapshot calls human.")
+    bool,
+    typer.Option(
+        "--confirm", help="With --snapshot: if the snapshot answers human, use the verdict of the registry instead."
+    ),
 ]
 Policy: TypeAlias = Annotated[
     PolicyName,
     typer.Option(
-        help="How claims become a verdict. strict: model and human claims on one item make it contested."
-        " pessimistic: any model claim makes it model."
+        help="How claims become a verdict. strict: an item with model and human claims is contested. pessimistic: an"
+        " item with any model claim is model."
     ),
 ]
 AsOf: TypeAlias = Annotated[
-    int | None, typer.Option(help="Use the state of the log at this position.", min=0, show_default="now")
+    int | None, typer.Option(help="Use the state of the log at this position, such as 1200.", min=0, show_default="now")
 ]
 DatasetArgument: TypeAlias = Annotated[
     str,
@@ -188,7 +196,7 @@ ServedFrom: TypeAlias = Annotated[
         parser=usage(moment),
         metavar="DATE",
         help="When the model was first served: a date such as 2026-01-31, or a time with its zone. Items that were"
-        " collected earlier cannot be its output.",
+        " collected earlier cannot be its output. Default: not known.",
         show_default=False,
     ),
 ]

@@ -11,8 +11,11 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="A word in lower case, such as acme.", show_default=False)],
-    title: Annotated[str, typer.Option(help="The full name.")] = "",
+    name: Annotated[
+        str,
+        typer.Argument(help="The name of the organization: one word in lower case, such as acme.", show_default=False),
+    ],
+    title: Annotated[str, typer.Option(help="The full name, such as 'Acme Ltd'. Default: none.")] = "",
     json: options.Json = False,
 ) -> None:
     """Create an organization. Needs a key with the scope operator.

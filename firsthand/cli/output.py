@@ -39,33 +39,33 @@ RESOURCES = "Resources"
 
 Row = TypeVar("Row", bound=BaseModel)
 
-#: The width without a terminal, so that no line is wrapped: programs that read a pipe read lines.
+#: The width without a terminal. No line is so long, so no line is wrapped: programs read a pipe line by line.
 _NO_TERMINAL = 10_000
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console on the present stream. It wraps lines at the width of a terminal, and not without one."""
+    """Return a console for standard output or standard error. It wraps lines only if the stream is a terminal."""
     stream = sys.stderr if stderr else sys.stdout
     return Console(stderr=stderr, width=None if stream.isatty() else _NO_TERMINAL, highlight=False)
 
 
 def error(message: str) -> None:
-    """Print an error."""
+    """Print an error on standard error."""
     console(stderr=True).print(f"[bold red]Error:[/] {escape(message)}")
 
 
 def remark(message: str) -> None:
-    """Print something beside the answer that a person should know."""
+    """Print a remark for the user on standard error, next to the answer."""
     console(stderr=True).print(escape(message), style="dim")
 
 
 def say(message: str) -> None:
-    """Print a line of the answer."""
+    """Print a line of the answer on standard output."""
     typer.echo(message)
 
 
 def coloured(text: str, colour: str) -> str:
-    """Return a text in a colour, or as it is if NO_COLOR is set."""
+    """Return a text in a colour, or unchanged if NO_COLOR is set."""
     return text if os.environ.get("NO_COLOR") else typer.style(text, fg=colour)
 
 
@@ -75,7 +75,7 @@ def count(number: int, noun: str) -> str:
 
 
 def record(answer: BaseModel, as_json: bool, verbatim: Collection[str] = ()) -> None:
-    """Print one answer: its fields in words, those of `verbatim` as JSON; or all as a JSON object."""
+    """Print one answer: as a JSON object, or as a list of its fields, in which those of `verbatim` are JSON."""
     if as_json:
         typer.echo(answer.model_dump_json())
         return
@@ -89,7 +89,7 @@ def record(answer: BaseModel, as_json: bool, verbatim: Collection[str] = ()) -> 
 
 
 def listing(rows: Iterable[Row], columns: Mapping[str, Callable[[Row], Any]], as_json: bool) -> None:
-    """Print many answers: a table, or one JSON object per line as they arrive."""
+    """Print many answers: as a table, or as one JSON object per line, each when it arrives."""
     if as_json:
         for row in rows:
             typer.echo(row.model_dump_json())
@@ -117,7 +117,7 @@ def progress(activity: str, total: int | None = None) -> Iterator[Callable[[int]
 
 
 class RateColumn(ProgressColumn):
-    """Items per second: recently, or since the beginning if there is no recent value."""
+    """A column with the items per second: the recent rate, or the mean rate if there is no recent one."""
 
     def render(self, task: Task) -> Text:
         mean = task.completed / task.elapsed if task.elapsed else 0.0

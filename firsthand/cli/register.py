@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class RegisterReport(BaseModel):
-    """The result of a command, over all its registrations."""
+    """The result of the command, summed over all its registrations: the output of `--json`."""
 
     dataset: str
     origin: Origin
@@ -36,13 +36,13 @@ class RegisterReport(BaseModel):
 
 @dataclass(frozen=True)
 class CollectedAt:
-    """The value of `--collected-at`; None for `none`."""
+    """The value of `--collected-at`. `at` is None if the value is `none`."""
 
     at: datetime | None
 
     @classmethod
     def parse(cls, text: str) -> "CollectedAt":
-        """Read a date, a time with its zone, or `none`. Raises ValueError."""
+        """Parse a date, a time with its zone, or `none`. Raises ValueError."""
         return cls(None if text == "none" else options.moment(text))
 
 
@@ -54,7 +54,8 @@ def register(
     unstated: Annotated[
         bool,
         typer.Option(
-            "--unstated", help="State only that the items are in the dataset, not who made them: for a crawl."
+            "--unstated",
+            help="State only that the items are in the dataset, not who or what made them. Use this for a crawl.",
         ),
     ] = False,
     field: options.Field = "text",
@@ -63,39 +64,46 @@ def register(
         bool,
         typer.Option(
             "--digests",
-            help="The field holds SHA-256 digests, as 64 hexadecimal digits or 32 bytes, instead of contents.",
+            help="The field (see --field) holds SHA-256 digests instead of contents: 64 hexadecimal digits or 32"
+            " bytes.",
         ),
     ] = False,
     evidence: Annotated[
         Evidence,
-        typer.Option(help="The reason to believe the origin. Use generator if your organization runs the model."),
+        typer.Option(
+            help="The reason to believe the origin. generator: your organization runs the model. c2pa: a"
+            " signed manifest. capture: recorded by a device. declared: your statement alone. detector: the guess of a"
+            " classifier."
+        ),
     ] = "declared",
     collected_at: Annotated[
         CollectedAt | None,
         typer.Option(
             parser=options.usage(CollectedAt.parse),
             metavar="DATE",
-            help="When the items were collected or made: a date such as 2026-01-31, a time with its zone, or none. By"
-            " default it is the modification time of the file; if the model was first served after that, it is none."
-            " Set it for files that grow or are copied: with another time, the same items are registered again.",
+            help="When the items were collected or made: a date such as 2026-01-31, a time with its zone, or none."
+            " Default: the modification time of the file; none if the model was first served later. Set this option"
+            " for files that grow or are copied: if the time changes, the same items are registered again.",
             show_default=False,
         ),
     ] = None,
     sizes: Annotated[
-        bool, typer.Option("--sizes", help="Register the size of each item in bytes too, for mixes with --unit size.")
+        bool,
+        typer.Option("--sizes", help="Also register the size of each item in bytes. Mixes with --unit size need it."),
     ] = False,
     again: Annotated[
         bool,
         typer.Option(
-            "--again", help="Register items again that were registered with the same arguments and then withdrawn."
+            "--again",
+            help="Register the items again if they were registered with the same arguments and then withdrawn.",
         ),
     ] = False,
     json: options.Json = False,
 ) -> None:
     """Register the origin of items: people (--human), a model (--model) or unstated (--unstated).
 
-    Contents are hashed on this machine, and only digests are sent. The same command on the same files again adds
-    nothing. If `register` is interrupted, run it again: it resumes.
+    Contents are hashed on this machine, and only digests are sent. If you repeat the command on the same files, nothing
+    is added. If `register` is interrupted, run it again: it resumes.
 
     ```
     firsthand dataset create acme/letters
@@ -109,7 +117,9 @@ def register(
 
     origin = _origin(human, model, unstated)
     if digests and (sizes or whole):
-        raise typer.BadParameter("--digests cannot be used with --sizes or --whole: a digest does not contain a size")
+        raise typer.BadParameter(
+            "--digests cannot be used with --sizes or --whole: digests are not contents. Omit --sizes and --whole"
+        )
     files = discover.find(paths, whole=whole)
     with (
         _interruption_in_words() as registered_items,
@@ -162,7 +172,7 @@ def register(
 
 @contextmanager
 def _interruption_in_words() -> Iterator[list[int]]:
-    """Report a Ctrl-C with the number of registered items, which the caller appends to the list that this yields."""
+    """Yield a list for the numbers of registered items. After Ctrl-C, report their sum and exit."""
     registered_items: list[int] = []
     try:
         yield registered_items
@@ -175,9 +185,10 @@ def _interruption_in_words() -> Iterator[list[int]]:
 
 
 def _time_of_files(batch: "RegisterBatch", served_from: datetime | None) -> datetime | None:
-    """Return when the files were last changed, as the time at which their items were collected.
+    """Return when the files were last changed, as a guess of when their items were collected.
 
-    This time is only a guess, so it must not cause a refusal: it is None if the model was first served later.
+    The registry refuses items that were collected before their model was first served. A guess must not cause this
+    refusal, so the result is None if the files are older.
     """
     changed = batch.last_changed()
     return None if changed is None or (served_from and changed < served_from) else changed

@@ -12,18 +12,24 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 Id = Annotated[
     int,
     typer.Argument(
-        help="The id of the registration, which is its position in the log.",
+        help="The id of the registration, which is its position in the log, such as 12.",
         min=1,
         metavar="REGISTRATION",
         show_default=False,
     ),
 ]
-Reason = Annotated[str, typer.Option(help="The reason, in one line. It is recorded in the log.")]
+Reason = Annotated[
+    str,
+    typer.Option(
+        help="The reason, in one line, such as 'registered by mistake'. It is recorded in the log. Default: none."
+    ),
+]
 Named = Annotated[
     list[str] | None,
     typer.Option(
         "--digest",
-        help="Only this item, sha256:<hex>. Can be given several times. Without it, all items.",
+        help="Withdraw or dispute only the item with this digest, sha256:<hex>. Repeat the option for several items."
+        " Default: all items.",
         metavar="DIGEST",
         show_default=False,
     ),
@@ -47,7 +53,7 @@ def withdraw(
     registration: Annotated[
         int,
         typer.Argument(
-            help="The position of your registration, or of your dispute.",
+            help="The position in the log, such as 12, of your registration or your dispute.",
             min=1,
             metavar="STATEMENT",
             show_default=False,
@@ -57,7 +63,7 @@ def withdraw(
     reason: Reason = "",
     json: options.Json = False,
 ) -> None:
-    """Withdraw your registration, completely or for some items, or your dispute. The log still shows it.
+    """Withdraw your registration, completely or for some items, or your dispute. The log keeps both statements.
 
     ```
     firsthand registration withdraw 12 --reason "registered by mistake"

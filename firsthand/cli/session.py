@@ -10,9 +10,9 @@ from firsthand.client import Client
 from firsthand.core.verdicts import PolicyName
 from firsthand.snapshots import manifest
 
-#: Retries of a short command: it reports after about a second that no registry answers.
+#: Retries of a short command. If no registry answers, it reports this after about a second.
 _SHORT = 2
-#: Retries of a long command: it continues after a restart of the registry.
+#: Retries of a long command. It continues if the registry restarts.
 _LONG = 6
 
 
@@ -29,17 +29,19 @@ def long_client() -> Client:
 def lookup_source(
     policy: PolicyName, as_of: int | None, snapshot: Path | None, confirm: bool, *, long: bool = False
 ) -> tuple[LookupSource, int]:
-    """Return the source of verdicts, and its position, which is fixed now. Wrong combinations are usage errors."""
+    """Return the source of verdicts, and its position, which is fixed now. Refuse options that exclude each other."""
     retries = _LONG if long else _SHORT
     if snapshot is not None:
         loaded = manifest.load(snapshot)
         if loaded.policy != policy:
             raise typer.BadParameter(f"the snapshot uses the policy {loaded.policy}; use --policy {loaded.policy}")
         if as_of not in (None, loaded.position):
-            raise typer.BadParameter(f"the snapshot has the position {loaded.position}; omit --as-of, or use that one")
+            raise typer.BadParameter(f"the snapshot has the position {loaded.position}; omit --as-of")
         return SnapshotSource(snapshot, Client(retries=retries) if confirm else None), loaded.position
     if confirm:
-        raise typer.BadParameter("--confirm can only be used with --snapshot: the answers of a registry are certain")
+        raise typer.BadParameter(
+            "--confirm can only be used with --snapshot: without a snapshot, all answers come from the registry"
+        )
     if as_of is None:
         with Client(retries=retries) as client:
             as_of = client.position()
@@ -57,7 +59,7 @@ def print_confidence(confidence: SnapshotConfidence, snapshot: Path) -> None:
         lookups = output.count(confidence.unconfirmed, "look-up")
         output.say(
             f"counted as unknown: {lookups} with the verdict human, since {bits} bits are not certain enough; use"
-            " --confirm to ask the registry"
+            " --confirm to look them up in the registry"
         )
     if confidence.confirmed:
         lookups = output.count(confidence.confirmed, "look-up")

@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
 
 class SnapshotDescription(BaseModel):
-    """A snapshot as it is printed: its manifest without the shards, and its rates of false verdicts."""
+    """A snapshot as it is printed: its manifest without the shards, and its rates of wrong verdicts."""
 
     id: str
     position: int
@@ -25,8 +25,9 @@ class SnapshotDescription(BaseModel):
     bits: Bits
     counts: OriginCounts
     bytes: int
-    #: The probability that an unregistered item gets a verdict, and the verdict human.
+    #: The probability that an unregistered item gets a verdict.
     false_verdicts: float
+    #: The probability that an unregistered item gets the verdict human.
     false_humans: float
 
 
@@ -35,15 +36,15 @@ def create(
     bits: Annotated[
         Literal["12", "28"],
         typer.Option(
-            help="Bits per fingerprint. 12: about 2.3 bytes per item, and the verdict human needs --confirm."
-            " 28: twice the size, and the verdict human can be used directly."
+            help="Bits per fingerprint, such as 28. 12: about 2.3 bytes per item; the verdict human needs --confirm in"
+            " `check` and `filter`. 28: twice the size; the verdict human can be used directly."
         ),
     ] = "12",
     policy: options.Policy = "strict",
     as_of: options.AsOf = None,
     json: options.Json = False,
 ) -> None:
-    """Build a snapshot on the registry, which others can then download. Needs a key with the scope operator.
+    """Let the registry build a snapshot, which can then be downloaded. Needs a key with the scope operator.
 
     ```
     firsthand snapshot create
@@ -80,7 +81,7 @@ def pull(
         Path,
         typer.Option(
             "--out",
-            help="The folder for the snapshot. An older snapshot in it is replaced.",
+            help="The folder for the snapshot, such as snapshot/. An older snapshot in it is replaced.",
             metavar="DIR",
             show_default=False,
         ),
@@ -97,7 +98,7 @@ def pull(
 ) -> None:
     """Download a snapshot. If a download stops, run the same command again: it continues.
 
-    The folder changes when all files are complete and their digests are those of the manifest.
+    The folder changes only when all files are complete and match the manifest.
 
     ```
     firsthand snapshot pull --out snapshot/
@@ -116,12 +117,16 @@ def show(
     snapshot: Annotated[
         str,
         typer.Argument(
-            metavar="SNAPSHOT", help="The id of a snapshot, or the folder of a downloaded one.", show_default=False
+            metavar="SNAPSHOT",
+            help="The id of a snapshot, as `snapshot list` shows it, or the folder of a downloaded"
+            " snapshot, such as snapshot/.",
+            show_default=False,
         ),
     ],
     json: options.Json = False,
 ) -> None:
-    """Show what a snapshot holds. In a folder, every file is first compared with the manifest.
+    """Show the counts, size and error rate of a snapshot. If it is a folder, every file is first compared with the
+    manifest.
 
     ```
     firsthand snapshot show snapshot/

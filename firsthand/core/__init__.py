@@ -1,1 +1,1 @@
-"""Digests, names, verdicts and selection: pure functions that import nothing else of this project."""
+"""Digests, names, verdicts and selection: pure functions, which import no other package of this project."""

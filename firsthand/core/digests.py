@@ -4,8 +4,8 @@ A digest is the SHA-256 of an item's content. Its profile says what exactly is h
 
 - `bytes-1`: the exact bytes. For a file this is the result of `sha256sum`; for a text field of a row, its UTF-8 bytes
   (the result of Spark's `sha2(text, 256)`), not the line of JSON around it.
-- `text-1`: canonical text (`canonical_text`). Other line endings, doubled spaces and hidden characters do not change
-  the digest.
+- `text-1`: canonical text (`canonical_text`). Line endings, repeated spaces and hidden characters do not change the
+  digest.
 
 Arrays of digests are `uint8[n, 32]` everywhere.
 """
@@ -32,7 +32,7 @@ PREFIX = "sha256:"
 # A C2PA text manifest is hidden in a text as U+FEFF, then one variation selector per byte (C2PA 2.1, "Embedding
 # manifests into unstructured text"). Both are among the characters that are removed here.
 _INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u2060-\u2064\ufeff\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-#: ASCII white space of `str.split`, without space and LF: no canonical text holds it.
+#: White space in ASCII that no canonical text contains: all of it except space and LF.
 _SPACES = b"\t\r\x0b\x0c\x1c\x1d\x1e\x1f"
 _ASCII = bytes(range(128))
 _CHANGED = re.compile(_INVISIBLE.pattern[:-1] + r"\s]")
@@ -42,8 +42,8 @@ def canonical_text(text: str) -> str:
     """Return the text that the profile `text-1` hashes.
 
     The steps, in this order: remove zero-width characters, variation selectors and C2PA text wrappers; convert to
-    Unicode NFC; convert CR LF and CR to LF; replace a run of white space by one character, LF if the run holds one,
-    otherwise a space; remove white space at both ends.
+    Unicode NFC; convert CR LF and CR to LF; replace each run of white space by one LF if it contains LF, otherwise by
+    one space; remove white space at both ends.
     """
     if not text.isascii():
         text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
@@ -57,12 +57,12 @@ def digest_bytes(content: bytes) -> bytes:
 
 
 def digest_text(text: str, profile: Profile = "text-1") -> bytes:
-    """Return the digest of a text under a profile. Lone surrogates are hashed as WTF-8, so no text is refused."""
+    """Return the digest of a text under a profile. Lone surrogates are encoded as WTF-8, so no text is refused."""
     return digest_bytes(text_bytes(text, profile))
 
 
 def text_bytes(text: str, profile: Profile = "text-1") -> bytes:
-    """Return the bytes of a text that a profile hashes."""
+    """Return the bytes that a profile hashes for this text."""
     raw = text.encode("utf-8", "surrogatepass")
     if profile == "bytes-1" or _is_canonical(text, raw):
         return raw
@@ -70,9 +70,9 @@ def text_bytes(text: str, profile: Profile = "text-1") -> bytes:
 
 
 def _is_canonical(text: str, raw: bytes) -> bool:
-    """Return True if `text`, whose UTF-8 is `raw`, is certainly canonical.
+    """Return True if `text` is certainly canonical. `raw` is its UTF-8 encoding.
 
-    Most texts are, and this check takes a fifth of the time of `canonical_text`.
+    This is true for most texts, and the check takes a fifth of the time of `canonical_text`.
     """
     if raw[:1].isspace() or raw[-1:].isspace() or b"  " in raw or len(raw.translate(None, _SPACES)) < len(raw):
         return False
@@ -85,9 +85,9 @@ def _is_canonical(text: str, raw: bytes) -> bool:
 
 
 def digest_file(path: Path, profile: Profile = "bytes-1") -> bytes:
-    """Return the digest of a file, which is read in pieces for `bytes-1` and decoded as UTF-8 for `text-1`.
+    """Return the digest of a file. For `bytes-1` it is read in pieces, for `text-1` it is decoded as UTF-8.
 
-    Raises ValueError, with the name of the file, if `text-1` is requested and the file is not UTF-8.
+    Raises ValueError, with the name of the file, if the profile is `text-1` and the file is not UTF-8.
     """
     if profile == "bytes-1":
         with path.open("rb") as file:
@@ -101,7 +101,7 @@ def digest_file(path: Path, profile: Profile = "bytes-1") -> bytes:
 
 
 def digest_rows(rows: npt.NDArray[np.generic]) -> Digests:
-    """Hash each row of an array, its C-order bytes, little-endian: `[n, …] → uint8[n, 32]`."""
+    """Return the SHA-256 of the bytes of each row (C order, little-endian): `[n, …] → uint8[n, 32]`."""
     little = np.ascontiguousarray(rows).astype(rows.dtype.newbyteorder("<"), copy=False)
     return stack([digest_bytes(row.tobytes()) for row in little])
 
@@ -118,7 +118,7 @@ def to_bytes(digests: Digests) -> list[bytes]:
 
 
 def at(digests: Digests, rows: npt.NDArray[np.integer]) -> Digests:
-    """Return the rows with these numbers of `uint8[n, 32]`. Words are copied, which is three times as fast as bytes."""
+    """Return the digests at the indices `rows`. Words are copied: this is three times as fast as copying bytes."""
     words = np.ascontiguousarray(digests).view(np.uint64).reshape(-1, SIZE // 8)
     return words.take(rows, axis=0).view(np.uint8).reshape(-1, SIZE)
 
@@ -129,7 +129,7 @@ def to_text(digest: bytes) -> str:
 
 
 def from_text(text: str) -> bytes:
-    """Read `sha256:<hex>`, or the 64 hexadecimal digits alone. Raises ValueError."""
+    """Parse `sha256:<hex>`, or the 64 hexadecimal digits alone. Raises ValueError."""
     digits = text.removeprefix(PREFIX)
     try:
         digest = bytes.fromhex(digits)
@@ -141,7 +141,7 @@ def from_text(text: str) -> bytes:
 
 
 def from_texts(texts: Iterable[str]) -> Digests:
-    """Read many `sha256:<hex>` at once as `uint8[n, 32]`. Raises ValueError that names the first wrong row."""
+    """Parse n texts `sha256:<hex>` as `uint8[n, 32]`. Raises ValueError, with the index of the first wrong text."""
     listed = list(texts)
     if (alike := _prefixed(listed)) is not None:
         return alike
@@ -150,7 +150,7 @@ def from_texts(texts: Iterable[str]) -> Digests:
         digests = np.frombuffer(bytes.fromhex(joined), dtype=np.uint8)
     except ValueError:
         digests = np.empty(0, dtype=np.uint8)
-    # A digest that is too short and one that is too long have the right total, so the length of each is checked too.
+    # If one digest is too short and another is too long, the total can be right. So each length is checked too.
     if digests.size != SIZE * len(listed) or any(len(text.removeprefix(PREFIX)) != 64 for text in listed):
         for row, text in enumerate(listed):
             try:
@@ -161,7 +161,7 @@ def from_texts(texts: Iterable[str]) -> Digests:
 
 
 def _prefixed(texts: list[str]) -> Digests | None:
-    """Read texts that all have the prefix and 64 digits, without work per text; None if a text has another form."""
+    """Parse all texts together, which is faster. Return None unless all have the prefix and 64 digits."""
     joined, width = "".join(texts), len(PREFIX) + 2 * SIZE
     if not joined.isascii() or set(map(len, texts)) != {width}:
         return None
@@ -172,12 +172,12 @@ def _prefixed(texts: list[str]) -> Digests | None:
         digests = np.frombuffer(bytes.fromhex(rows[:, len(PREFIX) :].tobytes().decode()), dtype=np.uint8)
     except ValueError:
         return None
-    # `fromhex` skips white space between digits
+    # `fromhex` skips white space between digits, so a digest can be too short
     return digests.reshape(-1, SIZE) if digests.size == SIZE * len(texts) else None
 
 
 def sort_unique(digests: Digests) -> tuple[Digests, npt.NDArray[np.intp]]:
-    """Sort `uint8[n, 32]` and keep each digest once; return `uint8[m, 32]` and the first row of each, `intp[m]`."""
+    """Return the sorted digests without duplicates, `uint8[m, 32]`, and their first indices in `digests`, `intp[m]`."""
     if len(digests) < 2:
         return digests, np.arange(len(digests))
     words = np.ascontiguousarray(digests).view(">u8").astype(np.uint64)
@@ -198,9 +198,9 @@ def first_words(digests: Digests) -> npt.NDArray[np.uint64]:
 
 
 def positions_of(ordered: Digests, digests: Digests) -> npt.NDArray[np.intp]:
-    """Return the row in `ordered` of each of `digests`, `uint8[m, 32] → intp[m]`.
+    """Return the index in `ordered` of each digest: `uint8[m, 32] → intp[m]`.
 
-    `ordered`, `uint8[n, 32]`, is sorted and holds all of them.
+    `ordered`, `uint8[n, 32]`, must be sorted, and must contain all of `digests`.
     """
     positions = np.searchsorted(first_words(ordered), first_words(digests))
     if (ordered.take(positions, axis=0, mode="clip") == digests).all():

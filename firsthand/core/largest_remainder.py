@@ -1,4 +1,4 @@
-"""Division of a whole number by the method of the largest remainder."""
+"""Rounding to a given sum by the largest-remainder method."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -7,8 +7,8 @@ from fractions import Fraction
 def round_to_sum(exact: Sequence[Fraction] | Sequence[float], total: int) -> list[int]:
     """Round exact numbers to whole numbers that sum to `total`.
 
-    Each number is rounded down. Those with the largest remainders are then raised by 1 until the sum is reached; of
-    equal remainders the first comes first. `exact` sums to `total`, up to rounding.
+    Each number is rounded down. Then the numbers with the largest remainders are raised by 1 until the sum is reached.
+    If remainders are equal, the earlier number is raised first. The sum of `exact` must be `total`, up to rounding.
     """
     parts = [int(number) for number in exact]
     by_remainder = sorted(range(len(parts)), key=lambda index: (parts[index] - exact[index], index))

@@ -1,7 +1,7 @@
-"""The media types of the wire: JSON for people, the others for bulk."""
+"""Media types of requests and answers: JSON for a few items, the other types for many items."""
 
 JSON = "application/json"
-#: Digests without anything between them, 32 bytes each.
+#: Raw digests, 32 bytes each, without separators.
 RAW = "application/octet-stream"
 ARROW = "application/vnd.apache.arrow.stream"
 PARQUET = "application/vnd.apache.parquet"

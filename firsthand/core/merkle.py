@@ -6,10 +6,11 @@ from firsthand.core.digests import Digests, to_bytes
 
 
 def root(digests: Digests) -> bytes:
-    """Return the Merkle tree hash of sorted digests, `uint8[n, 32]`, each the data of one leaf.
+    """Return the Merkle tree hash of sorted digests, `uint8[n, 32]`. Each digest is the data of one leaf.
 
-    The hash of the empty tree is SHA-256(""). Pairs are hashed level by level, and a last odd node moves up unchanged.
-    This gives the tree of the RFC, which splits n leaves at the largest power of two below n.
+    The hash of the empty tree is SHA-256(""). Pairs of nodes are hashed, level by level. If the number of nodes of a
+    level is odd, its last node moves up unchanged. The result is the tree of the RFC, which splits n leaves at the
+    largest power of two below n.
     """
     level = [sha256(b"\x00" + digest).digest() for digest in to_bytes(digests)]
     if not level:

@@ -40,14 +40,14 @@ class ParsedModelName(NamedTuple):
 
 
 def parse_dataset(text: str) -> ParsedDatasetName:
-    """Split `org/name`. Raises ValueError that says how the name of a dataset is written."""
+    """Split `org/name`. Raises ValueError, whose message shows the correct form."""
     if not re.fullmatch(DATASET, text):
         raise ValueError(f"{text!r} is not a dataset's name: use organization/name, in lower case, such as 'acme/web'")
     return ParsedDatasetName(*text.split("/"))
 
 
 def parse_model(text: str) -> ParsedModelName:
-    """Split `org/name@version`. Raises ValueError that says how the name of a model is written."""
+    """Split `org/name@version`. Raises ValueError, whose message shows the correct form."""
     if not re.fullmatch(MODEL, text):
         raise ValueError(
             f"{text!r} is not a model's name: use organization/name@version, in lower case, such as 'acme/writer@1'"

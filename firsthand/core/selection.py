@@ -1,12 +1,12 @@
 """The order in which a mix selects items: a frozen contract, `firsthand mix v1`.
 
-Items are sorted by `f(f(x₀ ⊕ k₀) ⊕ x₁ ⊕ k₁)`, equal keys by the whole digest, and the smallest are taken. f is the
-finalizer of splitmix64; x₀, x₁ are the first two big-endian 64-bit words of the digest; k₀, k₁ are those of the key
-SHA-256("firsthand mix v1" ‖ seed as 8 bytes, big-endian). All arithmetic is on integers, so that the result is the same
-on every machine. The test vectors are in tests/firsthand/core/test_selection.py.
+Items are sorted by the key `f(f(x₀ ⊕ k₀) ⊕ x₁ ⊕ k₁)`; items with equal keys are sorted by the whole digest. The first
+items are selected. f is the finalizer of splitmix64; x₀, x₁ are the first two big-endian 64-bit words of the digest;
+k₀, k₁ are those of SHA-256("firsthand mix v1" ‖ seed as 8 bytes, big-endian). All arithmetic is on integers, so that
+the result is the same on every machine. The test vectors are in tests/firsthand/core/test_selection.py.
 
-If a seed is known before items are registered, somebody can craft digests that are selected. Choose the seed after the
-position is fixed.
+If a seed is known before items are registered, an attacker can craft digests that are selected. Choose the seed after
+the position is fixed.
 """
 
 import hashlib
@@ -39,12 +39,12 @@ def keys(digests: Digests, seed: int) -> Keys:
 
 
 def weighted(order: Keys, confidence: npt.NDArray[np.uint8]) -> Keys:
-    """Return sort keys for a draw that is weighted by confidence, `uint64[n]`, smallest first.
+    """Return sort keys for a selection that is weighted by confidence, `uint64[n]`. The smallest keys come first.
 
     Source: Efraimidis and Spirakis (2006). The key of an item is an exponential variate divided by its weight, E/w with
     E = −ln(1 − u) and u = key/2⁶⁴. With equal weights the order is that of the unweighted keys. Items with confidence 0
-    come last; the caller must not take them. The logarithm is computed with +, × and ÷ only, which IEEE 754 rounds in
-    the same way on every machine; the log of a library does not.
+    come last; the caller must not select them. The logarithm is computed with +, × and ÷ only. IEEE 754 rounds these in
+    the same way on every machine, but the results of a library's logarithm can differ.
     """
     u = order.astype(np.float64) * 2.0**-64
     mantissa, exponent = np.frexp(1.0 - np.minimum(u, 1.0 - 2.0**-53))
@@ -63,7 +63,7 @@ def weighted(order: Keys, confidence: npt.NDArray[np.uint8]) -> Keys:
 
 
 def order(digests: Digests, keys: Keys) -> npt.NDArray[np.intp]:
-    """Return the permutation that sorts by key, equal keys by the whole digest."""
+    """Return the indices that sort n items by key, `intp[n]`. Items with equal keys are sorted by the whole digest."""
     permutation = np.argsort(keys, kind="stable")
     ordered = keys[permutation]
     if (ordered[1:] == ordered[:-1]).any():
@@ -72,14 +72,15 @@ def order(digests: Digests, keys: Keys) -> npt.NDArray[np.intp]:
 
 
 def exact_share(share: float) -> Fraction:
-    """Return the simple fraction that a decimal stands for: 1/10 for 0.1, 5/6 for 0.8333333333333334."""
+    """Return the fraction that a rounded decimal number means: 1/10 for 0.1, 5/6 for 0.8333333333333334."""
     return Fraction(repr(share)).limit_denominator(10**9)
 
 
 def quotas(total: int, shares: list[Fraction]) -> list[int]:
-    """Divide `total` by shares that sum to at most 1, by the largest remainder; of equal remainders the first wins.
+    """Return the number of items for each share of `total`, by the largest-remainder method (see `round_to_sum`).
 
-    The quotas sum to `total` times the sum of the shares, rounded half up. If the shares sum to 1, they sum to `total`.
+    The shares must sum to at most 1. The quotas sum to `total` times the sum of the shares, rounded half up: to `total`
+    if the shares sum to 1.
     """
     exact = [total * share for share in shares]
     return round_to_sum(exact, floor(sum(exact) + Fraction(1, 2)))

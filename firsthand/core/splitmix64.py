@@ -1,7 +1,7 @@
 """The finalizer of splitmix64, which mixes the bits of 64-bit words.
 
 Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014), with the constants of Stafford's
-variant 13. Mixes and snapshots use it; both are frozen contracts, so its result never changes.
+variant 13. Mixes and snapshots use it. Both are frozen contracts, so its result must never change.
 """
 
 from typing import TypeAlias

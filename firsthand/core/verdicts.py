@@ -1,7 +1,7 @@
-"""Verdicts from claims and a policy. The registry, the client and the simulator all use this module.
+"""Compute verdicts from claims and a policy. The registry, the client and the simulator all use this module.
 
-The claims on an item are first summed into a `Tally`, so that their order cannot matter. Then a policy, a pure function
-of tallies, gives the verdict. All functions work on columns, with one array element per item.
+The claims on an item are first summed into a `Tally`, so that their order has no effect. Then a policy, a pure function
+of the tally, gives the verdict. All functions work on columns, with one array element per item.
 """
 
 from collections.abc import Callable
@@ -54,14 +54,14 @@ Policy = Callable[[Tally], Codes]
 
 
 def contested(tally: Tally) -> Flags:
-    """Return the items whose claims contradict each other or are disputed, independent of the policy."""
+    """Return whether the claims on each item contradict each other or are disputed, `bool[n]`, under any policy."""
     return (tally.human & tally.model) | tally.disputed
 
 
 def strict(tally: Tally) -> Codes:
-    """Return the verdicts: unknown without claims; human or model if all claims say so; otherwise contested.
+    """Return the verdicts, `uint8[n]`: human if only human is claimed, model if only model is claimed.
 
-    A standing dispute makes an item contested too.
+    The verdict is unknown if neither is claimed. It is contested if both are claimed, or if a dispute stands.
     """
     verdict = np.where(tally.human, IS_HUMAN, UNKNOWN)
     verdict = np.where(tally.model, IS_MODEL, verdict)
@@ -69,7 +69,7 @@ def strict(tally: Tally) -> Codes:
 
 
 def pessimistic(tally: Tally) -> Codes:
-    """Return the verdicts: model if any claim says model, otherwise as `strict`."""
+    """Return the verdicts, `uint8[n]`: model if any claim says model, otherwise the verdict of `strict`."""
     return np.where(tally.model, IS_MODEL, strict(tally)).astype(np.uint8)
 
 
@@ -77,7 +77,7 @@ POLICIES: dict[PolicyName, Policy] = {"strict": strict, "pessimistic": pessimist
 
 
 def judge(tally: Tally, policy: PolicyName = "strict") -> Verdicts:
-    """Return the verdicts under a policy, with the generation of each."""
+    """Return the verdicts under a policy, with generations and lower bounds."""
     verdict = POLICIES[policy](tally)
     is_model = verdict == IS_MODEL
     generation = np.where(is_model, tally.generation, NO_GENERATION)
@@ -93,10 +93,10 @@ def tally(
     lower_bound: Flags,
     disputed: Flags,
 ) -> Tally:
-    """Sum m claims on `items` items.
+    """Sum m claims on n items (`items` is n).
 
-    `item[m]` is the number of the item of each claim; `origin`, `generation`, `lower_bound` and `disputed` are `[m]`.
-    The caller passes standing claims only, without those that were withdrawn.
+    `item[m]` is the index of the item of each claim; `origin`, `generation`, `lower_bound` and `disputed` are `[m]`.
+    Pass standing claims only, without those that were withdrawn.
     """
     human, model, contested, bound = np.zeros((4, items), dtype=np.bool_)
     highest = np.full(items, NO_GENERATION, dtype=np.int16)
@@ -110,9 +110,10 @@ def tally(
 
 
 def join(answers: list[Verdicts], policy: PolicyName = "strict") -> Verdicts:
-    """Join answers on the same n items under several digest profiles, as if all claims were on one digest.
+    """Join the verdicts on n items under several digest profiles, as if all claims were on one digest.
 
-    Unknown is replaced by the verdict of another profile. A contested answer stays contested under `strict`.
+    If one profile gives unknown, the verdict of another profile is used. Under `strict`, an item that is contested in
+    one profile is contested.
     """
     verdict = np.stack([a.verdict for a in answers])
     generation = np.stack([a.generation for a in answers])
@@ -128,9 +129,9 @@ def join(answers: list[Verdicts], policy: PolicyName = "strict") -> Verdicts:
 
 @dataclass(frozen=True)
 class Share:
-    """The share of items that models made: an interval if any item is unknown or contested.
+    """The share of items that models made, from 0 to 1: an interval, since items can be unknown or contested.
 
-    As text the interval is rounded outwards, so that one unknown item of 100,000 is still visible.
+    As text, the interval is rounded outwards, so that one unknown item of 100,000 is still visible.
     """
 
     low: float
@@ -146,10 +147,11 @@ class Share:
 
 
 def synthetic_share(counts: dict[Verdict, int], unknown: Literal["model", "human", "ignore"] = "model") -> Share:
-    """Return the share of items that models made, from model/all to (model + contested + unknown)/all.
+    """Return the share of items that models made: the interval from model/all to (model + contested + unknown)/all.
 
-    `unknown="human"` counts unknown items as human; `"ignore"` excludes them from all counts. Both assume something
-    that no claim says, so neither is the default. Without items the share is 0 to 1.
+    `counts` has the number of items per verdict. `unknown="human"` counts unknown items as human; `unknown="ignore"`
+    excludes them from all counts. No claim supports these two assumptions, so neither is the default. Without items,
+    the share is 0 to 1.
     """
     model, contested = counts.get("model", 0), counts.get("contested", 0)
     without_claims = counts.get("unknown", 0)

@@ -1,8 +1,8 @@
-"""Hash columns of Arrow under both digest profiles, as a look-up needs them.
+"""Hash columns of Arrow under both digest profiles, for look-ups.
 
 A column holds texts (`string`, `large_string`, `string_view`) or bytes (`binary` and its variants), plain, chunked or
-dictionary-encoded. Most texts are canonical already, so that `text-1` hashes the same bytes as `bytes-1`. A regular
-expression finds these texts for all rows at once, and they are hashed once.
+dictionary-encoded. Most texts are canonical: `text-1` and `bytes-1` hash the same bytes. One regular expression finds
+these texts in all rows, and they are hashed only once.
 """
 
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ import pyarrow.compute as pc
 
 from firsthand.core.digests import Digests, digest_text, stack
 
-#: Characters that `canonical_text` never changes, next to any other characters: visible, of no combining class, and
-#: never composed with the character before them. The list is not complete; texts with other characters are checked one
-#: by one. A test checks every character of the list.
+#: Ranges of characters that `canonical_text` never changes, whatever characters are before and after them: they are
+#: visible, have no combining class, and are never composed with the character before them. The list is not complete:
+#: texts with other characters are checked one by one. A test checks every character of the list.
 PLAIN = [
     (0x21, 0x7E), (0xA1, 0xAC), (0xAE, 0x2FF), (0x388, 0x3FF), (0x400, 0x481), (0x48A, 0x52F), (0x2010, 0x2027),
     (0x2030, 0x205E), (0x20A0, 0x20BF), (0x3001, 0x3029), (0x3041, 0x3096), (0x309B, 0x30FF), (0x4E00, 0x9FFF),
     (0xAC00, 0xD7A3), (0xFF01, 0xFFEE), (0x1F300, 0x1FAFF),
 ]  # fmt: skip
 _PLAIN = "".join(f"\\x{{{first:x}}}-\\x{{{last:x}}}" for first, last in PLAIN)
-#: White space at an end, two white spaces in a row, or a character that is not plain, a space or LF.
+#: White space at an end, two white spaces in a row, or a character that is neither plain nor a space nor LF.
 _NOT_SURELY_CANONICAL = rf"\A[ \n]|[ \n][ \n]|[ \n]\z|[^ \n{_PLAIN}]"
 
 _TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
@@ -39,14 +39,15 @@ _BYTES = (
 
 @dataclass(frozen=True)
 class HashedColumn:
-    """The digests of the m rows, of n, that hold an item, under `bytes-1` and `text-1`: `uint8[m, 32]` each.
+    """The digests of the items of a column of n rows, under `bytes-1` and `text-1`: `uint8[m, 32]` each.
 
-    An item that is not text (bytes that are not UTF-8) has its `bytes-1` digest in both.
+    m is the number of rows that are not null. If an item is not text (its bytes are not UTF-8), both digests are its
+    digest under `bytes-1`.
     """
 
     exact: Digests
     text: Digests
-    #: The numbers of these rows, `intp[m]`.
+    #: The indices of the rows that are not null, `intp[m]`.
     rows: npt.NDArray[np.intp]
 
 
@@ -59,12 +60,12 @@ def holds_items(kind: Any) -> bool:
 def hash_column(column: Any) -> HashedColumn:
     """Return the digests of an Array or a ChunkedArray. Raises TypeError if it holds neither texts nor bytes."""
     if not holds_items(column.type):
-        raise TypeError(f"a column must hold texts or bytes, and this column holds {column.type}")
+        raise TypeError(f"a column must hold texts or bytes, and this column holds {column.type}; choose another one")
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-    if isinstance(column, pa.ChunkedArray):  # too large for one array of its type
+    if isinstance(column, pa.ChunkedArray):  # too large for one array of its type, which has 32-bit offsets
         column = pa.concat_arrays([_large(chunk) for chunk in column.chunks])
-    if pa.types.is_null(column.type):  # Arrow's type for a part of a file in which the field is null in all rows
+    if pa.types.is_null(column.type):  # the type that Arrow gives to a column in which all rows are null
         return HashedColumn(stack([]), stack([]), np.empty(0, dtype=np.intp))
     if pa.types.is_dictionary(column.type):
         return _of_dictionary(column)
@@ -91,13 +92,13 @@ def _present(column: Any) -> npt.NDArray[np.intp]:
 
 
 def _large(column: Any) -> Any:
-    """Return the same items with offsets of 64 bits."""
+    """Return the same items in an array with 64-bit offsets."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     return column.cast(pa.large_string() if any(is_kind(kind) for is_kind in _TEXT) else pa.large_binary())
 
 
 def _both(column: Any) -> tuple[Digests, Digests]:
-    """Return the digests of a large array without nulls under `bytes-1` and `text-1`."""
+    """Return the digests under `bytes-1` and `text-1` of an array with 64-bit offsets and without nulls."""
     exact = _exact(column)
     rows = _not_surely_canonical(column)
     if not len(rows):
@@ -109,7 +110,7 @@ def _both(column: Any) -> tuple[Digests, Digests]:
 
 
 def _not_surely_canonical(column: Any) -> npt.NDArray[np.intp]:
-    """Return the rows whose `text-1` digest can differ from their `bytes-1` digest."""
+    """Return the indices of the rows whose `text-1` digest can differ from their `bytes-1` digest."""
     try:
         texts = column.cast(pa.large_string())
     except pa.ArrowInvalid:  # bytes, and not all of them UTF-8

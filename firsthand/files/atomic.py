@@ -2,7 +2,7 @@
 
 All writers work in the same way: write a temporary file in the folder of the target, then rename it over the target.
 After an error the temporary file is removed and the target is unchanged. A process that is killed can leave a hidden
-file `.NAME.XXXXXXXX.part` beside the target; it is safe to delete.
+file `.NAME.XXXXXXXX.part` next to the target. You can delete this file.
 """
 
 import os
@@ -15,10 +15,10 @@ from typing import IO
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `target`, and rename it to `target` when the block ends without an error.
+    """Yield a temporary path next to `target`, and rename it to `target` when the block ends without an error.
 
-    The caller creates the file. The folder must exist. The disk is not waited for: after a power failure the file can
-    be empty.
+    The caller creates the file. The folder must exist. This does not wait for the disk: after a power failure, the file
+    can be empty.
     """
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
@@ -30,10 +30,10 @@ def replacing(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def writing(target: Path, *, sync: bool = False, private: bool = False) -> Iterator[IO[bytes]]:
-    """Yield a new binary file that takes the place of `target` when the block ends without an error.
+    """Yield a new binary file, which replaces `target` when the block ends without an error.
 
-    `sync` waits until the disk has the content before the rename, so that the file is complete after a power failure.
-    `private` gives the file the mode 0600 from the moment it exists: for keys.
+    With `sync`, the content is on the disk before the rename, so that the file is complete after a power failure.
+    With `private`, the file has the mode 0600 from its creation: use this for keys.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     mode = 0o600 if private else 0o666
@@ -45,6 +45,6 @@ def writing(target: Path, *, sync: bool = False, private: bool = False) -> Itera
 
 
 def write_bytes(target: Path, content: bytes, *, sync: bool = False, private: bool = False) -> None:
-    """Write a complete file. `sync` and `private` are those of `writing`."""
+    """Write a complete file. `sync` and `private` are explained at `writing`."""
     with writing(target, sync=sync, private=private) as file:
         file.write(content)

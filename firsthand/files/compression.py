@@ -16,7 +16,7 @@ CODECS = {".gz": "gzip", ".zst": "zstd"}
 
 
 def codec(name: str) -> str | None:
-    """Return the codec for a file name, or None if the name has no suffix of a compressed file."""
+    """Return the name of the codec for a file name; None if the suffix is not that of a compressed file."""
     return next((codec for suffix, codec in CODECS.items() if name.lower().endswith(suffix)), None)
 
 
@@ -27,14 +27,16 @@ def reading(location: Location) -> Iterator[IO[bytes]]:
         with open_binary(location) as file:
             yield file if codec(location.name) is None else _decompressed(file, location.name)
     except (OSError, EOFError, pa.ArrowException) as error:
-        raise ContentError(f"{location} cannot be read: {error}") from None
+        raise ContentError(
+            f"{location} cannot be read: {error}. Check that the file is complete, and that you may read it"
+        ) from None
 
 
 @contextmanager
 def writing(path: Path, like: Location) -> Iterator[IO[bytes]]:
-    """Yield a new file that is compressed as the name of `like` says.
+    """Yield a new file, with the compression that the suffix of `like` means.
 
-    The same content gives the same bytes: the compressed file holds no name and no time.
+    The same content gives the same bytes, because the compressed file contains no name and no time.
     """
     with path.open("wb") as file:
         codec_name = codec(like.name)
@@ -51,7 +53,7 @@ def _decompressed(file: IO[bytes], name: str) -> IO[bytes]:
 
 
 class _ArrowStream(io.RawIOBase):
-    """A stream of Arrow with the interface of Python's raw files, which Python's buffered reader needs."""
+    """A stream of Arrow with the interface of a raw file, which Python's buffered reader needs."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream

@@ -11,7 +11,7 @@ from firsthand.files.formats import RowFormat
 from firsthand.files.inputs import Item
 from firsthand.files.locations import Location, Remote
 
-#: Files that are read at once if each file is an item.
+#: The number of files that are read together if each file is one item.
 BATCH = 1_000
 
 
@@ -20,7 +20,7 @@ class InputFile:
     """A file: either one item, or rows that are items."""
 
     path: Location
-    #: The path below the folder that the user named. Below an output folder it is the same.
+    #: The path relative to the folder that the user named. The output has the same path in its folder.
     relative: Path
     #: Reads and writes the rows; None if the file is one item.
     row_format: RowFormat | None
@@ -28,7 +28,7 @@ class InputFile:
     compressed: bool = False
 
     def item(self) -> Item:
-        """Return a file that is an item: its path if it can be read as it is, otherwise its content."""
+        """Return the item: the path of a local file that is not compressed, otherwise the content."""
         if self.compressed:
             with compression.reading(self.path) as file:
                 return file.read()
@@ -37,14 +37,14 @@ class InputFile:
 
 @dataclass(frozen=True)
 class ItemBatch:
-    """Items in order, each with its name."""
+    """Consecutive items, each with its name."""
 
     names: list[str]
     items: Sequence[Item]
 
 
 class FileItems(Sequence[Item]):
-    """Files as items. A file that must be decompressed or downloaded is read when it is used, and not kept."""
+    """Files as a sequence of items. A compressed or remote file is read at each access, and not kept in memory."""
 
     def __init__(self, files: Sequence[InputFile]) -> None:
         self._files = files
@@ -65,26 +65,28 @@ def find(paths: Iterable[Location | str], *, whole: bool = False) -> list[InputF
     """Return the files at these paths and URLs.
 
     Folders are searched in the order of names. Links to folders are followed; hidden files and folders are skipped.
-    The table of formats says which files have rows; with `whole` every file is one item. Raises ContentError if a path
-    does not exist or there is no file at all.
+    The table of formats defines which files have rows. With `whole`, every file is one item. Raises ContentError if a
+    path does not exist, or if there are no files.
     """
     named = [locations.parse(path) if isinstance(path, str) else path for path in paths]
     files: list[InputFile] = []
     for path in named:
         if not path.exists():
-            raise ContentError(f"{path} does not exist")
+            raise ContentError(f"{path} does not exist; check the path")
         for file, relative in _files(path):
             format = None if whole else formats.of(file.suffixes)
             rows = format.rows if format else None
             compressed = format is not None and rows is None and compression.codec(file.name) is not None
             files.append(InputFile(file, relative, rows, compressed))
     if not files:
-        raise ContentError(f"there are no files in {', '.join(map(str, named))}")
+        raise ContentError(
+            f"there are no files in {', '.join(map(str, named))}; check the path (hidden files are skipped)"
+        )
     return files
 
 
 def batches(files: Iterable[InputFile], field: str) -> Iterator[ItemBatch]:
-    """Yield all items of the files, in order. Raises ContentError for a row that has no item in `field`."""
+    """Yield all items of the files, in order. Raises ContentError if the field is null or missing in a row."""
     for group in groups(files):
         row_format = group[0].row_format
         if row_format is None:
@@ -95,12 +97,14 @@ def batches(files: Iterable[InputFile], field: str) -> Iterator[ItemBatch]:
             items: list[Any] = rows.items.to_pylist()
             if rows.items.null_count:
                 number = rows.numbers[items.index(None)]
-                raise ContentError(f"{file.path}, row {number}: the field {field!r} is null")
+                raise ContentError(
+                    f"{file.path}, row {number}: the field {field!r} is null; fill it, or remove the row"
+                )
             yield ItemBatch([row_name(file, number) for number in rows.numbers], items)
 
 
 def groups(files: Iterable[InputFile], most: int | None = None) -> Iterator[list[InputFile]]:
-    """Yield the files in order: a file with rows alone, one-item files in groups of `most` (default `BATCH`)."""
+    """Yield the files in order, in groups: each file with rows alone, up to `most` one-item files (default `BATCH`)."""
     most = most or BATCH
     group: list[InputFile] = []
     for file in files:

@@ -26,7 +26,7 @@ from firsthand.core import digests as hashing
 from firsthand.core.digests import Digests, Profile
 from firsthand.errors import ContentError
 
-#: Items of one registration, unless the caller chooses another number.
+#: The default number of items per registration.
 REGISTER_BATCH = 50_000
 
 
@@ -38,11 +38,13 @@ class Digest:
 
     def __post_init__(self) -> None:
         if len(self.value) != hashing.SIZE:
-            raise ValueError(f"a digest has {hashing.SIZE} bytes, not {len(self.value)}")
+            raise ValueError(
+                f"a digest has {hashing.SIZE} bytes, not {len(self.value)}; use Digest.parse for hexadecimal digits"
+            )
 
     @classmethod
     def parse(cls, text: str) -> "Digest":
-        """Read `sha256:<hex>`, or the 64 hexadecimal digits alone. Raises ValueError."""
+        """Parse `sha256:<hex>`, or the 64 hexadecimal digits alone. Raises ValueError."""
         return cls(hashing.from_text(text))
 
     def __str__(self) -> str:
@@ -51,7 +53,7 @@ class Digest:
 
 @dataclass(frozen=True, eq=False)
 class Digested:
-    """The digests of n items that were hashed before, `uint8[n, 32]`. Raises ValueError for another shape or type."""
+    """The digests of n items that were hashed before, `uint8[n, 32]`. Raises ValueError for other shapes or types."""
 
     digests: Digests
 
@@ -67,8 +69,8 @@ Items: TypeAlias = Iterable[Item] | Digested | npt.NDArray[Any]
 def in_batches(items: Items, profile: Profile, size: int) -> Iterator[Digests]:
     """Yield the digests of all items, in order, `size` at a time.
 
-    Raises TypeError if the type of the items is ambiguous, and ContentError, which names the item by its number from
-    0, if an item cannot be hashed under `profile`.
+    Raises TypeError if items have a type that is not accepted, and ContentError if an item cannot be hashed under
+    `profile`. The messages contain the index of the item, from 0.
     """
     if isinstance(items, Digested):
         yield from _slices(items.digests, size)
@@ -96,7 +98,9 @@ def digest(item: Item, profile: Profile) -> bytes:
             try:
                 return hashing.digest_text(item.decode("utf-8"), "text-1")
             except UnicodeDecodeError as error:
-                raise ContentError(f"byte {error.start} is not UTF-8, and the profile text-1 hashes texts") from None
+                raise ContentError(
+                    f"byte {error.start} is not UTF-8, and the profile text-1 hashes texts; use the profile bytes-1"
+                ) from None
         case Path():
             try:
                 return hashing.digest_file(item, profile)
@@ -107,7 +111,7 @@ def digest(item: Item, profile: Profile) -> bytes:
 
 
 def length(item: Item) -> int:
-    """Return the size of an item in bytes; of a text, in UTF-8. Raises ContentError or TypeError."""
+    """Return the size of an item in bytes (of a text: in UTF-8). Raises ContentError or TypeError."""
     match item:
         case bytes():
             return len(item)
@@ -125,8 +129,8 @@ def length(item: Item) -> int:
 def both_profiles(item: Item) -> tuple[bytes, bytes]:
     """Return the digests of an item under `bytes-1` and `text-1`, for a look-up under both.
 
-    Content that is not text (an image, bytes that are not UTF-8, a digest) has the first digest only, which is returned
-    twice: a look-up of both gives the same verdict.
+    Content that is not text (an image, bytes that are not UTF-8, a digest) has only the first digest, which is then
+    returned twice. This does not change the joined verdict.
     """
     exact = digest(item, "bytes-1")
     try:
@@ -142,7 +146,7 @@ def hash_both(items: Iterable[Item]) -> tuple[Digests, Digests]:
 
 
 def _may_be_text(item: Item) -> bool:
-    """Return False if the first bytes of a file show that it is not text, so that the file is not read again."""
+    """Return False for a file whose first bytes are not UTF-8, so that it is not read a second time."""
     if not isinstance(item, Path):
         return True
     with item.open("rb") as file:
@@ -155,9 +159,9 @@ def _may_be_text(item: Item) -> bool:
 
 
 def _digest_alike(batch: Sequence[Item], profile: Profile) -> list[bytes]:
-    """Return the digests of items that all have one type and cannot be refused; otherwise an empty list.
+    """Return the digests of items that have the same type and can always be hashed; otherwise an empty list.
 
-    This is faster than `digest` for each item.
+    This is faster than calling `digest` for each item.
     """
     kinds = set(map(type, batch))
     if kinds == {str}:
@@ -183,9 +187,11 @@ def _digest_each(start: int, batch: Sequence[Item], profile: Profile) -> list[by
 
 def _rows(array: npt.NDArray[Any], profile: Profile) -> npt.NDArray[Any]:
     if array.ndim == 0:
-        raise TypeError("an array of items must have one row per item, and this array has no dimension")
+        raise TypeError(
+            "an array of items must have one row per item, and this array has no dimension; pass a list: [item]"
+        )
     if array.dtype == np.uint8 and array.shape[1:] == (hashing.SIZE,):
-        # To hash digests again would register items that are never looked up, without an error.
+        # If digests were hashed again, the registered items would never match a look-up, and no error would show this.
         raise TypeError(
             "uint8[n, 32] looks like digests: pass Digested(array). For contents of 32 bytes, pass a list of bytes"
         )

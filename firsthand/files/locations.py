@@ -1,6 +1,6 @@
-"""Locations of files: paths on this machine, and URLs that fsspec can open (`s3://bucket/crawl/`).
+"""Locations of files: local paths, and URLs that fsspec can open, such as `s3://bucket/crawl/`.
 
-A local file is a `pathlib.Path`. A `Remote` has the part of that interface which is needed here, with the same names.
+A local file is a `pathlib.Path`. A `Remote` has the methods of `Path` that this package needs, with the same names.
 """
 
 import re
@@ -20,7 +20,7 @@ _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)(?:://|::)")
 
 @dataclass(frozen=True, order=True)
 class Remote:
-    """A file or folder at a URL. It is pickled as its URL; each process opens the store itself."""
+    """A file or folder at a URL. Only the URL is pickled. Each process opens its own connection to the store."""
 
     url: str
 
@@ -39,7 +39,7 @@ class Remote:
         return Remote(f"{self.url.rstrip('/')}/{PurePosixPath(part)}")
 
     def open(self, mode: str = "rb") -> Any:
-        """Open the file for reading. Raises ContentError if its store cannot be opened, and OSError as files do."""
+        """Open the file for reading. Raises ContentError if the store cannot be opened, or OSError like `Path.open`."""
         system, path = self._at()
         return system.open(path, mode)
 
@@ -56,7 +56,7 @@ class Remote:
         return bool(system.isdir(path))
 
     def files(self) -> Iterator[tuple["Remote", Path]]:
-        """Yield all files below this folder, sorted by name, each with its path relative to the folder."""
+        """Yield all files in this folder and its subfolders, sorted by name, with their paths relative to it."""
         system, folder = self._at()
         for path in sorted(system.find(folder)):
             relative = PurePosixPath(path).relative_to(folder)
@@ -79,14 +79,16 @@ class Remote:
         try:
             return fsspec.core.url_to_fs(self.url)  # type: ignore[no-any-return]
         except (ImportError, ValueError) as error:  # the package of this store is not installed, or is not known
-            raise ContentError(f"{self.url}: {error}") from None
+            raise ContentError(
+                f"{self.url} cannot be opened: {error}. Check the URL, and that the package for its store is installed"
+            ) from None
 
 
 Location: TypeAlias = Path | Remote
 
 
 def parse(text: str) -> Location:
-    """Read a path or a URL. `file://` is a path; a letter and a colon is a drive of Windows, not a URL."""
+    """Parse a path or a URL. `file://` is a local path. One letter and a colon are a drive of Windows, not a URL."""
     if not (url := _URL.match(text)) or ("://" not in text and Path(text).exists()):
         return Path(text)
     return Path(text.removeprefix("file://")) if url["scheme"] == "file" and "::" not in text else Remote(text)
@@ -96,7 +98,7 @@ def parse(text: str) -> Location:
 def replacing(target: Location) -> Iterator[Path]:
     """Yield a local temporary path, and move its file to `target` when the block ends without an error.
 
-    After an error the file is removed. The folder of a local target is created.
+    After an error, the file is removed. If the folder of a local target does not exist, it is created.
     """
     if isinstance(target, Remote):
         with TemporaryDirectory() as folder:
@@ -118,13 +120,13 @@ def copy(source: Location, target: Path) -> None:
 
 
 def printable(name: str) -> str:
-    """Return a name as one line of text: bytes that are not UTF-8 and control characters are escaped."""
+    """Return a name as one line of text, in which bytes that are not UTF-8 and control characters are escaped."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def identity(location: Location) -> str:
-    """Return a text that is equal for two names of the same file, as far as this can be known."""
+    """Return a text that is equal for two names of the same file. For URLs, only final slashes are ignored."""
     return str(location.resolve()) if isinstance(location, Path) else location.url.rstrip("/")
 
 

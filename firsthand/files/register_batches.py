@@ -1,7 +1,7 @@
-"""What `firsthand register` sends together: the rows of one file, or files that are one item each.
+"""Divide the files of `firsthand register` into batches: the rows of one file, or files that are one item each.
 
-A file with rows is registered by itself. So a file that is added beside it or removed changes nothing for it: the same
-rows give the same registrations, which the registry recognizes when they are sent again.
+Each file with rows is registered separately. So if other files are added or removed, its rows still give the same
+registrations, and the registry recognizes them when they are sent again.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +15,7 @@ from firsthand.files import compression, discover
 from firsthand.files.discover import InputFile
 from firsthand.files.inputs import REGISTER_BATCH, Digest, Item
 
-#: Archives that store no times give all their files a date in the first days of 1970 or 1980.
+#: Files from archives without times have a date in the first days of 1970 or 1980.
 _NO_TIME_BEFORE = datetime(1981, 1, 1, tzinfo=UTC)
 
 
@@ -26,18 +26,18 @@ class RegisterBatch:
     files: Sequence[InputFile]
 
     def items(self, field: str) -> Iterator[Item]:
-        """Yield all items in order. Raises ContentError for a row that has no text in `field`."""
+        """Yield all items in order. Raises ContentError if a row has no item in `field`."""
         return chain.from_iterable(batch.items for batch in discover.batches(self.files, field))
 
     def digests(self, field: str) -> Iterator[Item]:
-        """Yield the digests that the rows hold in `field`. Raises ContentError that names a row without a digest."""
+        """Yield the digests in the field `field` of the rows. Raises ContentError if a row has no digest."""
         for batch in discover.batches(self.files, field):
             yield from map(_digest, batch.names, batch.items)
 
     def last_changed(self) -> datetime | None:
         """Return when the newest of the files was last changed, UTC, in seconds.
 
-        None if an archive has lost the time, or if a file is remote: a store's time is the time of the upload.
+        Return None if the time was lost in an archive, or if a file is remote: its time is the time of the upload.
         """
         paths = [file.path for file in self.files if isinstance(file.path, Path)]
         if len(paths) < len(self.files):
@@ -52,9 +52,9 @@ def split(files: Iterable[InputFile]) -> Iterator[RegisterBatch]:
 
 
 def estimate_items(files: Iterable[InputFile]) -> int | None:
-    """Return about how many items the files hold, without reading all of them; None if this cannot be known.
+    """Estimate the number of items in the files without reading them completely; None if this is not possible.
 
-    It is exact for Parquet and for files that are one item each.
+    The number is exact for Parquet, and for files that are one item each.
     """
     counts = [_estimate(file) for file in files]
     return None if None in counts else sum(count for count in counts if count is not None)
@@ -64,7 +64,7 @@ def _estimate(file: InputFile) -> int | None:
     if file.row_format is None:
         return 1
     if not isinstance(file.path, Path) or compression.codec(file.path.name) is not None:
-        return None  # a remote file takes long to open, and a compressed size does not tell the number of lines
+        return None  # opening a remote file is slow, and the number of lines does not follow from a compressed size
     return file.row_format.estimate_rows(file.path)
 
 

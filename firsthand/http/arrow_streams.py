@@ -1,6 +1,6 @@
-"""Arrow IPC streams of the wire: the answer to a look-up, and the body of a registration with columns.
+"""Arrow IPC streams of the API: the answer to a look-up, and the body of a registration with columns.
 
-The client imports this module only when it needs it: to import pyarrow takes as long as to import everything else.
+The client imports this module only if needed: importing pyarrow takes as long as importing the rest of the package.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ from firsthand.http.lookup_result import CODES, NO_MODEL, Lookup
 
 
 def read_lookup(content: bytes) -> Lookup:
-    """Read the answer to a look-up into columns of numpy, without a Python object per item. Raises NotUnderstood."""
+    """Return the answer to a look-up as numpy arrays, without a Python object per item. Raises NotUnderstood."""
     try:
         table = pa.ipc.open_stream(content).read_all()
         metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
@@ -42,7 +42,7 @@ def read_lookup(content: bytes) -> Lookup:
 def write_registration(
     digests: Digests, size: npt.NDArray[np.integer[Any]] | None, confidence: npt.NDArray[np.integer[Any]] | None
 ) -> bytes:
-    """Return a stream with the column `digest` and, if they are given, `size` and `confidence`, one value per item."""
+    """Return a stream with the column `digest` and, if given, `size` and `confidence`. Each has one value per item."""
     raw = pa.py_buffer(np.ascontiguousarray(digests))
     columns = {"digest": pa.FixedSizeBinaryArray.from_buffers(pa.binary(SIZE), len(digests), [None, raw])}
     if size is not None:

@@ -39,7 +39,7 @@ class Credentials(Response):
 
 
 def normalize(url: str) -> str:
-    """Return the form of an address under which it is stored: without white space around it and slashes at its end."""
+    """Return an address in the form in which it is stored: without white space around it, and without final slashes."""
     return url.strip().rstrip("/")
 
 
@@ -50,7 +50,7 @@ def path(directory: Path | None = None) -> Path:
 
 
 def load(directory: Path | None = None) -> Credentials:
-    """Read the file; if it does not exist, nothing is stored. Raises CredentialsError if it cannot be read."""
+    """Return the content of the file, empty if it does not exist. Raises CredentialsError if it cannot be read."""
     file = path(directory)
     try:
         return Credentials.model_validate_json(file.read_bytes())
@@ -64,7 +64,7 @@ def load(directory: Path | None = None) -> Credentials:
 
 
 def store(url: str, organization: str, api_key: str, *, default: bool = True, directory: Path | None = None) -> Path:
-    """Store the key of a registry, and return the path of the file. Other users can never read the file."""
+    """Store the key of a registry, and return the path of the file, which other users can never read."""
     url, stored = normalize(url), load(directory)
     entry = StoredRegistry(organization=organization, api_key=api_key)
     changed = Credentials(
@@ -89,7 +89,7 @@ def replace(url: str, old_id: str, api_key: str, directory: Path | None = None) 
 def resolve(url: str | None = None, api_key: str | None = None) -> tuple[str, str | None]:
     """Return the address and key to use: the arguments, or the environment, or the file, or the local default.
 
-    The file is read only if the address or the key is not known otherwise. Raises CredentialsError if it is damaged.
+    The file is read only if arguments and environment do not give both. Raises CredentialsError if it is damaged.
     """
     url = url or os.environ.get("FIRSTHAND_URL") or _local_url()
     api_key = api_key or os.environ.get("FIRSTHAND_API_KEY")
@@ -112,9 +112,9 @@ def _local_url() -> str | None:
 
 
 def describe_key(api_key: str | None, given: bool) -> str:
-    """Return in words where a key comes from, and its id: `the key of FIRSTHAND_API_KEY, id 0123456789ab`.
+    """Return the source of a key and its id, for a message: `the key of FIRSTHAND_API_KEY, id 0123456789ab`.
 
-    `given` says that the key was passed as an argument. The result is empty without a key.
+    `given` is whether the key was passed as an argument. Without a key, the result is empty.
     """
     if not api_key:
         return ""

@@ -1,4 +1,4 @@
-"""The answer to a look-up of many items, as columns of numpy."""
+"""The answer to a look-up of many items, as numpy arrays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ NO_MODEL = -1
 class Lookup(Verdicts):
     """The verdicts on n items at one position. Arrays are `[n]`, in the order of the request."""
 
-    #: Whether claims contradict each other or a dispute stands. A snapshot knows this only from the verdict.
+    #: Whether claims contradict each other or a dispute stands. With a snapshot: whether the verdict is contested.
     contested: Flags
     #: The index in `names` of the model, if all model claims on the item name the same model; otherwise NO_MODEL.
     model: Numbers
@@ -54,11 +54,11 @@ class Lookup(Verdicts):
         return dict(zip(VERDICTS, np.bincount(self.verdict, minlength=len(VERDICTS)).tolist(), strict=True))
 
     def take(self, rows: npt.NDArray[np.intp]) -> "Lookup":
-        """Return the answers on these rows, `intp[m]`, in their order."""
+        """Return the answers at the indices `rows`, `intp[m]`, in this order."""
         return replace(self, **{name: getattr(self, name)[rows] for name in _COLUMNS})
 
     def put(self, rows: npt.NDArray[np.intp], exact: "Lookup") -> "Lookup":
-        """Return a copy in which these rows, `intp[m]`, have the m answers of another look-up at the same position."""
+        """Return a copy with the answers of `exact` at the indices `rows`, `intp[m]`. Both have the same position."""
         both = concatenate([self, exact])
         sources = np.arange(len(self.verdict))
         sources[rows] = len(self.verdict) + np.arange(len(rows))
@@ -69,7 +69,7 @@ _COLUMNS = ("verdict", "generation", "lower_bound", "contested", "model")
 
 
 def from_json(answer: Lookups) -> Lookup:
-    """Convert the answer in JSON into columns of numpy."""
+    """Convert an answer in JSON into numpy arrays."""
     names = tuple(name for name in dict.fromkeys(answer.models) if name is not None)
     index = {name: number for number, name in enumerate(names)}
     return Lookup(
@@ -85,7 +85,7 @@ def from_json(answer: Lookups) -> Lookup:
 
 
 def concatenate(answers: Sequence[Lookup]) -> Lookup:
-    """Join answers at one position, in order, into one answer on all their items."""
+    """Append answers at one position, in order, and return one answer on all their items."""
     if len(answers) == 1:
         return answers[0]
     names = tuple(dict.fromkeys(name for answer in answers for name in answer.names))
@@ -95,13 +95,13 @@ def concatenate(answers: Sequence[Lookup]) -> Lookup:
 
 
 def _renumbered(answer: Lookup, names: tuple[str, ...]) -> Numbers:
-    """Return the models of an answer as indices in `names`, which holds all of its names."""
+    """Return the models of an answer as indices in `names`, which must contain all of its names."""
     index = {name: number for number, name in enumerate(names)}
     return np.array([*(index[name] for name in answer.names), NO_MODEL], dtype=np.int32)[answer.model]
 
 
 def without_models(verdicts: Verdicts, policy: PolicyName, position: int) -> Lookup:
-    """Make an answer from verdicts alone: no models, and contested means that the verdict is contested."""
+    """Return an answer from verdicts alone: without models, and contested if the verdict is contested."""
     contested, models = verdicts.verdict == CONTESTED, np.full(len(verdicts.verdict), NO_MODEL, dtype=np.int32)
     return Lookup(verdicts.verdict, verdicts.generation, verdicts.lower_bound, contested, models, (), position, policy)
 
@@ -115,12 +115,12 @@ def all_unknown(items: int, policy: PolicyName, position: int) -> Lookup:
 
 
 def spread(answer: Lookup, rows: npt.NDArray[np.intp], items: int) -> Lookup:
-    """Return the answers on m items, which are the rows `intp[m]` of n, as answers on all n; the others are unknown."""
+    """Return an answer on n items (`items`): `answer` at the indices `rows`, `intp[m]`, and unknown elsewhere."""
     return all_unknown(items, answer.policy, answer.position).put(rows, answer)
 
 
 def join(answers: Sequence[Lookup]) -> Lookup:
-    """Join answers on the same n items under several digest profiles, at one position (see `verdicts.join`)."""
+    """Join answers on the same n items under several digest profiles at one position (see `core.verdicts.join`)."""
     joined = join_profiles(list(answers), answers[0].policy)
     human, model = (np.stack([a.verdict == code for a in answers]).any(axis=0) for code in (IS_HUMAN, IS_MODEL))
     contested = np.logical_or.reduce([a.contested for a in answers]) | (human & model)
@@ -133,18 +133,18 @@ def join(answers: Sequence[Lookup]) -> Lookup:
 
 
 def _some_model(answer: Lookup) -> Flags:
-    """Return for each item whether a model made it, as far as this answer knows."""
+    """Return whether each item can have a model claim according to this answer, `bool[n]`."""
     return np.isin(answer.verdict, (IS_MODEL, CONTESTED))
 
 
 def _one_model(models: Sequence[Numbers], some: Sequence[Flags]) -> Numbers:
-    """Return the model that all answers with a model agree on; NO_MODEL if they differ or an answer has several."""
+    """Return the model on which all answers agree, `int32[n]`; NO_MODEL if they differ or if one has several."""
     lowest = np.min([np.where(s, m, np.iinfo(np.int32).max) for m, s in zip(models, some, strict=True)], axis=0)
     highest = np.max([np.where(s, m, NO_MODEL) for m, s in zip(models, some, strict=True)], axis=0)
     return np.where(lowest == highest, highest, NO_MODEL).astype(np.int32)
 
 
 def distinct(profiles: Sequence[Digests]) -> tuple[Digests, list[npt.NDArray[np.intp]]]:
-    """Return each digest of several arrays once, `uint8[m, 32]`, and for each array the indices of its rows in it."""
+    """Return the different digests of several arrays, `uint8[m, 32]`, and the indices in it of each array's digests."""
     unique, _ = sort_unique(np.concatenate([np.empty((0, SIZE), dtype=np.uint8), *profiles]))
     return unique, [positions_of(unique, digests) for digests in profiles]

@@ -1,4 +1,4 @@
-"""Bodies of registrations, each with the idempotency key that makes it harmless to send them twice."""
+"""Request bodies of registrations, and their idempotency keys: a repeated request with the same key adds nothing."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ _MAXIMUM = {"sizes": 2**32 - 1, "confidences": 2**8 - 1}
 
 @dataclass(frozen=True)
 class BulkBody:
-    """The items of one registration, with their columns if there are any."""
+    """The items of one registration, with their columns `size` and `confidence`, if given. Arrays are `[n]`."""
 
     digests: Digests
     size: npt.NDArray[np.integer[Any]] | None
@@ -42,9 +42,9 @@ class BulkBody:
 def bulk_bodies(
     items: Items, profile: Profile, size: int, sizes: Sizes | None, confidences: Column | None
 ) -> Iterator[BulkBody]:
-    """Yield the items with their columns, `size` items at a time. `sizes="bytes"` measures each item when it is read.
+    """Yield the bodies of `size` items each, with their columns. `sizes="bytes"` measures each item when it is read.
 
-    Raises ValueError if a column has not one entry per item, or an entry is out of range.
+    Raises ValueError if a column does not have one entry per item, or if an entry is out of range.
     """
     if isinstance(sizes, str):
         items, sizes = _measured(items)
@@ -61,9 +61,9 @@ def bulk_bodies(
 
 
 def idempotency_key(dataset: str, statement: NewRegistration, body: bytes, occasion: str) -> str:
-    """Return the key of a registration. The same statement on the same items has the same key, so a retry adds nothing.
+    """Return the idempotency key of a registration. The same arguments give the same key, so a retry adds nothing.
 
-    It is the SHA-256, in hexadecimal, of the canonical statement together with the SHA-256 of the body.
+    It is the SHA-256, in hexadecimal, of the canonical JSON of dataset, statement, occasion and the SHA-256 of `body`.
     """
     statement_of_items = {
         "dataset": dataset,
@@ -80,12 +80,12 @@ def lines(statements: Sequence[NewStatement]) -> bytes:
 
 
 def batch_key(content: bytes, occasion: str) -> str:
-    """Return the key of a batch. The same statements in the same order have the same key."""
+    """Return the idempotency key of a batch. The same statements in the same order give the same key."""
     return hashlib.sha256(occasion.encode() + b"\n" + content).hexdigest()
 
 
 def _cut(name: str, column: Column | None, start: int, end: int) -> npt.NDArray[np.integer[Any]] | None:
-    """Return the entries of items `start` to `end`, checked. `_measured` adds entries while items are read."""
+    """Return the entries of the items from `start` to before `end`, `[end - start]`. Raises ValueError."""
     if column is None:
         return None
     if len(column) < end:
@@ -94,14 +94,14 @@ def _cut(name: str, column: Column | None, start: int, end: int) -> npt.NDArray[
         )
     part = np.asarray(column[start:end])
     if part.ndim != 1 or not np.issubdtype(part.dtype, np.integer):
-        raise ValueError(f"`{name}` must be a list of whole numbers, one per item")
+        raise ValueError(f"`{name}` must be a list of whole numbers with one entry per item, such as [120, 95]")
     if part.min() < 0 or part.max() > _MAXIMUM[name]:
         raise ValueError(f"`{name}` must be between 0 and {_MAXIMUM[name]}")
     return part
 
 
 def _measured(items: Items) -> tuple[Items, Column]:
-    """Return the items and a column of their sizes in bytes, to which each size is added when its item is read."""
+    """Return the items, and a list of their sizes in bytes. Each size is appended when its item is read."""
     if isinstance(items, Digested):
         raise TypeError("the size of an item is not known from its digest; pass `sizes` as a list")
     if isinstance(items, np.ndarray):

@@ -1,4 +1,4 @@
-"""HTTP requests of the client: retries, errors, pages and streams. It knows no noun of the API."""
+"""HTTP requests of the client: retries, errors, pages and streams. It does not depend on the resources of the API."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -42,11 +42,11 @@ class Backoff:
 
 
 class Transport:
-    """Requests to one registry.
+    """The sender of requests to one registry.
 
     Every request can be retried: reads change nothing, PUT is idempotent, and other writes have an Idempotency-Key that
-    is the same for all retries. A read that reached its time limit is not retried, since the registry would then do the
-    same work twice; a write is, since the registry lets it wait for the first request with its key.
+    is the same for all retries. If a read reaches its time limit, it is not retried, because the registry would do the
+    same work twice. A write with a key is retried: the registry lets it wait for the first request with this key.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Transport:
             headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
             timeout=timeout,
             transport=transport,
-            # A proxy in the environment serves the network outside; it cannot reach a registry on this machine.
+            # A proxy that the environment names cannot reach a registry on this machine.
             trust_env=urlsplit(url).hostname not in _LOOPBACK,
         )
 
@@ -104,11 +104,11 @@ class Transport:
         return self._attempt(request, stream=False).content
 
     def ask(self, answer: type[Answer], method: str, path: str, **request: Any) -> Answer:
-        """Send one request and read the answer as a message of this class."""
+        """Send one request, and return the answer as a message of the class `answer`."""
         return self._read(answer, self.send(method, path, **request))
 
     def pages(self, entry: type[Answer], path: str, **params: Any) -> Iterator[Answer]:
-        """Yield all entries of a list. Each page is requested when it is needed."""
+        """Yield all entries of a list. Each page is requested when its first entry is needed."""
         cursor: str | None = params.pop("cursor", None)
         while True:
             page = self.ask(Page[entry], "GET", path, params={**params, "cursor": cursor})  # type: ignore[valid-type]
@@ -118,7 +118,7 @@ class Transport:
                 return
 
     def lines(self, answer: type[Answer], path: str, **params: Any) -> Iterator[Answer]:
-        """Yield the messages of a long answer in NDJSON, one by one as they arrive."""
+        """Yield the messages of a long answer in NDJSON, each when it arrives."""
         incomplete = b""
         with self.stream(path, accept=NDJSON, **params) as pieces:
             for piece in pieces:
@@ -129,7 +129,7 @@ class Transport:
 
     @contextmanager
     def stream(self, path: str, *, accept: str = "*/*", **params: Any) -> Iterator[Iterator[bytes]]:
-        """Yield the pieces of a long answer. It is retried until it begins; an interruption raises Unreachable."""
+        """Yield the pieces of a long answer. Retries end when it begins; a later interruption raises Unreachable."""
         request = self._http.build_request("GET", path, params=_present(params), headers={"Accept": accept})
         response = self._attempt(request, stream=True)
         try:

@@ -1,1 +1,1 @@
-"""Filters for engines that need a subclass of their own; each module imports its engine. Others use `annotate`."""
+"""Filters for engines that require a subclass. Each module imports its engine. Other engines use `annotate`."""

@@ -1,4 +1,4 @@
-"""A filter for pipelines of datatrove: keep documents by their verdict."""
+"""A filter for pipelines of datatrove, which keeps documents by their verdict."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -15,11 +15,11 @@ _HUMAN: tuple[Verdict, ...] = ("human",)
 
 
 class OriginFilter(BaseFilter):  # type: ignore[misc]
-    """Keeps documents with one of the verdicts in `keep`. The drop reason of the others is their verdict.
+    """A filter that keeps documents with one of the verdicts in `keep`. The drop reason of the others is their verdict.
 
-    `source` is the folder of a downloaded snapshot, which each worker opens, or any source of `annotate`. The verdict
-    (`verdict`, `generation`, `lower_bound`) is added to the metadata of each document. Raises ValueError for a word
-    that is not a verdict.
+    `source` is the folder of a downloaded snapshot, which each worker opens, or any source of `annotate`. `as_of` is
+    the position in the log, as for `annotate`. `verdict`, `generation` and `lower_bound` are added to the metadata of
+    each document. Raises ValueError if `keep` contains a word that is not a verdict.
     """
 
     name = "Firsthand: origin"

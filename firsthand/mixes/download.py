@@ -1,4 +1,4 @@
-"""Download a mix into a file, and compare it with the digest of the mix before the file gets its name."""
+"""Download the items of a mix into a file. The file gets its name only if its items match the digest of the mix."""
 
 import hashlib
 import json
@@ -17,17 +17,17 @@ from firsthand.errors import NotUnderstood
 from firsthand.files import atomic
 from firsthand.schemas.mixes import Mix
 
-#: Suffixes of files → media types. A file with any other suffix has one line of text per item.
+#: Suffixes of files → media types. Files with other suffixes have one line of text per item.
 MEDIA_TYPES = {".bin": RAW, ".arrow": ARROW, ".arrows": ARROW, ".parquet": PARQUET, ".jsonl": NDJSON, ".ndjson": NDJSON}
 
 _ROWS = 2**15
 
 
 def download(client: Client, mix: Mix, out: Path, progress: Callable[[int], None]) -> None:
-    """Write the items of a mix, in its order. Raises NotUnderstood if the received content is not the mix.
+    """Write the items of a mix into `out`, in its order. Raises NotUnderstood if they do not match its digest.
 
-    The file is read back before it gets its name, so a Parquet or Arrow file is complete and readable. `progress` is
-    called with the number of items that were read back.
+    The file is read again before it gets its name, so a Parquet or Arrow file is complete and readable. `progress` is
+    called with the number of items of each part that was read again.
     """
     with atomic.replacing(out) as temporary:
         with temporary.open("wb") as file:
@@ -39,7 +39,7 @@ def download(client: Client, mix: Mix, out: Path, progress: Callable[[int], None
             progress(len(digests))
         if to_text(digest.digest()) != mix.digest:
             raise NotUnderstood(
-                f"The received items are not the mix {mix.id}: their digest is wrong. Download it again."
+                f"The received items are not the mix {mix.id}: their digest is wrong. Download the mix again."
             )
 
 
@@ -51,7 +51,7 @@ def _pieces(client: Client, id: str, suffix: str) -> Iterator[bytes]:
 
 
 def _read(path: Path, suffix: str) -> Iterator[Digests]:
-    """Yield the digests in a file, as arrays."""
+    """Yield the digests in a file, as arrays `uint8[k, 32]`."""
     media_type = MEDIA_TYPES.get(suffix)
     if media_type == RAW:
         return _raw(path)
@@ -85,4 +85,4 @@ def _columns(path: Path, media_type: str) -> Iterator[Digests]:
                 values = np.frombuffer(column.buffers()[1], dtype=np.uint8)
                 yield values[column.offset * SIZE : (column.offset + len(column)) * SIZE].reshape(-1, SIZE)
     except pa.ArrowException as error:
-        raise NotUnderstood(f"The received file is not complete ({error}). Download it again.") from None
+        raise NotUnderstood(f"The received file is not complete ({error}). Download the mix again.") from None

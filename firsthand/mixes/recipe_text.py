@@ -1,4 +1,4 @@
-"""Read recipes of mixes from text: a part in one line, or a complete recipe in a YAML file."""
+"""Parse recipes of mixes: one part from a text, or a complete recipe from a YAML file."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from firsthand.schemas.explain import explain
 from firsthand.schemas.mixes import Part, Recipe
 
-#: Short names of fields of a part. Other fields have the same name as in the recipe.
+#: Short names → names of the fields of a part. Other fields have the same name as in the recipe.
 _SHORT = {
     "verdict": "verdict_in",
     "generation": "generation_in",
@@ -22,9 +22,9 @@ _LISTS = frozenset(_SHORT.values())
 
 
 def part(text: str) -> Part:
-    """Read a part such as `verdict=human|unknown,dataset=acme/web,share=0.1`.
+    """Parse a part such as `verdict=human|unknown,dataset=acme/web,share=0.1`.
 
-    Commas separate fields, bars separate several values of a field. Raises ValueError for a wrong field or value.
+    Commas separate fields. Vertical bars separate the values of a field. Raises ValueError for a wrong field or value.
     """
     fields: dict[str, Any] = {}
     for pair in filter(None, text.split(",")):
@@ -38,11 +38,11 @@ def part(text: str) -> Part:
 
 
 def load(path: Path) -> Recipe:
-    """Read the recipe in a YAML file: the fields of `firsthand.schemas.mixes.Recipe`. Raises ValueError."""
+    """Parse a YAML file with the fields of `firsthand.schemas.mixes.Recipe`. Raises ValueError."""
     try:
         recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not YAML: {error}") from None
+        raise ValueError(f"{path} is not YAML. Correct the file: {error}") from None
     if not isinstance(recipe, dict):
         raise ValueError(f"{path} is not a recipe: it must begin with `parts:` and a list of parts")
     if isinstance(parts := recipe.get("parts"), list):
@@ -54,7 +54,7 @@ def load(path: Path) -> Recipe:
 
 
 def _moments(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace a date, of a text or of YAML, by its first second in UTC."""
+    """Replace a date in `collected_before` (a text, or a date of YAML) by its midnight in UTC."""
     moments = dict(fields)
     match moments.get("collected_before"):
         case datetime():

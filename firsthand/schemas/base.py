@@ -32,9 +32,9 @@ Digest = Annotated[
     Field(examples=["sha256:" + "0f" * 32]),
 ]
 
-#: A position in the log; 0 is before the first statement.
+#: A position in the log. 0 is the position before the first statement.
 Position = Annotated[int, Field(ge=0, le=2**53 - 1)]
-#: The highest generation; higher ones are stored as this one.
+#: The highest generation. Higher generations are stored as this one.
 MAX_GENERATION = 32_000
 Generation = Annotated[int, Field(ge=1, le=MAX_GENERATION)]
 Text = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^[^\x00]*$")]
@@ -44,7 +44,7 @@ def _whole_seconds_utc(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC).replace(microsecond=0)
     except OverflowError:
-        raise ValueError("the time is outside of the calendar: use years from 1 to 9999") from None
+        raise ValueError("the time is out of range; use a year from 1 to 9999") from None
 
 
 #: A time with its zone, which is converted to UTC and whole seconds.

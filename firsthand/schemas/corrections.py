@@ -1,4 +1,4 @@
-"""Corrections: withdrawals of own statements, and disputes of statements of other organizations."""
+"""Corrections: withdrawals of statements of your organization, and disputes of registrations of other organizations."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ NamedItems = Annotated[list[Digest], Field(min_length=1, max_length=100_000)]
 
 
 class NewWithdrawal(Request):
-    """Withdraw an own registration, completely or for the listed items, or an own dispute."""
+    """Withdraw a registration of your organization, completely or for the listed items, or one of its disputes."""
 
     statement: Position
     digests: NamedItems | None = None

@@ -1,4 +1,4 @@
-"""Datasets: named collections of items, to which registrations add."""
+"""Datasets: named collections of items. Registrations add items to them."""
 
 from firsthand.core.digests import Profile
 from firsthand.schemas.base import Position, Request, Response, Text
@@ -7,18 +7,18 @@ from firsthand.schemas.base import Position, Request, Response, Text
 class NewDataset(Request):
     """A dataset to create."""
 
-    #: What exactly a digest in this dataset hashes (see `firsthand.core.digests`). It cannot be changed.
+    #: The digest profile: what exactly is hashed (see `firsthand.core.digests`). It cannot be changed later.
     profile: Profile = "bytes-1"
     title: Text = ""
 
 
 class Dataset(Response):
-    """A dataset, with the number of its standing registrations and claims."""
+    """A dataset, with the numbers of its standing registrations and claims (those that are not withdrawn)."""
 
     name: str
     profile: Profile
     title: str
     position: Position
-    #: The registrations that stand at the head of the log, and the claims in them.
+    #: The number of registrations that stand at the last position of the log, and of the claims in them.
     registrations: int
     claims: int

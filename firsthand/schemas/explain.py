@@ -1,7 +1,7 @@
-"""Validation errors in words.
+"""Explain validation errors to users.
 
-Pydantic names its own types and prints regular expressions. Here each kind of error is one sentence that says what to
-write instead, with an example. The command line, the simulator and the registry all use it.
+The messages of pydantic contain names of its types and regular expressions. This module replaces each kind of error by
+one sentence that says what to write instead, with an example. The command line, the simulator and the registry use it.
 
     name 'Acme': use lower-case letters, digits, '.', '_' and '-', such as 'acme'
 """
@@ -17,7 +17,7 @@ from firsthand.schemas.problems import ProblemError
 
 _CHARACTERS = "lower-case letters, digits, '.', '_' and '-'"
 
-#: What to write where a text must match a pattern. The keys are the patterns of the schemas and of the paths.
+#: Patterns of the schemas and of the paths → what to write instead of a text that does not match.
 _PATTERNS = {
     ORGANIZATION: f"use {_CHARACTERS}, such as 'acme'",
     DATASET: f"use organization/name in {_CHARACTERS}, such as 'acme/web'",
@@ -29,13 +29,13 @@ _PATTERNS = {
 }
 _HEXADECIMAL = re.compile(r"\^\[0-9a-f\]\{(\d+)\}\$")
 
-#: What to write where an object of a class is needed.
+#: Classes → what to write instead of a value that is not an object of this class.
 _OBJECTS = {
     "TrainedOn": "use an object such as TrainedOn(dataset='acme/web', position=12); in JSON, "
     '{"dataset": "acme/web", "position": 12}',
 }
 
-#: Pydantic's types of errors → what to write instead. The values are templates over the error's context.
+#: Pydantic's types of errors → what to write instead: templates that are filled with the context of the error.
 _SENTENCES = {
     "missing": "this field is required",
     "extra_forbidden": "there is no such field; check the spelling",
@@ -72,21 +72,21 @@ _SENTENCES = {
     "none_required": "give no value",
     "url_scheme": "use a URL that begins with {expected_schemes}",
 }
-#: All errors about times have types that begin with one of these.
+#: The types of all errors about times begin with one of these.
 _TIMES = ("datetime_", "date_")
 _TIME = "use a time with its zone, such as 2026-01-31T12:00:00Z"
 
-#: Characters of a refused value that a message repeats.
+#: The number of characters of a refused value that a message shows.
 _SHOWN = 80
 
 
 def explain(error: ValidationError) -> str:
-    """Return a validation error as one line per thing that is wrong: where, the value, and what to write instead."""
+    """Return a text with one line per error: the field, its value, and what to write instead."""
     return "\n".join(located(problem.where, problem.message) for problem in problems(error.errors()))
 
 
 def problems(errors: Iterable[Mapping[str, Any]]) -> list[ProblemError]:
-    """Return what `errors()` of pydantic or FastAPI lists, in words. `where` is the path of the field."""
+    """Convert the `errors()` of pydantic or FastAPI into sentences for users. `where` is the path of the field."""
     return [ProblemError(where=".".join(map(str, error["loc"])), message=_message(error)) for error in errors]
 
 
@@ -99,7 +99,7 @@ def located(where: str, message: str) -> str:
 
 def _message(error: Mapping[str, Any]) -> str:
     kind, context, value = error["type"], error.get("ctx", {}), error.get("input")
-    if kind == "value_error":  # raised by the schemas themselves, and in words already
+    if kind == "value_error":  # raised by the schemas, with a message for users
         return str(error["msg"]).removeprefix("Value error, ")
     if kind == "string_pattern_mismatch":
         advice = _of_pattern(context["pattern"])
@@ -123,4 +123,4 @@ def _of_pattern(pattern: str) -> str:
     if hexadecimal := _HEXADECIMAL.fullmatch(pattern):
         digits = int(hexadecimal[1])
         return f"use {digits} hexadecimal digits, such as '{('0123456789abcdef' * 2)[:digits]}'"
-    return "the text has the wrong form"
+    return "the text has the wrong form; see the description of this field in the documentation of the API"

@@ -1,4 +1,4 @@
-"""Items: verdicts on many, and all claims on one."""
+"""Items: the verdicts on many items, and all claims on one item."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ MAX_LOOKUP = 100_000
 
 
 class LookupQuery(Request):
-    """Policy and position of a look-up: query parameters if the body is raw digests, fields if it is JSON."""
+    """The policy and position of a look-up: query parameters with raw digests, fields in JSON."""
 
     policy: PolicyName = "strict"
     as_of: Position | None = None
@@ -38,7 +38,7 @@ class Lookups(Response):
     lower_bounds: list[bool]
     #: The model, if all model claims name the same one; otherwise null.
     models: list[str | None]
-    #: Whether there are human and model claims, or a dispute stands; independent of the policy.
+    #: Whether there are both human and model claims, or a standing dispute, under any policy.
     contested: list[bool]
 
 

@@ -15,16 +15,16 @@ Unit = Literal["items", "size"]
 Shortfall = Literal["refuse", "shrink", "repeat"]
 Size = Annotated[int, Field(ge=0, le=2**53 - 1)]
 
-#: The most items of a mix that repeats items; without this limit, a small pool could give any number.
+#: The maximum number of items of a mix with the shortfall `repeat`. It limits how often a few items are repeated.
 MAX_REPEATED = 100_000_000
 
 
 class Part(Request):
-    """A part of a mix: which items, and how many.
+    """A part of a mix: conditions on items, and how many items to select.
 
     An item is a candidate if at least one registration of it passes all of `datasets`, `models`, `collected_before` and
     `registered_before`, and its verdict and generation pass too. The verdict always uses all claims. A part selects
-    from the candidates that earlier parts have not selected. Without `share` and `size` it selects all of them.
+    from the candidates that earlier parts have not selected: `share` or `size` of them, or by default all.
     """
 
     verdict_in: Annotated[list[Verdict], Field(min_length=1, max_length=4)] | None = None
@@ -55,14 +55,14 @@ class Recipe(Request):
     """A seed, a position and a list of parts. The same recipe at the same position always gives the same items."""
 
     seed: Annotated[int, Field(ge=0, le=2**53 - 1)] = 0
-    #: The position of the log to use; by default the head. The answer always contains it.
+    #: The position of the log to use, by default the last one. The answer always contains it.
     as_of: Position | None = None
     policy: PolicyName = "strict"
-    #: The total size, of which parts have their share.
+    #: The total size. The `share` of a part is a share of this size.
     size: Size | None = None
     #: The unit of sizes: items, or the registered `size` of items (bytes, tokens).
     unit: Unit = "items"
-    #: If there are too few items for a part: refuse the mix, shrink the part, or repeat items.
+    #: What to do if a part has too few candidates: refuse the mix, shrink the part, or repeat items.
     shortfall: Shortfall = "refuse"
     parts: Annotated[list[Part], Field(min_length=1, max_length=64)]
 
@@ -70,23 +70,27 @@ class Recipe(Request):
     def _shares_of_a_total(self) -> "Recipe":
         shares = [exact_share(part.share) for part in self.parts if part.share is not None]
         if shares and self.size is None:
-            raise ValueError("a part has a share, so the recipe needs a size")
+            raise ValueError("a part has a share, so the recipe needs a size: add it")
         if shares and sum(shares) > 1:
             raise ValueError(f"the sum of the shares is {float(sum(shares))}; it must be at most 1")
         if not shares and self.size is not None:
-            raise ValueError("the recipe has a size, so at least one part needs a share")
+            raise ValueError(
+                "the recipe has a size, so at least one part needs a share: add a share, or remove the size"
+            )
         if self.unit == "size" and self.shortfall == "repeat":
             raise ValueError("shortfall repeat needs the unit items; with the unit size, use refuse or shrink")
         items = (self.size or 0) + sum(part.size or 0 for part in self.parts)
         if self.shortfall == "repeat" and items > MAX_REPEATED:
-            raise ValueError(f"with shortfall repeat a mix has at most {MAX_REPEATED:,} items, not {items:,}")
+            raise ValueError(
+                f"with shortfall repeat a mix has at most {MAX_REPEATED:,} items, not {items:,}: use smaller sizes"
+            )
         return self
 
 
 class NewMix(Recipe):
     """A recipe of a mix to create."""
 
-    #: Return only the counts, and store nothing.
+    #: Whether to return only the counts, and store nothing.
     dry_run: bool = False
 
 
@@ -97,7 +101,7 @@ class PartTaken(Response):
     asked: int | None
     items: int
     size: int | None
-    #: The last selected item in the order of selection. Together with the recipe it defines the selected items.
+    #: The selected item that is last in the order of selection. With the recipe, it defines all selected items.
     last: Digest | None
     counts: OriginCounts
 
@@ -118,10 +122,10 @@ class Mix(Response):
 
 
 class Change(Response):
-    """An item of a mix with another verdict at a later position, or that its part would no longer select."""
+    """An item of a mix that has another verdict at a later position, or that its part would no longer select."""
 
     digest: Digest
-    #: The number of the part that selected it, from 0.
+    #: The index of the part that selected it, from 0.
     part: int
     verdict: Verdict
     generation: int | None

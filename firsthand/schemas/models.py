@@ -19,7 +19,7 @@ class TrainedOn(Request):
     @model_validator(mode="after")
     def _one_of(self) -> "TrainedOn":
         if (self.mix is None) == (self.dataset is None):
-            raise ValueError("give either a mix or a dataset")
+            raise ValueError("give either a mix or a dataset, not both")
         if (self.dataset is None) != (self.position is None):
             raise ValueError("a dataset needs the position at which it was read, and a mix must have no position")
         return self
@@ -41,8 +41,9 @@ Basis = Literal["computed", "declared", "unknown"]
 
 
 class OriginCounts(Response):
-    """The number of items by verdict, and of those with the verdict model by generation (a text, as keys in JSON are).
+    """The number of items by verdict.
 
+    `generations` has the number of items with the verdict model by generation; its keys are texts, as JSON requires.
     `lower_bounds` is the number of items whose generation is a lower bound.
     """
 
@@ -71,7 +72,10 @@ class OriginCounts(Response):
 
 
 class Model(Response):
-    """A model. Its generation is 1 + the highest in its training data; a lower bound if that has unknown items."""
+    """A model. Its generation is 1 + the highest generation in its training data.
+
+    The generation is a lower bound if the training data has unknown items.
+    """
 
     name: str
     title: str
@@ -81,6 +85,6 @@ class Model(Response):
     generation: int
     lower_bound: bool
     basis: Basis
-    #: The generation that its organization declared, if it did.
+    #: The generation that its organization declared; null if it did not.
     declared: int | None = None
     trained_on_counts: OriginCounts

@@ -6,14 +6,14 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class ProblemError(Response):
-    """One error, and where it is: the path of a field, or `row 17` of a bulk body."""
+    """One error, and its place: the path of a field, or `row 17` of a bulk body."""
 
     where: str
     message: str
 
 
 class Problem(Response):
-    """An error (RFC 9457, section 3). `type` is its kind and never changes; `detail` says what to do."""
+    """An error (RFC 9457, section 3). `type` identifies its kind and never changes; `detail` says what to do."""
 
     type: str
     title: str

@@ -11,26 +11,26 @@ from firsthand.schemas.problems import Problem
 
 Evidence = Literal["generator", "c2pa", "capture", "declared", "detector"]
 
-#: The most statements of one batch.
+#: The maximum number of statements of one batch.
 MAX_BATCH = 10_000
 
 
 class NewRegistration(Request):
-    """The statement of a registration. It is sent as query parameters, so that a body holds only items."""
+    """The statement of a registration. It is sent as query parameters, so that the body contains only items."""
 
     origin: Origin
-    #: The model that made the items; only with the origin `model`, which needs it.
+    #: The model that made the items: required with the origin `model`, and not allowed with other origins.
     model: ModelName | None = None
     evidence: Evidence = "declared"
     #: When the items were collected or made.
     collected_at: Moment | None = None
-    #: Not needed, as the registry computes it. If it is given, it must match.
+    #: Optional, as the registry computes it. If it is given, it must equal the computed generation.
     generation: Generation | None = None
 
     @model_validator(mode="after")
     def _model_with_origin(self) -> "NewRegistration":
         if (self.origin == "model") != (self.model is not None):
-            raise ValueError("the origin model needs a model, and other origins must have none")
+            raise ValueError("the origin model needs a model, and other origins must have none: give both, or neither")
         if self.generation is not None and self.origin != "model":
             raise ValueError("a generation can only be given with the origin model")
         return self
@@ -56,7 +56,7 @@ class NewStatement(NewRegistration, Columns):
 
 
 class Registration(Response):
-    """A registration and what is computed from it. `id` is its position in the log."""
+    """A registration, with its computed values. `id` is its position in the log."""
 
     id: Position
     organization: str
@@ -89,10 +89,10 @@ class Registered(Registration):
 
 
 class Outcome(Response):
-    """The result of one statement of a batch: registered with `id`, or `refused`; then nothing of it is stored."""
+    """The result of one statement of a batch: `id` if it is registered; `refused` if nothing of it is stored."""
 
     id: Position | None = None
-    #: The number of different items without and with claims before this batch.
+    #: The number of different items that had no claims before this batch, and of those that had some.
     new: int = 0
     known: int = 0
     refused: Problem | None = None

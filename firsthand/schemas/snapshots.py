@@ -19,7 +19,7 @@ Bits = Literal[12, 28]
 class NewSnapshot(Request):
     """A snapshot to build."""
 
-    #: The position of the log to use; by default the head.
+    #: The position of the log to use, by default the last one.
     as_of: Position | None = None
     policy: PolicyName = "strict"
     bits: Bits = 12
@@ -35,7 +35,7 @@ class Shard(Response):
 
 
 class Snapshot(Response):
-    """The manifest of a snapshot: what it holds, and the digest of each of its files."""
+    """The manifest of a snapshot: its source, its counts, and the digest of each of its files."""
 
     form: Form
     #: The first 32 hexadecimal digits of the SHA-256 of form, position, statement, policy and bits (RFC 8785).
@@ -47,7 +47,7 @@ class Snapshot(Response):
     bits: Bits
     #: The counts of registered items, so `unknown` is always 0. Items outside the snapshot are unknown.
     counts: OriginCounts
-    #: In the order of the first byte of the digests, from 0x00.
+    #: One shard per first byte of the digests, in the order from 0x00 to 0xff.
     shards: Annotated[list[Shard], Field(min_length=256, max_length=256)]
     #: The SHA-256 of all other fields (RFC 8785).
     digest: Digest

@@ -1,4 +1,4 @@
-"""Statistics: standing claims by origin, generation, dataset, organization, over positions."""
+"""Statistics: counts of standing claims by origin, generation, dataset and organization, at several positions."""
 
 from firsthand.schemas.base import Position, Response
 

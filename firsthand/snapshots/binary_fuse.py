@@ -1,10 +1,10 @@
-"""A binary fuse filter that stores a payload of four bits per digest, in about 18 or 36 bits per digest. Pure numpy.
+"""A binary fuse filter that stores a payload of four bits per digest, in about 18 or 36 bits, with numpy only.
 
-The filter is a table of slots. Each digest has four slots, in neighbouring segments; the exclusive or of their values
-is its fingerprint and its payload. A member always gets its own payload. A digest that is not a member passes if its
-fingerprint matches by chance. Construction and segment sizes follow Graf and Lemire, "Binary Fuse Filters: Fast and
-Smaller Than Xor Filters" (2022), section 3 and the reference code (4-wise). Storing values, not only fingerprints, is
-retrieval as in Dillinger et al., "Fast Succinct Retrieval and Approximate Membership Using Ribbon" (2022).
+The filter is a table of slots. Each digest has four slots, in neighbouring segments. The exclusive or of their values
+is its fingerprint and its payload. A member always gets its own payload. A digest that is not a member gets a payload
+only if its fingerprint matches by chance. Construction and segment sizes follow Graf and Lemire, "Binary Fuse Filters:
+Fast and Smaller Than Xor Filters" (2022), section 3 and the reference code (4-wise). Payloads are stored in addition to
+fingerprints, as in Dillinger et al., "Fast Succinct Retrieval and Approximate Membership Using Ribbon" (2022).
 
 All arithmetic is on uint64 modulo 2⁶⁴, so the table is the same on every machine.
 docs/reference/snapshot-format.md describes it step by step.
@@ -23,7 +23,7 @@ from firsthand.core.splitmix64 import Words, finalize
 
 Bits = Literal[12, 28]
 Codes: TypeAlias = npt.NDArray[np.uint8]
-#: Slots: `uint16` for fingerprints of 12 bits and 4 bits of payload, `uint32` for 28 and 4.
+#: Slots: `uint16` with a fingerprint of 12 bits and a payload of 4 bits, or `uint32` with 28 and 4 bits.
 Table: TypeAlias = npt.NDArray[Any]
 
 PAYLOAD_BITS = 4
@@ -32,13 +32,13 @@ _TAG = b"firsthand snapshot 1"
 _GOLDEN = 0x9E3779B97F4A7C15
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 _WORD = 2**64 - 1
-#: A seed can fail. So many failures in a row mean that the cause is not the seeds.
+#: A seed can fail. If so many seeds fail in a row, the cause is an error in the program.
 _MOST_ATTEMPTS = 200
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The size of a table: `segments` segments for the first slot of an item, three more, all of `length` slots."""
+    """The size of a table: `segments` segments for the first slots of items, and three more, each of `length` slots."""
 
     segments: int
     length: int
@@ -65,7 +65,7 @@ class Filter:
 
 
 def slot_type(bits: Bits) -> np.dtype[Any]:
-    """Return the type of slots in files, little-endian."""
+    """Return the type of the slots in files (little-endian)."""
     return np.dtype("<u2" if bits == 12 else "<u4")
 
 
@@ -86,7 +86,10 @@ def hashes(digests: Digests, keys: Any) -> Words:
 
 
 def slots_of(mixed: Words, width: Any, length: Any, bits: Bits) -> tuple[list[Words], Words]:
-    """Return the four slots of each hash, and its fingerprint. `width` and `length` are words, or arrays `[n]`."""
+    """Return the four slots of each hash, and its fingerprint, `uint64[n]` each.
+
+    `width` and `length` (see `Shape`) are words, or arrays `[n]`.
+    """
     mask = length - np.uint64(1)
     other = (mixed ^ (mixed >> np.uint64(32))) * _MIX
     first = ((mixed >> np.uint64(32)) * width) >> np.uint64(32)
@@ -99,8 +102,9 @@ def slots_of(mixed: Words, width: Any, length: Any, bits: Bits) -> tuple[list[Wo
 def build(digests: Digests, payloads: Codes, bits: Bits) -> Filter:
     """Build the filter of these digests, `uint8[n, 32]`, with their payloads, `uint8[n]` below 16.
 
-    A digest can occur several times; ValueError if it has different payloads. The seed is computed from the contents.
-    So the same contents give the same filter, and nobody can register digests that collide under a known seed.
+    A digest can occur several times. Raises ValueError if it has different payloads. The seed is computed from the
+    contents. So the same contents give the same filter, and an attacker cannot register digests that collide under a
+    known seed.
     """
     digests, payloads = without_duplicates(digests, payloads)
     contents = sha256(digests.tobytes() + payloads.tobytes()).digest()
@@ -114,7 +118,7 @@ def build(digests: Digests, payloads: Codes, bits: Bits) -> Filter:
 
 
 def without_duplicates(digests: Digests, payloads: Codes) -> tuple[Digests, Codes]:
-    """Sort by digest and keep each digest once. Raises ValueError if a digest has different payloads."""
+    """Return the sorted digests without duplicates, and their payloads. Raises ValueError if a digest has several."""
     unique, rows = sort_unique(digests)
     kept = payloads[rows]
     if len(unique) < len(digests):
@@ -125,7 +129,7 @@ def without_duplicates(digests: Digests, payloads: Codes) -> tuple[Digests, Code
 
 
 def _shape(items: int, attempt: int) -> Shape:
-    """Return the size of a table for so many items; slightly more after every second failed seed.
+    """Return the size of a table for n items (`items`). It grows slightly after every second failed seed.
 
     The segment length is that of Graf and Lemire for four slots. The first factor is 3 % below theirs: 1 in 5 seeds
     fails at 40,000 items, which costs less than more slots in every copy of the snapshot.
@@ -146,7 +150,7 @@ def _solve(digests: Digests, payloads: Codes, bits: Bits, seed: int, shape: Shap
         return None
     type_ = slot_type(bits)
     values = ((prints << np.uint64(PAYLOAD_BITS)) | payloads).astype(type_)
-    # Unused slots are filled with random bits: with zeros, digests that are not members would get payloads too often.
+    # Unused slots have pseudorandom bits. With zeros, digests that are not members would get payloads too often.
     table = finalize(np.uint64(seed) + np.arange(shape.slots, dtype=np.uint64) * np.uint64(_GOLDEN)).astype(type_)
     for items, own in reversed(rounds):
         table[own] ^= values[items] ^ np.bitwise_xor.reduce(table[at[:, items]], axis=0)
@@ -154,10 +158,10 @@ def _solve(digests: Digests, payloads: Codes, bits: Bits, seed: int, shape: Shap
 
 
 def _peel(at: npt.NDArray[np.intp], slots: int) -> list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]] | None:
-    """Return rounds of (items, a slot that only this item still uses), or None if some items share all their slots.
+    """Return rounds of (items, for each a slot that no other item uses); None if some items share all their slots.
 
-    Each round takes all items that have a slot of their own. No item of a round uses such a slot of another one, so a
-    round is solved in one step; the next round looks only at the slots that changed.
+    Each round removes all items that have a slot that no other remaining item uses. So the items of one round are
+    independent, and their slots are computed in one step. The next round examines only the slots that changed.
     """
     users = np.bincount(at.reshape(-1), minlength=slots)
     sums = np.zeros(slots, dtype=np.intp)  # for a slot with one user, the number of that item

@@ -21,7 +21,7 @@ _ROW = SIZE + 1
 
 
 class ShardSpool:
-    """Digests with their payloads in a temporary file, which are read back shard by shard."""
+    """A temporary file of digests and their payloads, from which each shard can be read."""
 
     def __init__(self, folder: Path) -> None:
         self._file = TemporaryFile(dir=folder)  # noqa: SIM115 — the file is open as long as the spool
@@ -49,10 +49,10 @@ class ShardSpool:
 
 
 class SnapshotWriter:
-    """Writes a snapshot into a folder: call `add` for all items of the registry, in any order, then `finish`.
+    """A writer of a snapshot into a folder: call `add` for all items of the registry, in any order, then `finish`.
 
     It needs memory for the items of one `add`, and about 250 bytes per item of the largest shard. An item that is added
-    twice is stored once; `finish` raises ValueError if it has two verdicts.
+    twice is stored once. If it has two different verdicts, `finish` raises ValueError.
     """
 
     def __init__(self, folder: Path, subject: Subject) -> None:
@@ -66,12 +66,12 @@ class SnapshotWriter:
         self._spool.close()
 
     def add(self, digests: Digests, verdicts: Verdicts) -> None:
-        """Add `uint8[n, 32]` with their verdicts, `[n]`. Items with the verdict unknown are skipped."""
+        """Add n items, `uint8[n, 32]`, with their verdicts. Items with the verdict unknown are skipped."""
         known = verdicts.verdict != UNKNOWN
         self._spool.add(digests[known], verdict_codes.encode(verdicts)[known])
 
     def finish(self, before_shard: Callable[[], None] = lambda: None) -> None:
-        """Write all shards, then the manifest. `before_shard` is called before each shard; it can raise to stop."""
+        """Write all shards, then the manifest. `before_shard` is called before each shard. An exception in it stops."""
         written, counted = [], np.zeros(2**binary_fuse.PAYLOAD_BITS, dtype=np.int64)
         for shard in range(shards.SHARDS):
             before_shard()
@@ -85,7 +85,7 @@ class SnapshotWriter:
 
 
 def _counts(counted: npt.NDArray[np.int64]) -> OriginCounts:
-    """Convert the number of items per payload into counts by verdict and generation; 3 stands for 3 or more."""
+    """Convert the numbers of items per payload into counts by verdict and generation. Generation 3 means 3 or more."""
     decoded = verdict_codes.decode(np.arange(len(counted), dtype=np.uint8))
     by = {name: int(counted[decoded.verdict == code].sum()) for code, name in enumerate(VERDICTS)}
     made = (decoded.generation > 0) & (counted > 0)

@@ -1,4 +1,4 @@
-"""Download a snapshot into a folder: complete and compared with its manifest, or not at all."""
+"""Download a snapshot into a folder. The folder is replaced only if all files are complete and match the manifest."""
 
 import os
 import shutil
@@ -10,16 +10,16 @@ from firsthand.files import atomic
 from firsthand.schemas.snapshots import Snapshot
 from firsthand.snapshots import manifest, shards
 
-#: Fetches a path below the URL of the snapshot; "" is its manifest.
+#: A function that downloads a path below the URL of the snapshot. The path "" is its manifest.
 Fetch = Callable[[str], bytes]
 
 
 def pull(fetch: Fetch, folder: Path, progress: Callable[[int], None] = lambda _: None) -> Snapshot:
-    """Download a snapshot into `folder` and return its manifest. `progress` gets the bytes of each complete shard.
+    """Download a snapshot into `folder`, and return its manifest. `progress` is called with the bytes of each shard.
 
-    Shards are first written to a folder beside `folder`, which replaces it when all are complete. If a download stops,
-    run it again: it fetches only the shards that are complete in neither folder. Raises SnapshotError if `folder` holds
-    other files, or if a shard is not the one in the manifest.
+    Shards are first written to a second folder next to `folder`, which replaces `folder` when all shards are complete.
+    If a download stops, run it again: it continues, and does not download complete shards of the two folders again.
+    Raises SnapshotError if `folder` contains other files, or if a shard does not match the manifest.
     """
     is_snapshot = folder.is_dir() and ((folder / manifest.FILE).exists() or not any(folder.iterdir()))
     if folder.exists() and not is_snapshot:
@@ -48,7 +48,7 @@ def _get(fetch: Fetch, shard: int, snapshot: Snapshot, beside: Path, folder: Pat
 
 
 def _complete(path: Path, shard: int, snapshot: Snapshot) -> bytes | None:
-    """Return the content of a file if it is the shard in the manifest, otherwise None."""
+    """Return the content of a file if it matches this shard in the manifest, otherwise None."""
     try:
         content = path.read_bytes()
         manifest.check(content, shard, snapshot, path.name)
@@ -58,7 +58,7 @@ def _complete(path: Path, shard: int, snapshot: Snapshot) -> bytes | None:
 
 
 def _replace(folder: Path, by: Path) -> None:
-    """Replace a folder, in two steps. If the process is killed between them, the next download repairs it."""
+    """Replace a folder, in two steps. If the process is killed between the steps, the next download repairs this."""
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():

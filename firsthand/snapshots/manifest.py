@@ -1,4 +1,4 @@
-"""The manifest of a snapshot, `manifest.json`: what it holds, and the digest of each shard."""
+"""The manifest of a snapshot, `manifest.json`: its source, its counts, and the digest of each shard."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -23,7 +23,7 @@ _PULL_AGAIN = "download the snapshot again"
 
 @dataclass(frozen=True)
 class Subject:
-    """What a snapshot is built from. The same registry always builds the same files for the same subject."""
+    """The source of a snapshot. The same registry always builds the same files for the same source."""
 
     position: int
     #: The digest of the statement at the position, `sha256:…`. It differs between registries.
@@ -37,7 +37,7 @@ class Subject:
 
 
 def write(subject: Subject, counts: OriginCounts, shards: list[Shard]) -> bytes:
-    """Return the bytes of a manifest."""
+    """Return the bytes of a manifest file."""
     fields: dict[str, Any] = {
         "form": FORM,
         "id": subject.id,
@@ -49,7 +49,7 @@ def write(subject: Subject, counts: OriginCounts, shards: list[Shard]) -> bytes:
 
 
 def read(content: bytes) -> Snapshot:
-    """Read a manifest. Raises SnapshotError if the bytes are not a manifest, or have changed since it was written."""
+    """Parse a manifest. Raises SnapshotError if the bytes are not a manifest, or have changed since it was written."""
     try:
         fields = json.loads(content)
         snapshot = Snapshot.model_validate(fields)
@@ -63,7 +63,7 @@ def read(content: bytes) -> Snapshot:
 
 
 def load(folder: Path) -> Snapshot:
-    """Read the manifest in a folder. Raises SnapshotError."""
+    """Return the manifest in a folder. Raises SnapshotError."""
     try:
         return read((folder / FILE).read_bytes())
     except (FileNotFoundError, NotADirectoryError):
@@ -73,7 +73,7 @@ def load(folder: Path) -> Snapshot:
 
 
 def check(content: bytes, shard: int, snapshot: Snapshot, name: str) -> None:
-    """Raise SnapshotError, with the name of the file, if the bytes of a shard are not those that the manifest lists."""
+    """Raise SnapshotError, with the name of the file, if the bytes of a shard do not match the manifest."""
     expected = snapshot.shards[shard]
     if len(content) != expected.bytes:
         raise SnapshotError(f"{name} has {len(content):,} bytes instead of {expected.bytes:,}; {_PULL_AGAIN}")

@@ -10,24 +10,24 @@ from firsthand.snapshots.binary_fuse import Bits, Filter, Shape, slot_type
 
 SHARDS = 256
 _MAGIC = b"fhsnap1\n"
-#: Magic, shard, bits of a fingerprint, padding, items, seed, segments, slots per segment.
+#: Magic, shard, bits per fingerprint, padding, items, seed, segments, slots per segment.
 _HEADER = struct.Struct("<8sBB6xQQII")
 
 
 def name(shard: int) -> str:
-    """Return the file name of a shard; the shard is the first byte of its digests."""
+    """Return the file name of a shard. The number of the shard is the first byte of its digests."""
     return f"{shard:02x}.fuse"
 
 
 def encode(filter: Filter, shard: int) -> bytes:
-    """Return the bytes of the file."""
+    """Return the bytes of the file of a shard."""
     shape = filter.shape
     head = _HEADER.pack(_MAGIC, shard, filter.bits, filter.items, filter.seed, shape.segments, shape.length)
     return head + filter.table.astype(slot_type(filter.bits)).tobytes()
 
 
 def decode(content: bytes, shard: int, bits: Bits) -> Filter:
-    """Read the filter in a file. Raises SnapshotError, with the file name, if the file is not this shard."""
+    """Parse the filter of a shard. Raises SnapshotError, with the file name, if the file is not this shard."""
     if len(content) < _HEADER.size or not content.startswith(_MAGIC):
         raise SnapshotError(f"{name(shard)} is not a shard of a snapshot; download the snapshot again")
     _, stored, width, items, seed, segments, length = _HEADER.unpack_from(content)

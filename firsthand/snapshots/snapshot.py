@@ -16,18 +16,18 @@ from firsthand.snapshots import binary_fuse, shards, verdict_codes
 from firsthand.snapshots import manifest as manifests
 from firsthand.snapshots.binary_fuse import Codes, Table
 
-#: Digests that are looked up together: few enough that the intermediate arrays stay in the cache of a processor.
+#: The number of digests that are looked up together, so that the intermediate arrays fit in the processor's cache.
 _PIECE = 2**13
-#: Rows of the array with what a look-up needs of each shard: four keys, then these.
+#: Rows of the array with the parameters of each shard: four keys, then these.
 _WIDTH, _LENGTH, _START = 4, 5, 6
 
 
 class Snapshot:
     """The verdicts of a registry at a position.
 
-    A registered item always gets the verdict that the registry gives. An unregistered item gets the verdict unknown,
-    except 1 in 8,192 with fingerprints of 12 bits, or 1 in 537 million with 28 (`false_verdicts`). Threads can share a
-    snapshot, and processes that are forked share its memory.
+    A registered item always gets the same verdict as from the registry. An unregistered item gets the verdict unknown,
+    except about 1 in 8,192 with fingerprints of 12 bits, or 1 in 537 million with 28 bits (`false_verdicts`). Threads
+    can share a snapshot. Forked processes share its memory.
     """
 
     def __init__(self, manifest: Manifest, rows: npt.NDArray[np.uint64], table: Table) -> None:
@@ -36,7 +36,7 @@ class Snapshot:
 
     @classmethod
     def open(cls, folder: Path | str) -> "Snapshot":
-        """Read the files of a snapshot, and compare each with the manifest. Raises SnapshotError."""
+        """Read the files of a snapshot, and compare them with the manifest. Raises SnapshotError if one is damaged."""
         folder = Path(folder)
         loaded = manifests.load(folder)
         filters = [_read(folder, shard, loaded) for shard in range(shards.SHARDS)]
@@ -62,13 +62,14 @@ class Snapshot:
 
         The verdict is `uint8[n]`, an index in `firsthand.core.verdicts.VERDICTS`: 0 unknown, 1 human, 2 model, 3
         contested. The generation is `int16[n]`: 0 human, 1 and 2 model, 3 model of generation 3 or more, −1 otherwise.
-        With 12 bits, human is not certain: ask the registry, as `firsthand check --confirm` does.
+        With 12 bits, the verdict human is not certain: look these items up in the registry, as `firsthand check
+        --confirm` does.
         """
         verdicts = self.judge(digests)
         return verdicts.verdict, verdicts.generation
 
     def judge(self, digests: Digests) -> Verdicts:
-        """Return the verdicts, with generations and lower bounds: `uint8[n, 32]` → `[n]`."""
+        """Return the verdict, generation and lower bound of each digest: `uint8[n, 32]` → `[n]`."""
         if digests.dtype != np.uint8 or digests.ndim != 2 or digests.shape[1] != SIZE:
             raise ValueError(f"digests must be uint8[n, 32], not {digests.dtype}{list(digests.shape)}")
         payloads = np.empty(len(digests), dtype=np.uint8)
@@ -77,7 +78,7 @@ class Snapshot:
         return verdict_codes.decode(payloads)
 
     def answer(self, digests: Digests) -> Lookup:
-        """Return the verdicts in the form of a registry's answer, without the names of models."""
+        """Return the verdicts in the form of a registry's answer. It contains no names of models."""
         return lookup_result.without_models(self.judge(digests), self.manifest.policy, self.manifest.position)
 
     def _payloads(self, digests: Digests) -> Any:

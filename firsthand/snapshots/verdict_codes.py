@@ -1,4 +1,4 @@
-"""The verdict on an item in four bits, as a snapshot stores it.
+"""The four-bit payload that a snapshot stores for the verdict on an item.
 
 | payload | meaning |
 |---|---|
@@ -6,10 +6,10 @@
 | 2 | contested |
 | 5, 6 | a model of generation 1, 2 |
 | 7 | a model of generation 3 or more |
-| 13, 14, 15 | as 5, 6, 7; the generation is a lower bound |
+| 13, 14, 15 | the same as 5, 6, 7; the generation is a lower bound |
 
-The other eight payloads have no meaning and are never stored. The payload of an unregistered item is random, so half of
-the time it is one of these, and the item is unknown.
+The other eight payloads have no meaning and are never stored. If the fingerprint of an unregistered item matches by
+chance, its payload is random. In half of these cases, it has no meaning, and the verdict is unknown.
 """
 
 import numpy as np
@@ -26,10 +26,10 @@ _VERDICT = np.where(_MADE, IS_MODEL, UNKNOWN).astype(np.uint8)
 _VERDICT[_HUMAN], _VERDICT[_CONTESTED] = IS_HUMAN, CONTESTED
 _GENERATION = np.where(_MADE, _PAYLOADS & HIGHEST, NO_GENERATION).astype(np.int16)
 _GENERATION[_HUMAN] = 0
-# the highest stands for all generations above it too, so it is always a lower bound
+# the highest generation also represents all above it, so it is always a lower bound
 _BOUND = _MADE & ((_PAYLOADS & _LOWER_BOUND != 0) | (_PAYLOADS & HIGHEST == HIGHEST))
 
-#: The number of payloads with a meaning; one of them is human.
+#: The number of payloads with a meaning. Exactly one of these means human.
 MEANINGFUL = int((_VERDICT != UNKNOWN).sum())
 
 
@@ -50,8 +50,8 @@ def decode(payloads: Codes) -> Verdicts:
 def false_verdicts(bits: Bits) -> float:
     """Return the probability that a digest outside the snapshot gets a verdict: 2⁻¹³ or 2⁻²⁹.
 
-    This holds for digests that were not chosen with knowledge of the snapshot. With the snapshot at hand, somebody can
-    search for a digest that gets the verdict human.
+    This is true only for digests that were chosen without knowledge of the snapshot. An attacker who has the snapshot
+    can search for a digest that gets the verdict human.
     """
     return MEANINGFUL * 2.0 ** -(bits + PAYLOAD_BITS)
 

@@ -1,14 +1,14 @@
-"""The spool of a Recorder: digests on disk that are not registered yet, in a folder that processes can share.
+"""The spool of a Recorder: digests on disk that are not registered yet. Processes can share its folder.
 
-    FOLDER/lock                 held for a moment by a process that creates or takes over a folder in FOLDER
+    FOLDER/lock                 held for a short time by a process that creates or takes over a folder
     FOLDER/recorder-*/lock      held by its process while it runs; the system releases it, also after SIGKILL
-    FOLDER/recorder-*/*.spool   segments: appended to, then sealed, then sent, then removed
+    FOLDER/recorder-*/*.spool   segments: opened for appending, then sealed, sent and removed
 
 A segment has a header of 1,024 bytes (the magic line, a CRC-32, JSON padded with spaces) and records of 44 bytes. All
-numbers are little-endian. A record is the length of what follows the checksum (uint32, 36), its CRC-32 (uint32), the
-digest (32 bytes) and the size of the content in bytes (uint32). All items of a segment belong to one statement, which
-is in the header. The name of the segment is the `occasion` of its registration: a segment that is sent twice is
-registered once.
+numbers are little-endian. A record has the length of its payload (uint32, always 36), the CRC-32 of its payload
+(uint32), and the payload: the digest (32 bytes) and the size of the content in bytes (uint32). All items of a segment
+belong to one statement, which is in the header. The name of the segment is the `occasion` of its registration, so a
+segment that is sent twice is registered once.
 """
 
 import errno
@@ -45,7 +45,7 @@ _LENGTH = _PAYLOAD.to_bytes(4, "little")
 
 _FOLDER_PREFIX = "recorder-"
 
-#: Seconds of a day, and so the divisor from a time to the number of its day.
+#: Seconds per day. A time divided by it gives the number of days since 1970.
 DAY_SECONDS = 86_400
 
 
@@ -72,7 +72,7 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True)
 class SealedSegment:
-    """A segment to which nothing is appended any more."""
+    """A complete segment, to which no items are appended."""
 
     path: Path
     items: int
@@ -83,7 +83,7 @@ class SealedSegment:
 
 
 class SegmentWriter:
-    """A segment that is open for appending. Raises OSError if the disk is full; the segment is then unchanged."""
+    """A segment that is open for appending. If the disk is full, it raises OSError and stays unchanged."""
 
     def __init__(self, path: Path, header: SegmentHeader) -> None:
         self.path, self.header, self.items = path, header, 0
@@ -97,7 +97,7 @@ class SegmentWriter:
             raise
 
     def append(self, digest: bytes, size: int) -> None:
-        """Write one record with one system call. After the return, SIGKILL cannot remove the record."""
+        """Write one record with one system call. After this, the record is kept even if the process is killed."""
         payload = digest + size.to_bytes(4, "little")
         record = _LENGTH + zlib.crc32(payload).to_bytes(4, "little") + payload
         self._write(record, HEADER_BYTES + RECORD_BYTES * self.items)
@@ -114,9 +114,9 @@ class SegmentWriter:
 
 
 def read(path: Path) -> Segment | None:
-    """Read a segment without an incomplete record at its end; None if not even its header is complete.
+    """Return the content of a segment; None if its header is incomplete.
 
-    Raises ContentError if the file is not a segment.
+    An incomplete record at the end is ignored. Raises ContentError if the file is not a segment.
     """
     content = path.read_bytes()
     if len(content) < HEADER_BYTES:
@@ -143,7 +143,7 @@ def items_in(size: int) -> int:
 
 
 class SpoolFolder:
-    """The part of a spool that belongs to this process: its own folder, and the folders of processes that ended."""
+    """The folders of a spool that this process uses: its own folder, and the folders of processes that ended."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -178,13 +178,13 @@ class SpoolFolder:
 
 
 class SpoolWriter:
-    """The spool of one process: it appends items to a segment, and lists the sealed segments, which can be sent.
+    """The spool of one process, which appends items to a segment and lists the sealed segments, which can be sent.
 
-    Threads can share it. `changed` is the lock of all state, and is notified when a segment is sealed.
+    Threads can share it. `changed` is the lock of its state. It is notified when a full segment is sealed.
     """
 
     def __init__(self, folder: Path, header: SegmentHeader, *, batch: int, max_bytes: int) -> None:
-        """`header` is the one of all segments, but for the day. `batch` items fill a segment."""
+        """Open the spool. `header` is used for all segments, each with its own day. `batch` items fill a segment."""
         self.changed = threading.Condition()
         self._folder = SpoolFolder(folder)
         self._header, self._batch, self._max_bytes = header, batch, max_bytes
@@ -215,7 +215,7 @@ class SpoolWriter:
         """Append an item that was made on `day` (days since 1970). Raises OSError if there is no room for it."""
         with self.changed:
             if self._bytes + RECORD_BYTES > self._max_bytes:
-                raise OSError(f"the spool holds {self._bytes:,} bytes, and may hold at most {self._max_bytes:,}")
+                raise OSError(f"the spool has {self._bytes:,} bytes, and its limit is {self._max_bytes:,}")
             if self._open is None or day != self._day:
                 self.seal()
                 date_of_day = datetime.fromtimestamp(day * DAY_SECONDS, UTC).date()
@@ -237,13 +237,13 @@ class SpoolWriter:
                 self._open = None
 
     def forget(self, segment: SealedSegment) -> None:
-        """Remove a segment that was sent from the list. Its file is removed by the sender."""
+        """Remove a sent segment from the list of sealed segments. The sender removes its file."""
         with self.changed:
             self._sealed.remove(segment)
             self._bytes -= segment.bytes
 
     def sync(self) -> None:
-        """Let the disk store all segments, so that they survive a power failure. Raises OSError."""
+        """Write all segments to the disk (fsync), so that they survive a power failure. Raises OSError."""
         with self.changed:
             paths = [segment.path for segment in self._sealed] + ([self._open.path] if self._open else [])
         sync_files([path for path in paths if path not in self._synced])
@@ -255,7 +255,7 @@ class SpoolWriter:
 
 
 def sync_files(paths: list[Path]) -> None:
-    """Let the disk store these files and their folders. Files that no longer exist are skipped."""
+    """Write these files and their folders to the disk (fsync). Files that no longer exist are skipped."""
     for path in {*paths, *(path.parent for path in paths)}:
         try:
             file = os.open(path, os.O_RDONLY)

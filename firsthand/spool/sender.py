@@ -1,4 +1,4 @@
-"""The sender of the recorder: a thread that registers the segments of a spool, and retries what fails."""
+"""The sender of the recorder: a thread that registers the segments of a spool, and retries after failures."""
 
 import logging
 import threading
@@ -18,23 +18,23 @@ _log = logging.getLogger("firsthand.recorder")
 #: The longest pause between two attempts after failures, in seconds.
 _LONGEST_PAUSE = 60.0
 
-#: With one of these errors no other segment can be sent either.
+#: After one of these errors, the other segments cannot be sent either.
 _REGISTRY_UNAVAILABLE = (Unreachable, NotUnderstood, Busy, ServerFault, Unauthorized)
 
 
 class WrongProfile(FirsthandError):
-    """The items were hashed under another profile than the one of their dataset."""
+    """The digest profile of the items is not the profile of their dataset."""
 
 
 class SentSegment(NamedTuple):
-    """The number of items that the registry acknowledged, and of records that were skipped."""
+    """The number of items that the registry acknowledged, and of damaged records that were skipped."""
 
     items: int
     damaged: int
 
 
 class SegmentSender:
-    """Registers segments with a client; with `sizes`, also the size of each item."""
+    """The sender of segments. With `sizes`, it also registers the size of each item."""
 
     def __init__(self, client: Client, sizes: bool) -> None:
         self._client, self._sizes = client, sizes
@@ -47,7 +47,7 @@ class SegmentSender:
         if segment is not None and len(segment.digests):
             header = segment.header
             self._check_profile(header)
-            # Withdrawn: it was registered, but the answer was lost; the withdrawal since then was intended.
+            # Withdrawn: the segment was registered, the answer was lost, and the items were then withdrawn on purpose.
             with suppress(Withdrawn):
                 self._client.register(
                     header.dataset,
@@ -64,14 +64,14 @@ class SegmentSender:
         return SentSegment(0, 0) if segment is None else SentSegment(len(segment.digests), segment.damaged)
 
     def _collected_at(self, header: SegmentHeader) -> datetime:
-        """Return midnight of the day; on the first day of a model, the time from which it was served."""
+        """Return midnight (UTC) of the day; on the day on which the model was first served, the time of this."""
         if header.model not in self._served_from:
             self._served_from[header.model] = self._client.model(header.model).served_from
         midnight, served_from = datetime.combine(header.day, time(), UTC), self._served_from[header.model]
         return served_from if served_from is not None and served_from.date() == header.day else midnight
 
     def _check_profile(self, header: SegmentHeader) -> None:
-        """Raise WrongProfile. This is checked before the first sending, as a recorder can start without a registry."""
+        """Raise WrongProfile if the profiles differ. Checked here, as a recorder can start without a registry."""
         if header.dataset not in self._profiles:
             self._profiles[header.dataset] = self._client.dataset(header.dataset).profile
         profile = self._profiles[header.dataset]
@@ -85,12 +85,12 @@ class SegmentSender:
 class SenderThread:
     """A thread that sends the sealed segments of a spool: every `seconds`, or at once when a segment is full.
 
-    After a failure it waits twice as long each time, up to a minute, and lets the disk store what is not sent.
+    After each failure, the pause is doubled, up to a minute, and the unsent segments are written to the disk (fsync).
     """
 
     def __init__(self, sender: SegmentSender, spool: SpoolWriter, seconds: float) -> None:
         self._sender, self._spool, self._seconds = sender, spool, seconds
-        #: Counts since the start, and the reason why the last attempt failed; None if it did not fail.
+        #: Counts since the start, and the error message of the last attempt; None if it succeeded.
         self.sent = self.damaged = 0
         self.problem: str | None = None
         self._flushes_requested = self._flushes_done = 0
@@ -99,7 +99,7 @@ class SenderThread:
         self._thread.start()
 
     def flush(self, timeout: float) -> bool:
-        """Send everything now, for at most `timeout` seconds. Return whether the spool is empty."""
+        """Send all items now, for at most `timeout` seconds. Return whether the spool is empty."""
         with self._spool.changed:
             self._flushes_requested += 1
             number = self._flushes_requested
@@ -108,7 +108,7 @@ class SenderThread:
             return self._spool.is_empty
 
     def stop(self) -> bool:
-        """Stop the thread. Return False if it is still in a request, so that it still uses the spool."""
+        """Stop the thread. Return False if it is still in a request, and so still uses the spool."""
         with self._spool.changed:
             self._stopping = True
             self._spool.changed.notify_all()
@@ -120,7 +120,7 @@ class SenderThread:
         while self._wait(failures, last):
             with self._spool.changed:
                 flushes = self._flushes_requested
-                # A full segment is sent at once, without the open one. While sending fails, segments become full.
+                # Full segments are sent at once, without sealing the open one. After failures it fills up first.
                 if flushes > self._flushes_done or (not failures and clock.monotonic() - last >= self._seconds):
                     self._spool.seal()
                     last = clock.monotonic()
@@ -144,7 +144,7 @@ class SenderThread:
             return not self._stopping
 
     def _send(self, segments: list[SealedSegment]) -> bool:
-        """Send each segment. Return whether all were sent; otherwise the disk stores them."""
+        """Send each segment. Return whether all were sent. If not, write the others to the disk."""
         problems: list[str] = []
         for segment in segments:
             try:
@@ -156,21 +156,23 @@ class SenderThread:
             except _REGISTRY_UNAVAILABLE as error:
                 problems.append(str(error))
                 break
-            except Exception as error:  # concerns this segment only: others can be sent, and the thread must go on
+            except Exception as error:  # only this segment is affected: send the others, and keep the thread alive
                 problems.append(str(error))
         self._note(problems[0] if problems else None)
         if problems:
             try:
                 self._spool.sync()
             except OSError as error:
-                _log.warning("the spool would not survive a power failure: %s", error)
+                _log.warning(
+                    "the spool cannot be written to the disk, so a power failure can lose it; check the disk: %s", error
+                )
         return not problems
 
     def _note(self, problem: str | None) -> None:
-        """Store the problem, and log it if it has changed."""
+        """Store the message of the problem, and log it if it has changed."""
         with self._spool.changed:
             before, self.problem = self.problem, problem
         if problem is not None and problem != before:
             _log.warning("items could not be sent; they remain in the spool, and are sent later: %s", problem)
         elif problem is None and before is not None:
-            _log.warning("items are sent again")
+            _log.warning("sending works again")

@@ -17,7 +17,7 @@ from service.storage.key_uses import KeyUses
 
 
 class Caller(NamedTuple):
-    """The holder of a request's API key. `key` is the id of the key."""
+    """The organization of the API key of a request, and the scopes of the key. `key` is the id of the key."""
 
     issuer: Issuer
     scopes: frozenset[str]
@@ -37,7 +37,10 @@ BearerToken = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 async def _caller(
     database: DatabaseOf, settings: SettingsOf, uses: Annotated[KeyUses, shared(KeyUses)], credentials: BearerToken
 ) -> Caller | None:
-    """Check the key with a query of its own: no connection is held while a body is received."""
+    """Return the caller of a request, or None if it has no API key.
+
+    The key is checked in a separate query, so that no database connection is held while a body is received.
+    """
     if credentials is None:
         return None
     return await run_in_threadpool(_checked, database, uses, settings.public_read, credentials.credentials)
@@ -51,11 +54,11 @@ def _checked(database: Database, uses: KeyUses, public_read: bool, api_key: str)
             "firsthand login URL"
         )
     if stored.revoked_at is not None:
-        raise Unauthenticated("This API key was revoked. Ask an administrator of your organization for a new one.")
+        raise Unauthenticated("This API key was revoked. Ask an administrator of your organization for a new key.")
     if stored.expires_at is not None and stored.expired():
         raise Unauthenticated(
             f"This API key expired at {canonical_time(stored.expires_at)}. Ask an administrator of your organization "
-            "for a new one."
+            "for a new key."
         )
     uses.note(stored)
     scopes = frozenset(stored.scopes.split())
@@ -75,7 +78,8 @@ def _require(caller: Caller | None, *scopes: str) -> Caller:
     if caller.scopes.isdisjoint(scopes):
         held = ", ".join(sorted(caller.scopes))
         raise NotPermitted(
-            f"This call needs the scope {needed}; this API key has only: {held}. Ask an administrator for another key."
+            f"This call needs the scope {needed}; this API key has only: {held}. "
+            "Ask an administrator of your organization for a key with this scope."
         )
     return caller
 
@@ -106,7 +110,7 @@ async def _api_key(credentials: BearerToken) -> str:
     return "" if credentials is None else credentials.credentials
 
 
-#: A caller that may read: anybody, unless the setting FIRSTHAND_PUBLIC_READ is false.
+#: A caller that may read. A key is needed only if the setting FIRSTHAND_PUBLIC_READ is false; None means no key.
 Reader = Annotated[Caller | None, Depends(_reader)]
 #: A caller with the scope write.
 Writer = Annotated[Caller, Depends(_writer)]

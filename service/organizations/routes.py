@@ -1,4 +1,4 @@
-"""Organizations and API keys over HTTP."""
+"""HTTP handlers for organizations and API keys."""
 
 from typing import Annotated, Any
 
@@ -39,13 +39,13 @@ KeyId = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$", description="The id of th
     responses=documented(400, 409, 413, 415),
 )
 def create_organization(new: NewOrganization, caller: Operator, once: OnceOf, session: Writes) -> Response:
-    """Create an organization. It has no API key yet: create one for it."""
+    """Create an organization. It has no API key yet: create a key with `POST /v1/keys`."""
     return once.answer(201, lambda: _organization(store.create(session, new.name, new.title, caller.issuer)))
 
 
 @router.get("/v1/organizations", summary="List organizations")
 def list_organizations(_: Reader, session: Reads, pages: Pages) -> Page[Organization]:
-    """List the organizations, by name."""
+    """List the organizations, sorted by name."""
     rows = store.page(session, pages.after, pages.limit + 1)
     return pages.page([_organization(row) for row in rows], lambda entry: entry.name)
 
@@ -114,7 +114,7 @@ def list_keys(caller: Admin, session: Reads, pages: Pages) -> Page[Key]:
 
 @router.get("/v1/keys/current", summary="Get your API key")
 def current_key(caller: Known, session: Reads) -> Key:
-    """Get the API key of this request: its organization and its scopes."""
+    """Get the organization and the scopes of the API key that this request uses."""
     return _key(store.key(session, caller.key))
 
 

@@ -17,13 +17,14 @@ from service.storage.engine import now
 
 
 def create(session: Session, name: str, title: str, issuer: Issuer | None = None) -> Any:
-    """Create an organization, and return its row. Raises StateConflict if it exists.
+    """Create an organization, and return its row. Raises StateConflict if the name already exists.
 
-    The first organization of a registry is the issuer of its own statement.
+    Without `issuer`, the new organization itself is the issuer of the statement. This is for the first organization of
+    a registry.
     """
     log.lock(session)
     if find(session, name) is not None:
-        raise StateConflict(f"There is already an organization {name}. Choose another name.")
+        raise StateConflict(f"There is already an organization {name}. Use another name.")
     position = log.position(session) + 1
     values = {"name": name, "title": title, "position": position}
     id_ = session.execute(
@@ -34,20 +35,20 @@ def create(session: Session, name: str, title: str, issuer: Issuer | None = None
 
 
 def find(session: Session, name: str) -> Any | None:
-    """Return the row of an organization, or None."""
+    """Return the row of an organization, or None if it does not exist."""
     return session.execute(select(tables.organizations).filter_by(name=name)).one_or_none()
 
 
 def get(session: Session, name: str) -> Any:
-    """Return the row of an organization. Raises ResourceNotFound."""
+    """Return the row of an organization. Raises ResourceNotFound if it does not exist."""
     row = find(session, name)
     if row is None:
-        raise ResourceNotFound(f"There is no organization {name}.")
+        raise ResourceNotFound(f"There is no organization {name}. GET /v1/organizations lists all organizations.")
     return row
 
 
 def page(session: Session, after: str, limit: int) -> Sequence[Any]:
-    """Return the rows of the organizations after a name, by name."""
+    """Return at most `limit` rows of organizations with names after `after`, sorted by name."""
     organizations = tables.organizations
     query = select(organizations).where(organizations.c.name > after).order_by(organizations.c.name).limit(limit)
     return session.execute(query).all()
@@ -98,10 +99,10 @@ def rotate(
 
 
 def key(session: Session, id_: str) -> Any:
-    """Return the row of an API key, with the name of its organization. Raises ResourceNotFound."""
+    """Return the row of an API key, with the name of its organization. Raises ResourceNotFound if it does not exist."""
     row = session.execute(_keys().where(tables.keys.c.id == id_)).one_or_none()
     if row is None:
-        raise ResourceNotFound(f"There is no key {id_}.")
+        raise ResourceNotFound(f"There is no key {id_}. GET /v1/keys lists all keys.")
     return row
 
 
@@ -115,7 +116,7 @@ def managed_key(session: Session, manager: KeyManager, id_: str, action: str) ->
 
 
 def keys_page(session: Session, after: str, limit: int, organization: int | None) -> Sequence[Any]:
-    """Return the rows of the API keys after an id, by id: those of one organization, or with None of all."""
+    """Return at most `limit` rows of API keys with ids after `after`, sorted by id; of one organization, or of all."""
     query = _keys().where(tables.keys.c.id > after).limit(limit)
     if organization is not None:
         query = query.where(tables.keys.c.organization == organization)
@@ -133,10 +134,10 @@ def _keys() -> Any:
 
 
 def revoke(session: Session, manager: KeyManager, id_: str) -> int:
-    """Revoke an API key by a statement, and return its position. Raises StateConflict if it was revoked before."""
+    """Revoke an API key, and return the position of the statement. Raises StateConflict if it is already revoked."""
     log.lock(session)
     if managed_key(session, manager, id_, "revoke").revoked_at is not None:
-        raise StateConflict(f"The key {id_} was revoked before.")
+        raise StateConflict(f"The key {id_} is already revoked. Nothing was changed.")
     position, at = log.extend(session, "revocation", manager.issuer, [{"key": id_}])
     session.execute(update(tables.keys).where(tables.keys.c.id == id_).values(revoked_at=at))
     return position

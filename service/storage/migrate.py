@@ -1,4 +1,4 @@
-"""Revisions of the database's schema: the current one, the one that this version needs, and the upgrade."""
+"""Revisions of the schema of the database: the current one, the one that this version needs, and the upgrade."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +24,7 @@ _MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
 def config(settings: Settings) -> Config:
-    """Return the configuration for Alembic's own commands, for what `firsthand migrate` does not offer."""
+    """Return the configuration for the commands of Alembic. Use them for tasks that `firsthand migrate` cannot do."""
     made = Config()
     made.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     made.set_main_option("file_template", "%%(year)d%%(month).2d%%(day).2d_%%(slug)s")
@@ -41,7 +41,8 @@ def needed(settings: Settings) -> str:
 def upgrade(settings: Settings) -> tuple[str | None, str]:
     """Upgrade the database to the needed revision. Returns (revision before, revision after).
 
-    Raises WrongEncoding for a PostgreSQL database whose encoding is not UTF-8.
+    An embedded database is created if it does not exist. Raises WrongEncoding for a PostgreSQL database whose encoding
+    is not UTF-8.
     """
     if settings.embedded:
         private_files.make_folder(settings.data_dir)
@@ -76,7 +77,7 @@ def _check_encoding(settings: Settings) -> None:
 
 
 def _read(settings: Settings, question: Callable[[Session], Result]) -> Result:
-    """Return the result of one function of a session, on a connection of its own."""
+    """Return the result of `question`, called with a session on a new connection."""
     database = Database(settings)
     try:
         with database.reads() as session:

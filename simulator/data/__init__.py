@@ -1,1 +1,1 @@
-"""The corpora that experiments draw human items from."""
+"""Corpora: the sources of human items for experiments."""

@@ -1,7 +1,8 @@
-"""Human data, with fixed splits.
+"""The interface of a corpus of human data, and corpora of points.
 
-A corpus is a frozen dataclass of plain values, which are hashed into the run's id. Its data are points of d dimensions.
-Items are arrays `[n, C, d]`, with one value per chain. Pictures as pixels are in `simulator.data.images`.
+A corpus is a frozen dataclass whose field values (numbers and texts) are hashed into the run's id. The corpora in this
+module have points with d dimensions: items are arrays `[n, C, d]`, with one point per chain. Corpora of pictures as
+pixels are in `simulator.data.images`.
 """
 
 from abc import ABC, abstractmethod
@@ -32,24 +33,30 @@ class Labelled(NamedTuple):
 
 
 class Corpus(Protocol):
-    """Human data: the items before round 1, the new items of each round, and the items held out for metrics."""
+    """Human data: the items from before round 1, the new items of each round, and the items held out for metrics.
+
+    N is the number of items in the pool, C the number of chains, d the number of dimensions.
+    """
 
     def pool(self, chains: int, seed: int) -> Items:
         """Return the human items from before round 1, `[N, C, d]`."""
         ...
 
     def fresh(self, n: int, chains: int, seed: int, round: int) -> Items:
-        """Return n new human items for a round, `[n, C, d]`. A finite corpus raises ValueError."""
+        """Return n new human items for a round, `[n, C, d]`. Raises ValueError if the corpus has no new items."""
         ...
 
     @property
     def held_out(self) -> Items | None:
-        """Human points `[m, d]`, or blocks of tokens `uint16[m, L]`, that are never trained on."""
+        """Human points `[m, d]`, or blocks of tokens `uint16[m, L]`, that no model trains on.
+
+        None if no data is held out.
+        """
         ...
 
     @property
     def truth(self) -> Mixture | None:
-        """The distribution of the human data (C = 1); None if it is unknown."""
+        """The distribution of the human data, as a mixture with C = 1; None if it is unknown."""
         ...
 
     @property
@@ -58,20 +65,20 @@ class Corpus(Protocol):
         ...
 
     def digest(self) -> str:
-        """Return `sha256:<hex>` of the data, or of the settings they are drawn by; the same on every machine."""
+        """Return `sha256:<hex>` of the data, or of the settings that determine them; the same on every machine."""
         ...
 
     def images(self, items: Items) -> Images | None:
-        """Return `items[n, C, d]` of the first chain as pictures `uint8[n, h, w]`; None if they are not pictures."""
+        """Return the first chain of `items[n, C, d]` as pictures `uint8[n, h, w]`; None if items are not pictures."""
         ...
 
 
 @runtime_checkable
 class Measured(Protocol):
-    """A corpus with metrics of its own, instead of those of points."""
+    """A corpus with its own metrics, which replace the metrics of points."""
 
     def measure(self, fitted: Fitted | None, items: Items, reference: Fitted | None) -> dict[str, Floats]:
-        """Return the metrics, as `simulator.metrics.points.measure` does."""
+        """Return the metrics by name, as `simulator.metrics.points.measure` does: arrays `[C]`."""
         ...
 
 
@@ -81,28 +88,28 @@ class TextCorpus(Protocol):
 
     @property
     def held_out(self) -> Items:
-        """Blocks of tokens `uint16[m, L]` that are never trained on."""
+        """Blocks of tokens `uint16[m, L]` that no model trains on."""
         ...
 
     @property
     def frequencies(self) -> Floats:
-        """The number of each token in the pool, `[V]`."""
+        """The number of occurrences of each token in the pool, `[V]`."""
         ...
 
     def texts(self, items: Items) -> list[str]:
-        """Return the text of each of `items[n, C, L]`, of the first chain."""
+        """Return the texts of the first chain of `items[n, C, L]`, one per item."""
         ...
 
 
 def digest_of_law(corpus: Any) -> str:
-    """Return `sha256:<hex>` of the settings of a corpus, without n, and without added settings that are the default."""
+    """Return `sha256:<hex>` of the settings of a corpus, except n and later-added settings that have their default."""
     hashed = [f for f in fields(corpus) if f.metadata != ADDED or getattr(corpus, f.name) != f.default]
     law = {f.name: getattr(corpus, f.name) for f in hashed if f.name != "n"}
     return to_text(digest_bytes(rfc8785.dumps({type(corpus).__name__: law})))
 
 
 class _Drawn(ABC):
-    """The common part of corpora with a known distribution: each human item is an independent draw."""
+    """The common part of corpora with a known distribution. Each human item is an independent draw."""
 
     n: int
     held_out: None = None
@@ -114,7 +121,7 @@ class _Drawn(ABC):
         """The distribution of the human data."""
 
     def pool(self, chains: int, seed: int) -> Items:
-        """Return the `n` human items from before round 1, `[n, C, d]`; every chain has values of its own."""
+        """Return the `n` human items from before round 1, `[n, C, d]`. Every chain has its own values."""
         return self._draw(self.n, chains, generator(seed, "human pool"))
 
     def fresh(self, n: int, chains: int, seed: int, round: int) -> Items:
@@ -125,7 +132,7 @@ class _Drawn(ABC):
         return self.truth.sample(n * chains, rng).reshape(n, chains, -1)
 
     def digest(self) -> str:
-        """Return `sha256:<hex>` of the settings but n, because the data are drawn for each seed."""
+        """Return `sha256:<hex>` of the settings except n: the data are drawn anew for each seed."""
         return digest_of_law(self)
 
     def images(self, items: Items) -> None:
@@ -135,7 +142,7 @@ class _Drawn(ABC):
 
 @dataclass(frozen=True)
 class Normal(_Drawn):
-    """normal data, of one dimension, or of several with the same mean and variance along each axis"""
+    """normal data with one or more dimensions; mean and variance are the same along each axis"""
 
     n: int = 1000
     """human items before round 1"""
@@ -159,16 +166,16 @@ class Normal(_Drawn):
 
 @dataclass(frozen=True)
 class Blobs(_Drawn):
-    """round blobs on a circle, in two dimensions; one blob with radius 0 is the data of Shumailov et al. 2023"""
+    """isotropic Gaussians on a circle, in two dimensions; blobs=1,radius=0 is the data of Shumailov et al. 2023"""
 
     n: int = 1000
     """human items before round 1"""
     blobs: int = 3
-    """number of blobs; all have the same weight"""
+    """number of Gaussians; all have the same weight"""
     radius: float = 4.0
     """radius of the circle"""
     std: float = 1.0
-    """true standard deviation of each blob along each axis"""
+    """true standard deviation of each Gaussian along each axis"""
 
     def __post_init__(self) -> None:
         if min(self.n, self.blobs) < 1 or self.std < 0:
@@ -176,7 +183,7 @@ class Blobs(_Drawn):
 
     @property
     def truth(self) -> Mixture:
-        """The mixture of the blobs."""
+        """The mixture of these Gaussians."""
         angle = 2 * np.pi * np.arange(self.blobs) / self.blobs
         means = self.radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
         covariances = np.tile(self.std**2 * np.eye(2), (1, self.blobs, 1, 1))
@@ -187,24 +194,24 @@ class Blobs(_Drawn):
 class Digits:
     """the 1,797 handwritten digits of scikit-learn, as points in the space of their first principal components
 
-    8 × 8 pixels from 0 to 16 (Alpaydin and Kaynak 1998, UCI Optical Recognition of Handwritten Digits, its test part).
-    The split is fixed: every run and every seed has the same held-out digits. The components are computed from the pool
-    alone.
+    The digits have 8 × 8 pixels from 0 to 16. They are the test part of UCI Optical Recognition of Handwritten Digits
+    (Alpaydin and Kaynak 1998). The split is fixed: every run and every seed has the same held-out digits. The principal
+    components are computed only from the pool.
     """
 
     components: int = 16
-    """number of principal components; 16 have about 85 % of the variance"""
+    """number of principal components; 16 components have about 85 % of the variance"""
     aside: int = 400
-    """digits held out for metrics; the other 1,797 − aside are the pool"""
+    """number of digits held out for metrics; the other 1,797 − aside digits are the pool"""
     recrawl: bool = field(default=False, metadata=ADDED)
-    """whether new human items are digits of the pool again; if not, there are none"""
+    """whether a round can get digits of the pool again as new human items; if false, there are no new human items"""
 
     def __post_init__(self) -> None:
         if not 0 < self.aside < 1797 or not 0 < self.components <= 64:
             raise ValueError(f"{self} is impossible: components must be from 1 to 64, and aside from 1 to 1,796")
 
     def pool(self, chains: int, seed: int) -> Items:
-        """Return the digits of the pool, `[1797 − aside, C, components]`: the same for each chain and seed."""
+        """Return the digits of the pool, `[1797 − aside, C, components]`. They are the same for each chain and seed."""
         points = self.labelled.points
         return np.repeat(points[:, np.newaxis], chains, axis=1)
 
@@ -212,8 +219,8 @@ class Digits:
         """Return n digits of the pool again, `[n, C, components]`. Raises ValueError without `recrawl`."""
         if not self.recrawl:
             raise ValueError(
-                "there are 1,797 digits and no more: set recrawl=true, or use a regime without new human data, or data "
-                "that is drawn, such as normal"
+                "this round needs new human items, but there are only 1,797 digits: set recrawl=true to use them "
+                "again, use a regime without new human data, or use data without a limit, such as normal"
             )
         return digits.crawl_again(self.pool(chains, seed), n, seed, round)
 
@@ -238,7 +245,7 @@ class Digits:
         return to_text(digest_bytes(settings + pixels.astype("u1").tobytes() + labels.astype("u1").tobytes()))
 
     def images(self, items: Items) -> Images:
-        """Return `items[n, C, components]` of the first chain as pictures, `uint8[n, 8, 8]`."""
+        """Return the first chain of `items[n, C, components]` as pictures, `uint8[n, 8, 8]`."""
         split = _split(self)
         pixels = items[:, 0] @ split.axes + split.centre
         return np.clip(np.rint(pixels * (255 / 16)), 0, 255).astype(np.uint8).reshape(-1, 8, 8)
@@ -258,7 +265,7 @@ def _split(corpus: Digits) -> _Split:
     centre = pixels[pool].mean(axis=0)
     _, _, axes = np.linalg.svd(pixels[pool] - centre, full_matrices=False)
     axes = axes[: corpus.components]
-    # An axis has no sign of its own. A positive largest entry makes it the same on every machine.
+    # The sign of an axis is arbitrary. Making its largest entry positive gives the same axis on every machine.
     axes *= np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, np.newaxis]
     points = (pixels - centre) @ axes.T
     return _Split(Labelled(points[pool], labels[pool]), points[aside], centre, axes)

@@ -1,4 +1,4 @@
-"""The handwritten digits of scikit-learn, the split of them, and a crawl that finds the same items again."""
+"""The handwritten digits of scikit-learn, their split, and new human items that repeat the pool."""
 
 from functools import cache
 from typing import TypeAlias
@@ -22,12 +22,12 @@ def digits() -> tuple[Floats, Labels]:
 
 
 def split(aside: int) -> tuple[Rows, Rows]:
-    """Return the rows of the held-out digits and of the others: the same for every run, seed and corpus."""
+    """Return the row numbers of the held-out digits, and of the others. They are the same for every run and seed."""
     order = generator(0, "digits kept aside").permutation(1797)
     return order[:aside], order[aside:]
 
 
 def crawl_again(pool: Items, n: int, seed: int, round: int) -> Items:
-    """Return n items of `pool[N, C, d]` in random order; none occurs a second time before all have occurred."""
+    """Return n items of `pool[N, C, d]` in random order. No item is repeated before all items have occurred."""
     items: Items = pool[shuffled_passes(generator(seed, "human fresh", round), len(pool), n)]
     return items

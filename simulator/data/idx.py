@@ -1,7 +1,8 @@
 """IDX, the file format of MNIST: bytes in any number of dimensions (LeCun et al., yann.lecun.com/exdb/mnist).
 
-Two zero bytes, the type (8: unsigned bytes), the number of dimensions, the size of each in 32 bits (big-endian), then
-the values, with the last dimension fastest. The file is checked completely; errors name it.
+A file has two zero bytes, the type (8: unsigned bytes), the number of dimensions, the size of each dimension as a
+32-bit big-endian number, then the values, with the last dimension varying fastest. The whole file is checked. Each
+error names the file.
 """
 
 import gzip
@@ -18,31 +19,41 @@ _UNSIGNED_BYTE = 8
 
 
 def load(folder: Path, name: str, dimensions: int) -> Bytes:
-    """Return the array in `folder/name`, or in `folder/name.gz`. Raises ValueError with the name of the file."""
+    """Return the array in the IDX file `folder/name` or `folder/name.gz`, with this number of dimensions.
+
+    Raises ValueError if neither file exists, or as `parse` does.
+    """
     for path in (folder / name, folder / f"{name}.gz"):
         if path.is_file():
             return parse(_content(path), dimensions, path)
-    raise ValueError(f"{folder.absolute()} does not have the file {name}, nor {name}.gz")
+    raise ValueError(
+        f"{folder.absolute()} does not have the file {name}, nor {name}.gz: check the folder, or copy the file there"
+    )
 
 
 def parse(content: bytes, dimensions: int, path: Path) -> Bytes:
-    """Return the array in the content of an IDX file. Raises ValueError with the name of the file."""
+    """Return the array in the content of the IDX file at `path`, with this number of dimensions.
+
+    Raises ValueError if the content is not an IDX file with these dimensions, or has the wrong length.
+    """
     start = 4 + 4 * dimensions
     magic = bytes([0, 0, _UNSIGNED_BYTE, dimensions])
     if content[:4] != magic:
         raise ValueError(
             f"{path} is not an IDX file of bytes in {dimensions} dimensions: it begins with {content[:4].hex()}, not "
-            f"{magic.hex()}"
+            f"{magic.hex()}. Use a file in the format of MNIST"
         )
     if len(content) < start:
-        raise ValueError(f"{path} is incomplete: it has {len(content)} bytes, and its header alone has {start}")
+        raise ValueError(
+            f"{path} is incomplete: it has {len(content)} bytes, but its header needs {start}. Get a complete copy"
+        )
     shape = tuple(int(size) for size in np.frombuffer(content[4:start], dtype=">u4"))
     values = np.frombuffer(content, dtype=np.uint8, offset=start)
     expected = int(np.prod(shape, dtype=object))
     if len(values) != expected or expected == 0:
         raise ValueError(
-            f"{path} is damaged: the header has {' × '.join(map(str, shape))} = {expected} values, the file "
-            f"{len(values)}"
+            f"{path} is damaged: its header gives {' × '.join(map(str, shape))} = {expected} values, but the file has "
+            f"{len(values)}. Get a complete copy"
         )
     return values.reshape(shape)
 
@@ -55,4 +66,4 @@ def _content(path: Path) -> bytes:
     try:
         return gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} cannot be decompressed: {error}") from None
+        raise ValueError(f"{path} cannot be decompressed: {error}. Get a complete copy") from None

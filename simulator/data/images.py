@@ -1,7 +1,7 @@
 """Human data as pixels: the digits of scikit-learn, and folders with files in the format of MNIST.
 
-Items are bytes `uint8[n, C, height · width]`, from 0 (black) to 255 (white), the same for each chain. The numbers of
-held-out and of labelled pictures are settings, because the time of metrics grows with them.
+Items are bytes `uint8[n, C, height · width]`, from 0 (black) to 255 (white). They are the same for each chain. The
+numbers of held-out and of labelled pictures are settings, because the time for metrics grows with them.
 """
 
 from abc import ABC, abstractmethod
@@ -22,15 +22,15 @@ from simulator.randomness import generator
 
 
 class _Scans(NamedTuple):
-    """Pictures `uint8[…, height, width]` and their classes."""
+    """Pictures `uint8[…, height, width]`: the pool, the held-out part, and pictures of the pool with a class."""
 
     pool: Images
     held_out: Images
     known: Images
     labels: Labels
-    """the class of each of `known`"""
+    """the class of each picture in `known`"""
     digest: bytes
-    """of all files"""
+    """digest of all files"""
 
 
 class _Pictures(ABC):
@@ -42,7 +42,7 @@ class _Pictures(ABC):
     @property
     @abstractmethod
     def _scans(self) -> _Scans:
-        """The pictures, which are read once."""
+        """The pictures. They are read once per process."""
 
     @property
     @abstractmethod
@@ -50,7 +50,7 @@ class _Pictures(ABC):
         """The settings that the split depends on."""
 
     def pool(self, chains: int, seed: int) -> Items:
-        """Return the pictures that are not held out, `uint8[N, C, pixels]`: the same for each chain and seed."""
+        """Return the pictures that are not held out, `uint8[N, C, pixels]`; the same for each chain and seed."""
         pixels = _flat(self._scans.pool)
         return np.broadcast_to(pixels[:, np.newaxis], (len(pixels), chains, pixels.shape[1]))
 
@@ -58,14 +58,14 @@ class _Pictures(ABC):
         """Return n pictures of the pool again, `uint8[n, C, pixels]`. Raises ValueError without `recrawl`."""
         if not self.recrawl:
             raise ValueError(
-                f"there are {len(self._scans.pool):,} pictures and no more: set recrawl=true, or use a regime without "
-                "new human data"
+                f"this round needs new human items, but there are only {len(self._scans.pool):,} pictures: set "
+                "recrawl=true to use the same pictures again, or use a regime without new human data"
             )
         return digits.crawl_again(self.pool(chains, seed), n, seed, round)
 
     @property
     def held_out(self) -> Points:
-        """The held-out pictures, `[aside, pixels]`."""
+        """The held-out pictures, `float64[aside, pixels]`."""
         return _flat(self._scans.held_out).astype(np.float64)
 
     @property
@@ -74,12 +74,12 @@ class _Pictures(ABC):
         return Labelled(_flat(self._scans.known).astype(np.float64), self._scans.labels)
 
     def digest(self) -> str:
-        """Return `sha256:<hex>` of pixels, labels and the settings of the split, for any path and compression."""
+        """Return `sha256:<hex>` of pixels, labels and the settings of the split. Path and compression do not matter."""
         settings = rfc8785.dumps({type(self).__name__: self._settings})
         return to_text(digest_bytes(settings + self._scans.digest))
 
     def images(self, items: Items) -> Images:
-        """Return `items[n, C, pixels]` of the first chain as pictures, `uint8[n, height, width]`."""
+        """Return the first chain of `items[n, C, pixels]` as pictures, `uint8[n, height, width]`."""
         return items[:, 0].reshape(-1, *self._scans.pool.shape[1:])
 
 
@@ -87,13 +87,14 @@ class _Pictures(ABC):
 class Pixels(_Pictures):
     """the 1,797 handwritten digits of scikit-learn, as 8 × 8 pixels from 0 to 255
 
-    The same digits as in `Digits` are held out. The values of scikit-learn, 0 to 16, count black points in 4 × 4.
+    The same digits are held out as in `Digits`. The original values, 0 to 16, are the numbers of black points in blocks
+    of 4 × 4 points.
     """
 
     aside: int = 400
-    """digits held out for metrics; the other 1,797 − aside are the pool"""
+    """number of digits held out for metrics; the other 1,797 − aside digits are the pool"""
     recrawl: bool = False
-    """whether new human items are digits of the pool again; if not, there are none"""
+    """whether a round can get digits of the pool again as new human items; if false, there are no new human items"""
 
     def __post_init__(self) -> None:
         if not 0 < self.aside < 1797:
@@ -110,19 +111,20 @@ class Pixels(_Pictures):
 
 @dataclass(frozen=True)
 class Idx(_Pictures):
-    """a folder with the four files of MNIST (train-images-idx3-ubyte, t10k-images-idx3-ubyte, …), .gz or not
+    """a folder with the four files of MNIST (train-images-idx3-ubyte, …, t10k-labels-idx1-ubyte), plain or as .gz
 
-    The pool is the training part; held-out pictures are from the test part. Fashion-MNIST and KMNIST have this format.
+    The pool is the training part. Held-out pictures are from the test part. Fashion-MNIST and KMNIST have this format
+    too.
     """
 
     folder: str
-    """the folder of the four files; a relative path is relative to the directory of the command"""
+    """the folder with the four files; a relative path is relative to the directory where the command runs"""
     aside: int = 2000
-    """pictures of the test part that metrics use"""
+    """number of pictures of the test part that metrics use"""
     known: int = 5000
-    """pictures of the training part whose labels are used to classify generated pictures"""
+    """number of pictures of the training part whose labels are used to classify generated pictures"""
     recrawl: bool = False
-    """whether new human items are pictures of the pool again; if not, there are none"""
+    """whether a round can get pictures of the pool again as new human items; if false, there are no new human items"""
 
     def __post_init__(self) -> None:
         if self.aside < 1 or self.known < 1:
@@ -151,8 +153,8 @@ def _mnist(folder: str, aside: int, known: int) -> _Scans:
     (images, labels), (others, other_labels) = (_part(Path(folder).expanduser(), part) for part in ("train", "t10k"))
     if images.shape[1:] != others.shape[1:]:
         raise ValueError(
-            f"{folder} has pictures of size {images.shape[1:]} for training and {others.shape[1:]} for testing; they "
-            "must have the same size"
+            f"{folder} has pictures of size {images.shape[1:]} for training and {others.shape[1:]} for testing: use "
+            "files of the same data set, with pictures of the same size"
         )
     first, kept = _chosen_rows(images, known, folder), _chosen_rows(others, aside, folder)
     digest = b"".join(
@@ -168,18 +170,18 @@ def _part(folder: Path, part: str) -> tuple[idx.Bytes, idx.Bytes]:
     if len(images) != len(labels):
         raise ValueError(
             f"{folder} has {len(images)} images but {len(labels)} labels in the files {part}-…: they are from "
-            "different data sets"
+            "different data sets, use both files of the same one"
         )
     return images, labels
 
 
 def _chosen_rows(images: Images, wanted: int, folder: str) -> digits.Rows:
-    """Return the rows of this number of pictures, always the same ones, in ascending order."""
+    """Return the row numbers of `wanted` pictures, in ascending order. They are the same for every run and seed."""
     if wanted > len(images):
         raise ValueError(f"{folder} has {len(images)} pictures, and {wanted} are needed: use a smaller aside or known")
     return np.sort(generator(0, "images kept aside").permutation(len(images))[:wanted])
 
 
 def _flat(images: Images) -> Items:
-    """`[n, height, width] → [n, height · width]`."""
+    """Return pictures `[n, height, width]` as `[n, height · width]`."""
     return images.reshape(len(images), -1)

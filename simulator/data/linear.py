@@ -12,14 +12,14 @@ from simulator.randomness import generator
 
 @dataclass(frozen=True)
 class Linear:
-    """rows [x, y] with x ~ N(0, I) in d dimensions and y = x·β + noise; all entries of β are equal, its length is 1"""
+    """rows [x, y] with x ~ N(0, I) in d dimensions and y = x·β + noise; β has equal entries and the length 1"""
 
     n: int = 1000
     """human items before round 1"""
     dimensions: int = 10
-    """d, dimensions of the inputs"""
+    """d, the number of dimensions of x"""
     noise: float = 1.0
-    """σ, standard deviation of the noise; in the paper the family has the same"""
+    """σ, the standard deviation of the noise; in the paper, the family regression has the same noise"""
 
     held_out = None
     truth = None
@@ -31,11 +31,11 @@ class Linear:
 
     @property
     def coefficients(self) -> Floats:
-        """β, `[d]`."""
+        """The true coefficients β, `[d]`."""
         return np.full(self.dimensions, self.dimensions**-0.5)
 
     def pool(self, chains: int, seed: int) -> Items:
-        """Return the `n` human items from before round 1, `[n, C, d + 1]`; every chain has values of its own."""
+        """Return the `n` human items from before round 1, `[n, C, d + 1]`. Every chain has its own values."""
         return self._draw(self.n, chains, generator(seed, "human pool"))
 
     def fresh(self, n: int, chains: int, seed: int, round: int) -> Items:
@@ -43,15 +43,15 @@ class Linear:
         return self._draw(n, chains, generator(seed, "human fresh", round))
 
     def measure(self, fitted: Fitted | None, items: Items, reference: Fitted | None) -> dict[str, Floats]:
-        """Return |β̂ − β|², `[C]`: the squared error of a prediction minus σ².
+        """Return `test_error`, `[C]`: |β̂ − β|², the expected squared error of a prediction minus σ².
 
-        Without a model, of a fit to the items.
+        If `fitted` is None, β̂ is a least-squares fit to the items.
         """
         line = fitted if isinstance(fitted, FittedRegression) else Regression().fit(items, generator(0, "unused"))
         return {"test_error": ((line.coefficients - self.coefficients) ** 2).sum(axis=1)}
 
     def digest(self) -> str:
-        """Return `sha256:<hex>` of the settings but n, because the data are drawn for each seed."""
+        """Return `sha256:<hex>` of the settings except n: the data are drawn anew for each seed."""
         return digest_of_law(self)
 
     def images(self, items: Items) -> None:

@@ -1,8 +1,9 @@
-"""Human text: read, cleaned, and split into a pool and a held-out part.
+"""Read human text, clean it, and split it into a pool and a held-out part.
 
-Text is a sequence of paragraphs. A paragraph that occurred before (white space aside) is removed: the topics of CPython
-repeat many paragraphs, and a held-out text must not be in the pool under another heading. Consecutive paragraphs make a
-passage. The digest of a passage decides whether it is held out, so the split does not depend on a seed.
+A text is a sequence of paragraphs. A paragraph that has occurred before is removed; differences in white space do not
+matter. The reason: the help topics of CPython repeat many paragraphs, and a held-out paragraph must not be in the pool
+under another heading. Consecutive paragraphs are joined to passages. The digest of a passage decides whether it is held
+out, so the split does not depend on a seed.
 """
 
 import importlib
@@ -14,13 +15,14 @@ from typing import NamedTuple
 
 from firsthand.core.digests import digest_text
 
-#: The smallest number of characters in a passage, except the last of a text: a few blocks of tokens.
+#: The smallest number of characters in a passage, about a few blocks of tokens. The last passage of a text may have
+#: fewer.
 PASSAGE = 1000
-#: The suffixes of files that are read in a folder.
+#: The suffixes of the files that are read from a folder.
 SUFFIXES = (".txt", ".md", ".rst")
 
 _RULER = re.compile(r"\s*([^\w\s])\1{2,}\s*")  # a line that underlines a heading
-_ROLE = re.compile(r":[a-z]+:`~?([^`<]+?)(?:\s*<[^`]*>)?`")  # reST's :func:`name`
+_ROLE = re.compile(r":[a-z]+:`~?([^`<]+?)(?:\s*<[^`]*>)?`")  # a role of reStructuredText, such as :func:`name`
 
 
 class Passages(NamedTuple):
@@ -32,9 +34,10 @@ class Passages(NamedTuple):
 
 @cache
 def read(path: str, aside: float) -> Passages:
-    """Return the passages of `path` (empty: the topics of CPython), with a share `aside` held out.
+    """Return the passages of the file or folder `path`; about a share `aside` of them is held out.
 
-    Raises ValueError.
+    An empty path means the help topics of CPython. Raises ValueError if the text cannot be read, or if it is too short
+    for two parts.
     """
     seen: set[bytes] = set()
     pool, held_out = list[str](), list[str]()
@@ -46,20 +49,20 @@ def read(path: str, aside: float) -> Passages:
         count = len(pool) + len(held_out)
         raise ValueError(
             f"{path or 'the text'} has {count} passages, too few to hold out a share of {aside:g}: use a longer text, "
-            "or another share (aside)"
+            "or set another share with aside"
         )
     return Passages(tuple(pool), tuple(held_out))
 
 
 def paragraphs(text: str) -> list[str]:
-    """Return the paragraphs of a text, one line each, without underlines of headings and without reST roles."""
+    """Return the paragraphs of a text, each as one line, without underlines of headings and without reST roles."""
     parts = ([line for line in part.splitlines() if not _RULER.fullmatch(line)] for part in re.split(r"\n\s*\n", text))
     lines = (" ".join(_ROLE.sub(r"\1", " ".join(part)).split()) for part in parts)
     return [line for line in lines if line]
 
 
 def passages(paragraphs: Iterable[str]) -> list[str]:
-    """Return passages: consecutive paragraphs, joined until they have `PASSAGE` characters."""
+    """Return passages: consecutive paragraphs, joined until a passage has at least `PASSAGE` characters."""
     complete: list[str] = []
     current: list[str] = []
     for paragraph in paragraphs:
@@ -88,8 +91,10 @@ def _texts(path: str) -> list[str]:
     file = Path(path)
     files = sorted(member for member in file.rglob("*") if member.suffix in SUFFIXES) if file.is_dir() else [file]
     if not files:
-        raise ValueError(f"the folder {path} has no text files: their names end in {', '.join(SUFFIXES)}")
+        raise ValueError(f"the folder {path} has no text files: add files whose names end in {', '.join(SUFFIXES)}")
     try:
         return [member.read_text(encoding="utf-8") for member in files]
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file.absolute()} cannot be read as UTF-8 text: {error}") from None
+        raise ValueError(
+            f"{file.absolute()} cannot be read as UTF-8 text: {error}. Check the path, and convert the text to UTF-8"
+        ) from None

@@ -22,15 +22,15 @@ class Text:
     path: str = ""
     """a text file, or a folder of .txt, .md and .rst files; empty: `pydoc_data.topics`, the English help of CPython"""
     tokens: Literal["bpe", "characters", "words"] = "bpe"
-    """kind of token: byte pairs (learned from the pool alone), characters, or words and punctuation"""
+    """kind of token: byte pairs (learned only from the pool), characters, or words and punctuation"""
     vocabulary: int = 1024
-    """largest number of tokens"""
+    """largest number of distinct tokens"""
     block: int = 64
-    """tokens of an item, and the window of every perplexity: the context of a token is its block before it"""
+    """tokens per item; in every perplexity, the context of a token is the tokens before it in its block"""
     aside: float = 0.1
-    """share of passages that are held out for metrics; chosen by their digests"""
+    """share of passages that are held out for metrics, selected by their digests"""
     recrawl: bool = False
-    """whether new human items are the same text again; if not, there are none"""
+    """whether a round can get the same text again as new human items; if false, there are no new human items"""
     tokenizer: str = ""
     """name or folder of a Hugging Face model whose tokenizer replaces `tokens` and `vocabulary`"""
 
@@ -39,19 +39,20 @@ class Text:
             raise ValueError(f"{self} is impossible: aside must be a share between 0 and 1, and block at least 2")
 
     def pool(self, chains: int, seed: int) -> Items:
-        """Return the blocks that are not held out, `uint16[N, C, block]`: the same for each chain and seed."""
+        """Return the blocks that are not held out, `uint16[N, C, block]`. They are the same for each chain and seed."""
         return np.repeat(_blocks(self).pool[:, np.newaxis], chains, axis=1)
 
     def fresh(self, n: int, chains: int, seed: int, round: int) -> Items:
-        """Return n blocks of the pool again, `uint16[n, C, block]`: all blocks as often as n allows, and a random part.
+        """Return n blocks of the pool again, `uint16[n, C, block]`.
 
-        Raises ValueError without `recrawl`.
+        For N blocks in the pool: all blocks n // N times, then n % N different random blocks. Raises ValueError without
+        `recrawl`.
         """
         pool = self.pool(chains, seed)
         if not self.recrawl:
             raise ValueError(
-                f"the text has {len(pool)} blocks and no more: set recrawl=true to use the same text again, or choose "
-                "a regime without new human data"
+                f"this round needs new human items, but the text has only {len(pool)} blocks: set recrawl=true to use "
+                "the same text again, or use a regime without new human data"
             )
         remaining = shuffled_passes(generator(seed, "human fresh", round), len(pool), n % len(pool))
         rows = np.concatenate([np.tile(np.arange(len(pool)), n // len(pool)), remaining])
@@ -83,13 +84,13 @@ class Text:
         return None
 
     def texts(self, items: Items) -> list[str]:
-        """Return the text of each of `items[n, C, block]`, of the first chain."""
+        """Return the texts of the first chain of `items[n, C, block]`, one per item."""
         codec = _codec(self)
         return [codec.decode(item[0]) for item in items]
 
     @property
     def frequencies(self) -> Floats:
-        """The number of each token in the pool, `[V]`."""
+        """The number of occurrences of each token in the pool, `[V]`."""
         return _frequencies(self)
 
 
@@ -111,15 +112,17 @@ def _codec(corpus: Text) -> Codec:
 
 @cache
 def _blocks(corpus: Text) -> _Blocks:
-    """Cut both parts into blocks.
+    """Return the blocks of both parts.
 
-    A block of tokens that is in both parts, often a common phrase, is not in the pool.
+    A block that is in both parts, often a common phrase, is removed from the pool. Raises ValueError if a part is
+    shorter than a block.
     """
     split, encoder = _passages(corpus), _codec(corpus)
     pool, aside = (_cut(encoder.encode("".join(texts)), corpus.block) for texts in split)
     if not len(pool) or not len(aside):
         raise ValueError(
-            f"the text is too short: each part needs a block of {corpus.block} tokens; use a smaller block"
+            f"the text is too short: each part needs at least one block of {corpus.block} tokens. Use a smaller block, "
+            "or a longer text"
         )
     known = {block.tobytes() for block in aside}
     return _Blocks(pool[[block.tobytes() not in known for block in pool]], aside)
@@ -127,10 +130,10 @@ def _blocks(corpus: Text) -> _Blocks:
 
 @cache
 def _frequencies(corpus: Text) -> Floats:
-    """Return the number of each token in the pool, `[V]`."""
+    """Return the number of occurrences of each token in the pool, `[V]`."""
     return np.bincount(_blocks(corpus).pool.ravel(), minlength=_codec(corpus).size).astype(np.float64)
 
 
 def _cut(tokens: Tokens, block: int) -> Tokens:
-    """Return whole blocks `[m, block]` of a sequence of tokens, without an incomplete last block."""
+    """Return the complete blocks `[m, block]` of a sequence of tokens, without an incomplete last block."""
     return tokens[: len(tokens) // block * block].reshape(-1, block)

@@ -1,4 +1,4 @@
-"""Text to tokens and back: byte pairs, characters or words of the human text, or the tokenizer of another model."""
+"""Conversion of text to tokens and back: byte pairs, characters or words, or the tokenizer of a Hugging Face model."""
 
 import re
 from abc import ABC, abstractmethod
@@ -14,9 +14,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 #: Tokens of any shape.
 Tokens: TypeAlias = npt.NDArray[np.uint16]
 
-#: Tokens are uint16.
+#: The largest size of a vocabulary, because tokens are uint16.
 MOST = 2**16
-#: The text of a token that is not in the vocabulary.
+#: The text that stands for all pieces outside the vocabulary.
 STRANGE = "�"
 
 
@@ -30,15 +30,15 @@ class Codec(ABC):
 
     @abstractmethod
     def encode(self, text: str) -> Tokens:
-        """Return the tokens of a text, `[m]`."""
+        """Return the tokens of a text, `uint16[m]`."""
 
     @abstractmethod
     def decode(self, tokens: Tokens) -> str:
-        """Return the text of tokens `[m]`."""
+        """Return the text of `tokens[m]`."""
 
 
 class BytePairs(Codec):
-    """Byte pair encoding (Sennrich et al. 2016) over bytes, so that every text has tokens."""
+    """Byte pair encoding (Sennrich et al. 2016) over bytes, so that every text can be encoded."""
 
     def __init__(self, texts: Sequence[str], vocabulary: int) -> None:
         alphabet = pre_tokenizers.ByteLevel.alphabet()
@@ -62,7 +62,10 @@ class BytePairs(Codec):
 
 
 class Pieces(Codec):
-    """The most frequent pieces of text that match a pattern; token 0 stands for all others."""
+    """The most frequent pieces of text that match a regular expression. Token 0 stands for all other pieces.
+
+    `joint` is the text between two decoded pieces.
+    """
 
     def __init__(self, texts: Sequence[str], vocabulary: int, pattern: str, joint: str) -> None:
         self._pattern, self._joint = re.compile(pattern, re.DOTALL), joint
@@ -83,12 +86,14 @@ class Pieces(Codec):
 
 
 class HuggingFaceCodec(Codec):
-    """The tokenizer of a Hugging Face model, given by the model's name or folder."""
+    """The tokenizer of the Hugging Face model with this name or in this folder."""
 
     def __init__(self, name: str) -> None:
         self._tokenizer = _auto_tokenizer().from_pretrained(name)
         if self.size > MOST:
-            raise ValueError(f"the tokenizer of {name} has {self.size} tokens; at most {MOST} are possible here")
+            raise ValueError(
+                f"the tokenizer of {name} has {self.size} tokens, and at most {MOST} are possible: use another model"
+            )
 
     @property
     def size(self) -> int:
@@ -103,9 +108,12 @@ class HuggingFaceCodec(Codec):
 
 @cache
 def make_codec(kind: str, texts: tuple[str, ...], vocabulary: int) -> Codec:
-    """Return a codec of this kind for these texts, with at most this number of tokens. Raises ValueError."""
+    """Return a codec that is built from `texts`, with at most `vocabulary` tokens.
+
+    `kind` is `bpe`, `characters` or `words`. Raises ValueError if the vocabulary is too small or too large.
+    """
     if not 2 <= vocabulary <= MOST:
-        raise ValueError(f"vocabulary is {vocabulary}: use 2 to {MOST} tokens")
+        raise ValueError(f"vocabulary is {vocabulary}: use a number from 2 to {MOST}")
     if kind == "bpe":
         return BytePairs(texts, vocabulary)
     if kind == "characters":
@@ -118,6 +126,6 @@ def _auto_tokenizer() -> Any:
         from transformers import AutoTokenizer
     except ImportError:
         raise ValueError(
-            "a Hugging Face tokenizer needs the package transformers: pip install 'firsthand[hf]'"
+            "a Hugging Face tokenizer needs the package transformers: install it with pip install 'firsthand[hf]'"
         ) from None
     return AutoTokenizer

@@ -13,14 +13,14 @@ from simulator.randomness import generator
 
 @dataclass(frozen=True)
 class Zipf:
-    """words drawn independently; the probability of the i-th is proportional to i^−s (Zipf 1935)"""
+    """words that are drawn independently; the probability of the i-th word is proportional to i^−s (Zipf 1935)"""
 
     n: int = 1000
-    """human items before round 1, one word each"""
+    """human items before round 1; each item is one word"""
     words: int = 1000
-    """number of words"""
+    """number of distinct words"""
     exponent: float = 1.0
-    """s; with 0 all words have the same probability"""
+    """s; with 0, all words have the same probability"""
 
     def __post_init__(self) -> None:
         if self.n < 1 or not 1 <= self.words <= 2**16:
@@ -28,7 +28,7 @@ class Zipf:
 
     @property
     def probabilities(self) -> Floats:
-        """p, `[words]`."""
+        """The probability of each word, `[words]`."""
         weights = np.arange(1, self.words + 1, dtype=np.float64) ** -self.exponent
         return np.asarray(weights / weights.sum())
 
@@ -38,7 +38,7 @@ class Zipf:
         return self.words
 
     def pool(self, chains: int, seed: int) -> Items:
-        """Return the `n` human words from before round 1, `uint16[n, C, 1]`; every chain has words of its own."""
+        """Return the `n` human words from before round 1, `uint16[n, C, 1]`. Every chain has its own words."""
         return self._draw(self.n, chains, generator(seed, "human pool"))
 
     def fresh(self, n: int, chains: int, seed: int, round: int) -> Items:
@@ -63,7 +63,7 @@ class Zipf:
         """None: words have no classes."""
 
     def digest(self) -> str:
-        """Return `sha256:<hex>` of the settings but n, because the words are drawn for each seed."""
+        """Return `sha256:<hex>` of the settings except n: the words are drawn anew for each seed."""
         law = {name: value for name, value in asdict(self).items() if name != "n"}
         return to_text(digest_bytes(rfc8785.dumps({"Zipf": law})))
 
@@ -72,5 +72,5 @@ class Zipf:
         return None
 
     def measure(self, fitted: Fitted | None, items: Items, reference: Fitted | None) -> dict[str, Floats]:
-        """Return the number of distinct words among the items, `[C]`."""
+        """Return `unique`, `[C]`: the number of distinct words among the items."""
         return {"unique": count_distinct(items)}

@@ -1,4 +1,4 @@
-"""A trained variational autoencoder: it draws images, encodes images, and bounds their likelihood."""
+"""Trained variational autoencoders: they draw images, encode images, and bound the likelihood of images."""
 
 from dataclasses import dataclass
 
@@ -12,17 +12,18 @@ from simulator.families.base import Arrays, Floats, Items, Points
 from simulator.families.networks import AutoencoderNetwork, Parameters
 from simulator.randomness import generator
 
-#: The number of items that a trained network processes at once.
+#: The largest number of items that a trained network processes at once.
 _ROWS = 1000
-#: Codes that are drawn per item for the bound of its likelihood.
+#: The number of codes that are drawn per item for the bound on its likelihood.
 _DRAWS = 2
 
 
 def bound(network: AutoencoderNetwork, parameters: Parameters, ink: Tensor, noise: Tensor, bits: int) -> Tensor:
-    """Return the negative evidence lower bound of `ink[C, B, pixels]` with codes at `noise[C, B, latent]`, `[C, B]`.
+    """Return the negative evidence lower bound of each image in `ink[C, B, pixels]`, in nats: `[C, B]`.
 
-    In nats: the cross-entropy of the pixels, each of `bits` points that are black or white, plus KL(N(μ, σ²) ‖ N(0, I))
-    (Kingma and Welling 2013, equation 10). Binomial coefficients are omitted, because they do not depend on the model.
+    The codes are μ + σ · `noise[C, B, latent]`. The bound is the cross-entropy of the pixels plus the divergence
+    KL(N(μ, σ²) ‖ N(0, I)) (Kingma and Welling 2013, equation 10). A pixel from 0 to 1 is the mean of `bits`
+    points that are black or white. Binomial coefficients are omitted, because they do not depend on the model.
     """
     mean, log_variance = network.encode(parameters, ink)
     logits = network.decode(parameters, mean + torch.exp(log_variance / 2) * noise)
@@ -33,15 +34,15 @@ def bound(network: AutoencoderNetwork, parameters: Parameters, ink: Tensor, nois
 
 @dataclass(frozen=True)
 class Autoencoder:
-    """The network and the parameters of each chain, `[C, …]` each."""
+    """Trained autoencoders of C chains: the network and its parameters, each of shape `[C, …]`."""
 
     network: AutoencoderNetwork
     parameters: Parameters
     bits: int
-    """number of points that a pixel is the mean of"""
+    """number of black or white points of which a pixel is the mean"""
 
     def sample(self, n: int, rng: np.random.Generator) -> Items:
-        """Draw n images, `uint8[n, C, pixels]`: the decoder's means for codes from N(0, I), rounded to bytes."""
+        """Draw n images, `uint8[n, C, pixels]`: codes from N(0, I), decoded to mean pixels and rounded to bytes."""
         codes = rng.standard_normal((n, self._chains, self.network.latent), dtype=np.float32)
         return np.concatenate([self._means(part) for part in _parts(codes)])
 
@@ -52,7 +53,7 @@ class Autoencoder:
     def negative_elbo(self, points: Points) -> Floats:
         """Return an upper bound on each chain's negative log-likelihood of images `[m, pixels]`: `[m, C]`, in nats.
 
-        It is a mean over drawn codes. The random numbers are always the same, so that models can be compared.
+        The bound is averaged over drawn codes. The random numbers are always the same, so that models can be compared.
         """
         rng = generator(0, "codes of the bound")
         items = np.broadcast_to(points[:, np.newaxis], (len(points), self._chains, points.shape[1]))
@@ -106,5 +107,5 @@ def _items_first(values: Tensor) -> Items:
 
 
 def _parts(items: Items) -> list[Items]:
-    """Return the items in parts whose activations fit into memory."""
+    """Return the items in parts that are small enough for their activations to fit into memory."""
     return [items[first : first + _ROWS] for first in range(0, len(items), _ROWS)]

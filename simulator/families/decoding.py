@@ -1,4 +1,4 @@
-"""Decoding: from the next-token probabilities of a language model to text."""
+"""Decoding: generation of text from the next-token probabilities of a language model."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,34 +16,42 @@ class Decoding:
     top_k: int = 0
     """sample from this number of most likely tokens (Fan et al. 2018); 0: all"""
     top_p: float = 1.0
-    """sample from the most likely tokens that together have this probability (Holtzman et al. 2020)"""
+    """sample from the smallest set of most likely tokens with at least this total probability (Holtzman et al. 2020)"""
     beams: int = 0
-    """2 or more: no sampling, but beam search with this number of beams"""
+    """2 or more: beam search with this number of beams, instead of sampling"""
 
     def __post_init__(self) -> None:
         if self.temperature <= 0 or self.top_k < 0 or not 0 < self.top_p <= 1 or self.beams < 0:
             raise ValueError(
-                f"{self} is impossible: temperature must be above 0, top_p above 0 and at most 1, the others 0 or more"
+                f"{self} is impossible: temperature must be above 0, top_p above 0 and at most 1, "
+                "top_k and beams 0 or more"
             )
         if self.beams > 1 and (self.temperature, self.top_k, self.top_p) != (1.0, 0, 1.0):
-            raise ValueError("beam search does not sample: leave out temperature, top_k and top_p, or beams")
+            raise ValueError("beam search does not sample: leave out temperature, top_k and top_p, or leave out beams")
 
 
 class Steps(Protocol):
-    """A model that reads prompts `[B, T]`, then token after token, and returns logits `[B, V]` of the next token."""
+    """A model that reads B sequences and returns the logits of the next token of each, `[B, V]`."""
 
-    def begin(self, prompts: Tensor) -> Tensor: ...
+    def begin(self, prompts: Tensor) -> Tensor:
+        """Read `prompts[B, T]`; return the logits of the next tokens, `[B, V]`."""
+        ...
 
-    def step(self, tokens: Tensor) -> Tensor: ...
+    def step(self, tokens: Tensor) -> Tensor:
+        """Read one more token per sequence, `tokens[B]`; return the logits of the next tokens, `[B, V]`."""
+        ...
 
     def keep(self, rows: Tensor) -> None:
-        """Continue with these rows; a row may occur more than once."""
+        """Keep only the sequences with the indices `rows`, in this order.
+
+        An index may occur more than once (beam search).
+        """
         ...
 
 
 @torch.no_grad()
 def write(steps: Steps, prompts: Tensor, length: int, how: Decoding, generator: torch.Generator) -> Tensor:
-    """Return `length` new tokens after each of `prompts[B, T]`: `[B, length]`."""
+    """Generate `length` new tokens after each of `prompts[B, T]`: `[B, length]`."""
     if how.beams > 1:
         return _search(steps, prompts, length, how.beams)
     logits, written = steps.begin(prompts), []
@@ -55,9 +63,10 @@ def write(steps: Steps, prompts: Tensor, length: int, how: Decoding, generator: 
 
 
 def draw(logits: Tensor, how: Decoding, generator: torch.Generator) -> Tensor:
-    """Draw a token from each row of `logits[B, V]`, `[B]`: the inverse of the distribution function at a random number.
+    """Draw one token from each row of `logits[B, V]`: `[B]`.
 
-    Random numbers come from the CPU, so all devices draw the same tokens up to rounding.
+    The token is the inverse of the cumulative distribution function at a uniform random number. Random numbers come
+    from the CPU, so all devices draw the same tokens, except for rounding.
     """
     ends = likeliest(logits / how.temperature, how).double().cumsum(dim=1)
     uniforms = torch.rand(len(logits), 1, generator=generator, dtype=torch.float64).to(logits.device)
@@ -65,7 +74,10 @@ def draw(logits: Tensor, how: Decoding, generator: torch.Generator) -> Tensor:
 
 
 def likeliest(logits: Tensor, how: Decoding) -> Tensor:
-    """Return probabilities `[B, V]`; 0 for tokens that top-k, then top-p exclude. Ties with the last token stay."""
+    """Return probabilities `[B, V]`, with 0 for tokens that top-k, then top-p, exclude.
+
+    Tokens with the same logit as the last kept token are also kept.
+    """
     if 0 < how.top_k < logits.shape[1]:
         logits = _down_to(logits, logits.topk(how.top_k).values[:, -1:])
     if how.top_p < 1:
@@ -82,11 +94,11 @@ def _down_to(logits: Tensor, least: Tensor) -> Tensor:
 
 
 def _search(steps: Steps, prompts: Tensor, length: int, beams: int) -> Tensor:
-    """Return, for each prompt, the most likely text that the beams reach."""
+    """Return the most likely text that beam search finds after each of `prompts[B, T]`: `[B, length]`."""
     rows = len(prompts)
     logits = steps.begin(prompts)
     size = logits.shape[1]
-    beams = min(beams, size)  # the first step has no more different beginnings
+    beams = min(beams, size)  # the first step has only V different tokens
     scores, tokens = logits.log_softmax(dim=1).topk(beams)
     first = torch.arange(rows, device=logits.device)[:, None]
     steps.keep(first.expand(rows, beams).reshape(-1))

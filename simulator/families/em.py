@@ -1,8 +1,9 @@
 """Expectation–maximization for Gaussian mixtures, for a batch of B chains, with two matrix products per iteration.
 
-With the features φ(x) = (1, x, xᵢxⱼ for i ≤ j) of each point, the log density of a component is linear, θ·φ(x), and the
-next parameters follow from the weighted sums Σ r φ(x) (Dempster, Laird and Rubin 1977, for an exponential family). So
-an iteration is Θ Φ, a softmax, and R Φᵀ. Points must be centred, so that the squares that cancel are small.
+Each point x has the features φ(x) = (1, x, xᵢxⱼ for i ≤ j). The log density of a component is linear in them: θ·φ(x).
+The next parameters follow from the sums Σ r φ(x), weighted by the memberships r (Dempster, Laird and Rubin 1977, for an
+exponential family). So an iteration computes Θ Φ, a softmax, and R Φᵀ. Points must be centred: the difference of two
+large squares would have a large rounding error.
 """
 
 from typing import NamedTuple
@@ -12,27 +13,30 @@ from torch import Tensor
 
 
 class MixtureParameters(NamedTuple):
-    """`weights[B, K]`, `means[B, K, d]`, `covariances[B, K, d, d]`, float64."""
+    """The parameters of B mixtures with K components: `weights[B, K]`, `means[B, K, d]`, `covariances[B, K, d, d]`.
+
+    All are float64.
+    """
 
     weights: Tensor
     means: Tensor
     covariances: Tensor
 
     def at(self, chains: Tensor) -> "MixtureParameters":
-        """Return the parameters of some chains, by index or mask."""
+        """Return the parameters of the selected chains. `chains` has indices or is a mask."""
         return MixtureParameters(*(part[chains] for part in self))
 
     def put(self, chains: Tensor, of: "MixtureParameters") -> None:
-        """Replace the parameters of some chains in place."""
+        """Replace the parameters of the selected chains in place. `chains` has indices or is a mask."""
         for mine, theirs in zip(self, of, strict=True):
             mine[chains] = theirs
 
 
 class FitRules(NamedTuple):
-    """When an iteration stops, and the limits of covariances."""
+    """The stopping rule of the iteration, and the limits of covariances."""
 
     tolerance: float
-    """smallest gain in mean log-likelihood per iteration, in nats"""
+    """a chain has converged if an iteration changes its mean log-likelihood by less than this, in nats"""
     max_iterations: int
     regularization: float
     """added to every variance, so that a component cannot collapse onto a point"""
@@ -41,10 +45,10 @@ class FitRules(NamedTuple):
 
 
 def maximize(points: Tensor, start: Tensor, rules: FitRules) -> tuple[MixtureParameters, Tensor]:
-    """Iterate from the memberships `start[B, K, n]` of centred `points[B, n, d]` until each chain has converged.
+    """Fit mixtures to centred `points[B, n, d]`, starting from the memberships `start[B, K, n]`.
 
-    Return the parameters and each chain's mean log-likelihood `[B]` in nats, that of the step before the parameters. A
-    chain that has converged leaves the batch.
+    Iterate until each chain has converged; a converged chain leaves the batch. Return the parameters, and each chain's
+    mean log-likelihood `[B]` in nats. The log-likelihood belongs to the parameters of the step before the last.
     """
     phi, d = features(points), points.shape[2]
     best = maximization(phi, start, d, rules)
@@ -65,14 +69,14 @@ def maximize(points: Tensor, start: Tensor, rules: FitRules) -> tuple[MixturePar
 
 
 def features(points: Tensor) -> Tensor:
-    """Return φ of `points[B, n, d]`, `[B, 1 + d + d(d+1)/2, n]`."""
+    """Return the features φ of `points[B, n, d]`: `[B, 1 + d + d(d+1)/2, n]`."""
     rows, columns = torch.triu_indices(points.shape[2], points.shape[2])
     x = points.transpose(1, 2).contiguous()
     return torch.cat([torch.ones_like(x[:, :1]), x, x[:, rows] * x[:, columns]], dim=1)
 
 
 def expectation(phi: Tensor, parameters: MixtureParameters) -> tuple[Tensor, Tensor]:
-    """Return each chain's mean log-likelihood `[B]` in nats, and the memberships `[B, K, n]`, which sum to 1."""
+    """Return each chain's mean log-likelihood `[B]` in nats, and memberships `[B, K, n]` that sum to 1 over K."""
     joint = _natural(parameters) @ phi
     highest = joint.amax(dim=1, keepdim=True)
     joint = joint.sub_(highest).exp_()
@@ -104,19 +108,22 @@ def _natural(parameters: MixtureParameters) -> Tensor:
     log_determinant = 2 * root.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
     constant = weights.log() - 0.5 * (log_determinant + (linear * means).sum(dim=-1) + d * _LOG_TWO_PI)
     rows, columns = torch.triu_indices(d, d)
-    twice = torch.where(rows == columns, -0.5, -1.0).to(means.dtype)  # xᵢxⱼ also represents xⱼxᵢ
+    twice = torch.where(rows == columns, -0.5, -1.0).to(means.dtype)  # the feature xᵢxⱼ also represents xⱼxᵢ
     return torch.cat([constant.unsqueeze(-1), linear, twice * precision[..., rows, columns]], dim=-1)
 
 
 _LOG_TWO_PI = 1.8378770664093453
 
 
-# The smallest scale of what is added to variances if a matrix has no root, because all may be 0.
+# The smallest scale of the numbers that are added to variances if a matrix has no root: all variances can be 0.
 _SMALLEST_VARIANCE = 1e-12
 
 
 def _cholesky(covariances: Tensor) -> Tensor:
-    """Return lower roots `[…, d, d]`; if rounding made a matrix indefinite, increase its diagonal until it has one."""
+    """Return lower Cholesky roots `[…, d, d]`.
+
+    If rounding errors made a matrix indefinite, its diagonal is increased until it has a root.
+    """
     root: Tensor
     root, failed = torch.linalg.cholesky_ex(covariances)
     diagonal = covariances.diagonal(dim1=-2, dim2=-1)

@@ -1,4 +1,4 @@
-"""One Gaussian per chain: the simplest model that collapses, and the one whose collapse is known exactly."""
+"""One Gaussian per chain: the simplest model that collapses. Exact formulas describe its collapse."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -16,9 +16,9 @@ class Gaussian:
     """one Gaussian per chain, in any number of dimensions"""
 
     estimator: Estimator = "mle"
-    """`mle` divides the sum of squares by n, `unbiased` by n − 1; papers use both, and the limits differ"""
+    """`mle` divides the sum of squared deviations by n, `unbiased` by n − 1; papers use both, with different limits"""
     bias: float = field(default=1.0, metadata=ADDED)
-    """λ: samples have λ times the fitted covariance (Alemohammad et al. 2023); below 1, likely items are preferred"""
+    """λ: samples have λ times the fitted covariance (Alemohammad et al. 2023); likely items are preferred if λ < 1"""
 
     def __post_init__(self) -> None:
         if self.bias < 0:
@@ -27,7 +27,7 @@ class Gaussian:
     def fit(self, items: Items, rng: np.random.Generator) -> Mixture:
         """Estimate each chain's mean and covariance from `items[n, C, d]`, without randomness.
 
-        Raises ValueError for too few items.
+        Raises ValueError if there are too few items for the estimator.
         """
         n = len(items)
         divisor = n if self.estimator == "mle" else n - 1
@@ -42,7 +42,7 @@ class Gaussian:
 
 @dataclass(frozen=True)
 class Biased(Mixture):
-    """A mixture that samples with λ times its covariances; its density and moments are those of the fit."""
+    """A mixture that samples with λ times its covariances. Its density and moments are those of the fit."""
 
     bias: float
 

@@ -1,4 +1,4 @@
-"""Gaussian mixtures fitted by expectation–maximization, many chains at once."""
+"""Gaussian mixtures that are fitted by expectation–maximization, for many chains at once."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,10 +14,10 @@ from simulator.families.mixtures import Mixture
 
 Covariance = Literal["full", "diagonal"]
 
-# Chains that fit into a core's cache together at n = 1,000; more at once would be slower.
+# The number of chains that are fitted at once. At n = 1,000, more chains do not fit into a core's cache and are slower.
 _CHUNK = 8
 
-# Random points that are used to find a start; the fit uses all points.
+# The number of random points that are used for the start. The fit uses all points.
 _ENOUGH = 1_024
 
 
@@ -25,7 +25,8 @@ _ENOUGH = 1_024
 class GMM:
     """a mixture of Gaussians per chain, in any number of dimensions
 
-    The same fit as scikit-learn's `GaussianMixture`, with its stopping rule and regularization; another implementation.
+    The fit has the stopping rule and the regularization of scikit-learn's `GaussianMixture`, and gives the same result.
+    The implementation is different.
     """
 
     components: int = 10
@@ -33,11 +34,11 @@ class GMM:
     covariance: Covariance = "full"
     """`full`: any covariance; `diagonal`: independent coordinates within a component"""
     tolerance: float = 1e-3
-    """a chain has converged if an iteration gains less mean log-likelihood than this, in nats per item"""
+    """a chain has converged if an iteration changes its mean log-likelihood by less than this, in nats per item"""
     max_iterations: int = 100
     """largest number of iterations"""
     restarts: int = 1
-    """number of starts; the fit with the highest likelihood is used"""
+    """number of random starts; the fit with the highest likelihood is used"""
     regularization: float = 1e-6
     """added to every variance, so that a component cannot collapse onto a point"""
 
@@ -49,14 +50,12 @@ class GMM:
             )
 
     def fit(self, items: Items, rng: np.random.Generator) -> Mixture:
-        """Fit each chain's mixture to `items[n, C, d]`, from starts that `rng` draws.
+        """Fit the mixture of each chain to `items[n, C, d]`, from random starts.
 
-        Raises ValueError for items that are not all finite.
+        Raises ValueError if some items are not finite.
         """
         if not np.isfinite(items).all():
-            raise ValueError(
-                "some items are not finite: the model of the generation before is degenerate, use a larger n"
-            )
+            raise ValueError("some items are not finite, because the previous model is degenerate: use a larger n")
         uniforms = torch.from_numpy(rng.random((self.restarts, items.shape[1], self.components, CANDIDATES)))
         n = len(items)
         rows = None if n <= _ENOUGH else torch.from_numpy(np.sort(rng.choice(n, _ENOUGH, replace=False)))
@@ -68,11 +67,14 @@ class GMM:
         return Mixture(weights.numpy(), (means + centre).numpy(), covariances.numpy())
 
     def restore(self, arrays: Arrays) -> Mixture:
-        """Return the mixture whose `arrays()` these are."""
+        """Return the mixture from which `arrays()` returned these arrays."""
         return Mixture(**arrays)
 
     def _best(self, points: Tensor, uniforms: Tensor, rows: Tensor | None) -> MixtureParameters:
-        """Return each chain's fit with the highest likelihood; `points[B, n, d]`, `uniforms[restarts, B, K, …]`."""
+        """Return the fit with the highest likelihood of each chain.
+
+        The arguments are `points[B, n, d]`, `uniforms[restarts, B, K, candidates]`, and the rows used for the start.
+        """
         best, likelihood = maximize(points, memberships(points, uniforms[0], rows), self._rules)
         for start in uniforms[1:]:
             other, reached = maximize(points, memberships(points, start, rows), self._rules)

@@ -1,4 +1,4 @@
-"""Any causal language model of Hugging Face transformers, fine-tuned anew from its own weights in each generation."""
+"""Causal language models of Hugging Face transformers, fine-tuned anew from the pretrained weights per generation."""
 
 import math
 from collections.abc import Iterator
@@ -15,7 +15,8 @@ from simulator.families.base import Arrays, Floats, Items
 from simulator.families.tokens import check, check_one_line
 from simulator.randomness import shuffled_passes
 
-#: Texts that are written at once, times the number of beams; an eighth of it for blocks that are evaluated.
+#: The number of texts, times the number of beams, that are generated at once. An eighth of it is the number of blocks
+#: that are evaluated at once.
 AT_ONCE = 256
 
 
@@ -23,38 +24,42 @@ AT_ONCE = 256
 class HuggingFace:
     """a causal language model of Hugging Face, fine-tuned in each generation (Shumailov et al. 2023)
 
-    The data needs the tokenizer of the same model: `text:tokenizer=facebook/opt-125m`.
+    The data must use the tokenizer of the same model: `text:tokenizer=facebook/opt-125m`.
     """
 
     model: str = "facebook/opt-125m"
     """name of the model on the Hugging Face Hub, or the folder of a model"""
     epochs: float = 5.0
-    """passes over the items; the paper has 5, and 10 if a tenth of the human data is kept"""
+    """passes over the items; the paper uses 5, or 10 if a tenth of the human data is kept"""
     steps: int = 0
-    """optimizer steps, for any number of items; 0: use `epochs`"""
+    """number of optimizer steps, for any number of items; 0: use `epochs`"""
     batch: int = 128
     """items per optimizer step"""
     micro: int = 0
-    """items of a batch that are in memory at the same time; 0: all"""
+    """items of a batch that are processed at once, to save memory; 0: all"""
     rate: float = 2e-5
-    """first learning rate; it decreases along a cosine"""
+    """first learning rate; it decreases along a cosine to `last_rate`"""
     last_rate: float = 1e-6
     """last learning rate"""
     beams: int = 5
-    """beams of the search for the most likely text; 1: the most likely token each time; 0: tokens are sampled"""
+    """number of beams of beam search; 1: the most likely token at each step; 0: tokens are sampled"""
     device: str = field(default="cpu", compare=False)
     """device that torch uses: cpu, cuda"""
 
     def __post_init__(self) -> None:
         if self.batch < 1 or min(self.steps, self.micro, self.beams) < 0 or (self.steps == 0 and self.epochs <= 0):
-            raise ValueError(f"{self} is impossible: batch must be at least 1, and epochs or steps above 0")
+            raise ValueError(
+                f"{self} is impossible: batch must be at least 1, epochs or steps above 0, and steps, micro and "
+                "beams 0 or more"
+            )
         if not 0 < self.last_rate <= self.rate:
             raise ValueError(f"{self} is impossible: last_rate must be above 0, and at most rate")
 
     def fit(self, items: Items, rng: np.random.Generator) -> "FineTuned":
-        """Fine-tune on `uint16[n, 1, L]`.
+        """Fine-tune the pretrained model on `items`, `uint16[n, 1, L]`.
 
-        Raises ValueError for several chains and for unknown tokens, OSError if there is no such model.
+        Raises ValueError for more than one chain, for tokens outside the vocabulary, and if transformers is not
+        installed. Raises OSError if the model does not exist.
         """
         check_one_line(items)
         network = self._load()
@@ -65,9 +70,9 @@ class HuggingFace:
         return FineTuned(self, network, items[:, 0])
 
     def restore(self, arrays: Arrays) -> "FineTuned":
-        """Return the model whose `arrays()` these are.
+        """Return the model from which `arrays()` returned these arrays.
 
-        It has no training set, so it can evaluate text but not write.
+        It has no training set, so it can evaluate text but not generate it.
         """
         network = self._load()
         weights = {name.removeprefix("weight "): torch.from_numpy(array) for name, array in arrays.items()}
@@ -79,7 +84,9 @@ class HuggingFace:
             from transformers import AutoModelForCausalLM
             from transformers.utils import logging
         except ImportError:
-            raise ValueError("this family needs the package transformers: pip install 'firsthand[hf]'") from None
+            raise ValueError(
+                "this family needs the package transformers: install it with pip install 'firsthand[hf]'"
+            ) from None
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         network: Any = AutoModelForCausalLM.from_pretrained(self.model, dtype=torch.float32)
         return network.to(self.device)
@@ -99,7 +106,7 @@ class HuggingFace:
         network.eval()
 
     def _batches(self, items: int, rng: np.random.Generator) -> list[Tensor]:
-        """Return the rows of each optimizer step: all items in random order, then in another order, and so on."""
+        """Return the row numbers of each optimizer step: all items in random order, then in a new order, and so on."""
         steps = self.steps or max(1, round(self.epochs * items / self.batch))
         return list(torch.split(torch.from_numpy(shuffled_passes(rng, items, steps * self.batch)), self.batch))
 
@@ -112,22 +119,27 @@ class HuggingFace:
 class Opt125m(HuggingFace):
     """OPT-125m with the settings of Shumailov et al. 2023: 5 epochs, 5 beams, blocks of 64 tokens
 
-    Their data is the raw text of wikitext-2, `text:path=wiki.train.raw,tokenizer=facebook/opt-125m`. If a tenth of it
-    is kept (`preserve:0.1`), they use 10 epochs.
+    Their data is the raw text of wikitext-2: `text:path=wiki.train.raw,tokenizer=facebook/opt-125m`. If a tenth of the
+    human data is kept (`preserve:0.1`), they use 10 epochs.
     """
 
 
 class FineTuned:
-    """A network and its training blocks, which are the prompts for what it writes."""
+    """A fine-tuned network, and its training blocks, which are the prompts for new text."""
 
     def __init__(self, family: HuggingFace, network: Any, blocks: Items) -> None:
         self._family, self._network, self._blocks = family, network.eval(), blocks
 
     def sample(self, n: int, rng: np.random.Generator) -> Items:
-        """Write n blocks, `uint16[n, 1, L]`; the prompts are blocks of the training set, used again if n is larger."""
+        """Generate n blocks, `uint16[n, 1, L]`.
+
+        The prompts are blocks of the training set in random order; they are used again if n is larger than the training
+        set. Raises ValueError for a restored model, which has no training set.
+        """
         if not len(self._blocks):
             raise ValueError(
-                "a model that was restored from its arrays cannot write: it has no training set for prompts"
+                "a model that was restored from its arrays has no training set for prompts, so it cannot generate "
+                "text: call sample on a model that fit returned"
             )
         rows = shuffled_passes(rng, len(self._blocks), n)
         at_once = max(1, AT_ONCE // max(1, self._family.beams))
@@ -136,7 +148,7 @@ class FineTuned:
         return np.concatenate(written)[:, np.newaxis]
 
     def losses(self, blocks: Items) -> Floats:
-        """Return the loss of each token but the first (`simulator.families.base.Language`)."""
+        """Return the loss of each token except the first, as `simulator.families.base.Language` defines."""
         check(blocks, self._network.config.vocab_size)
         tokens = torch.from_numpy(blocks[:, 0].astype(np.int64)).to(self._family.device)
         with torch.no_grad():
@@ -148,7 +160,7 @@ class FineTuned:
         return {f"weight {name}": weight.cpu().numpy() for name, weight in self._network.state_dict().items()}
 
     def _write(self, rows: Any) -> Items:
-        """Return one block of new tokens after each of these training blocks."""
+        """Generate a block of new tokens after each of the training blocks with these row numbers."""
         prompts = torch.from_numpy(self._blocks[rows].astype(np.int64)).to(self._family.device)
         length, beams = prompts.shape[1], self._family.beams
         made = self._network.generate(
@@ -165,7 +177,7 @@ class FineTuned:
 
 
 def _loss(network: Any, blocks: Tensor) -> Tensor:
-    """Return the loss of each token of `[m, L]` but the first, `[m, L − 1]`."""
+    """Return the loss of each token of `blocks[m, L]` except the first of a block: `[m, L − 1]`, in nats."""
     logits = network(input_ids=blocks).logits[:, :-1]
     return F.cross_entropy(logits.flatten(0, 1).float(), blocks[:, 1:].flatten(), reduction="none").view(
         len(blocks), -1
@@ -174,7 +186,10 @@ def _loss(network: Any, blocks: Tensor) -> Tensor:
 
 @contextmanager
 def _seeded(rng: np.random.Generator) -> Iterator[None]:
-    """Seed torch's global generators, which transformers uses for dropout and sampling, and restore them afterwards."""
+    """Seed torch's global generators inside the context, then restore them.
+
+    transformers uses them for dropout and sampling.
+    """
     seed = int(rng.integers(2**63))
     devices = range(torch.cuda.device_count())
     with torch.random.fork_rng(devices=devices):

@@ -1,17 +1,18 @@
-"""The start of expectation–maximization: k-means++ and a few steps of Lloyd, for a batch of B chains."""
+"""Initialization of expectation–maximization: k-means++ and a few Lloyd iterations, for a batch of B chains."""
 
 import torch
 from torch import Tensor
 
-#: Candidates per first centre; the best is used, as in scikit-learn for about ten clusters.
+#: The number of candidates for each initial centre. The best one is used, as in scikit-learn for about ten clusters.
 CANDIDATES = 4
 
 
 def memberships(points: Tensor, uniforms: Tensor, rows: Tensor | None = None, steps: int = 10) -> Tensor:
     """Return the memberships of `points[B, n, d]` in K clusters, 0 or 1: `[B, K, n]`.
 
-    `uniforms[B, K, candidates]` in [0, 1) choose the K first centres. Then at most `steps` steps of Lloyd move them,
-    until no membership changes. The centres are computed from the points in `rows[m]`, if given.
+    The uniform random numbers `uniforms[B, K, candidates]` in [0, 1) choose K initial centres. Then Lloyd iterations
+    move the centres until no membership changes, at most `steps` times. If `rows[m]` is given, the centres are computed
+    only from the points with these indices.
     """
     x = points.transpose(1, 2)  # [B, d, n]
     used = (x if rows is None else x[:, :, rows]).contiguous()
@@ -28,11 +29,11 @@ def memberships(points: Tensor, uniforms: Tensor, rows: Tensor | None = None, st
 
 
 def plus_plus(x: Tensor, uniforms: Tensor) -> Tensor:
-    """Return centres `[B, K, d]` among the points `x[B, d, n]` by greedy k-means++.
+    """Return K centres among the points `x[B, d, n]` by greedy k-means++: `[B, K, d]`.
 
-    Arthur and Vassilvitskii 2007, section 7: candidates are drawn with probabilities proportional to the square of
-    their distance to the nearest centre so far. The candidate with the smallest sum of remaining squares becomes a
-    centre.
+    Arthur and Vassilvitskii 2007, section 7: the probability that a point is drawn as a candidate is proportional to
+    the square of its distance to the nearest centre so far. The candidate that leaves the smallest sum of these squares
+    becomes the next centre.
     """
     chains = torch.arange(len(x))
     chances = torch.ones((len(x), x.shape[2]), dtype=x.dtype)
@@ -48,7 +49,10 @@ def plus_plus(x: Tensor, uniforms: Tensor) -> Tensor:
 
 
 def _draw(chances: Tensor, uniforms: Tensor) -> Tensor:
-    """Return indices `[B, m]` drawn by weights `[B, n]`; the last index if all weights are 0 (all points equal)."""
+    """Return indices drawn with the weights `chances[B, n]`, one for each of `uniforms[B, m]`: `[B, m]`.
+
+    If all weights are 0, because all points are equal, the last index is drawn.
+    """
     ladder = chances.cumsum(dim=1)
     return torch.searchsorted(ladder, uniforms * ladder[:, -1:], right=True).clamp(max=chances.shape[1] - 1)
 
@@ -60,9 +64,12 @@ def _squared_distances(x: Tensor, centres: Tensor) -> Tensor:
 
 
 def _nearest(x: Tensor, centres: Tensor) -> Tensor:
-    """Return 1 for the nearest centre of `[B, K, d]` to each point (the first of equal ones), else 0: `[B, K, n]`."""
+    """Return 1 for the nearest of `centres[B, K, d]` to each point, 0 for the others: `[B, K, n]`.
+
+    If several centres are equally near, the first one is the nearest.
+    """
     distance = torch.baddbmm((centres**2).sum(dim=2, keepdim=True), centres, x, alpha=-2)
-    # Compare, because `argmin` along a dimension that is not the last takes most of a fit's time; use it for ties only.
+    # `argmin` along a dimension that is not the last would take most of the time of a fit, so it is used only for ties.
     nearest = (distance == distance.amin(dim=1, keepdim=True)).to(x.dtype)
     if nearest.sum() != x.shape[0] * x.shape[2]:
         return torch.zeros_like(distance).scatter_(1, distance.argmin(dim=1, keepdim=True), 1.0)

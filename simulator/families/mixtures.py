@@ -9,16 +9,17 @@ import numpy as np
 
 from simulator.families.base import Arrays, Floats, Items, Points
 
-# The smallest variance in densities, so that a model that collapsed to a point has a density.
+# The smallest variance in densities, so that a model that has collapsed to a point still has a density.
 _SMALLEST_VARIANCE = 1e-12
 
-# Numbers that are drawn at once: larger arrays do not fit into the cache, and get new memory pages each time.
+# The largest number of values that are computed at once. Larger arrays do not fit into the cache, and need new memory
+# pages each time.
 _VALUES = 2**16
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """K Gaussians per chain: `weights[C, K]`, which sum to 1, `means[C, K, d]`, `covariances[C, K, d, d]`."""
+    """A mixture of K Gaussians per chain: `weights[C, K]` (sum 1), `means[C, K, d]`, `covariances[C, K, d, d]`."""
 
     weights: Floats
     means: Floats
@@ -34,7 +35,7 @@ class Mixture:
         return {"weights": self.weights, "means": self.means, "covariances": self.covariances}
 
     def sample(self, n: int, rng: np.random.Generator) -> Items:
-        """Draw n items, `[n, C, d]`: a component by its weight, then a normal by the root of its covariance."""
+        """Draw n items, `[n, C, d]`: a component with its weight as probability, then a point from its Gaussian."""
         chains, _, d = self.means.shape
         chosen, noise = rng.random((n, chains)), rng.standard_normal((n, chains, d))
         at_once = max(1, _VALUES // max(1, n * d))
@@ -51,7 +52,8 @@ class Mixture:
         x = np.ascontiguousarray(noise.transpose(1, 2, 0))  # items last, so that the longest loop is the innermost
         drawn = np.ascontiguousarray(chosen.T)[:, np.newaxis]
         items = roots[:, 0] @ x + means[:, 0]
-        for k in range(1, self.components):  # a later component replaces the draws above the sum of the earlier weights
+        # component k replaces the item if the random number is above the sum of the earlier weights
+        for k in range(1, self.components):
             items = np.where(drawn > ladder[:, k - 1], roots[:, k] @ x + means[:, k], items)
         return items.transpose(2, 0, 1)
 
@@ -76,10 +78,10 @@ class Mixture:
 
 
 def w2_squared(a: Mixture, b: Mixture) -> Floats:
-    """Return the squared 2-Wasserstein distance of the Gaussians with the moments of two mixtures, `[C]`.
+    """Return the squared 2-Wasserstein distance between the Gaussians that have the moments of two mixtures, `[C]`.
 
-    |μ − ν|² + tr(Σ + T − 2(T^½ Σ T^½)^½) (Dowson and Landau 1982): exact if both are single Gaussians. One of them may
-    have a single chain.
+    It is |μ − ν|² + tr(Σ + T − 2(T^½ Σ T^½)^½) (Dowson and Landau 1982), the exact distance if both mixtures are single
+    Gaussians. One of the mixtures may have a single chain, which is compared with every chain of the other.
     """
     (mean, covariance), (other_mean, other) = a.moments(), b.moments()
     root = power(other, 0.5)
@@ -90,16 +92,17 @@ def w2_squared(a: Mixture, b: Mixture) -> Floats:
 
 
 def l2_squared(a: Mixture, b: Mixture) -> Floats:
-    """Return ∫ (p − q)² of the densities of two mixtures, `[C]`; one of them may have a single chain.
+    """Return ∫ (p − q)², where p and q are the densities of two mixtures, `[C]`.
 
-    In closed form ∫ p q = Σᵢⱼ aᵢ bⱼ N(μᵢ − μⱼ; 0, Σᵢ + Σⱼ) (Shumailov et al. 2023, section 4.2). ∫ p² grows without
-    limit as variances go to 0.
+    One of the mixtures may have a single chain, which is compared with every chain of the other. In closed form,
+    ∫ p q = Σᵢⱼ aᵢ bⱼ N(μᵢ − μⱼ; 0, Σᵢ + Σⱼ) (Shumailov et al. 2023, section 4.2). ∫ p² grows without limit as variances
+    go to 0.
     """
     return _product(a, a) - 2 * _product(a, b) + _product(b, b)
 
 
 def _product(a: Mixture, b: Mixture) -> Floats:
-    """Return ∫ p q, `[C]`."""
+    """Return ∫ p q, where p and q are the densities of two mixtures, `[C]`."""
     away = a.means[:, :, np.newaxis] - b.means[:, np.newaxis]  # [C, K, L, d]
     spread = a.covariances[:, :, np.newaxis] + b.covariances[:, np.newaxis]
     distance = (np.einsum("cklij,cklj->ckli", power(spread, -0.5), away) ** 2).sum(axis=-1)
@@ -108,7 +111,10 @@ def _product(a: Mixture, b: Mixture) -> Floats:
 
 
 def power(covariances: Floats, exponent: float) -> Floats:
-    """Return the symmetric power of each matrix of `[..., d, d]`; it is unique, and exists for singular matrices."""
+    """Return the symmetric power of each matrix `[..., d, d]`, such as 0.5 for the root.
+
+    It is unique. It also exists for singular matrices: for negative exponents, eigenvalues have a lower limit.
+    """
     values, vectors = np.linalg.eigh(covariances)
     floor = 0.0 if exponent > 0 else _SMALLEST_VARIANCE
     powers = np.maximum(values, floor) ** exponent
@@ -116,5 +122,5 @@ def power(covariances: Floats, exponent: float) -> Floats:
 
 
 def _half_log_determinant(covariances: Floats) -> Floats:
-    """Return ½ log det of each matrix of `[..., d, d]`: `[...]`."""
+    """Return half the logarithm of the determinant of each matrix `[..., d, d]`: `[...]`."""
     return np.asarray(0.5 * np.log(np.maximum(np.linalg.eigvalsh(covariances), _SMALLEST_VARIANCE)).sum(axis=-1))

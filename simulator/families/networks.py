@@ -1,8 +1,8 @@
 """The encoders and decoders of variational autoencoders, for C chains at once.
 
-A network is the shapes of its layers and two functions of its parameters. The first axis of every parameter is the
-chain, so C networks of one shape are trained by one batched matrix product per layer, or one grouped convolution. At
-these sizes, most of the time of an operation is the time to start it.
+A network has the shapes of its layers, and two functions of its parameters: encode and decode. The first axis of every
+parameter is the chain. So C networks with the same shape are trained with one batched matrix product, or one grouped
+convolution, per layer. This is faster, because at these sizes an operation needs most of its time to start.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,23 +13,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-#: The parameters by name, such as `encoder.weight` and `encoder.bias`, `[C, …]` each.
+#: The parameters by name, such as `encoder.weight` and `encoder.bias`. Each has the shape `[C, …]`.
 Parameters: TypeAlias = dict[str, Tensor]
-#: The means of codes and the logarithms of their variances, `[C, B, latent]` each.
+#: The means of codes, and the logarithms of their variances. Each has the shape `[C, B, latent]`.
 Code: TypeAlias = tuple[Tensor, Tensor]
 
 
 class LayerShape(NamedTuple):
-    """The shapes of a layer's parameters, without the axis of the chains."""
+    """The shapes of the parameters of a layer, without the axis of chains."""
 
     weight: tuple[int, ...]
     bias: int
     fan_in: int
-    """number of values that an output sums over, as torch counts them"""
+    """number of inputs that an output sums over, as torch counts it"""
 
 
 class AutoencoderNetwork(Protocol):
-    """An encoder to Gaussian codes and a decoder to pixels."""
+    """An encoder from pixels to Gaussian codes, and a decoder from codes to pixels."""
 
     @property
     def latent(self) -> int:
@@ -42,11 +42,11 @@ class AutoencoderNetwork(Protocol):
         ...
 
     def encode(self, parameters: Parameters, ink: Tensor) -> Code:
-        """Return the codes of `ink[C, B, pixels]`, from 0 to 1."""
+        """Return the codes of `ink[C, B, pixels]`, pixels from 0 to 1."""
         ...
 
     def decode(self, parameters: Parameters, codes: Tensor) -> Tensor:
-        """Return the log-odds of ink, `[C, B, pixels]`, for `codes[C, B, latent]`."""
+        """Return the log-odds of each pixel, `[C, B, pixels]`, for `codes[C, B, latent]`."""
         ...
 
 
@@ -81,8 +81,8 @@ class Perceptron:
 class Convolutional:
     """The network of Shumailov et al. for 28 × 28 pixels (2305.17493, section 4.3, and their code).
 
-    Every convolution has kernel 4, stride 2 and padding 1, so it halves the side: 28, 14, 7. With 20 latent dimensions
-    it has 647,081 parameters.
+    Every convolution has kernel size 4, stride 2 and padding 1, so it halves the sides of the image: 28, 14, 7. With 20
+    latent dimensions, the network has 647,081 parameters.
     """
 
     latent: int = 20
@@ -96,7 +96,7 @@ class Convolutional:
             "mean": LayerShape((flat, self.latent), self.latent, flat),
             "log_variance": LayerShape((flat, self.latent), self.latent, flat),
             "decoder": LayerShape((self.latent, flat), flat, self.latent),
-            # For a transposed layer, torch takes the fan-in from the second axis.
+            # For a transposed convolution, torch computes the fan-in from the second axis.
             "decoder1": LayerShape((128, 64, *kernel), 64, 64 * 16),
             "decoder2": LayerShape((64, 1, *kernel), 1, 1 * 16),
         }
@@ -113,7 +113,7 @@ class Convolutional:
 
 
 def begin(network: AutoencoderNetwork, generators: Sequence[torch.Generator]) -> Parameters:
-    """Return new parameters, one chain per generator: uniform in ±1/√fan-in, as torch initializes such layers."""
+    """Return initial parameters of one chain per generator: uniform in ±1/√fan-in, as torch initializes such layers."""
     parameters = {}
     for name, layer in network.layers.items():
         bound = layer.fan_in**-0.5
@@ -124,12 +124,12 @@ def begin(network: AutoencoderNetwork, generators: Sequence[torch.Generator]) ->
 
 
 def dense(parameters: Parameters, name: str, values: Tensor) -> Tensor:
-    """Apply each chain's linear layer: `[C, B, in] → [C, B, out]`."""
+    """Apply the linear layer `name` of each chain: `[C, B, in] → [C, B, out]`."""
     return torch.baddbmm(parameters[f"{name}.bias"].unsqueeze(1), values, parameters[f"{name}.weight"])
 
 
 def convolve(parameters: Parameters, name: str, images: Tensor) -> Tensor:
-    """Apply each chain's convolution, which halves the side: `[C, B, in, h, w] → [C, B, out, h/2, w/2]`."""
+    """Apply the convolution `name` of each chain: `[C, B, in, h, w] → [C, B, out, h/2, w/2]`."""
     weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
     chains = len(images)
     out = functional.conv2d(_grouped(images), weight.flatten(0, 1), bias.flatten(), 2, 1, groups=chains)
@@ -137,7 +137,7 @@ def convolve(parameters: Parameters, name: str, images: Tensor) -> Tensor:
 
 
 def spread(parameters: Parameters, name: str, images: Tensor) -> Tensor:
-    """Apply each chain's transposed convolution, which doubles the side: `[C, B, in, h, w] → [C, B, out, 2h, 2w]`."""
+    """Apply the transposed convolution `name` of each chain: `[C, B, in, h, w] → [C, B, out, 2h, 2w]`."""
     weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
     chains = len(images)
     out = functional.conv_transpose2d(_grouped(images), weight.flatten(0, 1), bias.flatten(), 2, 1, groups=chains)

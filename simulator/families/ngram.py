@@ -1,7 +1,7 @@
-"""Unigrams and bigrams: language models that are counts.
+"""Unigrams and bigrams: language models that count tokens.
 
-A unigram model that is refitted to its own text is a genetic drift of words: a word that is not drawn in one generation
-never returns (Suresh et al. 2024, 2412.17646). All values are whole numbers until a token is drawn, so none is rounded.
+A unigram model that is refitted to its own text behaves like genetic drift: a word that is not drawn in one generation
+never returns (Suresh et al. 2024, 2412.17646). Counts and their sums are whole numbers, without rounding errors.
 """
 
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class NGram:
-    """the next token by its frequency, alone or after the token before it"""
+    """an n-gram model: tokens by their frequency, alone or after the previous token"""
 
     order: Literal[1, 2] = 1
-    """1: unigrams, tokens without order; 2: bigrams, each token after the token before it"""
+    """1: unigrams, independent tokens; 2: bigrams, each token depends on the previous token"""
     alpha: float = 0.0
-    """added to each count (add-alpha smoothing); 0: tokens that were not seen are never made"""
+    """added to each count (add-alpha smoothing); 0: tokens that did not occur are never generated"""
     vocabulary: int = 1024
     """size of the vocabulary, at least that of the data"""
 
@@ -32,7 +32,10 @@ class NGram:
             raise ValueError(f"{self} is impossible: alpha must be 0 or more, and vocabulary at least 1")
 
     def fit(self, items: Items, rng: np.random.Generator) -> "Unigrams | Bigrams":
-        """Count the tokens of `items[n, C, L]`, without randomness. Raises ValueError for unknown tokens."""
+        """Count the tokens of `items[n, C, L]`, without randomness.
+
+        Raises ValueError for tokens outside the vocabulary.
+        """
         check(items, self.vocabulary)
         alone = _counted(items, self.vocabulary)
         if self.order == 1:
@@ -41,7 +44,7 @@ class NGram:
         return Bigrams(Unigrams(alone, self.alpha, items.shape[2]), tuple(pairs))
 
     def restore(self, arrays: Arrays) -> "Unigrams | Bigrams":
-        """Return the model whose `arrays()` these are."""
+        """Return the model from which `arrays()` returned these arrays."""
         alone = Unigrams(arrays["counts"], self.alpha, int(arrays["length"]))
         if self.order == 1:
             return alone
@@ -52,20 +55,23 @@ class NGram:
 
 @dataclass(frozen=True, eq=False)
 class Unigrams:
-    """Independent tokens of each chain."""
+    """Unigram models, one per chain: tokens are independent."""
 
     counts: Counts
-    """number of each token in each chain, `[C, V]`"""
+    """number of occurrences of each token in each chain, `[C, V]`"""
     alpha: float
     length: int
-    """tokens L of an item"""
+    """L, the number of tokens per item"""
 
     def sample(self, n: int, rng: np.random.Generator) -> Items:
         """Draw n items, `uint16[n, C, L]`."""
         return self.draw(n * self.length, rng).reshape(-1, n, self.length).transpose(1, 0, 2)
 
     def draw(self, m: int, rng: np.random.Generator) -> Items:
-        """Draw m tokens of each chain, `uint16[C, m]`: one search for all chains, each in its own part of the sums."""
+        """Draw m tokens for each chain, `uint16[C, m]`.
+
+        One search serves all chains: each chain has its own section of the cumulative counts.
+        """
         chains, size = self.counts.shape
         sums = np.cumsum(self.counts.ravel())
         before = np.concatenate([[0], sums[size - 1 :: size]])
@@ -75,7 +81,10 @@ class Unigrams:
         return _smoothed(seen, totals[:, np.newaxis], self.alpha, size, rng).astype(np.uint16)
 
     def losses(self, blocks: Items) -> Floats:
-        """Return the loss of each token but the first, which does not depend on the tokens before it."""
+        """Return the loss of each token except the first, as `simulator.families.base.Language` defines.
+
+        It does not depend on earlier tokens.
+        """
         check(blocks, self.counts.shape[1])
         totals = self.counts.sum(axis=1, keepdims=True) + self.alpha * self.counts.shape[1]
         with np.errstate(divide="ignore"):
@@ -83,12 +92,15 @@ class Unigrams:
         return np.asarray(costs[np.arange(len(costs))[:, np.newaxis], blocks[:, :, 1:]])
 
     def arrays(self) -> Arrays:
-        """Return the counts."""
+        """Return the counts and the length of items."""
         return {"counts": self.counts, "length": np.array(self.length)}
 
 
 class Pairs(NamedTuple):
-    """The bigrams of one chain as first · V + second, in ascending order, and the number of each."""
+    """The bigrams of one chain.
+
+    `keys` has first token · V + second token of each bigram, in ascending order; `counts` its number of occurrences.
+    """
 
     keys: Counts
     counts: Counts
@@ -96,11 +108,14 @@ class Pairs(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Bigrams:
-    """Tokens that depend on the token before; the first token, and one after a token without successor, do not."""
+    """Bigram models, one per chain: a token depends on the previous token.
+
+    The first token of an item, and a token after one that had no successor in the training data, are drawn as unigrams.
+    """
 
     alone: Unigrams
     pairs: tuple[Pairs, ...]
-    """one per chain"""
+    """the bigrams of each chain"""
 
     def sample(self, n: int, rng: np.random.Generator) -> Items:
         """Draw n items, `uint16[n, C, L]`."""
@@ -114,7 +129,7 @@ class Bigrams:
         return items
 
     def _after(self, pairs: Pairs, before: Items, others: Items, rng: np.random.Generator) -> Items:
-        """Draw a token after each of `before[n]`; use that of `others[n]` if no token was seen there."""
+        """Draw a token after each of `before[n]`, `[n]`. Use `others[n]` where the previous token had no successor."""
         size = self._size
         sums = np.concatenate([[0], np.cumsum(pairs.counts)])
         first, last = (sums[np.searchsorted(pairs.keys, (before.astype(np.int64) + more) * size)] for more in (0, 1))
@@ -124,7 +139,7 @@ class Bigrams:
         return drawn if self.alone.alpha else np.where(last > first, drawn, others)
 
     def losses(self, blocks: Items) -> Floats:
-        """Return the loss of each token but the first, given the token before it."""
+        """Return the loss of each token except the first, given the previous token."""
         alone, alpha = self.alone.losses(blocks), self.alone.alpha
         by_chain = [self._probabilities(pairs, blocks[:, chain]) for chain, pairs in enumerate(self.pairs)]
         with np.errstate(divide="ignore"):
@@ -133,7 +148,10 @@ class Bigrams:
         return costs if alpha else np.where(followed, costs, alone)
 
     def _probabilities(self, pairs: Pairs, blocks: Items) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """Return the probability of each token of `blocks[m, L]` but the first, and whether its context was seen."""
+        """Return two arrays `[m, L − 1]` for each token of `blocks[m, L]` except the first of a block.
+
+        They are the probability of the token, and whether the previous token had a successor in the training data.
+        """
         size, alpha = self._size, self.alone.alpha
         keys = blocks[:, :-1].astype(np.int64) * size + blocks[:, 1:]
         at = np.minimum(np.searchsorted(pairs.keys, keys), max(0, len(pairs.keys) - 1))
@@ -147,14 +165,17 @@ class Bigrams:
         return int(self.alone.counts.shape[1])
 
     def arrays(self) -> Arrays:
-        """Return the counts."""
+        """Return the counts of tokens and of bigrams."""
         sizes = np.array([len(pairs.keys) for pairs in self.pairs])
         keys, counts = (np.concatenate(parts) for parts in zip(*self.pairs, strict=True))
         return {**self.alone.arrays(), "sizes": sizes, "keys": keys, "pairs": counts}
 
 
 def _counted(items: Items, size: int) -> Counts:
-    """Return the number of each token of `[n, C, L]` in each chain, `[C, V]`; 128 chains at once, to save memory."""
+    """Return the number of occurrences of each token of `items[n, C, L]` in each chain, `[C, V]`.
+
+    128 chains are counted at once, to save memory.
+    """
     chains = items.shape[1]
     parts = [items[:, first : first + 128] for first in range(0, chains, 128)]
     return np.concatenate([_counted_at_once(part, size) for part in parts])
@@ -167,15 +188,16 @@ def _counted_at_once(items: Items, size: int) -> Counts:
 
 
 def _pairs(blocks: Items, size: int) -> Pairs:
-    """Return the bigrams of `[n, L]`."""
+    """Return the bigrams of `blocks[n, L]`, for a vocabulary of `size` tokens."""
     keys, counts = np.unique(blocks[:, :-1].astype(np.int64) * size + blocks[:, 1:], return_counts=True)
     return Pairs(keys, counts.astype(np.int64))
 
 
 def _smoothed(seen: Items, totals: Counts, alpha: float, size: int, rng: np.random.Generator) -> Items:
-    """Return tokens that were drawn by counts, some replaced by uniform ones, as smoothing requires.
+    """Return the tokens `seen`, drawn in proportion to counts, with some replaced by uniform tokens for smoothing.
 
-    (count + α)/(total + αV) is count/total with probability total/(total + αV), and 1/V otherwise.
+    The smoothed probability (count + α)/(total + αV) is a mixture: count/total with the weight total/(total + αV), and
+    1/V with the remaining weight.
     """
     if not alpha:
         return seen

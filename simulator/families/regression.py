@@ -1,4 +1,4 @@
-"""Linear regression that is refitted to its own predictions with noise (Gerstgrasser et al. 2024)."""
+"""Linear regression that is refitted to its own noisy predictions (Gerstgrasser et al. 2024)."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,21 +12,24 @@ Inputs = Literal["new", "same"]
 
 @dataclass(frozen=True)
 class FittedRegression:
-    """The coefficients of each chain, `[C, d]`, and its inputs `[T, C, d]` if they stay the same."""
+    """Fitted models, one per chain: `coefficients[C, d]`, and `inputs[T, C, d]` if inputs are always the same."""
 
     coefficients: Floats
     noise: float
     inputs: Floats | None
 
     def sample(self, n: int, rng: np.random.Generator) -> Items:
-        """Draw n rows [x, y], `[n, C, d + 1]`, with y = x·β̂ + σ·noise.
+        """Draw n rows [x, y], `[n, C, d + 1]`, with y = x·β̂ + σ·ε.
 
-        Raises ValueError if n differs from fixed inputs.
+        ε is standard normal. Raises ValueError if inputs are fixed and n is not their number.
         """
         chains, d = self.coefficients.shape
         x = rng.standard_normal((n, chains, d)) if self.inputs is None else self.inputs
         if len(x) != n:
-            raise ValueError(f"inputs=same has {len(x)} inputs, and {n} items are drawn: train on complete generations")
+            raise ValueError(
+                f"inputs=same has {len(x)} inputs, but {n} items are drawn: use a world where a "
+                f"model generates {len(x)} items"
+            )
         y = np.einsum("ncd,cd->nc", x, self.coefficients) + self.noise * rng.standard_normal((n, chains))
         return np.concatenate([x, y[..., np.newaxis]], axis=2)
 
@@ -36,12 +39,17 @@ class Regression:
     """least squares without intercept, for items that are rows [x, y]"""
 
     noise: float = 1.0
-    """σ, standard deviation of the noise in the labels that a fitted model makes"""
+    """σ, the standard deviation of the noise in the labels that a fitted model generates"""
     inputs: Inputs = "new"
-    """`new`: inputs are new in each round, N(0, I); `same`: always the same, as in the exact formula for accumulate"""
+    """`new`: each round draws new inputs from N(0, I); `same`: the inputs are always the same, as in the exact
+    formula for accumulate"""
 
     def fit(self, items: Items, rng: np.random.Generator) -> FittedRegression:
-        """Fit each chain to `items[n, C, d + 1]`, without randomness. Raises ValueError for too few items."""
+        """Fit each chain to `items[n, C, d + 1]`, rows [x, y], without randomness.
+
+        Raises ValueError if there are not more items than coefficients, and for inputs=same if not every input occurs
+        equally often.
+        """
         x, y = items[..., :-1], items[..., -1]
         if len(items) <= x.shape[2]:
             raise ValueError(
@@ -53,7 +61,10 @@ class Regression:
 
 
 def _distinct(x: Floats) -> Floats:
-    """Return each chain's distinct inputs, of `[n, C, d]` where all occur equally often, ordered by first entry."""
+    """Return the distinct inputs of each chain of `x[n, C, d]`, ordered by their first entry.
+
+    Raises ValueError if not every input occurs equally often.
+    """
     order = np.argsort(x[..., 0], axis=0, kind="stable")
     ascending = np.take_along_axis(x, order[..., np.newaxis], axis=0)
     copies = int((x[:, 0, 0] == x[0, 0, 0]).sum())

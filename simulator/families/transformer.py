@@ -1,4 +1,4 @@
-"""A small GPT, trained from scratch in each generation."""
+"""A small GPT that is trained from scratch in each generation."""
 
 import math
 from dataclasses import dataclass, field
@@ -14,9 +14,10 @@ from simulator.families.tokens import check, check_one_line
 from simulator.families.transformer_network import Generation, TransformerNetwork, TransformerShape
 from simulator.randomness import shuffled_passes
 
-#: Texts that are written at once, and blocks that are evaluated at once.
+#: The number of texts that are generated at once, and of blocks that are evaluated at once.
 AT_ONCE = 256
-#: The share of the steps in which the rate increases, and the share of the rate at the end of the cosine.
+#: WARM: the share of the steps in which the learning rate increases. LAST: the last learning rate, as a share of the
+#: highest.
 WARM, LAST = 0.05, 0.1
 
 
@@ -25,29 +26,30 @@ class Transformer:
     """a small GPT trained from scratch; blocks of its training set are its prompts (Shumailov et al. 2023)"""
 
     layers: int = 2
-    """layers, each of attention and hidden units"""
+    """number of layers; each has attention and hidden units"""
     heads: int = 4
-    """attention heads"""
+    """number of attention heads"""
     width: int = 128
-    """dimensions of the embedding of a token"""
+    """number of dimensions of a token's embedding, a multiple of 2 · heads"""
     epochs: float = 10.0
     """passes over the items"""
     steps: int = 0
-    """optimizer steps, for any number of items, so that regimes have equal training; 0: use `epochs`"""
+    """number of optimizer steps, for any number of items, so that all regimes train equally long; 0: use `epochs`"""
     batch: int = 32
     """items per optimizer step"""
     rate: float = 2e-3
-    """highest learning rate; it increases over a twentieth of the steps, then decreases to a tenth along a cosine"""
+    """highest learning rate; the rate rises in the first 5 % of the steps, then falls to a tenth along a cosine"""
     temperature: float = 1.0
     """temperature of sampling, which divides the logits"""
     top_k: int = 0
     """sample from this number of most likely tokens; 0: all"""
     top_p: float = 1.0
-    """sample from the most likely tokens that together have this probability"""
+    """sample from the smallest set of most likely tokens with at least this total probability; 1: all"""
     beams: int = 0
-    """2 or more: no sampling, but a search for the most likely text with this number of beams"""
+    """2 or more: beam search with this number of beams, instead of sampling"""
     prompted: bool = True
-    """true: each training block is the prompt for a new block; false: its first token is the prompt for the others"""
+    """true: the prompt of a new block is a whole training block; false: it is the first token of a training block, and
+    the new block starts with it"""
     vocabulary: int = 1024
     """size of the vocabulary, at least that of the data"""
     device: str = field(default="cpu", compare=False)
@@ -55,18 +57,24 @@ class Transformer:
 
     def __post_init__(self) -> None:
         if min(self.layers, self.heads, self.batch, self.vocabulary) < 1 or self.width % (2 * self.heads):
-            raise ValueError(f"{self} is impossible: sizes must be at least 1, and width a multiple of 2 · heads")
+            raise ValueError(
+                f"{self} is impossible: layers, heads, batch and vocabulary must be at least 1, and width a "
+                "multiple of 2 · heads"
+            )
         if self.rate <= 0 or self.steps < 0 or (self.steps == 0 and self.epochs <= 0):
-            raise ValueError(f"{self} is impossible: rate must be above 0, and epochs or steps too")
-        self.decoding  # noqa: B018 it checks its settings
+            raise ValueError(f"{self} is impossible: rate must be above 0, and epochs or steps above 0")
+        self.decoding  # noqa: B018 building it checks the settings
 
     @property
     def decoding(self) -> Decoding:
-        """The settings of sampling or search."""
+        """The settings of sampling or beam search."""
         return Decoding(self.temperature, self.top_k, self.top_p, self.beams)
 
     def fit(self, items: Items, rng: np.random.Generator) -> "TrainedTransformer":
-        """Train on `uint16[n, 1, L]`. Raises ValueError for several chains and for unknown tokens."""
+        """Train a new network on `items`, `uint16[n, 1, L]`.
+
+        Raises ValueError for more than one chain, and for tokens outside the vocabulary.
+        """
         blocks = self._blocks(items)
         generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
         network = TransformerNetwork(self._shape(items.shape[2]), generator).to(self.device)
@@ -74,9 +82,9 @@ class Transformer:
         return TrainedTransformer(self, network, items[:, 0])
 
     def restore(self, arrays: Arrays) -> "TrainedTransformer":
-        """Return the model whose `arrays()` these are.
+        """Return the model from which `arrays()` returned these arrays.
 
-        It has no training set, so it can evaluate text but not write.
+        It has no training set, so it can evaluate text but not generate it.
         """
         window = int(arrays["window"])
         network = TransformerNetwork(self._shape(window))
@@ -84,7 +92,7 @@ class Transformer:
         return TrainedTransformer(self, network.to(self.device), np.empty((0, window), dtype=np.uint16))
 
     def schedule(self, items: int, rng: np.random.Generator) -> Tensor:
-        """Return the rows of each step, `[steps, batch]`: all items in random order, then in another, and so on."""
+        """Return the row numbers of each step, `[steps, batch]`: all items in random order, then in a new one, etc."""
         steps = self.steps or max(1, round(self.epochs * items / self.batch))
         return torch.from_numpy(shuffled_passes(rng, items, steps * self.batch).reshape(steps, self.batch))
 
@@ -98,13 +106,17 @@ class Transformer:
 
 
 class TrainedTransformer:
-    """A network and its training blocks, which are the prompts for what it writes."""
+    """A trained network, and its training blocks, which are the prompts for new text."""
 
     def __init__(self, family: Transformer, network: TransformerNetwork, blocks: Items) -> None:
         self._family, self._network, self._blocks = family, network, blocks
 
     def sample(self, n: int, rng: np.random.Generator) -> Items:
-        """Write n blocks, `uint16[n, 1, L]`; the prompts are blocks of the training set, used again if n is larger."""
+        """Generate n blocks, `uint16[n, 1, L]`.
+
+        The prompts are blocks of the training set in random order; they are used again if n is larger than the training
+        set. Raises ValueError for a restored model, which has no training set.
+        """
         prompts = self.prompts(n, rng)
         generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
         at_once = max(1, AT_ONCE // max(1, self._family.beams))
@@ -112,22 +124,23 @@ class TrainedTransformer:
         return np.concatenate(written)[:, np.newaxis]
 
     def prompts(self, n: int, rng: np.random.Generator) -> Items:
-        """Return the prompts of the next n blocks: training blocks `[n, L]`, or their first tokens `[n, 1]`."""
+        """Return the prompts of n new blocks: training blocks `[n, L]`, or their first tokens `[n, 1]`."""
         if not len(self._blocks):
             raise ValueError(
-                "a model that was restored from its arrays cannot write: it has no training set for prompts"
+                "a model that was restored from its arrays has no training set for prompts, so it cannot generate "
+                "text: call sample on a model that fit returned"
             )
         rows = shuffled_passes(rng, len(self._blocks), n)
         return self._blocks[rows] if self._family.prompted else self._blocks[rows, :1]
 
     def losses(self, blocks: Items) -> Floats:
-        """Return the loss of each token but the first (`simulator.families.base.Language`)."""
+        """Return the loss of each token except the first, as `simulator.families.base.Language` defines."""
         check(blocks, self._family.vocabulary)
         tokens = torch.from_numpy(blocks[:, 0].astype(np.int64)).to(self._family.device)
         return np.concatenate([_losses(self._network, part) for part in torch.split(tokens, AT_ONCE)])[:, np.newaxis]
 
     def arrays(self) -> Arrays:
-        """Return the weights by name, and the window."""
+        """Return the weights by name, and the window (tokens per block)."""
         weights = {name: weight.cpu().numpy() for name, weight in self._network.state_dict().items()}
         return {**weights, "window": np.array(self._network.shape.window)}
 
@@ -142,7 +155,10 @@ class TrainedTransformer:
 
 
 def train(network: TransformerNetwork, blocks: Tensor, schedule: Tensor, rate: float) -> None:
-    """Train the network on next tokens of `blocks[m, L]`; `schedule[steps, batch]` has the rows of each step."""
+    """Train the network to predict the next tokens in `blocks[m, L]`.
+
+    `schedule[steps, batch]` has the row numbers of each step; `rate` is the highest learning rate.
+    """
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, betas=(0.9, 0.95), fused=True)
     for step, rows in enumerate(schedule.to(blocks.device)):
         for group in optimizer.param_groups:
@@ -155,7 +171,7 @@ def train(network: TransformerNetwork, blocks: Tensor, schedule: Tensor, rate: f
 
 
 def pace(step: int, steps: int) -> float:
-    """Return the learning rate of a step, as a share of the highest rate."""
+    """Return the learning rate of a step (from 0), as a share of the highest rate."""
     warm = max(1, round(WARM * steps))
     if step < warm:
         return (step + 1) / warm

@@ -1,7 +1,8 @@
 """A small GPT: causal self-attention over a window, rotary positions, pre-norm, tied embeddings.
 
-Positions are rotations of queries and keys (Su et al. 2021), so only distances within the window matter. A network that
-is trained on blocks can write after a block, as the paper's prompts need, without a distance that is new to it.
+Positions are rotations of queries and keys (Su et al. 2021), so only distances within the window matter. So a network
+that was trained on blocks can continue a block with another block, as the paper's prompts require: every distance has
+occurred in training.
 """
 
 from typing import NamedTuple
@@ -12,18 +13,21 @@ from torch import Tensor, nn
 
 
 class TransformerShape(NamedTuple):
-    """The sizes of a network."""
+    """The sizes of a transformer network."""
 
     vocabulary: int
     layers: int
     heads: int
     width: int
     window: int
-    """positions that a token attends to: its own, and those before it"""
+    """number of positions that a token attends to: its own position, and the positions before it"""
 
 
 class KeyValueCache:
-    """Keys and values of the positions so far, `[layers, 2, B, H, longest, width / H]`."""
+    """A cache of the keys and values of all positions so far, `[layers, 2, B, H, longest, width / H]`.
+
+    B is the number of sequences, H the number of heads, `longest` the largest number of positions.
+    """
 
     def __init__(self, shape: TransformerShape, rows: int, longest: int, like: Tensor) -> None:
         self._held = like.new_empty(shape.layers, 2, rows, shape.heads, longest, shape.width // shape.heads)
@@ -31,7 +35,10 @@ class KeyValueCache:
         self.length = 0
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Add those of new positions, `[B, H, t, width / H]`; return those that the new positions attend to."""
+        """Add keys and values of t new positions to a layer, `[B, H, t, width / H]` each.
+
+        Return all keys and values that the new positions attend to.
+        """
         end = self.length + keys.shape[2]
         self._held[layer, 0, :, :, self.length : end] = keys
         self._held[layer, 1, :, :, self.length : end] = values
@@ -39,12 +46,15 @@ class KeyValueCache:
         return self._held[layer, 0, :, :, first:end], self._held[layer, 1, :, :, first:end]
 
     def keep(self, rows: Tensor) -> None:
-        """Continue with these rows; a row may occur more than once."""
+        """Keep only the sequences with the indices `rows`, in this order.
+
+        An index may occur more than once (beam search).
+        """
         self._held = self._held[:, :, rows]
 
 
 class _TransformerLayer(nn.Module):
-    """Attention, then a hidden layer four times as wide, each added to its input."""
+    """A layer: attention, then a hidden layer four times as wide. The output of each is added to its input."""
 
     def __init__(self, shape: TransformerShape) -> None:
         super().__init__()
@@ -73,10 +83,13 @@ class _TransformerLayer(nn.Module):
 
 
 class TransformerNetwork(nn.Module):
-    """Tokens to logits of each next token."""
+    """A network from tokens to the logits of each next token."""
 
     def __init__(self, shape: TransformerShape, generator: torch.Generator | None = None) -> None:
-        """Weights are normal with standard deviation 0.02, less where layers add up (Radford et al. 2019)."""
+        """Draw the weights: normal with standard deviation 0.02, and less for layers that are added to their input.
+
+        Those weights are scaled by 1/√(2 · layers) (Radford et al. 2019).
+        """
         super().__init__()
         self.shape = shape
         self.embedding = nn.Parameter(torch.empty(shape.vocabulary, shape.width))
@@ -94,9 +107,10 @@ class TransformerNetwork(nn.Module):
         self.register_buffer("sin", sin, persistent=False)
 
     def forward(self, tokens: Tensor, cache: KeyValueCache | None = None, *, last: bool = False) -> Tensor:
-        """Return logits `[B, T, V]` after each of `tokens[B, T]`, or with `last` `[B, 1, V]` after the last of them.
+        """Return the logits of the next token after each of `tokens[B, T]`: `[B, T, V]`.
 
-        With a cache, the tokens follow those in the cache, which must be large enough.
+        With `last`, return only those after the last token: `[B, 1, V]`. With a cache, the tokens follow the tokens in
+        the cache, which must have space for them.
         """
         start = 0 if cache is None else cache.length
         end = start + tokens.shape[1]
@@ -110,24 +124,27 @@ class TransformerNetwork(nn.Module):
 
 
 class Generation:
-    """A network that writes token by token (`simulator.families.decoding.Steps`)."""
+    """A network that generates token by token (`simulator.families.decoding.Steps`)."""
 
     def __init__(self, network: TransformerNetwork, longest: int) -> None:
         self._network, self._longest = network, longest
         self._cache: KeyValueCache | None = None
 
     def begin(self, prompts: Tensor) -> Tensor:
-        """Read `prompts[B, T]`, T at most the window; return logits of the next token, `[B, V]`."""
+        """Read `prompts[B, T]`, with T at most the window; return the logits of the next tokens, `[B, V]`."""
         self._cache = KeyValueCache(self._network.shape, len(prompts), self._longest, self._network.embedding)
         return self._read(prompts)
 
     def step(self, tokens: Tensor) -> Tensor:
-        """Read one more token per row, `tokens[B]`; return logits of the next, `[B, V]`."""
+        """Read one more token per sequence, `tokens[B]`; return the logits of the next tokens, `[B, V]`."""
         return self._read(tokens[:, None])
 
     def keep(self, rows: Tensor) -> None:
-        """Continue with these rows; a row may occur more than once."""
-        assert self._cache is not None, "begin first"
+        """Keep only the sequences with the indices `rows`, in this order.
+
+        An index may occur more than once (beam search).
+        """
+        assert self._cache is not None, "call begin first"
         self._cache.keep(rows)
 
     def _read(self, tokens: Tensor) -> Tensor:
@@ -140,14 +157,17 @@ def _norm(x: Tensor, weight: Tensor) -> Tensor:
 
 
 def _turned(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
-    """Return `[…, T, d]` with both halves rotated by the angles of each position."""
+    """Return `x[…, T, d]` with the first and second half of d rotated by the angles of each position."""
     cos, sin = turn
     a, b = x.chunk(2, dim=-1)
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
 
 
 def _attention(queries: Tensor, keys: Tensor, values: Tensor, window: int) -> Tensor:
-    """Return the attention of the last t positions to the positions in their window."""
+    """Return the attention of the last t of T positions to the positions in their window.
+
+    `queries[B, H, t, d]`; `keys` and `values[B, H, T, d]`.
+    """
     new, seen = queries.shape[2], keys.shape[2]
     if new == 1:
         return F.scaled_dot_product_attention(queries, keys, values)
@@ -159,7 +179,7 @@ def _attention(queries: Tensor, keys: Tensor, values: Tensor, window: int) -> Te
 
 
 def _rotations(positions: int, size: int) -> tuple[Tensor, Tensor]:
-    """Return cosines and sines of the angles of each position, `[positions, size / 2]`."""
+    """Return the cosines and the sines of the angles of each position, `[positions, size / 2]` each."""
     rates = 10_000.0 ** (-torch.arange(0, size, 2, dtype=torch.float64) / size)
     angles = torch.arange(positions, dtype=torch.float64)[:, None] * rates
     return angles.cos().float(), angles.sin().float()

@@ -1,7 +1,7 @@
 """Variational autoencoders of images (Kingma and Welling 2013, 1312.6114): that of Shumailov et al., and a small one.
 
-Chains are trained together, each on its own items with its own stream of random numbers. Apart from rounding, the model
-of a chain does not depend on the number of chains.
+Chains are trained together. Each chain has its own items and its own stream of random numbers. So the model of a chain
+does not depend on the number of chains, except for rounding.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ Kind = Literal["small", "paper"]
 
 
 class TrainingSettings(NamedTuple):
-    """The settings that have a default per network; one of epochs and steps is 0."""
+    """The settings whose defaults depend on the network. Either `epochs` or `steps` is 0, and the other one is used."""
 
     latent: int
     epochs: int
@@ -44,20 +44,21 @@ class VAE:
     """`small`: one hidden layer in encoder and decoder; `paper`: the convolutions of Shumailov et al., for 28 × 28
     pixels"""
     latent: int | None = None
-    """dimensions of a code; default 12 for small, 20 for paper"""
+    """number of dimensions of a code; default 12 for small, 20 for paper"""
     hidden: int = 128
     """width of the hidden layers of the small network"""
     epochs: int | None = None
     """passes over the items; default 30 for paper"""
     steps: int | None = None
-    """minibatches, instead of epochs, so that training does not depend on the number of items; small has 2,000"""
+    """number of minibatches for any number of items, instead of epochs; default 2,000 for small"""
     batch: int | None = None
     """items per minibatch; default 50 for small, 256 for paper"""
     rate: float | None = None
     """step size of Adam; default 0.005 for small, 0.001 for paper"""
     bits: int | None = None
-    """black or white points that a pixel is the mean of, and so its weight against the code. Default 16 for small: the
-    pixels of the digits are counts in blocks of 4 × 4 points (Alpaydin and Kaynak 1998); 1 for paper"""
+    """number of black or white points of which a pixel is the mean; it is the weight of a pixel in the loss. Default 16
+    for small, because the pixels of the digits are counts in blocks of 4 × 4 points (Alpaydin and Kaynak 1998); 1 for
+    paper"""
     decay: float = 1e-5
     """weight decay of Adam, added to the gradient"""
     device: str = field(default="cpu", compare=False)
@@ -73,10 +74,10 @@ class VAE:
             raise ValueError(f"{self} is impossible: set steps or epochs, not both")
 
     def fit(self, items: Items, rng: np.random.Generator) -> Autoencoder:
-        """Train each chain's network on `items[n, C, pixels]`, with a stream of its own that `rng` seeds.
+        """Train the network of each chain on `items[n, C, pixels]`. `rng` seeds a stream of random numbers per chain.
 
-        Raises ValueError for items that are not pictures of the network's size, for a device that does not exist, and
-        if training diverges.
+        Raises ValueError if items are not pictures of the network's size, if the device does not exist, and if training
+        diverges.
         """
         if items.dtype != np.uint8:
             raise ValueError(
@@ -94,14 +95,14 @@ class VAE:
         return Autoencoder(network, parameters, self.settings.bits)
 
     def restore(self, arrays: Arrays) -> Autoencoder:
-        """Return the model whose `arrays()` these are."""
+        """Return the model from which `arrays()` returned these arrays."""
         parameters = {name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()}
         pixels = 28 * 28 if self.network == "paper" else parameters["ink.bias"].shape[1]
         return Autoencoder(self._network(pixels), parameters, self.settings.bits)
 
     @property
     def settings(self) -> TrainingSettings:
-        """The settings of this family, with the network's defaults."""
+        """The settings of this family, completed with the defaults of the network."""
         given = {name: getattr(self, name) for name in TrainingSettings._fields if getattr(self, name) is not None}
         defaults = _DEFAULTS[self.network]
         if self.steps is not None or self.epochs is not None:
@@ -118,7 +119,10 @@ class VAE:
     def _train(
         self, network: AutoencoderNetwork, parameters: Parameters, ink: Tensor, streams: Sequence[torch.Generator]
     ) -> None:
-        """Minimize the sum of all chains' bounds: its gradient is that of each chain, and Adam is elementwise."""
+        """Minimize the sum of the bounds of all chains.
+
+        Chains stay independent: the gradient of the sum is the gradient of each chain, and Adam works elementwise.
+        """
         trained, bits = list(parameters.values()), self.settings.bits
         for values in trained:
             values.requires_grad_()
@@ -131,7 +135,7 @@ class VAE:
             values.requires_grad_(False)
 
     def _minibatches(self, ink: Tensor, streams: Sequence[torch.Generator]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield minibatches of `ink[C, n, pixels]` and the noise of their codes; each chain has an order of its own."""
+        """Yield minibatches of `ink[C, n, pixels]`, with the noise of their codes. Each chain has its own order."""
         n, chosen = ink.shape[1], self.settings
         a_pass = -(-n // chosen.batch)
         for step in range(chosen.steps or chosen.epochs * a_pass):

@@ -1,1 +1,1 @@
-"""Metrics of models and samples, and their intervals."""
+"""Metrics of models and samples, and their confidence intervals."""

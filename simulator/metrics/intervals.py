@@ -1,15 +1,18 @@
-"""The one rule for 95 % intervals. The page, the tables and the figures all use it.
+"""The rules for 95 % confidence intervals. The report page, the tables and the figures all use them.
 
-1. The values are the seeds' means. Below 20 seeds the interval is Student's t. From 20 on it is the bias-corrected
-   accelerated bootstrap (Efron 1987), because then it covers better, and skewed values have skewed ends.
-2. With fewer than 10 seeds of 20 or more independent chains each, the spread between chains is pooled in its place:
-   Student's t with seeds × chains − 1 degrees of freedom. Chains share the items that a mix draws, so from 10 seeds on
-   the spread between seeds, which includes that chance, is used.
-3. The interval stays in the metric's bounds. For a share (both bounds) Student's interval is computed on the logit
-   scale by the delta method, around the arithmetic mean. For a metric with one bound the end is cut off there: on a log
-   scale the upper end of two or three seeds would have no use.
-4. A difference is paired by seed. One seed of many chains on both sides is compared unpaired (Welch 1947).
-5. One seed of few chains has no interval: both ends are nan.
+1. The values are the means of the seeds. With fewer than 20 seeds, the interval is Student's t. With 20 or more, it is
+   the bias-corrected accelerated bootstrap (Efron 1987), because its coverage is better then, and its ends can be
+   asymmetric for skewed values.
+2. Exception: with fewer than 10 seeds of 20 or more independent chains each, the spread between chains is pooled:
+   Student's t with seeds × chains − 1 degrees of freedom. All chains of a seed train on the same selection of items, so
+   this spread does not include the chance of the selection. The spread between seeds includes it, and is used from 10
+   seeds on.
+3. The interval stays within the metric's bounds. For a share (two bounds), Student's interval is computed on the logit
+   scale by the delta method, around the arithmetic mean. For a metric with one bound, the interval is cut off at the
+   bound: on a log scale, the upper end for two or three seeds would be too large to be useful.
+4. A difference is paired by seed. If both sides have one seed with many chains, they are compared unpaired (Welch
+   1947).
+5. One seed with few chains has no interval: both ends are nan.
 """
 
 import math
@@ -24,10 +27,11 @@ from simulator.randomness import generator
 
 Values = npt.NDArray[np.float64]
 
-#: From this many values on, a bootstrap; below, Student's t (a percentile bootstrap over 3 seeds covers 75 %, not 95).
+#: The number of values from which the bootstrap is used. With fewer, Student's t: a percentile bootstrap over 3 seeds
+#: covers only 75 % instead of 95 %.
 ENOUGH_TO_RESAMPLE = 20
 RESAMPLES = 9_999
-#: Fewer seeds than the first, of at least as many chains as the second, are judged by the spread between chains.
+#: Rule 2: the spread between chains is used for fewer than MANY_SEEDS seeds with at least MANY_CHAINS chains each.
 MANY_SEEDS, MANY_CHAINS = 10, 20
 CONFIDENCE = 0.95
 
@@ -55,7 +59,7 @@ class Interval(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """The least and the largest value that a metric can have."""
+    """The smallest and the largest value that a metric can have."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -67,7 +71,7 @@ NOT_NEGATIVE = Bounds(0.0)
 
 
 class ChainSummary(NamedTuple):
-    """A metric of one seed in one round: mean and standard deviation (n − 1) over its independent chains."""
+    """A metric of one seed in one round: mean and standard deviation (divisor n − 1) over its independent chains."""
 
     mean: float
     sd: float
@@ -88,7 +92,7 @@ def by_chains(seeds: int, chains: int) -> bool:
 
 
 def estimate(seeds: Sequence[ChainSummary], bounds: Bounds = UNBOUNDED) -> Estimate:
-    """Return the mean over seeds with its 95 % interval and standard error. No seeds: all nan."""
+    """Return the mean over seeds with its 95 % interval (rules 1 to 3) and standard error; all nan without seeds."""
     means = np.array([seed.mean for seed in seeds], dtype=np.float64)
     spread = np.array([seed.sd for seed in seeds], dtype=np.float64)
     chains = min((seed.chains for seed in seeds), default=0)
@@ -101,9 +105,10 @@ def estimate(seeds: Sequence[ChainSummary], bounds: Bounds = UNBOUNDED) -> Estim
 
 
 def interval(values: Sequence[float], bounds: Bounds = UNBOUNDED) -> Interval:
-    """Return the mean of independent values, one per seed, with its 95 % interval (rules 1 and 3). No values: all nan.
+    """Return the mean of independent values, one per seed, with its 95 % interval (rules 1 and 3).
 
-    The bootstrap has a fixed stream, so the same values give the same interval.
+    Without values, all three numbers are nan. The bootstrap uses a fixed stream of random numbers, so the same values
+    always give the same interval.
     """
     array = np.asarray(values, dtype=np.float64)
     if len(array) == 0:
@@ -119,12 +124,12 @@ def interval(values: Sequence[float], bounds: Bounds = UNBOUNDED) -> Interval:
 
 
 def paired(ours: Mapping[int, float], theirs: Mapping[int, float]) -> Interval:
-    """Return the interval of the differences ours − theirs over the seeds that both have; values by seed."""
+    """Return the interval of the mean difference ours − theirs over the common seeds. Both map a seed to its value."""
     return interval([ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())])
 
 
 def difference(ours: Mapping[int, ChainSummary], theirs: Mapping[int, ChainSummary]) -> Interval:
-    """Return the interval of the mean difference ours − theirs (rule 4); summaries by seed."""
+    """Return the interval of the mean difference ours − theirs (rule 4). Both map a seed to its summary."""
     if len(ours) == len(theirs) == 1:
         (mine,), (other,) = ours.values(), theirs.values()
         if min(mine.chains, other.chains) >= MANY_CHAINS and not math.isnan(mine.sd + other.sd):
@@ -137,7 +142,7 @@ def _means(seeds: Mapping[int, ChainSummary]) -> dict[int, float]:
 
 
 def _student(mean: float, error: float, freedom: int, bounds: Bounds) -> Interval:
-    """Return Student's interval; for a share strictly inside (0, 1) on the logit scale, within its bounds."""
+    """Return Student's interval within the bounds. For a share between 0 and 1, compute it on the logit scale."""
     half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, freedom)) * error
     if bounds == SHARE and 0 < mean < 1:
         centre, reach = math.log(mean / (1 - mean)), half / (mean * (1 - mean))
@@ -150,7 +155,7 @@ def _share(logit: float) -> float:
 
 
 def _within(ends: Interval, bounds: Bounds) -> Interval:
-    """Cut the ends off at the bounds, but never past the mean: a mean of sampled values can lie outside by rounding."""
+    """Cut the ends off at the bounds, but keep the mean inside: by rounding, a mean can lie outside the bounds."""
     low, high = max(ends.low, min(bounds.low, ends.mean)), min(ends.high, max(bounds.high, ends.mean))
     return Interval(ends.mean, low, high)
 

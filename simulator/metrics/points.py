@@ -1,11 +1,11 @@
-"""The metrics of each generation, one value per chain, and of its training mix, one value.
+"""The metrics of each generation (one value per chain) and of its training mix (one value).
 
-The literature has eight definitions of collapse (Schaeffer et al. 2025, 2503.03150), so several are measured, each if
-it applies: moments always; distances to the true distribution if it is known; and with held-out human data the
-likelihood, the manifolds and the classes. `simulator.metrics.definitions` says what each metric is.
+The literature has eight definitions of collapse (Schaeffer et al. 2025, 2503.03150), so several metrics are computed:
+moments always; distances to the true distribution if it is known; likelihood, manifolds and classes if there is
+held-out human data. `simulator.metrics.definitions` defines each metric.
 
-Only this module reads the true origin of items. Training code never sees it; each row has the verdicts of the registry
-on a training mix beside the true human share.
+Only this module reads the true origin of items; training code never does. Each row of the results has the true human
+share of the training mix next to the registry's verdicts on the mix.
 """
 
 from collections.abc import Callable
@@ -26,28 +26,28 @@ from simulator.randomness import generator
 
 #: The k of precision and recall; Kynkäänniemi et al. 2019 use 3.
 NEIGHBOURS = 3
-#: Items of the assignment in a sampled Wasserstein distance, per chain and over all chains. Time grows with the cube of
-#: the first, and was nine tenths of a round of 20 mixtures in the paper's notebook.
+#: The largest number of items in the assignment of a sampled Wasserstein distance: per chain, and over all chains. The
+#: time grows with the cube of the number per chain. It was 90 % of a round with 20 mixtures in the paper's notebook.
 ASSIGNED, ASSIGNED_IN_ALL = 500, 5000
-#: The largest number of items for precision, recall and classes, the first ones: time grows with its square.
+#: The largest number of items for precision, recall and classes (the first items). The time grows with its square.
 COMPARED = 5000
-#: A class is covered if it has at least this part of its share of human data.
+#: A class is covered if its share of the items is at least COVERED times its share of the human data.
 COVERED = 0.5
 
 
 def measure(corpus: Corpus, fitted: Fitted | None, items: Items, reference: Fitted | None = None) -> dict[str, Floats]:
-    """Return the metrics that apply to a fitted model and its `items[n, C, d]`: name → `[C]`.
+    """Return the metrics that apply to a fitted model and its `items[n, C, d]`, by name: arrays `[C]`.
 
-    Without a model, those of the items alone: round 0, human data. `reference` is the first model, if the family can
-    restore it. Values depend on n, above all those of manifolds, so compare equal n. Metrics of a `Mixture` are exact;
-    those of other models are computed from their items.
+    If `fitted` is None, only metrics of the items are returned (round 0: human data). `reference` is the first model of
+    the run, if the family can restore it. Values depend on n, in particular precision and recall, so compare only
+    values with the same n. Metrics of a `Mixture` are exact; metrics of other models are computed from their items.
     """
     if isinstance(corpus, Measured):
         return corpus.measure(fitted, items, reference)
     if isinstance(corpus, TextCorpus):
         return text.measure(corpus.held_out, corpus.frequencies, fitted, items, reference)
     measured: dict[str, Floats] = {}
-    if isinstance(reference, Encoder):  # as Shumailov et al. 2023 follow their autoencoder: its codes draw together
+    if isinstance(reference, Encoder):  # Shumailov et al. 2023 measure collapse by the spread of codes
         codes = reference.encode(items)
         measured |= {"latent_std": codes.std(axis=0).mean(axis=1), "latent_mean": codes.mean(axis=(0, 2))}
     items = items.astype(np.float64, copy=False)
@@ -64,12 +64,12 @@ def measure(corpus: Corpus, fitted: Fitted | None, items: Items, reference: Fitt
 
 
 class TrueOrigin(NamedTuple):
-    """The true origin of m items."""
+    """The true origins of m items."""
 
     human: npt.NDArray[np.bool_]
     """`[m]`"""
     round: npt.NDArray[np.int64]
-    """`[m]`: the round in which the item was made, or appeared"""
+    """`[m]`: the round in which a model generated the item, or in which a human item appeared"""
 
 
 class TrueOrigins(Protocol):
@@ -81,9 +81,10 @@ class TrueOrigins(Protocol):
 
 
 def measure_mix(contents: TrueOrigins, digests: Digests) -> dict[str, Floats]:
-    """Return the true human share of a training mix `uint8[m, 32]` as one value, `[1]`, because all chains share it.
+    """Return the true human share of a training mix with `digests`, `uint8[m, 32]`.
 
-    An item that the mix repeats counts each time. Raises ValueError for unknown digests.
+    It is one value, `[1]`, because all chains share the mix. An item that occurs several times in the mix counts each
+    time. Raises ValueError for unknown digests.
     """
     return {"true_human_share": np.array([contents.true_origin(digests).human.mean()])}
 
@@ -127,29 +128,29 @@ def _held_out_metrics(human: Points, fitted: Fitted | None, items: Items) -> dic
 
 
 def sampled_w2_squared(points: Points, drawn: Points) -> float:
-    """Return the squared 2-Wasserstein distance of equally many of `points[n, d]` and `drawn[m, d]`, by assignment.
+    """Return the squared 2-Wasserstein distance of the first min(n, m) of `points[n, d]` and `drawn[m, d]`.
 
-    Two samples of the same distribution do not have distance 0, above all small ones; the value of human data in round
-    0 is the smallest that a model can be expected to have.
+    It is computed by optimal assignment. Two samples of the same distribution have a distance above 0, in particular
+    small samples. So the value for human data in round 0 is the smallest value to expect from a model.
     """
     count = min(len(points), len(drawn))
     ours, theirs = points[:count], drawn[:count]
-    # the best assignment does not change with shift and scale, and is found ten times faster for equal widths
+    # Shift and scale do not change the best assignment. With equal widths, the search is ten times faster.
     _, best = linear_sum_assignment(squared_distances(_standard(ours), _standard(theirs)))
     return float(((ours - theirs[best]) ** 2).sum(axis=1).mean())
 
 
 def _standard(points: Points) -> Points:
-    """Return `[n, d]` with mean 0 and mean squared length 1; 0 if all points are equal."""
+    """Return the points `[n, d]`, shifted to mean 0 and scaled to mean squared length 1; zeros if all are equal."""
     centred: Points = points - points.mean(axis=0)
     width = float(np.sqrt((centred**2).sum(axis=1).mean()))
     return centred / width if width else centred
 
 
 def classes_covered(points: Points, human: Labelled) -> float:
-    """Return the number of classes with at least half the share of `points[n, d]` that they have of the human points.
+    """Return the number of classes whose share of `points[n, d]` is at least half their share of the human points.
 
-    The class of a point is that of its nearest human point.
+    The class of a point is the class of its nearest human point.
     """
     labels = human.labels[nearest(points, human.points)]
     classes = int(human.labels.max()) + 1
@@ -159,10 +160,10 @@ def classes_covered(points: Points, human: Labelled) -> float:
 
 
 def _per_chain(items: Items, value: Callable[[Points], float]) -> Floats:
-    """Return the value of each chain's points, `[C]`."""
+    """Return `value(points)` for the points of each chain, `[C]`."""
     return np.array([value(np.ascontiguousarray(items[:, chain])) for chain in range(items.shape[1])])
 
 
 def _moments(items: Items) -> Mixture:
-    """Return each chain's Gaussian with the mean and the covariance (divided by n) of `items[n, C, d]`."""
+    """Return, for each chain, the Gaussian with the mean and the covariance (divisor n) of `items[n, C, d]`."""
     return Gaussian().fit(items, generator(0, "unused"))

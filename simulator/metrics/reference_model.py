@@ -1,4 +1,4 @@
-"""The first model of a run of text, with which all later text is compared."""
+"""The first language model of a run, with a cache of losses. All later text is measured with it."""
 
 from functools import lru_cache
 from typing import Any
@@ -7,12 +7,12 @@ import numpy as np
 
 from simulator.families.base import Floats, Items, Language
 
-#: Batches whose losses are cached: the human blocks, and the items of this round and of the last.
+#: Number of batches whose losses are cached: the human blocks, the items of this round, the items of the last round.
 _CACHED = 3
 
 
 class CachedLanguageModel:
-    """A language model that computes the losses of equal blocks once; metrics and histograms use the same losses."""
+    """A language model that caches losses, because metrics and histograms need the losses of the same blocks."""
 
     def __init__(self, model: Language) -> None:
         def losses_of(content: bytes, dtype: str, shape: tuple[int, ...]) -> Floats:
@@ -27,6 +27,9 @@ class CachedLanguageModel:
         return items
 
     def losses(self, blocks: Items) -> Floats:
-        """Return the loss of each token but the first, `[m, C, L − 1]`; the array is shared, do not write to it."""
+        """Return the loss of each token except the first, in nats, `[m, C, L − 1]`.
+
+        The array is cached: do not change it.
+        """
         losses: Floats = self._losses(blocks.tobytes(), blocks.dtype.str, blocks.shape)
         return losses

@@ -1,8 +1,9 @@
 """The metrics of text, one value per chain.
 
-The context of a token is its block before it, so a perplexity depends on the block: the same model has half the
-perplexity in a block four times as long. Collapse begins with rare tokens, so the loss on them is measured beside that
-on all. Generated text is measured in two ways: its perplexity under the first model, and how much it repeats itself.
+The context of a token is the tokens before it in its block, so a perplexity depends on the block length: in a block
+four times as long, the same model has half the perplexity. Collapse begins with rare tokens, so the loss on rare tokens
+is measured in addition to the loss on all tokens. Generated text is measured in two ways: by its perplexity under the
+first model, and by its repetitions.
 """
 
 from collections import Counter
@@ -13,20 +14,21 @@ import numpy.typing as npt
 from simulator.families.base import Fitted, Floats, Items, Language
 from simulator.families.tokens import count_distinct
 
-#: The number of items for distinct pairs, and for self-BLEU: both values depend on it.
+#: The largest number of items for distinct pairs, and for self-BLEU. Both metrics depend on the number of items.
 PAIRED, COMPARED = 500, 100
 #: The share of human tokens that counts as rare, and of human blocks that counts as improbable.
 RARE, IMPROBABLE = 0.1, 0.01
-#: The longest n-grams of BLEU, and the count that replaces 0 (Chen and Cherry 2014, method 1).
+#: The length of the longest n-grams of BLEU, and the value that replaces a count of 0 (Chen and Cherry 2014, method 1).
 LONGEST, NONE_IN_COMMON = 4, 0.1
 
 
 def measure(
     human: Items, frequencies: Floats, fitted: Fitted | None, items: Items, reference: Fitted | None
 ) -> dict[str, Floats]:
-    """Return the metrics that apply to a model and its `items[n, C, L]`: name → `[C]`.
+    """Return the metrics that apply to a model and its `items[n, C, L]`, by name: arrays `[C]`.
 
-    `human[m, L]` are the held-out blocks, `frequencies[V]` the number of each token in the pool.
+    `human[m, L]` are the held-out blocks. `frequencies[V]` is the number of occurrences of each token in the pool.
+    `reference` is the first model of the run.
     """
     blocks = np.repeat(human[:, np.newaxis], items.shape[1], axis=1)
     measured: dict[str, Floats] = {}
@@ -43,7 +45,7 @@ def measure(
 
 
 def of_items(items: Items) -> dict[str, Floats]:
-    """Return the metrics of `items[n, C, L]` that need no model."""
+    """Return the metrics of `items[n, C, L]` that need no model, by name: arrays `[C]`."""
     chains = range(items.shape[1])
     measured = {"unique": count_distinct(items)}
     if items.shape[2] > 1:
@@ -55,33 +57,33 @@ def of_items(items: Items) -> dict[str, Floats]:
 def perplexities(model: Fitted, items: Items) -> Floats:
     """Return the perplexity of each of `items[n, C, L]` under a model, `[n, C]`.
 
-    Raises TypeError if it has no losses.
+    Raises TypeError if the model has no method `losses`.
     """
     if not isinstance(model, Language):
-        raise TypeError(f"{type(model).__name__} has no method `losses`, so it has no perplexity")
+        raise TypeError(f"{type(model).__name__} has no perplexity: give the class a method `losses`")
     return np.asarray(np.exp(model.losses(items).mean(axis=2)))
 
 
 def rare(tokens: Items, frequencies: Floats) -> npt.NDArray[np.bool_]:
-    """Return which of `tokens[m, L]` are in the rarest tenth by their frequency in human text.
+    """Return a mask `[m, L]` of the rarest tenth of `tokens[m, L]`, by their frequency in human text.
 
-    All tokens with the frequency at the limit are included, so it can be more than a tenth.
+    All tokens with the frequency at the limit are included, so the mask can have more than a tenth of the tokens.
     """
     counts = frequencies[tokens]
     return np.asarray(counts <= np.quantile(counts, RARE, method="inverted_cdf"))
 
 
 def distinct_pairs(blocks: Items) -> float:
-    """Return the number of distinct bigrams of `blocks[n, L]` over that of bigrams (Li et al. 2016, distinct-2)."""
+    """Return distinct bigrams divided by all bigrams of `blocks[n, L]`, from 0 to 1 (distinct-2, Li et al. 2016)."""
     pairs = blocks[:, :-1].astype(np.int64) << 32 | blocks[:, 1:]
     return len(np.unique(pairs)) / pairs.size
 
 
 def self_bleu(blocks: Items) -> float:
-    """Return the mean BLEU (Papineni et al. 2002) of `blocks[n, L]`, each with all others as references.
+    """Return the self-BLEU (Zhu et al. 2018) of `blocks[n, L]`: the mean BLEU of each block against all other blocks.
 
-    Self-BLEU (Zhu et al. 2018) with n-grams of 1 to 4 tokens, equally weighted. All blocks have the same length, so
-    there is no brevity penalty. 1 if all blocks are equal; nan for a single block.
+    BLEU (Papineni et al. 2002) uses n-grams of 1 to 4 tokens with equal weights. All blocks have the same length, so
+    there is no brevity penalty. The value is 1 if all blocks are equal, and nan for a single block.
     """
     if len(blocks) < 2:
         return float("nan")
@@ -91,7 +93,7 @@ def self_bleu(blocks: Items) -> float:
 
 
 def _precisions(blocks: Items, length: int) -> Floats:
-    """Return the clipped n-gram precision of each block against all others, `[n]`, with a small value instead of 0."""
+    """Return the clipped n-gram precision of each block against all other blocks, `[n]`; a small value replaces 0."""
     windows = np.lib.stride_tricks.sliding_window_view(blocks, length, axis=1)
     counts = [
         Counter(map(bytes, np.ascontiguousarray(block).view(f"V{length * blocks.itemsize}"))) for block in windows

@@ -1,6 +1,6 @@
-"""Theory: exact expectations, to check experiments. Nothing here uses a registry.
+"""Exact theoretical expectations, to check experiments. Nothing here uses a registry.
 
-A reference that is not an exact expectation says in its docstring that it is a bound.
+If a function returns a bound instead of an exact expectation, its docstring says so.
 """
 
 from simulator.oracles.chains import Trajectories, simulate_accumulate, simulate_fresh, simulate_replace

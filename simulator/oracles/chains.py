@@ -1,7 +1,7 @@
-"""One-dimensional Gaussians that are refitted to their own samples, simulated by sufficient statistics.
+"""Simulation of one-dimensional Gaussians that are refitted to their own samples, by sufficient statistics.
 
-No items are made: a fit needs only the mean and the sum of squares of a sample, and these are drawn directly, from a
-normal and a chi-square distribution. Used to check formulas and experiments, without a registry.
+No items are generated: a fit needs only the mean and the sum of squares of a sample. These are drawn directly, from a
+normal and a chi-square distribution. The simulation checks formulas and experiments without a registry.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from simulator.oracles.gaussian import humans_of
 
 
 class Trajectories(NamedTuple):
-    """Fitted variance and mean of C chains after t = 1 … rounds fits, `[rounds, C]` each."""
+    """The fitted variance and mean of C chains after t = 1 … rounds fits; each is an array `[rounds, C]`."""
 
     variance: Floats
     mean: Floats
@@ -23,14 +23,14 @@ class Trajectories(NamedTuple):
 
 @dataclass(frozen=True)
 class _Sums:
-    """The sufficient statistics of a sample: its size, its mean `[C]` and its sum of squares about the mean `[C]`."""
+    """The sufficient statistics of a sample: its size, its mean `[C]` and its sum of squared deviations `[C]`."""
 
     count: int
     mean: Floats
     squares: Floats
 
     def __add__(self, other: "_Sums") -> "_Sums":
-        """Return the statistics of both samples together (Chan, Golub and LeVeque 1983)."""
+        """Return the statistics of the union of both samples (Chan, Golub and LeVeque 1983)."""
         count = self.count + other.count
         away = other.mean - self.mean
         squares = self.squares + other.squares + away**2 * (self.count * other.count / count)
@@ -48,7 +48,7 @@ def _draw(count: int, mean: Floats, variance: Floats, rng: np.random.Generator) 
 
 
 class _Chains:
-    """C chains that are refitted in each round, starting from N(0, 1)."""
+    """C chains that start from N(0, 1) and are refitted in each round."""
 
     def __init__(self, chains: int, estimator: Estimator, rng: np.random.Generator) -> None:
         self.means, self.variances = [np.zeros(chains)], [np.ones(chains)]
@@ -71,17 +71,17 @@ class _Chains:
 def simulate_replace(
     chains: int, n: int, rounds: int, rng: np.random.Generator, estimator: Estimator = "mle"
 ) -> Trajectories:
-    """Simulate C chains of the experiment of `expect_replace`."""
+    """Simulate C chains of the experiment that `expect_replace` describes, for `rounds` fits."""
     state = _Chains(chains, estimator, rng)
     for _ in range(rounds):
-        state.refit(state.outputs(n))  # in the first round this is human data, because the chains start at the truth
+        state.refit(state.outputs(n))  # human data in the first round, because the chains start at N(0, 1)
     return state.trajectories()
 
 
 def simulate_accumulate(
     chains: int, n: int, rounds: int, rng: np.random.Generator, estimator: Estimator = "mle"
 ) -> Trajectories:
-    """Simulate C chains of the experiment of `expect_accumulate`."""
+    """Simulate C chains of the experiment that `expect_accumulate` describes, for `rounds` fits."""
     state = _Chains(chains, estimator, rng)
     everything = state.humans(n)
     state.refit(everything)
@@ -94,7 +94,7 @@ def simulate_accumulate(
 def simulate_fresh(
     chains: int, n: int, share: float, rounds: int, rng: np.random.Generator, estimator: Estimator = "mle"
 ) -> Trajectories:
-    """Simulate C chains of the experiment of `expect_fresh`."""
+    """Simulate C chains of the experiment that `expect_fresh` describes, for `rounds` fits."""
     state = _Chains(chains, estimator, rng)
     humans = humans_of(n, share)
     state.refit(state.humans(n))

@@ -1,17 +1,22 @@
-"""K providers that share one pool, each fitting a one-dimensional Gaussian to its own draw: exact for every n.
+"""Exact expectations for K providers that share a pool. Each fits a one-dimensional Gaussian to its draw of n items.
 
-The state is G, the second moments of the K means, `G[i, j] = E[μ_i μ_j]`, under maximum likelihood with human data
-N(0, 1). Every item has E[x²] = 1 in every round, so E[v_i] = 1 − G[i, i], and
+Human data are N(0, 1), and fits are by maximum likelihood. The formulas are exact for every n. The state is G, the
+second moments of the K means: `G[i, j] = E[μ_i μ_j]`. Every item has E[x²] = 1 in every round, so E[v_i] = 1 − G[i, i].
+Take a random item of provider i's draw and a random item of provider j's draw. Then the next state is
 
-    G'[i, j] = P(a random item of i and one of j are the same) + Σ_kl P(they are different, made by k and by l)·G[k, l],
+    G'[i, j] = P(they are the same item) + Σ_kl P(they are different items, made by k and by l)·G[k, l].
 
-which is linear in the draws. With their expectation it is the expectation over all draws; with the draws of a run it is
-the expectation given these draws. All chains of a run share its draws, so one run follows the second; the mean over
-many seeds tends to the first, and its standard error is that between seeds. Derived here.
+This is linear in the overlap of the draws. The expected overlap gives the expectation over all draws. The overlap of
+the draws of one run gives the expectation given these draws. All chains of a run share its draws, so a single run
+follows the second expectation. The mean over many seeds tends to the first, and its standard error is the standard
+error between seeds. Derived here.
 
-If every provider draws n from the same N' items, of which h are human and s_k are made by provider k: with q = s(s −
-1)/(N'(N' − 1)), r = Σ s_k(s_k − 1)/(s(s − 1)), M = G[i, i], S = G[i, j] and B = r·M + (1 − r)·S this is M' = 1/n + (1 −
-1/n)·q·B and S' = 1/N' + (1 − 1/N')·q·B.
+Special case: every provider draws n items from the same N' items, of which h are human and s_k are made by provider k.
+With s = Σ s_k, q = s(s − 1)/(N'(N' − 1)), r = Σ s_k(s_k − 1)/(s(s − 1)), M = G[i, i], S = G[i, j] (i ≠ j) and
+B = r·M + (1 − r)·S,
+
+    M' = 1/n + (1 − 1/n)·q·B,
+    S' = 1/N' + (1 − 1/N')·q·B.
 """
 
 from collections.abc import Sequence
@@ -35,26 +40,27 @@ class CandidateItems(NamedTuple):
     humans: int
     """new human items, the same for every provider"""
     made: Counts
-    """`[K, K]`: for each provider (row), how many items of each provider's last output (column) it may draw"""
+    """`[K, K]`: `made[i, k]` is the number of items of provider k's last output that provider i may draw"""
 
 
 class Draws(NamedTuple):
-    """The overlap of K draws of n items, as probabilities for a random item of draw i and one of draw j."""
+    """The overlap of K draws, as probabilities for a random item of draw i and a random item of draw j."""
 
     same: Floats
-    """`[K, K]`: that they are the same item"""
+    """`[K, K]`: the probability that they are the same item"""
     pairs: Floats
-    """`[K, K, K, K]`: that they are different items, the first made by k and the second by l"""
+    """`[K, K, K, K]`: the probability that they are different items, the first made by k and the second by l"""
 
 
 def candidates(world: World, regime: Crawl, n: int, seed: int, round: int) -> CandidateItems:
-    """Return what each provider may draw in a round from the second on, from the latest pool that its regime crawls.
+    """Return the items that each provider may draw in a round, from the latest pool that its regime crawls.
 
-    Raises ValueError if the draw is not uniform from one pool.
+    Raises ValueError for round 1, and if the draw is not uniform from one pool.
     """
     if not regime.uniform or not world.pooled or round < 2:
         raise ValueError(
-            "theory is exact for a uniform draw from one pool: use a world with a pool, and a round above 1"
+            "theory is exact for a uniform draw from one pool: use a world with a pool, a regime that crawls only the "
+            "latest pool (rounds=1, share=1, weigh=false), and a round above 1"
         )
     admitted, pool = regime.verdicts(), regime.until(round)
     people = RoundBatch(pool, None, world.new_humans(n))
@@ -67,9 +73,9 @@ def candidates(world: World, regime: Crawl, n: int, seed: int, round: int) -> Ca
 
 
 def verdicts(world: World, batch: RoundBatch, seed: int, round: int, dated: bool = False) -> dict[Verdict, int]:
-    """Return the number of items of a batch by verdict, at the position that a round draws at.
+    """Return the number of items of a batch by verdict, at the log position where `round` draws its mix.
 
-    With `dated`, only items with a statement that they were collected before the first model.
+    With `dated`, count only items with a statement that they were collected before the first model.
     """
     human, model, counted = np.zeros((3, batch.items), dtype=bool)
     later = [statement for t in range(1, round) for statement in world.corrections(batch, seed, t)]
@@ -82,9 +88,9 @@ def verdicts(world: World, batch: RoundBatch, seed: int, round: int, dated: bool
 
 
 def expected_draws(admitted: CandidateItems, sizes: Sequence[int]) -> Draws:
-    """Return the expected overlap of K independent uniform draws of these sizes, without replacement.
+    """Return the expected overlap of K independent uniform draws without replacement; `sizes[i]` is that of draw i.
 
-    Raises ValueError if a provider has fewer items than it draws; the registry refuses this too.
+    Raises ValueError if a provider may draw fewer items than its size. The registry also rejects such a draw.
     """
     made, providers = admitted.made.astype(np.float64), len(admitted.made)
     total = admitted.humans + made.sum(axis=1)
@@ -103,24 +109,25 @@ def expected_draws(admitted: CandidateItems, sizes: Sequence[int]) -> Draws:
 
 
 def after_draws(second: Floats, draws: Draws) -> Floats:
-    """Return G of the next means, `[K, K]`, if `second` is G of the means whose output is drawn from."""
+    """Return the next G, `[K, K]`. `second` is the G of the models whose output is drawn."""
     return np.asarray(draws.same + np.einsum("ijkl,kl->ij", draws.pairs, second))
 
 
 def expect_commons(
     world: World, regime: Crawl, n: int, rounds: int, seed: int = 0, archive: int | None = None
 ) -> Expected:
-    """Return E[v_t] and E[μ_t²], means over all providers, after t = 1 … rounds fits, over all draws.
+    """Return E[v_t] and E[μ_t²] over all draws, averaged over the providers, after t = 1 … rounds fits.
 
-    The first models are fitted to n of the `archive` items from before round 1 (default n): all to the same items, or
-    each to its own (`shared_base`). `seed` matters if it chooses the providers that register.
+    The first models are fitted to n of the `archive` items from before round 1 (default n). If the world has
+    `shared_base`, they are all fitted to the same items; otherwise each provider draws its own items. `seed` matters
+    only if it chooses the providers that register. Raises ValueError as `candidates` and `expected_draws` do.
     """
     mean_squared = expect_each(world, regime, n, rounds, seed, archive).mean(axis=1)
     return Expected(1 - mean_squared, mean_squared)
 
 
 def expect_each(world: World, regime: Crawl, n: int, rounds: int, seed: int = 0, archive: int | None = None) -> Floats:
-    """Return E[μ_t²] of each provider, `[rounds, K]`; arguments as for `expect_commons`."""
+    """Return E[μ_t²] of each provider, `[rounds, K]`. The arguments are those of `expect_commons`."""
     sizes = [world.training_size(k, n) for k in range(world.providers)]
     second = np.full((world.providers, world.providers), 1 / n if world.shared_base else 1 / (archive or n))
     np.fill_diagonal(second, 1 / n if world.shared_base else 1 / np.array(sizes))
@@ -135,18 +142,22 @@ def expect_each(world: World, regime: Crawl, n: int, rounds: int, seed: int = 0,
 def expect_grown(
     world: World, regime: Crawl | Archive, n: int, rounds: int, seed: int = 0, archive: int | None = None
 ) -> Expected:
-    """Return E[v_t] and E[μ_t²] of one provider that draws from all pools so far, over all draws; exact.
+    """Return E[v_t] and E[μ_t²] over all draws, for one provider that draws from all pools so far.
 
-    The archive is among them, or not (`rounds` of at least as many pools). With T the mean of the N items to draw from,
-    E[Tμ] = E[T²], because a draw is uniform. After h new human items and m new model items
+    The provider also draws from the archive if the regime is `Archive` or has `rounds=0`. Let T be the mean of the N
+    items that it may draw. A draw is uniform, so E[Tμ] = E[T²]. After h new human items and m new model items,
+    N' = N + h + m and
 
-        N'²·E[T'²] = N(N + 2m)·E[T²] + m²·E[μ²] + m·E[v] + h,
+        N'²·E[T'²] = N(N + 2m)·E[T²] + m²·E[μ²] + m·E[v] + h.
 
-    and a draw of n has E[μ'²] = 1/n + (1 − 1/n)·(N'·E[T'²] − 1)/(N' − 1). Derived here. Raises ValueError for other
-    worlds and regimes, and if there are fewer than n items.
+    A draw of n items then has E[μ'²] = 1/n + (1 − 1/n)·(N'·E[T'²] − 1)/(N' − 1). Derived here. Raises ValueError if
+    `grown` is false for the world and regime, and if there are fewer than n items to draw.
     """
     if not grown(world, regime, rounds):
-        raise ValueError("theory is exact for one provider that draws from all pools so far, without late claims")
+        raise ValueError(
+            "theory is exact for one provider that draws from all pools so far, without late claims: use providers=1, "
+            "late=0, and the regime archive, or crawl with rounds=0"
+        )
     with_archive = isinstance(regime, Archive) or regime.rounds == 0
     admitted: list[Verdict] = ["human"] if isinstance(regime, Archive) else regime.verdicts()
     first = archive or n
@@ -162,7 +173,7 @@ def expect_grown(
         square = (total * (total + 2 * made) * square + made**2 * last + made * (1 - last) + humans) / new**2
         total, drawn = new, new if regime.everything else n
         if total < drawn:
-            raise ValueError(f"there are {total} items, and {drawn} are drawn: make the pool larger")
+            raise ValueError(f"there are {total} items, but {drawn} are drawn in round {round}: make the pool larger")
         mean_squared.append(1 / drawn + (1 - 1 / drawn) * (total * square - 1) / max(1, total - 1))
     return Expected(1 - np.array(mean_squared), np.array(mean_squared))
 
@@ -178,10 +189,9 @@ def grown(world: World, regime: Crawl | Archive, rounds: int) -> bool:
 
 
 def expect_commons_at_last(n: int, share: float, providers: int) -> tuple[float, float]:
-    """Return the limits of E[v] and E[μ²] for an infinite pool whose candidates have the human share w.
+    """Return the limits of E[v] and E[μ²] after many rounds, for an infinite pool and K equal providers.
 
-    All providers are alike.
-
+    `share` is w, the human share of the items that a provider may draw. E[v] = 1 − E[μ²], and
     E[μ²] = (1 − w)²·B·(1 − 1/n) + 1/n with B = 1/(nK·w(2 − w) + (1 − w)²).
     """
     away = (1 - share) ** 2

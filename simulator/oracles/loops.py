@@ -1,8 +1,10 @@
 """Exact expectations for the loops of MAD with sampling bias λ (Alemohammad et al. 2023; Bertrand et al. 2023).
 
-Human data are N(0, 1), models sample N(μ, λv) and are fitted by maximum likelihood. Each recursion has two parts: the
-second moment of the mean, M = E[μ²], and that of a training item, E[x²], with V = E[v] = E[x²] − M. Derived here. In d
-dimensions with isotropic human data, V and M are those of each axis.
+Human data are N(0, 1). Models are fitted by maximum likelihood and sample from N(μ, λv). Each recursion has two values:
+M = E[μ²], the second moment of the mean, and V = E[v] = E[x²] − M, where x is a training item. A prime marks the value
+of the next round. Derived here. In d dimensions with isotropic human data, V and M are those of each axis.
+
+`humans` is n_human, `synthetic` is n_synthetic and `bias` is λ.
 """
 
 import numpy as np
@@ -12,10 +14,11 @@ from simulator.oracles.gaussian import Expected
 
 
 def expect_fresh_biased(humans: int, synthetic: int, bias: float, rounds: int) -> Expected:
-    """Return the expectations if each model is fitted to new human items and to output of the model before.
+    """Return the expectations if each model is fitted to new human items and to output of the previous model.
 
-    With w = n_human/n: M' = w/n + (1 − w)·λV/n + (1 − w)²·M, V' = w + (1 − w)(λV + M) − M'. Without human items, this
-    is replace with bias: E[v_t] = λ^{t−1}(1 − 1/n)^t. The first model is fitted to n = humans + synthetic human items.
+    With n = n_human + n_synthetic and w = n_human/n: M' = w/n + (1 − w)·λV/n + (1 − w)²·M and
+    V' = w + (1 − w)(λV + M) − M'. The first model is fitted to n human items. Without new human items, this is the
+    regime replace with bias: E[v_t] = λ^{t−1}(1 − 1/n)^t.
     """
     step, constant = _fresh(humans, synthetic, bias)
     start = np.array([1 - 1 / (humans + synthetic), 1 / (humans + synthetic)])
@@ -23,16 +26,16 @@ def expect_fresh_biased(humans: int, synthetic: int, bias: float, rounds: int) -
 
 
 def expect_fresh_biased_at_last(humans: int, synthetic: int, bias: float) -> tuple[float, float]:
-    """Return the limits of `expect_fresh_biased`, E[v] and E[μ²]; they do not depend on the start."""
+    """Return the limits of `expect_fresh_biased` for many rounds, E[v] and E[μ²]. They do not depend on the start."""
     step, constant = _fresh(humans, synthetic, bias)
     variance, mean_squared = np.linalg.solve(np.eye(2) - step, constant)
     return float(variance), float(mean_squared)
 
 
 def expect_augment(humans: int, synthetic: int, bias: float, rounds: int) -> Expected:
-    """Return the expectations if each model is fitted to the same human items and to output of the model before.
+    """Return the expectations if each model is fitted to the same human items and to output of the previous model.
 
-    The mean x̄ of the human items stays in every model: E[μ·x̄] = 1/n_human, so with w = n_human/n
+    The mean x̄ of the human items is a part of every model's mean: E[μ·x̄] = 1/n_human. So with w = n_human/n,
     M' = w²/n_human + 2w(1 − w)/n_human + (1 − w)²·(M + λV/n_synthetic), V' = w + (1 − w)(λV + M) − M'.
     """
     w = humans / (humans + synthetic)
@@ -46,9 +49,9 @@ def expect_augment(humans: int, synthetic: int, bias: float, rounds: int) -> Exp
 def expect_growing(humans: int, synthetic: int, bias: float, rounds: int) -> Expected:
     """Return the expectations if each model is fitted to the same human items and to all output so far.
 
-    Every model adds the same number of items; λ = 1 is the regime accumulate.
+    Every model adds n_synthetic items. With λ = 1, this is the regime accumulate.
 
-    With T_t items in round t, T_1 = n_human: M_t = M_{t−1} + n_synthetic·λV_{t−1}/T_t², and
+    T_t is the number of training items in round t, with T_1 = n_human. M_t = M_{t−1} + n_synthetic·λV_{t−1}/T_t², and
     T_t·(V_t + M_t) = T_{t−1}·(V_{t−1} + M_{t−1}) + n_synthetic·(λV_{t−1} + M_{t−1}).
     """
     variance, mean_squared = [1 - 1 / humans], [1 / humans]
@@ -61,7 +64,7 @@ def expect_growing(humans: int, synthetic: int, bias: float, rounds: int) -> Exp
 
 
 def _fresh(humans: int, synthetic: int, bias: float) -> tuple[Floats, Floats]:
-    """Return step and constant of (V, M)' = step·(V, M) + constant."""
+    """Return the matrix `step[2, 2]` and the vector `constant[2]` of (V, M)' = step·(V, M) + constant."""
     n = humans + synthetic
     w = humans / n
     mean = np.array([(1 - w) * bias / n, (1 - w) ** 2])

@@ -1,4 +1,4 @@
-"""Theory of words that are counted, drawn by these counts, and counted again."""
+"""Theory of words that are drawn in proportion to their counts in the previous generation."""
 
 import numpy as np
 
@@ -6,11 +6,12 @@ from simulator.families.base import Floats
 
 
 def expect_survivors(p: Floats, n: int, rounds: int) -> Floats:
-    """Return a lower bound on the expected number of distinct words among the n words of generations t = 1 … rounds.
+    """Return a lower bound on the expected number of distinct words in generation t = 1 … rounds, `[rounds]`.
 
-    `p[V]` are the true probabilities of the words. Generation t is drawn by the frequencies in the generation before
-    it, generation 1 by the true probabilities. E[unique_t] ≥ Σ_i (1 − exp(−n p_i g_t)) with g_1 = 1 and g_{t+1} = 1 −
-    exp(−g_t) (Suresh et al. 2024, 2412.17646); with Poisson counts it is exact: each word is a Galton–Watson process.
+    Each generation has n words. `p[V]` are the true probabilities of the words; generation 1 is drawn with them. Every
+    later generation is drawn with the frequencies of the previous one. E[unique_t] ≥ Σ_i (1 − exp(−n p_i g_t)) with
+    g_1 = 1 and g_{t+1} = 1 − exp(−g_t) (Suresh et al. 2024, 2412.17646). With Poisson counts, each word is a
+    Galton–Watson process, and the bound is exact.
     """
     g, survivors = 1.0, np.empty(rounds)
     for t in range(rounds):

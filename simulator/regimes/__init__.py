@@ -1,8 +1,8 @@
-"""Each regime of the literature as a recipe for the training mix of a round. Pure.
+"""The regimes of the literature: rules for the training mix of a round.
 
-A regime sees a `RunHistory`: names of datasets and models, and the generations that the registry computed, but not the
-origin of an item. It returns parts: filters that the registry applies. To add a regime, write a frozen dataclass with
-`parts`, here (with a name in `simulator.names`) or in a file of your own.
+A regime is pure. It sees a `RunHistory`: the names of datasets and models, and the generations that the registry
+computed, but not the origin of an item. It returns parts: filters that the registry applies. To add a regime, write a
+frozen dataclass with a method `parts`, either here (and add its name to `simulator.names`) or in your own file.
 """
 
 from simulator.regimes.crawl import Archive, Crawl, Entrant

@@ -1,4 +1,4 @@
-"""Providers that crawl a pool, and what they do with items of unknown origin."""
+"""Regimes of providers that crawl a pool, with rules for items of unknown origin."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +13,7 @@ from simulator.worlds.shares import check_share, whole
 
 @dataclass(frozen=True)
 class AdmittedVerdicts:
-    """Which verdicts of the registry are trained on."""
+    """The verdicts of the registry that are admitted to training."""
 
     unknown: Literal["human", "model", "drop"]
     models: Literal["drop", "keep"]
@@ -21,7 +21,7 @@ class AdmittedVerdicts:
     private_log: bool
 
     def verdicts(self) -> list[Verdict]:
-        """Return the verdicts that are trained on; with a private log instead of the registry, all."""
+        """Return the admitted verdicts: all, if a private log replaces the registry."""
         if self.private_log:
             return list(VERDICTS)
         admitted: list[Verdict] = ["human"]
@@ -31,13 +31,13 @@ class AdmittedVerdicts:
         return admitted
 
     def model_verdicts(self) -> list[Verdict]:
-        """Return the verdicts that count as model output."""
+        """Return the verdicts of items that count as model output."""
         return ["model", "unknown"] if self.unknown == "model" else ["model"]
 
 
 @dataclass(frozen=True)
 class Selection:
-    """How many of the admitted items are trained on, and how they are selected."""
+    """The number of admitted items to train on, and the rule that selects them."""
 
     share: float
     everything: bool
@@ -46,61 +46,63 @@ class Selection:
     def __post_init__(self) -> None:
         check_share("share", self.share)
         if self.share < 1 and self.everything:
-            raise ValueError("share divides n items, but everything takes all: leave out one of them")
+            raise ValueError("share divides n items, but everything=true takes all items: leave out one of them")
 
     def admitted_size(self, n: int) -> int | None:
-        """Return how many admitted items are taken; None for all."""
+        """Return the number of admitted items to take: share · n, rounded, or None for all."""
         return None if self.everything else whole(self.share * n)
 
     def model_size(self, n: int) -> int:
-        """Return how many items are taken that count as model output."""
+        """Return the number of items to take that count as model output: n minus the admitted items."""
         return n - whole(self.share * n)
 
     @property
     def weight(self) -> Literal["confidence"] | None:
-        """The weight of the items in the mix."""
+        """The weight by which items are drawn; None: all items have the same weight."""
         return "confidence" if self.weigh else None
 
 
 @dataclass(frozen=True)
 class Crawl(Regime):
-    """n items of the pool, without those that the registry lists as model output; the first model uses the archive"""
+    """n items of the pool, except items that the registry lists as model output; the first model uses the archive"""
 
     unknown: Literal["human", "model", "drop"] = "human"
     """how items of unknown origin are treated: as human, as model output, or not used"""
     models: Literal["drop", "keep"] = "drop"
-    """whether items known as model output are trained on; `keep` means training without labels"""
+    """whether items that are known as model output are dropped or kept; `keep` is training without labels"""
     contested: Literal["drop", "human"] = "drop"
     """how contested items are treated: not used, or as human"""
     log: bool = False
-    """whether each provider knows its own output from a private log, and nothing from the registry"""
+    """whether each provider leaves out its own output by a private log, and uses nothing from the registry"""
     rounds: int = 1
-    """pools that are crawled, the latest first; 0: all, and the archive"""
+    """number of pools to crawl, from the latest back; 0: all pools and the archive"""
     share: float = 1.0
-    """share of the n items that counts as human; the other items are those that count as model output"""
+    """share of the n items that is drawn from admitted items; the others are drawn from items that count as model
+    output"""
     everything: bool = False
-    """whether all admitted items are trained on, instead of n"""
+    """whether to train on all admitted items instead of n"""
     weigh: bool = False
-    """whether items are drawn by a detector's confidence that they are human; items without one are not used"""
+    """whether items are drawn in proportion to a detector's confidence that they are human; items without a confidence
+    are not used"""
 
     def __post_init__(self) -> None:
         if self.rounds < 0:
-            raise ValueError(f"rounds is {self.rounds}: use a number of pools, or 0 for all of them")
+            raise ValueError(f"rounds is {self.rounds}: use a number of pools, or 0 for all pools")
         selection = self.selection
         if self.log and (selection.share < 1 or selection.everything or selection.weigh):
             raise ValueError(
-                "with a private log (log=true), n of the items that the provider did not make are drawn: leave out "
-                "share, everything and weigh"
+                "with a private log (log=true), a provider draws n items that it did not generate: leave out share, "
+                "everything and weigh"
             )
 
     @cached_property
     def admission(self) -> AdmittedVerdicts:
-        """Which verdicts are trained on."""
+        """The admitted verdicts."""
         return AdmittedVerdicts(self.unknown, self.models, self.contested, self.log)
 
     @cached_property
     def selection(self) -> Selection:
-        """How many admitted items are trained on."""
+        """The number of admitted items to train on."""
         return Selection(self.share, self.everything, self.weigh)
 
     @property
@@ -109,7 +111,7 @@ class Crawl(Regime):
         return self.rounds == 1 and self.share == 1 and not self.weigh
 
     def until(self, round: int) -> int:
-        """Return the round whose pool is the latest that is crawled in a round."""
+        """Return the round of the latest pool that is crawled in `round`."""
         return round
 
     @property
@@ -117,7 +119,7 @@ class Crawl(Regime):
         return self.log
 
     def verdicts(self) -> list[Verdict]:
-        """Return the verdicts that are trained on."""
+        """Return the admitted verdicts."""
         return self.admission.verdicts()
 
     def parts(self, history: RunHistory) -> list[Part]:
@@ -125,9 +127,9 @@ class Crawl(Regime):
             return [human(history, history.n)]
         pools = history.pools[: self.until(history.round) - 1]
         if not pools:
-            raise ValueError("there is no pool to crawl: use a world with a pool, such as --world commons")
+            raise ValueError("this world has no pool to crawl: use a world with a pool, such as --world commons")
         datasets = list(pools[-self.rounds :] if self.rounds else (history.human, *pools))
-        # with a private log the provider removes its own items itself, so it takes all items first
+        # with a private log, the run removes the provider's own items later, so this part takes all items
         size = None if self.log else self.selection.admitted_size(history.n)
         admitted = Part(verdict_in=self.verdicts(), datasets=datasets, size=size, weight=self.selection.weight)
         if self.share == 1:
@@ -139,10 +141,10 @@ class Crawl(Regime):
 
 @dataclass(frozen=True)
 class Entrant(Crawl):
-    """starts late (entry=3): from then on it trains on the pool that it finds; until then it crawls"""
+    """crawls until it enters (entry=3); then it trains in every round on the pool with the output of that generation"""
 
     entry: int = 1
-    """generation whose output is the last in the pool that it finds"""
+    """generation whose output is in the last pool that is crawled"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -155,10 +157,10 @@ class Entrant(Crawl):
 
 @dataclass(frozen=True)
 class Archive(Regime):
-    """human items that were collected before the first model, according to their registrations: the first mover"""
+    """only human items that were registered as collected before the first model (the first mover)"""
 
     everything: bool = field(default=False, metadata=ADDED)
-    """whether all of them are trained on, instead of n"""
+    """whether to train on all these items instead of n"""
 
     def parts(self, history: RunHistory) -> list[Part]:
         datasets, size = [history.human, *history.pools], None if self.everything else history.n

@@ -13,12 +13,13 @@ class Replace(Regime):
     """only the last generation's output (Shumailov et al. 2023)"""
 
     times: int = field(default=1, metadata=ADDED)
-    """items trained on, as a multiple of n; the first model has n human items. If models make as many items
-    (`truthful:times=75`), minibatches that use each item once are new draws from the last model"""
+    """training items, as a multiple of n; the first model has n human items. If models generate as many items
+    (`truthful:times=75`), training can use each item only once, so that every minibatch is a new draw from the last
+    model"""
 
     def __post_init__(self) -> None:
         if self.times < 1:
-            raise ValueError(f"a model cannot train on {self.times} times n items: times must be at least 1")
+            raise ValueError(f"times is {self.times}: a model trains on times · n items, so times must be at least 1")
 
     def parts(self, history: RunHistory) -> list[Part]:
         return [last_generation(history, history.n * (self.times if history.models else 1))]
@@ -42,7 +43,7 @@ class AccumulateSubsample(Regime):
 
 @dataclass(frozen=True)
 class Preserve(Regime):
-    """a share of the first human data, drawn again each round, the other items made last (Shumailov et al. 2023)"""
+    """a share of the initial human data, drawn again each round; the rest is the last output (Shumailov et al. 2023)"""
 
     share: float = 0.1
     """share of human items, from 0 to 1"""
@@ -57,7 +58,7 @@ class Preserve(Regime):
 
 @dataclass(frozen=True)
 class Fresh(Regime):
-    """w·n new human items each round, the other items from the last generation (Alemohammad et al. 2023)"""
+    """w·n new human items each round; the other items are from the last generation (Alemohammad et al. 2023)"""
 
     share: float = 0.1
     """share w of new human items, from 0 to 1"""
@@ -77,7 +78,7 @@ class Fresh(Regime):
 
 @dataclass(frozen=True)
 class HumanOnly(Regime):
-    """human data alone in each round: the baseline"""
+    """only human data in each round: the baseline"""
 
     def parts(self, history: RunHistory) -> list[Part]:
         return [human(history, history.n)]

@@ -1,4 +1,4 @@
-"""Regimes that set the amounts of human and model items: by ratio, share, age or the best weight."""
+"""Regimes that set the numbers of human and model items by a ratio, a share, the age or the best weight."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -14,19 +14,21 @@ PARTS = 64
 
 @dataclass(frozen=True)
 class Augment(Regime):
-    """all the first human data, and λ times as many synthetic items (Bertrand et al. 2024; Alemohammad et al. 2023)
+    """all initial human data, plus λ times as many synthetic items (Bertrand et al. 2024; Alemohammad et al. 2023)
 
-    The synthetic augmentation loop of MAD has λ = 1. With `growing`, λ times as many per generation, drawn from all.
+    The synthetic augmentation loop of MAD has λ = 1. With `growing`, the number of synthetic items increases by λ times
+    the human items in each round, and they are drawn from all generations so far.
     """
 
     ratio: float = 1.0
-    """λ, synthetic items as a multiple of the human items; a generation has at most n"""
+    """λ, the number of synthetic items as a multiple of the human items; a generation has at most n items"""
     growing: bool = False
-    """whether they come from all generations so far, λ times more each round, or from the last generation only"""
+    """true: synthetic items are from all generations so far, and increase by λ times the human items each round; false:
+    they are only from the last generation"""
 
     def __post_init__(self) -> None:
         if self.ratio < 0:
-            raise ValueError(f"ratio is {self.ratio:g}: use 0 or more")
+            raise ValueError(f"ratio is {self.ratio:g}: it multiplies the number of human items, use 0 or more")
 
     def parts(self, history: RunHistory) -> list[Part]:
         if not history.models:
@@ -38,15 +40,15 @@ class Augment(Regime):
 
 @dataclass(frozen=True)
 class HumanPart(Regime):
-    """the human items of `preserve` or `fresh` alone, without the synthetic items
+    """only the human items of `preserve` or `fresh`, without the synthetic items
 
-    This baseline shows whether synthetic data help. The first model has n human items, as under those regimes.
+    This baseline shows whether synthetic data helps. The first model has n human items, as with those regimes.
     """
 
     share: float = 0.1
     """human items as a share of n, above 0"""
     fresh: bool = False
-    """whether they are new in each round, or drawn again from the first human data"""
+    """true: new human items in each round, as in `fresh`; false: drawn from the initial human data, as in `preserve`"""
 
     def __post_init__(self) -> None:
         check_share("share", self.share)
@@ -64,7 +66,7 @@ class HumanPart(Regime):
 
 @dataclass(frozen=True)
 class Cap(Regime):
-    """all the first human data, and output of all models up to a share s of the mix"""
+    """all initial human data, plus output of all models up to a share s of the mix"""
 
     share: float = 0.5
     """s, the largest share of synthetic items, below 1"""
@@ -72,7 +74,7 @@ class Cap(Regime):
     def __post_init__(self) -> None:
         check_share("share", self.share)
         if self.share == 1:
-            raise ValueError("share is 1, so there is no cap: use the regime accumulate")
+            raise ValueError("share is 1, so there is no cap: use less than 1, or the regime accumulate")
 
     def parts(self, history: RunHistory) -> list[Part]:
         if not history.models:
@@ -83,10 +85,11 @@ class Cap(Regime):
 
 @dataclass(frozen=True)
 class Decay(Regime):
-    """n items, of each generation decay^age times as many as of the last; the human data are the oldest
+    """n items from all generations; the weight of a generation is decay^age, and the human data are the oldest
 
-    With 0 this is replace; 1 takes the same number of each generation; above 1 it prefers generations near the human
-    data. Of more than 64 generations, the 64 with the largest weights are used.
+    The last generation has age 0. A decay of 0 is the regime replace; 1 takes the same number of items from each
+    generation; above 1, older generations have more items. If there are more than 64 generations, the 64 generations
+    with the largest weights are used.
     """
 
     decay: float = 0.5
@@ -94,7 +97,7 @@ class Decay(Regime):
 
     def __post_init__(self) -> None:
         if self.decay < 0:
-            raise ValueError(f"decay is {self.decay:g}: use 0 or more")
+            raise ValueError(f"decay is {self.decay:g}: it is a weight, use 0 or more")
 
     def parts(self, history: RunHistory) -> list[Part]:
         generations = sorted(set(history.generations), reverse=True)
@@ -111,15 +114,15 @@ class Decay(Regime):
 class Golden(Regime):
     """`fresh` with the best share for k human items per synthetic item (He et al. 2025, 2502.18049)
 
-    In the paper it is a weight of estimates; here it is the human share of the n items, 0.618 for k = 1.
+    In the paper, the share is a weight of estimates. Here it is the human share of the n items: 0.618 for k = 1.
     """
 
     ratio: float = 1.0
-    """k, new human items per synthetic item"""
+    """k, the number of new human items per synthetic item"""
 
     @property
     def chosen(self) -> Fresh:
-        """The regime fresh with w* = (√(k² + 4k) − k)/2."""
+        """The regime fresh with the share w* = (√(k² + 4k) − k)/2."""
         return Fresh(golden_ratio(self.ratio))
 
     def new_humans(self, n: int) -> int:
@@ -132,7 +135,8 @@ class Golden(Regime):
 def golden_ratio(k: float) -> float:
     """Return the best weight of new human data, w* = (√(k² + 4k) − k)/2, for k human items per synthetic item.
 
-    He et al. 2025, 2502.18049. It minimizes `simulator.oracles.weighted_error_at_last`. Raises ValueError.
+    He et al. 2025, 2502.18049. It minimizes `simulator.oracles.weighted_error_at_last`. Raises ValueError if k is not
+    above 0.
     """
     if k <= 0:
         raise ValueError(f"ratio is {k:g}: it is the number of human items per synthetic item, use more than 0")

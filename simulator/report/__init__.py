@@ -1,6 +1,6 @@
-"""Report pages: one HTML file from the folders of runs. Reading it needs no network and no script, writing it no torch.
+"""The report page: one HTML file from the folders of runs, which needs no network and no script.
 
-`write` is all that other packages use.
+Other packages use only the function `write`. It does not import torch.
 """
 
 import shlex
@@ -22,16 +22,16 @@ _HERE = Path(__file__).parent
 
 
 def write(folders: Sequence[Path], out: Path, *, command: str) -> Path:
-    """Write the report of these runs to `out`, and its figure beside it as `.svg`; return `out`.
+    """Write the report of these runs to the HTML file `out`, and its figure to an SVG file with the same name.
 
-    `command` is shown as the command that repeats the runs. Raises ValueError if a folder has no results, or if a run
-    was stopped before its first model.
+    `command` is shown as the command that repeats the runs. Returns `out`. Raises ValueError if a folder has no
+    results, or if a run was stopped before its first model.
     """
     runs = [read(folder) for folder in folders]
     if begun := [str(run.folder) for run in runs if len(run.rows) < 2]:
         raise ValueError(
-            f"{len(begun)} of these runs stopped before the first model and cannot be reported. Leave them out, or "
-            f"resume them: firsthand simulate resume {shlex.join(begun)}"
+            f"{len(begun)} of these runs stopped before the first model, so the report cannot include them. Omit them, "
+            f"or resume them: firsthand simulate resume {shlex.join(begun)}"
         )
     groups = group(runs)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def write(folders: Sequence[Path], out: Path, *, command: str) -> Path:
 
 
 def _story(groups: Sequence[Group]) -> Story:
-    """Return the story of the first metric that has a better direction."""
+    """Return the story of the first metric for which lower or higher values are better, or else of the first metric."""
     measured = page.metrics(groups)
     return Story(groups, next((metric for metric in measured if metric.sign), measured[0]))
 

@@ -1,7 +1,7 @@
-"""Charts as SVG: no script, no font, and colours that follow the page into its dark form.
+"""Charts as SVG, without scripts and fonts, for light and dark pages.
 
-Colours are CSS variables (`--s0` …, `--ink`, `--quiet`, `--grid`). The page gives them values, or the style sheet
-inside a figure that stands alone.
+Colours are CSS variables (`--s0` …, `--ink`, `--quiet`, `--grid`). The style sheet of the page sets them; a stand-alone
+figure contains a style sheet of its own.
 """
 
 import math
@@ -16,10 +16,11 @@ from simulator.report.numbers import compact, ticks
 
 @dataclass(frozen=True)
 class RegimeCurve:
-    """One curve and its band; `mean`, `low` and `high` are as long as `rounds`."""
+    """The curve of one regime, with its band. `mean`, `low` and `high` have one value per round of `rounds`."""
 
     label: str
-    slot: int  # the number of its colour
+    slot: int
+    """number of the curve's colour: CSS variable `--s0`, `--s1`, …"""
     rounds: Sequence[int]
     mean: Sequence[float]
     low: Sequence[float]
@@ -28,17 +29,19 @@ class RegimeCurve:
 
 @dataclass(frozen=True)
 class BarSegment:
-    """A piece of a stacked bar. `kind` is the CSS class that colours it; `age`, from 0 to 1, shades it."""
+    """A segment of a stacked bar."""
 
     kind: str
+    """CSS class that sets its colour"""
     name: str
     height: float
     age: float | None = None
+    """shade of its colour, from 0 (youngest generation) to 1 (oldest); None: no shade"""
 
 
 @dataclass(frozen=True)
 class StackedBar:
-    """One stacked bar; its segments are listed from the bottom up."""
+    """A stacked bar, with its segments from bottom to top."""
 
     round: int
     segments: Sequence[BarSegment]
@@ -46,7 +49,7 @@ class StackedBar:
 
 @dataclass(frozen=True)
 class Frame:
-    """The box that data is drawn in, and the mapping from data to units of the viewBox."""
+    """The area of a chart, and the mapping from data (x0 to x1, y0 to y1) to units of the SVG viewBox."""
 
     width: float
     height: float
@@ -61,11 +64,13 @@ class Frame:
     log: bool = False
 
     def x(self, value: float) -> float:
+        """Return the horizontal position of a value, in units of the viewBox."""
         return self.left_margin + (self.width - self.left_margin - self.right_margin) * (value - self.x0) / (
             (self.x1 - self.x0) or 1
         )
 
     def y(self, value: float) -> float:
+        """Return the vertical position of a value, in units of the viewBox."""
         low, high, at = (math.log10(max(v, self.y0)) if self.log else v for v in (self.y0, self.y1, value))
         return (
             self.height
@@ -75,7 +80,10 @@ class Frame:
 
 
 def tag(name: str, content: str = "", **attributes: object) -> str:
-    """Return an element. In names of attributes `_` becomes `-` (`stroke_width`), and a last `_` is dropped."""
+    """Return an SVG element as text. `content` is inserted as it is.
+
+    In a name of an attribute, `_` becomes `-` (`stroke_width`), and a `_` at the end is removed (`class_`).
+    """
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_value(value))}"' for key, value in attributes.items()
     )
@@ -87,21 +95,21 @@ def _value(value: object) -> str:
 
 
 def text(content: str, x: float, y: float, **attributes: object) -> str:
-    """Return a text element at a point."""
+    """Return an SVG text element at a point, in units of the viewBox. `content` is escaped."""
     return tag("text", escape(content), x=x, y=y, **attributes)
 
 
 def svg(content: str, width: float, height: float, label: str) -> str:
-    """Return a chart with a text alternative."""
+    """Return an SVG chart. `label` describes it for readers who cannot see it."""
     return tag("svg", content, viewBox=f"0 0 {width:g} {height:g}", role="img", aria_label=label, class_="chart")
 
 
 def curves(
     lines: Sequence[RegimeCurve], *, title: str, width: float = 360, height: float = 230, level: float | None = None
 ) -> str:
-    """Return a chart of curves by round with their bands, and a dashed line at `level`, the value of human data.
+    """Return a chart with the curves and bands of regimes by round, and a dashed line at `level`, that of human data.
 
-    On a chart wider than 500 units each curve has its name at its end; narrow charts need a legend beside them.
+    If the chart is wider than 500 units, each curve has its name at its end. Otherwise, the page needs a legend.
     """
     named = width > 500
     frame = _frame(lines, level, width, height, right=148 if named else 14)
@@ -122,18 +130,21 @@ def curves(
 
 
 def _frame(lines: Sequence[RegimeCurve], level: float | None, width: float, height: float, right: float) -> Frame:
-    """Return a box for every curve and band; logarithmic if all means are positive and span a factor above 50."""
+    """Return the area for all curves and bands.
+
+    The vertical scale is logarithmic if all means are positive and the largest is over 50 times the smallest.
+    """
     means = [v for line in lines for v in line.mean] + ([] if level is None else [level])
     values = means + [v for line in lines for v in (*line.low, *line.high)]
     rounds = [r for line in lines for r in line.rounds]
     log = min(means) > 0 and max(means) > 50 * min(means)
-    # An interval that reaches 0 has no end on a logarithmic scale: it is cut off below the lowest mean.
+    # On a logarithmic scale, an interval that includes 0 has no lower end: cut it at a third of the lowest mean.
     low, high = _linear(min(values), max(values)) if not log else (max(min(values), min(means) / 3), max(values))
     return Frame(width, height, min(rounds), max(rounds), low, high, right_margin=right, log=log)
 
 
 def _linear(low: float, high: float) -> tuple[float, float]:
-    """Return both ends with a margin; the margin does not go below 0 if no value does."""
+    """Return both ends of a linear axis, with a margin. The lower end is not negative if no value is."""
     margin = 0.05 * (high - low) or 0.4 * abs(high) or 1.0
     return 0.0 if low >= 0 > low - margin else low - margin, high + margin
 
@@ -158,7 +169,7 @@ def _points(frame: Frame, rounds: Sequence[int], values: Sequence[float]) -> str
 
 
 def _dots(frame: Frame, line: RegimeCurve) -> Iterator[str]:
-    """Yield a point per round, with its numbers as a tooltip; of more than 60 rounds, the last one alone."""
+    """Yield a point per round, with its numbers as a tooltip; if there are over 60 rounds, only the last point."""
     for index, round_ in enumerate(line.rounds):
         last = index == len(line.rounds) - 1
         if last or len(line.rounds) <= 60:
@@ -169,7 +180,7 @@ def _dots(frame: Frame, line: RegimeCurve) -> Iterator[str]:
 
 
 def _labels(frame: Frame, lines: Sequence[RegimeCurve]) -> Iterator[str]:
-    """Yield the name of each curve at its end, moved so that no two names overlap."""
+    """Yield the name of each curve at its end. Names are moved up or down, so that they do not overlap."""
     gap, floor = 17, frame.height - frame.bottom_margin
     ends = sorted(((frame.y(line.mean[-1]), line) for line in lines), key=itemgetter(0))
     heights: list[float] = []
@@ -182,7 +193,7 @@ def _labels(frame: Frame, lines: Sequence[RegimeCurve]) -> Iterator[str]:
 
 
 def stacks(bars: Sequence[StackedBar], *, title: str, width: float = 300, height: float = 190) -> str:
-    """Return a chart of stacked bars by round, from 0 up."""
+    """Return a chart of stacked bars by round. The vertical axis starts at 0."""
     top = max(sum(segment.height for segment in bar.segments) for bar in bars)
     rounds = [bar.round for bar in bars]
     step = min((later - earlier for earlier, later in pairwise(rounds)), default=1)

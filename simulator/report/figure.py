@@ -1,4 +1,4 @@
-"""The figure beside the page, as one SVG: the curves of the main metric, and pictures of the items."""
+"""The figure of a report, as one SVG file: the curves of the main metric, and pictures of items."""
 
 from pathlib import Path
 
@@ -7,14 +7,14 @@ from simulator.report.charts import curves, tag, text
 from simulator.report.story import Story
 
 _WIDTH, _HEIGHT = 1000, 410
-#: Where the rows of pictures begin, and their height together.
+#: The vertical position of the first row of pictures, and the height of all rows together, in units of the viewBox.
 _TOP, _ROWS = 56, 344
-#: The horizontal positions of names and pictures, and the width of a column of pictures.
+#: The horizontal positions of names and of pictures, and the width of a column of pictures.
 _NAMES, _PICTURES, _COLUMN = 486, 606, 78
 
 
 def figure(story: Story) -> str:
-    """Return a stand-alone SVG with its own background and style, for light and dark pages."""
+    """Return a stand-alone SVG that contains its background and its style sheet, for light and dark pages."""
     sheets = (Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("drawing.css", "figure.css"))
     style = tag("style", "".join(sheets))
     paper = tag("rect", width="100%", height="100%", rx=10, class_="paper")
@@ -40,7 +40,7 @@ def _curves(story: Story) -> str:
 
 
 def _pictures(story: Story) -> str:
-    """Return one row per regime: its name in the colour of its curve, and its pictures if the items are pictures."""
+    """Return one row per regime: its name in the colour of its curve and, if the items are pictures, the pictures."""
     gallery = page.gallery(story.groups, story.round, square=3)
     rounds = gallery.rounds if gallery else []
     images = [row for _, row in gallery.rows] if gallery else [[] for _ in story.groups]

@@ -1,4 +1,4 @@
-"""Runs grouped for comparison: runs that differ only in their seed are one group."""
+"""Groups of runs for comparison. Runs that differ only in their seed are one group."""
 
 import json
 import re
@@ -12,9 +12,10 @@ from simulator.metrics.intervals import ChainSummary, Interval, difference, esti
 from simulator.report.charts import RegimeCurve
 from simulator.runs.results import Results
 
-#: The order of the legend, and of the colours. Other regimes follow in the order of their first run.
+#: The regimes in the order of the legend and of the colours. Other regimes follow in the order of their first run.
 KNOWN = ("replace", "preserve", "accumulate", "accumulate-subsample", "fresh", "human-only")
 BASELINE = "human-only"
+#: The approximate largest number of rounds that a curve shows.
 POINTS = 150
 
 
@@ -23,43 +24,47 @@ class Group:
     """The runs of one regime with equal settings, one per seed."""
 
     regime: str
-    """the name of the regime, without its settings"""
+    """name of the regime, without its settings"""
     settings: str
-    """the other settings in which the groups differ"""
+    """the group's values of those other settings in which the groups differ: `n 100, family.components 5`"""
     label: str
+    """name of the group in charts and tables"""
     note: str
-    """what the regime trains on, in one line"""
+    """description of the regime's training mix in one line; empty for a regime from a user's own file"""
     slot: int
-    """the number of its colour"""
+    """number of the group's colour"""
     runs: tuple[Results, ...]
 
     @property
     def rounds(self) -> list[int]:
-        """The rounds that every run has, in order."""
+        """The rounds that all runs of the group have, in order."""
         return list(range(min(len(run.rows) for run in self.runs)))
 
     def summaries(self, metric: str, round_: int) -> dict[int, ChainSummary]:
-        """Return the metric over chains in a round, by seed; seeds without a finite mean are left out."""
+        """Return the summary of the metric over chains in a round, by seed. Seeds without a finite mean are omitted."""
         by_seed = {run.seed: run.summary(metric, round_) for run in self.runs}
         return {seed: summary for seed, summary in by_seed.items() if summary is not None}
 
     def means(self, metric: str, round_: int) -> dict[int, float]:
-        """Return the metric's mean over chains in a round, by seed."""
+        """Return the mean of the metric over chains in a round, by seed."""
         return {seed: summary.mean for seed, summary in self.summaries(metric, round_).items()}
 
     def interval(self, metric: str, round_: int) -> Interval:
-        """Return the metric's mean over the runs, with its 95 % interval."""
+        """Return the mean of the metric over the runs of the group in a round, with its 95 % interval."""
         return estimate(list(self.summaries(metric, round_).values()), describe(metric).bounds).interval
 
     def less(self, other: "Group", metric: str, round_: int, other_round: int | None = None) -> Interval:
-        """Return the mean difference from another group, paired by seed, with its 95 % interval."""
+        """Return the mean difference of this group minus another group, paired by seed, with its 95 % interval.
+
+        Both values are from `round_`, unless `other_round` is given for the other group.
+        """
         theirs = other.summaries(metric, round_ if other_round is None else other_round)
         return difference(self.summaries(metric, round_), theirs)
 
     def curve(self, metric: str) -> RegimeCurve | None:
-        """Return the metric's curve and band, of about `POINTS` rounds at most; None if no round has the metric.
+        """Return the curve and the band of the metric, for at most about `POINTS` rounds.
 
-        If an interval has no ends, the band has no height there.
+        If an interval has no ends, the height of the band is 0 there. Return None if no round has the metric.
         """
         step = 1 + len(self.rounds) // POINTS
         rounds = [r for r in self.rounds if (r % step == 0 or r == self.rounds[-1]) and self.means(metric, r)]
@@ -71,9 +76,10 @@ class Group:
         return RegimeCurve(self.label, self.slot, rounds, [i.mean for i in intervals], low, high)
 
     def counts(self, field: str, round_: int) -> dict[str, float] | None:
-        """Return `mix` or `registry` of a round's row as a number of items by origin, averaged over the runs.
+        """Return the number of items by origin in `field` (`mix` or `registry`) of a round's row: mean over the runs.
 
-        Keys are `human`, each generation by its number, `contested` and `unknown`. None if a run has no counts there.
+        The keys are `human`, the number of each generation, `contested` and `unknown`. Return None if a run has no
+        counts in this field.
         """
         entries = [run.rows[round_][field] for run in self.runs]
         if any(entry is None for entry in entries):
@@ -84,7 +90,7 @@ class Group:
 
 
 def flatten_counts(counts: Mapping[str, Any]) -> dict[str, int]:
-    """Return an `OriginCounts` as one mapping: human, then each generation by its number, contested, unknown."""
+    """Return an `OriginCounts` as one mapping: human, each generation by its number, contested, unknown."""
     generations = {str(generation): count for generation, count in counts["generations"].items()}
     return {
         "human": counts["human"],
@@ -95,7 +101,10 @@ def flatten_counts(counts: Mapping[str, Any]) -> dict[str, int]:
 
 
 def group(runs: Sequence[Results]) -> list[Group]:
-    """Group runs by all of their configuration but the seed, in the order of `KNOWN`, then of their first run."""
+    """Return the groups of runs whose configurations are equal except for the seed.
+
+    The order is that of `KNOWN`. Groups of other regimes follow in the order of their first run.
+    """
     by_settings: dict[str, list[Results]] = {}
     for run in sorted(runs, key=lambda run: run.seed):
         by_settings.setdefault(json.dumps(_settings(run), sort_keys=True), []).append(run)
@@ -119,7 +128,10 @@ def regime_name(run: Results) -> str:
 
 
 def _note(run: Results) -> str:
-    """Return the first line of the regime's docstring; nothing for a user's own regime, whose file is not imported."""
+    """Return the first line of the docstring of a run's regime.
+
+    Return an empty text for a user's own regime, because its file is not imported.
+    """
     name = run.config["regime"]["type"]
     return names.summary(names.REGIMES[name]) if name in names.REGIMES else ""
 
@@ -129,8 +141,10 @@ def _rank(regime: str) -> int:
 
 
 def _slots(regimes: Sequence[str]) -> list[int]:
-    """Return the colour of each regime: a known regime has its own; a second one of its kind, and any other, the next
-    free one."""
+    """Return the number of the colour of each regime.
+
+    The first group of a regime of `KNOWN` gets the colour of this regime. All other groups get the next free colour.
+    """
     taken: list[int] = []
     for regime in regimes:
         own = _rank(regime)
@@ -140,7 +154,10 @@ def _slots(regimes: Sequence[str]) -> list[int]:
 
 
 def _differing(heads: Sequence[Results]) -> list[str]:
-    """Return, for each run, the settings in which the runs differ besides the regime: `n 100, family.components 5`."""
+    """Return, for each run, its values of those settings in which the runs differ, except for the regime.
+
+    Example: `n 100, family.components 5`.
+    """
     flat = [dict(flatten({k: v for k, v in _settings(head).items() if k != "regime"})) for head in heads]
     keys = dict.fromkeys(key for settings in flat for key in settings)
     differing = [key for key in keys if len({json.dumps(settings.get(key)) for settings in flat}) > 1]

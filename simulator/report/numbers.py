@@ -1,4 +1,4 @@
-"""Numbers for readers: ticks of an axis, and as many decimals as an interval allows."""
+"""Numbers as text for readers: the ticks of an axis, and values with as many decimals as their interval allows."""
 
 import math
 
@@ -6,9 +6,10 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def ticks(low: float, high: float, count: int = 5, *, log: bool = False, whole: bool = False) -> list[float]:
-    """Return about `count` round values between `low` and `high`: multiples of 1, 2 or 5 times a power of ten.
+    """Return about `count` round values between `low` and `high`, for the ticks of an axis.
 
-    With `log`, powers of ten (`low` must be positive); with `whole`, whole numbers only.
+    The distance between them is 1, 2, 2.5 or 5 times a power of ten. With `log`, the values are powers of ten, and
+    `low` must be positive. With `whole`, they are whole numbers.
     """
     if log:
         exponents = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
@@ -27,7 +28,7 @@ def _step(raw: float) -> float:
 
 
 def compact(value: float) -> str:
-    """Return a number with at most four significant digits, a narrow space between thousands, and a minus sign."""
+    """Return a number as text: about four significant digits, narrow spaces between thousands, a real minus sign."""
     size = abs(value)
     if size >= 1e7 or 0 < size < 1e-3:
         written = f"{value:.1e}"
@@ -39,21 +40,22 @@ def compact(value: float) -> str:
 
 
 def decimals(low: float, high: float) -> int:
-    """Return the number of decimals that shows two significant digits of half an interval's width."""
+    """Return the number of decimals, at most 4, with which half the width of an interval has two significant digits."""
     half = (high - low) / 2
     return min(4, max(0, 1 - math.floor(math.log10(half)))) if half > 0 else 2
 
 
 def rounded(value: float, digits: int, *, sign: bool = False) -> str:
-    """Return a number with this many decimals and a minus sign; with `sign`, also a plus sign."""
+    """Return a number as text with `digits` decimals. With `sign`, a positive number gets a plus sign."""
     written = f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
     return written.replace("-", MINUS)
 
 
 def distances(below: float, above: float, form: str) -> str:
-    """Return the distances from a mean to the ends of its interval: `± 1.8`, or `−0.13 +0.05`.
+    """Return the distances from a mean to both ends of its interval as text: `± 1.8`, or `−0.13 +0.05`.
 
-    If they differ by less than a quarter, the larger one is shown for both.
+    `form` is the format of a number, such as `.2g`. If the larger distance is at most 1.25 times the smaller one, it is
+    shown for both.
     """
     if max(below, above) <= 1.25 * min(below, above):
         return f"± {max(below, above):{form}}"

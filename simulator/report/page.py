@@ -1,4 +1,4 @@
-"""The parts of the page: everything that the template shows, as text and drawings."""
+"""The parts of the report page: all texts, numbers and drawings that the template shows."""
 
 import math
 from collections.abc import Sequence
@@ -15,15 +15,16 @@ from simulator.report.groups import Group, flatten
 from simulator.report.numbers import compact, decimals
 from simulator.report.story import Story, written
 
-#: The gallery shows a square of this many rows and columns: the first pictures that were saved in a round.
+#: The number of rows and of columns of pictures that the gallery shows for a round.
 SQUARE = 4
+#: The approximate largest number of bars in a chart, and of shades for the generations in a bar.
 MOST_BARS = 30
 SHADES = 12
 
 
 @dataclass(frozen=True)
 class MetricChart:
-    """A metric's curves, for a wide page and for a narrow one."""
+    """The chart of a metric, once for a wide page and once for a narrow page, as SVG."""
 
     metric: Metric
     wide: str
@@ -32,7 +33,7 @@ class MetricChart:
 
 @dataclass(frozen=True)
 class RegimeRow:
-    """One group's row of a table."""
+    """The row of one group in a table."""
 
     group: Group
     cells: list[str]
@@ -41,20 +42,20 @@ class RegimeRow:
 
 @dataclass(frozen=True)
 class MetricTable:
-    """A metric by regime and round."""
+    """The table of a metric by group (rows) and round (columns)."""
 
     metric: Metric
     rounds: list[int]
     rows: list[RegimeRow]
     human: str
-    """the value of human data; empty if it has none"""
+    """value of the metric for human data; empty if it is not known"""
     compared: str
-    """what differences are from; empty if there are none"""
+    """name of the baseline of the differences; empty if there are no differences"""
 
 
 @dataclass(frozen=True)
 class RegimeCard:
-    """A regime in short: the metric of the headline, in the last round."""
+    """The summary of a group: the main metric in the last round."""
 
     group: Group
     mean: str
@@ -63,32 +64,39 @@ class RegimeCard:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures by regime (rows) and round (columns), as `data:` addresses."""
+    """Pictures by group (rows) and round (columns), as `data:` addresses."""
 
     rounds: list[int]
     rows: list[tuple[Group, list[str]]]
     shown: int
+    """largest number of items per picture"""
 
 
 @dataclass(frozen=True)
 class Knowledge:
-    """The training mixes of a regime, and the contents of the registry, by round."""
+    """The training mixes of a group and the contents of its registry, by round."""
 
     group: Group
     mix: str
+    """chart of the training mixes, as SVG"""
     truth: str
-    """the share of the last mix that is human in truth; empty if it was not measured"""
+    """sentence on the share of the last mix that is truly human; empty if this was not measured"""
     held: str
+    """chart of the contents of the registry, as SVG"""
     rows: list[list[str]]
+    """contents of the registry as a table"""
 
 
 def metrics(groups: Sequence[Group]) -> list[Metric]:
-    """Return every metric that at least one run has, in the order of the page."""
+    """Return all metrics that at least one run has, in the order of the page."""
     return order({name for group in groups for run in group.runs for name in run.metrics})
 
 
 def chosen(last: int, most: int = 6, first: int = 0) -> list[int]:
-    """Return the rounds that tables and pictures show: at most `most` of 0, 1, 2, 5, 10, 20, 50, …, and the last."""
+    """Return the rounds that tables and pictures show: at most `most` rounds from `first` to `last`.
+
+    They are from the series 0, 1, 2, 5, 10, 20, 50, …; the last round is always included.
+    """
     marks = [0, *(factor * 10**power for power in range(7) for factor in (1, 2, 5))]
     rounds = [mark for mark in marks if first <= mark < last] + [last]
     indices = np.unique(np.linspace(0, len(rounds) - 1, min(most, len(rounds))).round().astype(int))
@@ -96,7 +104,11 @@ def chosen(last: int, most: int = 6, first: int = 0) -> list[int]:
 
 
 def level(groups: Sequence[Group], metric: str) -> float | None:
-    """Return the value of human data: that of round 0, or else of the first models, if all saw human data alone."""
+    """Return the value of the metric for human data; None if it is not known.
+
+    It is the mean in round 0. If round 0 does not have the metric, it is the mean in round 1, but only if all models of
+    round 1 trained on human data alone.
+    """
     for round_ in (0, 1):
         if round_ == 0 or all(_trained_on_humans_alone(group) for group in groups):
             values = [v for group in groups if round_ in group.rounds for v in group.means(metric, round_).values()]
@@ -111,7 +123,7 @@ def _trained_on_humans_alone(group: Group) -> bool:
 
 
 def chart(groups: Sequence[Group], metric: Metric) -> MetricChart | None:
-    """Return the metric's curves; None if there is nothing to draw."""
+    """Return the chart of a metric; None if no group has it."""
     lines = [line for group in groups if (line := group.curve(metric.name)) is not None]
     if not lines:
         return None
@@ -125,7 +137,10 @@ def _draw(groups: Sequence[Group], metric: Metric, lines: Sequence[RegimeCurve],
 
 
 def table(story: Story) -> MetricTable:
-    """Return mean and 95 % interval in chosen rounds, and the difference from human data alone in the last."""
+    """Return the table of a story's metric: means with 95 % intervals, and differences from the baseline.
+
+    The differences are those in the last round. All numbers have the same number of decimals.
+    """
     name = story.metric.name
     rounds = chosen(story.round, most=5, first=1)
     intervals = [[group.interval(name, r) for r in rounds] for group in story.groups]
@@ -150,14 +165,17 @@ def _difference(story: Story, group: Group, digits: int) -> str:
 
 
 def cards(story: Story) -> list[RegimeCard]:
-    """Return one card per group."""
+    """Return one summary per group."""
     texts = [(group, written(group.interval(story.metric.name, story.round))) for group in story.groups]
     parts = [(group, text.partition(" (")) for group, text in texts]
     return [RegimeCard(group, mean, ends.rstrip(")")) for group, (mean, _, ends) in parts]
 
 
 def gallery(groups: Sequence[Group], last: int, square: int = SQUARE) -> Gallery | None:
-    """Return the first `square²` pictures of chosen rounds of each group's first run; None if there are no pictures."""
+    """Return the first `square²` items of some rounds of each group's first run, as pictures.
+
+    Return None if the items are not pictures.
+    """
     rounds = [r for r in chosen(last, most=5) if all(_picture(group, r).is_file() for group in groups)]
     if not rounds:
         return None
@@ -174,7 +192,10 @@ def _picture(group: Group, round_: int) -> Path:
 
 
 def knowledge(group: Group, last: int) -> Knowledge:
-    """Return charts of the training mixes and of the contents of the registry, and the latter as a table."""
+    """Return the charts of a group's training mixes and of the contents of its registry, up to the round `last`.
+
+    The contents of the registry are also returned as the rows of a table.
+    """
     rounds = [r for r in group.rounds if r <= last]
     rounds = rounds[:: 1 + len(rounds) // MOST_BARS]
     held = {r: counts for r in rounds if (counts := group.counts("registry", r)) is not None}
@@ -189,12 +210,14 @@ def knowledge(group: Group, last: int) -> Knowledge:
 
 
 def _truth(group: Group, last: int) -> str:
-    """Return `10 % human in truth in round 10, 10 % according to the registry`."""
+    """Return `in round 10, 10 % are truly human, and 10 % are human according to the registry`."""
     true, held = group.interval("true_human_share", last).mean, group.counts("mix", last)
     if math.isnan(true) or held is None:
         return ""
     share = held["human"] / sum(held.values())
-    return f"{_percent(true)} human in truth in round {last}, {_percent(share)} according to the registry"
+    return (
+        f"in round {last}, {_percent(true)} are truly human, and {_percent(share)} are human according to the registry"
+    )
 
 
 def _percent(share: float) -> str:
@@ -206,7 +229,7 @@ def _stacks(by_round: dict[int, dict[str, float]], last: int, title: str) -> str
 
 
 def _segments(counts: dict[str, float], last: int) -> list[BarSegment]:
-    """Return human items, then generations in at most `SHADES` steps, then contested and unknown items."""
+    """Return the segments of a bar: human items, generations in at most `SHADES` steps, contested and unknown items."""
     shades = min(last, SHADES)
     steps: dict[int, list[int]] = {}
     for generation in sorted(int(name) for name in counts if name.isdigit()):
@@ -226,7 +249,8 @@ def _span(generations: Sequence[int]) -> str:
 
 
 def _known(group: Group, round_: int, counts: dict[str, float]) -> list[str]:
-    """Return round, generation of its output, then the number of human, model, contested and unknown items."""
+    """Return a row of the table: round, generation of its output, then the numbers of human, model, contested and
+    unknown items."""
     generations = sorted(int(name) for name, count in counts.items() if name.isdigit() and count)
     made = compact(sum(counts[str(generation)] for generation in generations))
     span = f" ({_span(generations)})" if generations else ""
@@ -237,7 +261,7 @@ def _known(group: Group, round_: int, counts: dict[str, float]) -> list[str]:
 
 
 def settings(groups: Sequence[Group]) -> list[tuple[str, str]]:
-    """Return the settings that all runs have in common, and the seeds."""
+    """Return the names and values of the settings that are equal in all runs, and the seeds."""
     configs = [dict(flatten(run.config)) for group in groups for run in group.runs]
     common = [(n, str(v)) for n, v in configs[0].items() if all(config.get(n) == v for config in configs)]
     seeds = sorted({run.seed for group in groups for run in group.runs})
@@ -246,7 +270,7 @@ def settings(groups: Sequence[Group]) -> list[tuple[str, str]]:
 
 
 def units(groups: Sequence[Group]) -> str:
-    """Return the units that intervals are over: `5 seeds`, `one seed × 100 chains`."""
+    """Return the number of units over which intervals are computed: `5 seeds`, `one seed × 100 chains`."""
     counts = sorted({len(group.runs) for group in groups})
     most = "one seed" if counts[-1] == 1 else f"{counts[-1]} seeds"
     seeds = most if len(counts) == 1 else f"{counts[0]} to {most}"
@@ -255,11 +279,11 @@ def units(groups: Sequence[Group]) -> str:
 
 
 def origins(groups: Sequence[Group]) -> list[tuple[str, str]]:
-    """Return commit, versions, device and digests; if runs differ, all values that occur."""
+    """Return the names and values of commit, versions, device and digests. If runs differ, all values are shown."""
     headers = [run.header for group in groups for run in group.runs]
     by_run = [
         {
-            "commit": header["commit"] or "not a clone",
+            "commit": header["commit"] or "unknown (the code was not in a clone)",
             "device": header["device"],
             "human data": header["data"],
             **header["versions"],

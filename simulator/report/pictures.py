@@ -1,4 +1,4 @@
-"""Pictures of items: many small grey images in one PNG, as a `data:` address that a page can contain."""
+"""Pictures of items: many small grey images in one PNG, as a `data:` address inside a page."""
 
 import base64
 import struct
@@ -8,16 +8,17 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-#: Grey images, `uint8[k, height, width]`; 0 is paper, 255 is ink.
+#: Grey images, `uint8[k, height, width]`. 0 is the background, 255 is full ink.
 Images: TypeAlias = npt.NDArray[np.uint8]
 
+#: The colour type of a PNG with grey values and opacity.
 GREY_WITH_ALPHA = 4
 
 
 def sheet(images: Images, columns: int, rows: int, gap: int = 1) -> npt.NDArray[np.uint8]:
-    """Return the first `columns × rows` images as one picture, row by row: `uint8[k, h, w] → uint8[H, W]`.
+    """Return one picture that shows the first `columns × rows` images row by row: `uint8[k, h, w] → uint8[H, W]`.
 
-    Positions without an image stay 0.
+    `gap` is the number of pixels between two images. Pixels without an image are 0.
     """
     _, height, width = images.shape
     picture = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap), dtype=np.uint8)
@@ -28,12 +29,12 @@ def sheet(images: Images, columns: int, rows: int, gap: int = 1) -> npt.NDArray[
 
 
 def png(ink: npt.NDArray[np.uint8]) -> bytes:
-    """Return a black PNG whose opacity is `uint8[H, W]`: one picture for light and dark pages.
+    """Return a black PNG with the opacity `ink[H, W]` (uint8), so that a style sheet can invert it on dark pages.
 
-    PNG (ISO/IEC 15948), colour type 4, 8 bits, no filter.
+    Format: PNG (ISO/IEC 15948), colour type 4, 8 bits, no filter.
     """
     height, width = ink.shape
-    pixels = np.zeros((height, 1 + 2 * width), dtype=np.uint8)  # each row begins with its filter, 0
+    pixels = np.zeros((height, 1 + 2 * width), dtype=np.uint8)  # each row begins with a byte 0: no filter
     pixels[:, 2::2] = ink
     header = struct.pack(">IIBBBBB", width, height, 8, GREY_WITH_ALPHA, 0, 0, 0)
     parts = (b"IHDR", header), (b"IDAT", zlib.compress(pixels.tobytes(), 9)), (b"IEND", b"")

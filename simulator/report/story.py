@@ -1,4 +1,4 @@
-"""The sentences of the report: each one follows from intervals, or is not written."""
+"""The sentences of the report. A sentence is written only if the 95 % intervals support it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ class Difference:
         return self.interval.low > 0 or self.interval.high < 0
 
     def worse(self, metric: Metric) -> bool:
-        """Whether the difference is one for the worse, and its interval excludes 0."""
+        """Return whether the metric is worse, and the interval of the difference excludes 0."""
         return self.distinct and self.interval.mean * metric.sign > 0
 
     def __str__(self) -> str:
-        """`23.9 higher (15.7 to 32.1)`."""
+        """Return the difference as text: `23.9 higher (15.7 to 32.1)`."""
         mean, low, high = self.interval
         if mean >= 0:
             return written(self.interval).replace(" (", " higher (")
@@ -34,9 +34,10 @@ class Difference:
 
 
 def written(value: Interval, *, digits: int | None = None, sign: bool = False) -> str:
-    """Return `53.9 (52.1 to 55.7)`; the mean alone if the interval has no ends.
+    """Return a mean and its interval as text: `53.9 (52.1 to 55.7)`. If the interval has no ends, return only the mean.
 
-    Without `digits`, with as many decimals as the interval allows.
+    `digits` is the number of decimals, by default as many as the interval allows. With `sign`, positive numbers get a
+    plus sign.
     """
     digits = decimals(value.low, value.high) if digits is None else digits
     mean, low, high = (rounded(number, digits, sign=sign) for number in value)
@@ -45,22 +46,26 @@ def written(value: Interval, *, digits: int | None = None, sign: bool = False) -
 
 @dataclass(frozen=True)
 class Story:
-    """The last round that all groups have, seen through one metric."""
+    """The main result of an experiment: one metric in the last round that all groups have."""
 
     groups: Sequence[Group]
     metric: Metric
 
     @cached_property
     def round(self) -> int:
+        """The last round that all groups have."""
         return min(group.rounds[-1] for group in self.groups)
 
     def baseline(self, group: Group) -> Group | None:
-        """Return the group to compare with: human data alone, with the same settings; None if there is none."""
+        """Return the baseline of a group: the group with human data alone and equal settings; None if none exists."""
         alike = (other for other in self.groups if other.regime == BASELINE and other.settings == group.settings)
         return next(alike, None)
 
     def difference(self, group: Group, other: Group | None = None) -> Difference | None:
-        """Return the difference of a group from `other`, by default its baseline, or else from its own first round."""
+        """Return the difference of a group from `other` in the last round; None if there is nothing to compare.
+
+        Without `other`, the group is compared with its baseline. If it has none, it is compared with its own round 1.
+        """
         base = other or self.baseline(group)
         if base is group or (base is None and self.round <= 1):
             return None
@@ -70,15 +75,18 @@ class Story:
 
     @cached_property
     def damaged(self) -> list[Group]:
-        """The groups that are worse than the baseline, with an interval that excludes 0; the worst first."""
+        """The groups that are worse than their baseline, by an interval that excludes 0. The worst group is first."""
         differences = [(group, self.difference(group)) for group in self.groups]
         worse = [(group, d.interval.mean * self.metric.sign) for group, d in differences if d and d.worse(self.metric)]
         return [group for group, _ in sorted(worse, key=lambda entry: -entry[1])]
 
     @cached_property
     def remedy(self) -> Group | None:
-        """The group with human data in its mix that lost least, if the worst group had none and lost over twice as
-        much; otherwise None."""
+        """The group with human data in its training mix that lost least. The baseline is not considered.
+
+        None, unless the worst group has no human data in its mix, lost over twice as much, and the interval of the
+        difference between both groups excludes 0.
+        """
         if not self.damaged or self.human_share(self.damaged[0]) > 0:
             return None
         worst = self.damaged[0]
@@ -100,7 +108,7 @@ class Story:
 
     @property
     def compared(self) -> str:
-        """What groups are compared with."""
+        """The name of the data with which the groups are compared."""
         return "human data alone" if any(self.baseline(group) for group in self.groups) else "round 1"
 
     def headline(self) -> str:
@@ -108,7 +116,10 @@ class Story:
         differences = [self.difference(group) for group in self.groups]
         measured = any(difference is not None and difference.interval.known for difference in differences)
         if not self.damaged and not measured:
-            return "These runs do not show how much is chance: run more seeds to see whether the regimes differ."
+            return (
+                "These runs do not show which differences are due to chance: run more seeds to see whether the regimes "
+                "differ."
+            )
         if not self.damaged:
             return (
                 f"After {self.round} rounds, no regime is shown to be worse than {self.compared}: every 95 % interval "
@@ -121,14 +132,14 @@ class Story:
         return f"{collapse}. Human data kept in the training mix prevents {effect}."
 
     def lead(self) -> str:
-        """Return the headline in numbers; empty if no group is damaged."""
+        """Return the numbers of the headline as a sentence; empty if no group is worse than its baseline."""
         if not self.damaged:
             return ""
         worst = self.damaged[0]
-        against = "human data alone" if self.baseline(worst) else "in its first round"
+        against = "with human data alone" if self.baseline(worst) else "in its first round"
         title = self.metric.title[0].lower() + self.metric.title[1:]
         sentence = f"After {self.round} rounds, {title} is {self.difference(worst)} under {worst.label} than {against}"
         if self.remedy is not None:
-            sentence += f"; under {self.remedy.label}, {self.difference(self.remedy)}"
+            sentence += f"; under {self.remedy.label}, it is {self.difference(self.remedy)}"
         unit = f", in {self.metric.unit}" if self.metric.unit else ""
-        return f"{sentence}. Mean differences with 95 % intervals{unit}."
+        return f"{sentence}. These are mean differences with 95 % intervals{unit}."

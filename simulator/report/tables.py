@@ -1,4 +1,4 @@
-"""The table of `simulate run` and `resume`: means and 95 % intervals, by regime and round."""
+"""The table that `simulate run`, `resume` and `demo` print: means and 95 % intervals, by regime and round."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from simulator.runs.results import Results
 
 
 class Cell(NamedTuple):
-    """A metric of a regime in a round, over seeds."""
+    """The mean of a metric over the seeds of a regime in a round, with its 95 % interval."""
 
     metric: str
     regime: str
@@ -25,14 +25,14 @@ class Cell(NamedTuple):
 
 
 def milestones(generations: int) -> list[int]:
-    """Return the rounds that a table shows: the human data, the first model, the middle and the last."""
+    """Return the rounds that a table shows: 0 (the human data), 1, the middle round and the last round."""
     return sorted({0, 1, generations // 2, generations})
 
 
 def cells(runs: Sequence[Results], rounds: Iterable[int], metrics: Sequence[str] = ()) -> list[Cell]:
-    """Return the cells of all regimes, metric by metric; of every metric if none is named.
+    """Return the cells of all regimes in these rounds, metric by metric. By default, all metrics are shown.
 
-    Runs that have not reached a round are left out of its cells.
+    A run that has not reached a round does not count in the cells of this round.
     """
     regimes = list(dict.fromkeys(run.regime for run in runs))
     shown = list(rounds)
@@ -48,7 +48,7 @@ def cells(runs: Sequence[Results], rounds: Iterable[int], metrics: Sequence[str]
 
 
 def render(cells: Sequence[Cell], title: str) -> Table:
-    """Return a table that fits a terminal of 80 columns: one section per metric, one line per regime."""
+    """Return the table for the terminal: one section per metric, one line per regime, one column per round."""
     rounds = list(dict.fromkeys(cell.round for cell in cells))
     table = Table(
         Column("generation", overflow="fold"), title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
@@ -65,14 +65,21 @@ def render(cells: Sequence[Cell], title: str) -> Table:
 
 
 def title(runs: Sequence[Results]) -> str:
-    """Return the title of the table, with the units that its intervals are over."""
+    """Return the title of the table, with the numbers of seeds and chains over which its intervals are computed."""
     seeds, chains = len({run.seed for run in runs}), min(int(run.config["chains"]) for run in runs)
     units = f"{seeds} seed{'s' * (seeds > 1)}" + (f" × {chains} chains" if by_chains(seeds, chains) else "")
-    return f"Mean and 95 % interval over {units}" if seeds > 1 or by_chains(seeds, chains) else "One seed"
+    return (
+        f"Mean and 95 % interval over {units}"
+        if seeds > 1 or by_chains(seeds, chains)
+        else "One seed, without intervals"
+    )
 
 
 def text(value: Interval) -> str:
-    """Return the mean and the distances to the ends of its interval, with as many decimals as the interval allows."""
+    """Return a mean and the distances to the ends of its interval as text; `–` for an unknown mean.
+
+    The text has as many decimals as the interval allows.
+    """
     mean, low, high = value
     half = (high - low) / 2
     if math.isnan(mean):
@@ -84,7 +91,7 @@ def text(value: Interval) -> str:
 
 
 def as_json(cells: Sequence[Cell]) -> list[dict[str, str | int | float | None]]:
-    """Return the cells as plain JSON; null for a number that is unknown."""
+    """Return the cells as plain JSON values. A number that is unknown is None (null in JSON)."""
     return [
         {
             "metric": cell.metric,

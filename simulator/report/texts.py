@@ -1,4 +1,4 @@
-"""Text that models generated, side by side, and its perplexity under the first model."""
+"""The texts that models generated, as a table, and their perplexities under the first model, as charts."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _WIDTH, _HEIGHT = 360, 210
 
 @dataclass(frozen=True)
 class TextSamples:
-    """Text by regime (rows) and round (columns)."""
+    """Generated texts by group (rows) and round (columns)."""
 
     rounds: list[int]
     rows: list[tuple[Group, list[str]]]
@@ -26,14 +26,14 @@ class TextSamples:
 
 @dataclass(frozen=True)
 class PerplexityHistogram:
-    """A regime's perplexities, one curve per round."""
+    """The histograms of a group's perplexities in one chart: one curve per round."""
 
     group: Group
     svg: str
 
 
 def texts(groups: Sequence[Group], rounds: Sequence[int]) -> TextSamples | None:
-    """Return the first text of each of these rounds, of each group's first run; None if the items are not text."""
+    """Return the first text of each of these rounds from each group's first run; None if the items are not texts."""
     shown = [r for r in rounds if all(_file(group, r, "json").is_file() for group in groups)]
     if not shown:
         return None
@@ -45,9 +45,10 @@ def texts(groups: Sequence[Group], rounds: Sequence[int]) -> TextSamples | None:
 
 
 def histograms(groups: Sequence[Group], rounds: Sequence[int]) -> list[PerplexityHistogram]:
-    """Return the perplexity of items under the first model, as shares of a round's items, one chart per regime.
+    """Return the histograms of the perplexity of items under the first model, one chart per group.
 
-    As in Shumailov et al. 2023, figure 1c. All charts have the same bins and heights; later rounds are darker.
+    The height of a curve is the share of a round's items in a bin. All charts have the same bins and the same vertical
+    scale. Later rounds are darker. Source: Shumailov et al. 2023, figure 1c.
     """
     by_group = [
         (group, {r: values for r in rounds if (values := _perplexities(group, r)) is not None}) for group in groups
@@ -62,7 +63,7 @@ def histograms(groups: Sequence[Group], rounds: Sequence[int]) -> list[Perplexit
 
 
 def _perplexities(group: Group, round_: int) -> npt.NDArray[np.float64] | None:
-    """Return the finite perplexities of all runs of the group; None if there are none."""
+    """Return the finite perplexities of a round from all runs of the group; None if there are none."""
     files = [run.folder / "samples" / f"round-{round_:03d}.perplexity.npy" for run in group.runs]
     values = [np.load(file, allow_pickle=False).reshape(-1) for file in files if file.is_file()]
     joined = np.concatenate([np.empty(0), *values])

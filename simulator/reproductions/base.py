@@ -1,4 +1,4 @@
-"""The definition of a named result: its runs, its metrics, the theory beside them, and its figure."""
+"""The definition of a named result: its runs, its metrics, the values of theory for them, and its figure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,31 +18,31 @@ Draw: TypeAlias = "Callable[[ResultTable], Figure]"
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A named result: one command runs it."""
+    """A named result, which `firsthand simulate reproduce NAME` computes."""
 
     name: str
     question: str
-    """the question that it answers, in one line"""
+    """question that the result answers, in one line"""
     source: str
-    """the paper, or that it is not published"""
+    """paper that the result is from, or a note that it is not published"""
     experiment: Callable[[Size], Experiment]
-    """the runs of each size"""
+    """function from a size to the runs"""
     metrics: tuple[str, ...]
-    """the metrics of the table; the first is the primary one, chosen before any run"""
+    """metrics of the table; the first is the primary metric, which was chosen before any run"""
     minutes: Mapping[Size, float]
-    """approximate duration on two cores"""
+    """approximate duration of each size on two cores, in minutes"""
     theory: Theory = no_theory
     baseline: str = ""
-    """the condition that others are compared with, paired by seed; none by default"""
+    """condition with which all others are compared, paired by seed; by default there is no comparison"""
     rounds: Mapping[Size, Sequence[int]] = field(default_factory=dict)
-    """rounds of the table; by default the human data, the first, the middle and the last"""
+    """rounds of the table; by default 0 (the human data), 1, the middle round and the last round"""
     covers: Callable[[Run, int], bool] = lambda run, round: True
-    """whether a round of a run belongs to its condition; by default all do"""
+    """function that tells whether a round of a run belongs to its condition; by default all rounds do"""
     draw: "Draw | None" = None
-    """the figure; by default the curves of each metric over the rounds"""
+    """function that draws the figure; by default the curves of each metric over the rounds"""
     on_data: Callable[[str, Size], Experiment] | None = None
-    """the runs on a user's own data, given as a path; None if it takes none"""
+    """function from the path of a user's own data to the runs; None if the result cannot use such data"""
     answer: Callable[[ResultTable], list[str]] | None = None
-    """conclusions that need more than one row, one per line"""
+    """function that returns conclusions from more than one row, one sentence per entry"""
     condition: Callable[[Run], str] | None = None
-    """the name of a run's condition; by default its regime, and the other parts in which runs differ"""
+    """function that names the condition of a run; by default by the parts of the configuration in which runs differ"""

@@ -1,4 +1,4 @@
-"""The named results, by reference, because their families import torch, which other commands do not need."""
+"""The table of named results. It has references, because the results import torch, which other commands do not need."""
 
 from simulator import names
 from simulator.reproductions.base import Reproduction
@@ -25,7 +25,7 @@ REPRODUCTIONS: dict[str, str] = {
 
 
 def find(name: str) -> Reproduction:
-    """Return the result with this name. Raises ValueError with all names."""
+    """Return the result with this name. Raises ValueError, with a list of all names, if there is none."""
     if name not in REPRODUCTIONS:
         raise ValueError(f"{name!r} is not a named result: write one of {', '.join(REPRODUCTIONS)}")
     reproduction: Reproduction = names.resolve(REPRODUCTIONS[name])
@@ -33,5 +33,5 @@ def find(name: str) -> Reproduction:
 
 
 def every() -> list[Reproduction]:
-    """Return all named results, in the order of the list."""
+    """Return all named results, in the order of `REPRODUCTIONS`."""
     return [find(name) for name in REPRODUCTIONS]

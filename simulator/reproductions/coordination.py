@@ -1,4 +1,4 @@
-"""Coordination: several providers share one pool, and a part of them registers its output."""
+"""The result `coordination`: several providers share one pool, and only some of them register their output."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -29,7 +29,7 @@ _N = 100
 
 
 def _world(n: int, providers: int, registering: float, human: float = _HUMAN, **settings: str | bool) -> Commons:
-    """Return a world whose pool has enough human items for a provider that knows all synthetic items."""
+    """Return a world whose pool has enough human items for a provider that can remove all synthetic items."""
     return replace(
         Commons(human, registering, "provider", providers, order="largest", pool=enough(n, human, 1.0)),
         **settings,  # type: ignore[arg-type]
@@ -37,7 +37,10 @@ def _world(n: int, providers: int, registering: float, human: float = _HUMAN, **
 
 
 def _cases(size: Size) -> list[tuple[Commons, Regime]]:
-    """Return worlds in which no, some or all providers register, and private logs instead of a registry."""
+    """Return worlds in which no, some or all providers register, each with its regime.
+
+    In some of them, each provider has a private log of its own output instead of a registry.
+    """
     most = 10 if size != "smoke" else 3
     cases: list[tuple[Commons, Regime]] = []
     for providers in {"smoke": (1, 3)}.get(size, (1, 2, 5, 10)):
@@ -59,9 +62,10 @@ def _cases(size: Size) -> list[tuple[Commons, Regime]]:
     return [*cases, *((world, Crawl()) for world in worlds)]
 
 
-#: Chains and seeds of a condition with many providers, and of one with one or two. There the chance in the selection is
-#: larger, so it needs more seeds; a run costs less. Standard errors are about 2 % of the reference. With 1 % human
-#: items the pool is large, which limits a run to 400 chains, and the error is about 3 %.
+#: Numbers of chains and seeds: `_MANY` for a condition with three or more providers, `_FEW` for one or two. With few
+#: providers, the selection of items varies more between seeds, so more seeds are needed; but a run costs less. The
+#: standard errors are about 2 % of the reference. With 1 % human items they are about 3 %, because the pool is so large
+#: that a run is limited to 400 chains.
 _MANY: dict[Size, tuple[int, int]] = {"smoke": (50, 1), "standard": (500, 10), "full": (1_000, 50)}
 _FEW: dict[Size, tuple[int, int]] = {"smoke": (50, 1), "standard": (250, 36), "full": (1_000, 50)}
 
@@ -78,7 +82,7 @@ def _experiment(size: Size) -> Experiment:
 
 
 class _DigitsCase(NamedTuple):
-    """A family of models of handwritten digits, with fewer providers."""
+    """A family of models of handwritten digits, with its data, its metric and the shares of providers that register."""
 
     family: dict[Size, Family]
     corpus: Corpus
@@ -122,7 +126,7 @@ def _digits(size: Size) -> list[Run]:
 
 
 def _metric(run: Run) -> str:
-    """Return the metric of the drift of a run's family."""
+    """Return the name of the metric that measures the drift of a run's family."""
     matches = (case.metric for case in _DIGITS_CASES if isinstance(run.family, type(case.family["full"])))
     return next(matches, "mean_error")
 
@@ -146,7 +150,7 @@ def _condition(run: Run) -> str:
 
 
 def _answer(table: ResultTable) -> list[str]:
-    """Return what providers gain when some register, compared with the same world in which none registers."""
+    """Return the gains of providers if some of them register, compared with the same world in which none registers."""
     crawling = [group for group in table.groups.values() if group[0].run.regime == Crawl()]
     by_world = {(group[0].run.family, group[0].run.world): group for group in crawling}
     lines = []
@@ -167,8 +171,8 @@ def _answer(table: ResultTable) -> list[str]:
         lines.append(f"{_condition(run)}: {'; '.join(effects)}.")
     definition = (
         "A gain is the decrease of a provider's metric in the last generation, compared with the same world in which "
-        "no provider registers, paired by seed; a loss is an increase. The metric is mean_error for Gaussians, "
-        "held_out_nll for mixtures, held_out_elbo for autoencoders."
+        "no provider registers, paired by seed. A loss is an increase. The metric is mean_error for Gaussians, "
+        "held_out_nll for mixtures, and held_out_elbo for autoencoders."
     )
     return [definition, *lines]
 
@@ -179,9 +183,9 @@ def _commons(run: Run) -> Commons:
 
 
 def _gain(before: Sequence[PlayedRun], after: Sequence[PlayedRun], providers: Mapping[int, Sequence[int]]) -> str:
-    """Return how much less (or more) these providers drift in one world than in another, with theory beside it.
+    """Return the gain or loss of some providers between two worlds as text, with the exact value if theory has one.
 
-    `providers` are by seed; the value is the mean over them.
+    `providers` has the numbers of the providers by seed. The value is the mean over these providers.
     """
     difference, verb = paired(_measured(before, providers), _measured(after, providers)), "gains"
     if difference.mean < 0:
@@ -193,14 +197,14 @@ def _gain(before: Sequence[PlayedRun], after: Sequence[PlayedRun], providers: Ma
 
 
 def _measured(group: Sequence[PlayedRun], providers: Mapping[int, Sequence[int]]) -> dict[int, float]:
-    """Return the mean over these providers in the last round, by seed."""
+    """Return the mean of the metric over these providers in the last round, by seed."""
     metric = _metric(group[0].run)
     rows = {member.run.seed: member.results.rows[-1]["providers"] for member in group}
     return {seed: float(np.mean([rows[seed][k][metric]["mean"] for k in chosen])) for seed, chosen in providers.items()}
 
 
 def _expected(group: Sequence[PlayedRun], providers: Mapping[int, Sequence[int]]) -> float | None:
-    """Return the mean that theory gives for these providers; None if it gives none."""
+    """Return the mean of the metric over these providers by theory; None if there is no theory."""
     exact = {member.run.seed: expected_of_each(member.run) for member in group}
     means = [values[-1, chosen].mean() for seed, chosen in providers.items() if (values := exact[seed]) is not None]
     return float(np.mean(means)) if means else None
@@ -208,8 +212,8 @@ def _expected(group: Sequence[PlayedRun], providers: Mapping[int, Sequence[int]]
 
 COORDINATION = Reproduction(
     name="coordination",
-    question="Several providers share a pool: which of them must register to prevent collapse, and who gains?",
-    source="the question is from Shumailov et al. 2023; not published; theory in simulator/oracles/commons.py",
+    question="Several providers share a pool. Which of them must register to prevent collapse, and which of them gain?",
+    source="question from Shumailov et al. 2023; the result is not published; theory in simulator/oracles/commons.py",
     experiment=_experiment,
     metrics=("mean_error", "held_out_nll", "held_out_elbo"),
     minutes={"smoke": 0.5, "standard": 50, "full": 300},

@@ -1,4 +1,4 @@
-"""The usual figures of a named result, drawn by matplotlib: curves over the rounds with intervals, theory dashed."""
+"""The default figures of a named result, drawn with matplotlib: measured curves or points, and values of theory."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -16,7 +16,7 @@ from simulator.reproductions.table import row_of
 
 #: The colours of Okabe and Ito, which colour-blind readers can tell apart, in the order of the conditions.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#999999", "#7F3C8D", "#A5AA99")
-#: The style has a fixed salt for ids, so the same figure gives the same file.
+#: The style sets a fixed salt for the ids in an SVG file, so that the same figure always gives the same file.
 _STYLE = Path(__file__).with_name("figure.mplstyle")
 
 _DOTS_PER_INCH = 150
@@ -29,14 +29,20 @@ def new(width: float = 9.0, height: float = 4.5) -> Figure:
 
 
 def draw(reproduction: Reproduction, table: ResultTable) -> Figure:
-    """Return the figure of a result: its own, or curves, or points if there are more conditions than colours."""
+    """Return the figure of a result.
+
+    If the result has no function for its figure, it gets curves, or points if there are more conditions than colours.
+    """
     if reproduction.draw:
         return reproduction.draw(table)
     return curves(table) if len(table.groups) <= len(COLOURS) else points(table)
 
 
 def points(table: ResultTable) -> Figure:
-    """Return one panel per metric and one line per condition: mean and 95 % interval in the last round, and theory."""
+    """Return a figure with one panel per metric and one line per condition, for the last round.
+
+    It shows means with 95 % intervals, and the values of theory.
+    """
     metrics = [metric for metric in table.metrics if table.of(metric)]
     figure = new(4.0 * len(metrics) + 3.5, 0.24 * len(table.groups) + 1.2)
     panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
@@ -57,7 +63,10 @@ def points(table: ResultTable) -> Figure:
 
 
 def curves(table: ResultTable) -> Figure:
-    """Return one panel per metric: mean and 95 % interval of each condition over the rounds, and theory."""
+    """Return a figure with one panel per metric and one curve per condition over the rounds.
+
+    It shows means with 95 % intervals, and the values of theory as dashed lines.
+    """
     metrics = [metric for metric in table.metrics if table.of(metric)]
     columns = min(3, len(metrics))
     lines = -(-len(metrics) // columns)
@@ -96,18 +105,18 @@ def _curve(
 
 
 def expected(table: ResultTable, group: Sequence[PlayedRun], metric: str, t: int) -> float | None:
-    """Return the mean that theory gives over a condition's runs; None if it gives none."""
+    """Return the value of a metric in round t by theory, as the mean over runs; None if there is no theory."""
     references = [table.theory(member.run, metric, t) for member in group]
     values = [reference.value for reference in references if reference is not None]
     return sum(values) / len(values) if values else None
 
 
 def save(figure: Figure, path: str) -> None:
-    """Write the figure in the format of the path's suffix, .svg or .png, without a date."""
+    """Write the figure to an .svg or .png file. The file has no date, so the same figure gives the same bytes."""
     metadata = {"Date": None} if path.endswith(".svg") else {"Software": None}
     figure.savefig(path, dpi=_DOTS_PER_INCH, metadata=metadata)
 
 
 def styled() -> AbstractContextManager[None]:
-    """Return the context in which figures are drawn and saved."""
+    """Return the context with the style in which figures must be drawn and saved."""
     return style.context(str(_STYLE))

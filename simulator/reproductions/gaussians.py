@@ -1,4 +1,8 @@
-"""One-dimensional Gaussians, for which theory is exact; and replace against accumulate on digits."""
+"""The results `gaussian-theory` and `replace-vs-accumulate`.
+
+The first compares one-dimensional Gaussians with exact theory. The second compares replace, accumulate and other
+regimes, with Gaussian mixtures that are fitted to digits.
+"""
 
 from functools import cache
 
@@ -13,7 +17,8 @@ from simulator.reproductions.base import Reproduction, Size
 from simulator.reproductions.rows import Reference
 
 _N = 100
-#: Chains, seeds and generations by size. From 10,000 chains × seeds on, every standard error is under 2 %.
+#: Numbers of chains, seeds and generations by size. If chains × seeds is 10,000 or more, every standard error is below
+#: 2 % of the reference.
 _CHAINS: dict[Size, tuple[int, int, int]] = {
     "smoke": (200, 1, 3),
     "standard": (6_000, 5, 20),
@@ -48,7 +53,10 @@ def _expected(regime: Regime, estimator: Estimator, n: int, rounds: int) -> Expe
 
 
 def expected(run: Run, metric: str, round: int) -> Reference | None:
-    """Return E[v_t] and E[μ_t²], exact (`simulator.oracles`)."""
+    """Return the exact value of E[v_t] for `variance`, and of E[μ_t²] for `mean_error` (`simulator.oracles`).
+
+    Return None for other metrics, for round 0, and for regimes without theory.
+    """
     estimator = run.family.estimator if isinstance(run.family, Gaussian) else "mle"
     exact = _expected(run.regime, estimator, run.n, run.generations)
     columns = {"variance": exact.variance, "mean_error": exact.mean_squared} if exact else {}
@@ -66,7 +74,7 @@ def _condition(run: Run) -> str:
 
 THEORY = Reproduction(
     name="gaussian-theory",
-    question="Do Gaussians that are trained through the registry agree with exact theory?",
+    question="Do Gaussians whose training data a registry selects agree with exact theory?",
     source="Shumailov et al. 2023, section 4; Alemohammad et al. 2023; theory derived in simulator/oracles",
     experiment=_theory,
     metrics=("mean_error", "variance"),

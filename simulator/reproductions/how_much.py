@@ -1,4 +1,4 @@
-"""How much must we know? The drift at generation 10, by the share of synthetic output that is registered."""
+"""The result `how-much-must-we-know`: the drift at generation 10, by the share of model output that is registered."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,23 +28,23 @@ from simulator.reproductions.table import values_by_seed
 from simulator.worlds.commons import Commons
 
 SHARES = (0.5, 0.1, 0.01)
-"""human shares of the pool"""
+"""shares of human items in the pool"""
 _KNOWN: dict[Size, tuple[float, ...]] = {
     "smoke": (0.0, 1.0),
     "standard": (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.998, 1.0),
     "full": (0.0, 0.2, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 1.0),
 }
 _GENERATIONS: dict[Size, int] = {"smoke": 2, "standard": 10, "full": 10}
-#: Half width of the 95 % interval of a Gaussian's drift, as far as it is due to a finite number of chains.
+#: Planned half width of the 95 % interval of a Gaussian's drift. Only the variation between chains is considered.
 _HALF: dict[Size, float] = {"smoke": 0.5, "standard": 0.006, "full": 0.003}
-#: The smallest number of chains of a run of Gaussians: with 40 seeds, E[μ²] has a standard error of 2 %.
+#: The smallest number of chains in a run of Gaussians. With 40 seeds, the standard error of E[μ²] is then 2 %.
 _LEAST = 150
-#: Number of digits per condition in the strip (two lines), and the family that draws them.
+#: The number of digits per condition in the strip of pictures (two lines), and the family that generates them.
 _STRIP, _STRIP_OF = 12, "autoencoder, digits"
 
 
 class _FamilyCase(NamedTuple):
-    """A family, its data and its metric. For a Gaussian, chains are cheap and theory is exact."""
+    """A family with its data, metric and numbers of seeds. For Gaussians, chains are cheap and theory is exact."""
 
     name: str
     family: Family
@@ -54,10 +54,11 @@ class _FamilyCase(NamedTuple):
     seeds: dict[Size, int]
     known: dict[Size, tuple[float, ...]]
     chains: int = 1
-    """chains of a run; for a Gaussian, computed from `_HALF`"""
+    """number of chains of a run; not used for Gaussians, for which it is computed from `_HALF`"""
 
     @property
     def exact(self) -> bool:
+        """Whether theory is exact for the family."""
         return isinstance(self.family, Gaussian)
 
 
@@ -93,7 +94,11 @@ _KINDS = (
 
 
 def enough(n: int, human: float, known: float) -> float:
-    """Return the size of a pool, as a multiple of n, with 1.25 n items to train on; rounded up to 100 items."""
+    """Return the size of a pool in which 1.25 n items are not known to be model output, as a multiple of n.
+
+    `human` is the share of human items in the pool, and `known` the share of its model output that is registered. The
+    size is rounded up to a multiple of 100 items.
+    """
     admitted = human + (1 - known) * (1 - human)
     return -(-int(1.25 * n / admitted) // 100) * 100 / n
 
@@ -118,7 +123,10 @@ def _runs(kind: _FamilyCase, size: Size, seed: int) -> list[Run]:
 
 
 def _chains(run: Run, size: Size, seeds: int) -> int:
-    """Return the number of chains for a half width of `_HALF`: for a normal μ, √2 E[μ²] is the spread of μ²."""
+    """Return the number of chains with which the half width of the interval of the drift is `_HALF`.
+
+    If μ is normal, the standard deviation of μ² is √2 E[μ²].
+    """
     low, high = _ends(run)
     spread = 2**0.5 * float(_expected(replace(run, seed=0))[-1]) / (high - low)
     return max(_LEAST, round((1.96 * spread / _HALF[size]) ** 2 / seeds))
@@ -142,19 +150,19 @@ def _expected(run: Run) -> Floats:
 
 
 def _ends(run: Run) -> tuple[float, float]:
-    """Return E[μ²] of the last generation, with human data alone and with replace."""
+    """Return E[μ²] of the last generation with human data alone, and with the regime replace."""
     return 1 / run.n, float(expect_replace(run.n, run.generations).mean_squared[-1])
 
 
 def theory(run: Run, metric: str, round: int) -> Reference | None:
-    """Return E[μ_t²], which is exact for Gaussians."""
+    """Return the exact value of E[μ_t²] for the `mean_error` of a Gaussian; None for other families and metrics."""
     if metric != "mean_error" or round == 0 or not isinstance(run.family, Gaussian):
         return None
     return Reference(float(_expected(run)[round - 1]), "exact")
 
 
 class _DriftPoint(NamedTuple):
-    """The drift of one condition."""
+    """The drift of one condition, with its shares of human items and of registered output, and its runs."""
 
     human: float
     known: float
@@ -163,11 +171,12 @@ class _DriftPoint(NamedTuple):
 
 
 def drifts(table: ResultTable, kind: _FamilyCase) -> list[_DriftPoint]:
-    """Return the drift of each condition at the last generation: 0 for human data alone, 1 for replace.
+    """Return the drift of each condition at the last generation. It is 0 for human data alone, and 1 for replace.
 
-    For a Gaussian both ends are exact; for other families they are measured, by seed. With r = (m − l)/(h − l) of the
-    means over seeds, the interval is that of m_i − l_i − r·(h_i − l_i) in units of h − l: that of a ratio, to first
-    order in all three.
+    The drift is r = (m − l)/(h − l): m is the metric of the condition, l that of human data alone, and h that of
+    replace, each as the mean over seeds. For a Gaussian, l and h are exact. For other families they are measured, by
+    seed. The interval is that of m_i − l_i − r·(h_i − l_i) over the seeds i, in units of h − l. This is the interval of
+    a ratio, to first order in m, l and h.
     """
     ours = {name: group for name, group in table.groups.items() if group[0].run.family == kind.family}
     last = max(group[0].run.generations for group in ours.values())
@@ -187,7 +196,7 @@ def drifts(table: ResultTable, kind: _FamilyCase) -> list[_DriftPoint]:
 
 
 def _draw(table: ResultTable) -> Figure:
-    """Return one panel per family, and below them items of the last generation."""
+    """Return a figure with one panel of drifts per family, and below them digits of the last generation."""
     figure = new(12, 7.6)
     above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(3, 2))[:, 0]
     panels = above.subplots(1, len(_KINDS), sharey=True)
@@ -224,7 +233,7 @@ def _panel(panel: Axes, points: Sequence[_DriftPoint], kind: _FamilyCase) -> Non
 
 
 def _theory(panel: Axes, run: Run, colour: str) -> None:
-    """Draw theory as a line up to the break of the axis, and as a dash at 100 %."""
+    """Draw the exact drift as a line up to the break of the axis, and as a short line at 100 %."""
     x = np.linspace(0, _BREAK - 0.1, 60)
     panel.plot(x, [_exact(run, 1 - 10**-position) for position in x], color=colour, lw=1.5)
     end = _axis_position(1.0)
@@ -240,7 +249,7 @@ def _exact(run: Run, known: float) -> float:
 
 
 def _strip(figure: SubFigure, points: Sequence[_DriftPoint], last: int) -> None:
-    """Draw items of one seed's last generation, with one line per human share and one column per registered share."""
+    """Draw items of the last generation of one seed: one row per human share, one column per registered share."""
     shares = [share for share in SHARES if any(point.human == share for point in points)]
     known = list(dict.fromkeys(point.known for point in points))
     cells = figure.subplots(len(shares), len(known), squeeze=False)
@@ -266,12 +275,15 @@ _SLASHES: Any = {"marker": [(-1, -1.6), (1, 1.6)], "ms": 8, "ls": "none", "color
 
 
 def _axis_position(known: float) -> float:
-    """Return the position of a registered share on the axis: logarithmic in the share that is not registered."""
+    """Return the position of a registered share on the axis: −log10 of the share that is not registered.
+
+    The share 1 is behind the break of the axis.
+    """
     return _BREAK + 0.3 if known == 1 else float(-np.log10(1 - known))
 
 
 def _answer(table: ResultTable) -> list[str]:
-    """Return the drift of each family as numbers."""
+    """Return the drifts of each family and human share, one sentence per pair."""
     return [
         f"Drift, {kind.name}, {share:.0%} human: {', '.join(map(_point_text, points))}"
         for kind in _KINDS

@@ -1,4 +1,4 @@
-"""The three loops of MAD (Alemohammad et al. 2023), with and without sampling bias."""
+"""The result `mad-loops`: the three training loops of Alemohammad et al. 2023, with and without sampling bias."""
 
 from functools import cache
 
@@ -37,7 +37,7 @@ def _expected(regime: Regime, bias: float, rounds: int) -> Expected:
 
 
 def theory(run: Run, metric: str, round: int) -> Reference | None:
-    """Return E[v_t] and E[μ_t²], exact."""
+    """Return the exact value of E[v_t] for `variance`, and of E[μ_t²] for `mean_error`; None for other metrics."""
     if round == 0 or not isinstance(run.family, Gaussian):
         return None
     exact = _expected(run.regime, run.family.bias, run.generations)
@@ -55,7 +55,7 @@ def _condition(run: Run) -> str:
 
 LOOPS = Reproduction(
     name="mad-loops",
-    question="Which of the three loops collapses, and how much earlier with sampling bias?",
+    question="Which of the three training loops collapse, and how much earlier do they collapse with sampling bias?",
     source="Alemohammad et al. 2023, 2307.01850; theory derived in simulator/oracles/loops.py",
     experiment=_experiment,
     metrics=("variance", "mean_error"),

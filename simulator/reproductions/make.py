@@ -1,4 +1,4 @@
-"""A named result: from its runs to one folder with table.csv, table.md, figure.png, figure.svg and rows.jsonl."""
+"""Write a named result from its runs: table.csv, table.md, figure.png, figure.svg and rows.jsonl in one folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,21 +13,21 @@ from simulator.runs import results
 
 
 def experiment(reproduction: Reproduction, size: Size, data: str | None) -> Experiment:
-    """Return the runs of a size, on a user's own data if a path is given.
+    """Return the runs of a named result in a size. If `data` is a path, they use this data of the user.
 
-    Raises ValueError if the result takes none.
+    Raises ValueError if the result cannot use a user's own data.
     """
     if data is None:
         return reproduction.experiment(size)
     if reproduction.on_data is None:
-        raise ValueError(f"{reproduction.name} uses its own data: leave out --data")
+        raise ValueError(f"the result {reproduction.name} cannot use your own data: leave out --data")
     return reproduction.on_data(data, size)
 
 
 def write(reproduction: Reproduction, size: Size, folders: Sequence[Path], out: Path, command: str) -> ResultTable:
     """Write the files of a result from its finished runs, and return its table.
 
-    No file holds times, positions or ids, so the same runs give the same files.
+    The files have no times, positions or ids, so the same runs give the same files.
     """
     from simulator.reproductions import figure  # matplotlib takes a second to import
 
@@ -44,12 +44,12 @@ def write(reproduction: Reproduction, size: Size, folders: Sequence[Path], out: 
 
 
 def conclusions(reproduction: Reproduction, table: ResultTable) -> list[str]:
-    """Return what the table shows, in sentences: its agreement with theory, then the result's own answers."""
+    """Return the conclusions from a table as sentences: its agreement with theory, then the answers of the result."""
     return [*agreement(table.rows), *(reproduction.answer(table) if reproduction.answer else [])]
 
 
 def caption(reproduction: Reproduction, table: ResultTable) -> str:
-    """Return the caption of the table: what its cells show, and over how many seeds and chains."""
+    """Return the caption of a table: the meaning of its cells, and the numbers of seeds and chains."""
     chains: dict[int, set[int]] = {}
     for row in table.rows:
         chains.setdefault(row.seeds, set()).add(row.chains)

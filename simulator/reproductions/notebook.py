@@ -1,4 +1,4 @@
-"""The mixture of Gaussians of the paper's notebook, with 20 chains instead of one."""
+"""The result `gmm-notebook`: the mixture of Gaussians of the paper's notebook, with 20 chains instead of one."""
 
 from matplotlib.figure import Figure
 
@@ -12,7 +12,7 @@ from simulator.reproductions.rows import ResultTable
 
 _N = 1_000
 _GENERATIONS: dict[Size, int] = {"smoke": 3, "standard": 500, "full": 2_000}
-#: The range of the squared L2 distance in the outputs of the notebook, by generation (published runs, one seed each).
+#: The range of the squared L2 distance in the published outputs of the notebook (one seed each), by generation.
 _NOTEBOOK = {50: (0.03, 0.06), 2_000: (100.0, 1_000.0)}
 _COMPARED = (50, 500, 2_000)
 
@@ -26,9 +26,9 @@ def _experiment(size: Size) -> Experiment:
 
 
 def _draw(table: ResultTable) -> Figure:
-    """Return the median over chains on logarithmic axes, with the ranges of the notebook as bars.
+    """Return a figure of the median over chains on logarithmic axes, with the ranges of the notebook as bars.
 
-    Rows have mean, standard deviation and median over chains, but not each chain, so there is no band of quantiles.
+    It has no band of quantiles, because a row has only the mean, standard deviation and median over chains.
     """
     figure = new(10.5, 4.2)
     panels = figure.subplots(1, 3)
@@ -48,10 +48,10 @@ def _draw(table: ResultTable) -> Figure:
 
 
 def _answer(table: ResultTable) -> list[str]:
-    """Return the squared L2 distance, compared with the outputs of the notebook."""
+    """Return sentences that compare the squared L2 distance with the outputs of the notebook."""
     lines = [
-        "The rows have mean, standard deviation and median over chains, but not each chain. So the median has no "
-        "interval, and Student's interval of the mean is too narrow for tails as heavy as these."
+        "The rows have the mean, standard deviation and median over chains, but not the value of each chain. So the "
+        "median has no interval. The distribution has heavy tails, so Student's interval of the mean is too narrow."
     ]
     for row in table.of("l2_first"):
         if row.round not in _COMPARED:
@@ -67,7 +67,7 @@ def _answer(table: ResultTable) -> list[str]:
 
 NOTEBOOK = Reproduction(
     name="gmm-notebook",
-    question="Does a mixture of Gaussians drift as in the paper's notebook, and how much of it is chance?",
+    question="Does a mixture of Gaussians drift as in the paper's notebook, and how much of the drift is chance?",
     source="Shumailov et al. 2023, the notebook of the published code",
     experiment=_experiment,
     metrics=("l2_first", "w2_squared", "variance"),

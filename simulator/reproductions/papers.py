@@ -1,4 +1,4 @@
-"""The experiments of "The Curse of Recursion": an autoencoder of digits, and a language model."""
+"""The results `vae-paper` and `lm-paper`: two experiments of "The Curse of Recursion" (Shumailov et al. 2023)."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ from simulator.worlds.base import TRUTHFUL, Truthful, World
 _REGIMES: tuple[Regime, ...] = (Replace(), Preserve(0.1), Accumulate(), HumanOnly())
 
 
-#: Regimes on a user's own data: the two of the paper, and the baseline.
+#: Regimes for a user's own data: the two regimes of the paper, and the baseline.
 _ON_DATA: tuple[Regime, ...] = (Replace(), Preserve(0.1), HumanOnly())
 
 
@@ -41,10 +41,11 @@ def _runs(
 
 
 def _vae(size: Size) -> Experiment:
-    """Return runs with an equal number of steps, for any number of items.
+    """Return runs of the small autoencoder, in which every training has the same number of steps.
 
-    Beside samples that are drawn once, one condition follows the paper: each minibatch is drawn from the last decoder.
-    For it, the items of all minibatches are made, registered and trained on once: 75 times n, 7 MB per round.
+    In most conditions, the n items of a round are drawn once. One condition follows the paper: each minibatch is drawn
+    anew from the last decoder. For this condition, a model makes the items of all minibatches: 75 times n at the
+    standard size, 7 MB per round. They are registered, and the next model trains on each of them once.
     """
     n, generations, seeds, steps = {
         "smoke": (100, 2, 1, 20),
@@ -63,7 +64,7 @@ def _condition(run: Run) -> str:
 
 
 def _vae_on(folder: str, size: Size) -> Experiment:
-    """Return runs of the paper's network on files of MNIST."""
+    """Return runs of the paper's network on the files of MNIST in a folder."""
     n, generations, seeds = {"smoke": (512, 1, 1), "standard": (10_000, 5, 3), "full": (60_000, 20, 5)}[size]
     family = VAE(network="paper", epochs=1) if size == "smoke" else VAE(network="paper")
     return _runs("vae-paper", family, Idx(folder), n, generations, seeds, _ON_DATA)
@@ -71,7 +72,7 @@ def _vae_on(folder: str, size: Size) -> Experiment:
 
 VAE_PAPER = Reproduction(
     name="vae-paper",
-    question="Do autoencoders of digits lose their variety, and does a tenth of human data prevent it?",
+    question="Do autoencoders of digits lose variety with each generation, and does a tenth of human data prevent it?",
     source="Shumailov et al. 2023, section 4.3",
     experiment=_vae,
     on_data=_vae_on,
@@ -83,9 +84,9 @@ VAE_PAPER = Reproduction(
 
 
 def _language(size: Size) -> Experiment:
-    """Return runs in which training blocks are the prompts, as in the paper.
+    """Return runs of a small language model, with blocks of the training text as prompts, as in the paper.
 
-    All regimes have the same number of steps: that of five epochs of n blocks, as in the paper.
+    All regimes have the same number of training steps: that of five epochs over n blocks, as in the paper.
     """
     if size == "smoke":
         family = Transformer(layers=1, heads=2, width=16, steps=4, vocabulary=300)
@@ -95,9 +96,10 @@ def _language(size: Size) -> Experiment:
 
 
 def _language_on(path: str, size: Size) -> Experiment:
-    """Return runs of OPT-125m on a user's own text, with the paper's settings: 10 epochs if human text is kept.
+    """Return runs of OPT-125m on a user's own text, at `path`, with the paper's settings.
 
-    The weights come from the Hugging Face Hub, or from a folder.
+    As in the paper, a model trains for 10 epochs if human text is kept, otherwise for 5. The weights come from the
+    Hugging Face Hub, or from a folder.
     """
     corpus = Text(path=path, tokenizer=Opt125m().model)
     n, generations, seeds = {"smoke": (100, 1, 1), "standard": (2_000, 5, 3), "full": (20_000, 10, 5)}[size]

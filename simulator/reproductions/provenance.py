@@ -1,4 +1,7 @@
-"""The cost of a registry with missing, wrong or late claims, and the value of an archive."""
+"""The results `label-noise`, `lying`, `late-truth` and `first-mover`.
+
+They show the cost of missing, wrong or late claims in a registry, and the value of an archive of human data.
+"""
 
 import math
 from dataclasses import replace
@@ -25,14 +28,15 @@ class Condition(NamedTuple):
     regime: Regime
     world: World
     archive: int = _N
-    """human items before round 1"""
+    """number of human items that are registered before round 1"""
 
 
 def _runs(size: Size, cases: list[Condition], generations: int) -> tuple[Run, ...]:
     """Return runs of every condition with every seed: Gaussians with n = 100.
 
-    Between seeds, mean_error has a standard deviation of 12 % with 250 chains, and of 10 % with 500: the remaining
-    variation is in the selection of items. So 36 seeds give a standard error of 2 %. A large pool limits the chains.
+    The standard deviation of mean_error between seeds is 12 % with 250 chains, and still 10 % with 500 chains, because
+    all chains share the selection of items. So 36 seeds give a standard error of 2 %. If the pool is large, the number
+    of chains is limited.
     """
     chains, seeds = {"smoke": (40, 1), "standard": (250, 36), "full": (1_000, 50)}[size]
     return tuple(
@@ -66,10 +70,10 @@ _METRICS = ("mean_error", "variance", "true_human_share")
 _ROUNDS: dict[Size, tuple[int, ...]] = {"smoke": (1, 2), "standard": (2, 5, 10), "full": (2, 5, 10)}
 
 _TRUE = Commons(human=_HUMAN)
-#: The world in which policies are compared, in two sizes: half of the output is registered, and a tenth of the human
-#: items is registered as human. With 2,000 items, 200 are human and 20 of them registered, fewer than n = 100. With
-#: 10,000 items, 100 are registered, so a policy that drops unknown items has n items too. The worlds with a detector
-#: are the smaller one.
+#: The sizes of the pool, as multiples of n, in the world in which policies for unknown items are compared. Half of the
+#: output is registered, and a tenth of the human items is registered as human. With 20 n = 2,000 items, 200 are human,
+#: and only 20 of these are registered, fewer than n = 100. With 100 n = 10,000 items, 100 are registered, so that also
+#: a policy that drops unknown items can select n items. Worlds with a detector have the smaller pool.
 _FEW, _ENOUGH = 20, 100
 
 
@@ -81,7 +85,7 @@ def _policy(pool: int, policy: str) -> str:
     return f"half registered, a tenth archived, pool of {pool * _N:,}, {policy}"
 
 
-#: The world of false positives: of 1,000 items, 900 are model output, and 90 of these are not registered.
+#: The world for false positives: of 1,000 items, 900 are model output, and 90 of these are not registered.
 _ACCUSED = Commons(human=_HUMAN, registered=0.9, pool=10)
 
 
@@ -173,7 +177,11 @@ LYING = Reproduction(
 
 
 def _late(turn: int) -> list[Condition]:
-    """Return conditions in which a fifth of the output is registered, and the missing claims after round `turn`."""
+    """Return the conditions with late claims.
+
+    In most of them, a fifth of the output is registered at once. The missing claims follow at the end of round `turn`,
+    or never.
+    """
     known = Commons(human=_HUMAN, registered=0.2, pool=10)
     corrected = Commons(human=_HUMAN, registered=0.2, pool=10, late=turn)
     return [
@@ -187,10 +195,10 @@ def _late(turn: int) -> list[Condition]:
 
 
 def _recovery(table: ResultTable) -> list[str]:
-    """Return a remark on the design of rounds, which is not a finding."""
+    """Return a remark about recovery in one round, which is due to the design of the experiment."""
     return [
         "Each round fits a new model to the items that its recipe selects. So a provider that crawls only the latest "
-        "pool recovers in one round by construction."
+        "pool always recovers in one round: this follows from the design of the experiment and is not a finding."
     ]
 
 
@@ -198,7 +206,7 @@ _TURNS: dict[Size, int] = {"smoke": 1, "standard": 5, "full": 5}
 
 LATE_TRUTH = Reproduction(
     name="late-truth",
-    question="If missing claims arrive late: which training sets were tainted, and how fast do models recover?",
+    question="If missing claims arrive late, which training sets were tainted, and how fast do models recover?",
     source="not published",
     experiment=lambda size: Experiment("late-truth", _runs(size, _late(_TURNS[size]), 10)),
     metrics=(*_METRICS, "tainted"),
@@ -211,7 +219,7 @@ LATE_TRUTH = Reproduction(
 )
 
 _UNKNOWN = Commons(human=_HUMAN, registered=0.0)
-#: More pools than a run has.
+#: A number of pools that is larger than the number of rounds: it selects all pools.
 _EVERY = 99
 
 
@@ -220,8 +228,9 @@ def _backdated(lies: float, contested: float = 0.0) -> Commons:
     return Commons(human=_HUMAN, lies=lies, contested=contested, backdated=True)
 
 
-#: The number of items that the first mover has. Each condition is a world of its own with one provider: an entrant
-#: finds the pool of a provider that crawls each generation's pool, and the owner of the archive has no competitor.
+#: The number of items in the archive of the first mover. Each condition is a separate world with one provider. So the
+#: owner of the archive has no competitor, and the pool that an entrant finds is that of a provider that has crawled
+#: each generation's pool.
 _ARCHIVE = 400
 _FIRST = [
     Condition("first mover: 100 of an archive of 400, by collected_before", Archive(), _UNKNOWN, _ARCHIVE),
@@ -254,12 +263,12 @@ _FIRST = [
 
 
 def _worth(table: ResultTable) -> list[str]:
-    """Return the number of archived items with the same error as each condition."""
+    """Return sentences that express the error of each condition as a number of archived items with the same error."""
     lines = [
-        "Each condition is a world of its own with one provider. An entrant is measured from the generation after its "
+        "Each condition is a separate world with one provider. An entrant is measured from the generation after its "
         "entry on, because earlier models are not its own.",
-        "The value in archived items is 1/mean_error, because a model that is fitted to A archived items has an "
-        "expected mean_error of 1/A.",
+        "The numbers below are values in archived items, 1/mean_error: a model that is fitted to A archived items has "
+        "an expected mean_error of 1/A.",
     ]
     for condition in table.groups:
         rows = table.of("mean_error", condition)
@@ -273,14 +282,14 @@ def _ends(row: ResultRow) -> str:
 
 
 def _covers(run: Run, round: int) -> bool:
-    """Return whether the models of a round are those of the condition: models before an entry are not."""
+    """Return whether the model of a round belongs to the condition. Models before the entry of an entrant do not."""
     return not isinstance(run.regime, Entrant) or round > run.regime.entry
 
 
 FIRST_MOVER = Reproduction(
     name="first-mover",
-    question="What is an archive from before the first model worth, to whom, and what do back-dated claims cost?",
-    source="the first mover is from Shumailov et al. 2023; not published; theory in simulator/oracles",
+    question="What is an archive from before the first model worth to its owner, and what do back-dated claims cost?",
+    source="question from Shumailov et al. 2023; the result is not published; theory in simulator/oracles",
     experiment=lambda size: Experiment("first-mover", _runs(size, _FIRST, 10)),
     metrics=_METRICS,
     minutes={"smoke": 0.2, "standard": 15, "full": 100},

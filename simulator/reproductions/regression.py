@@ -1,4 +1,4 @@
-"""Linear regression, compared with the formulas of Gerstgrasser et al. 2024."""
+"""The result `regression`: linear regression, compared with the formulas of Gerstgrasser et al. 2024."""
 
 from functools import cache
 
@@ -15,7 +15,10 @@ _SAMPLES, _DIMENSIONS = 100, 10
 
 
 def _experiment(size: Size) -> Experiment:
-    """Return runs with accumulate for fixed inputs, where its formula is exact, and for new inputs, where it is not."""
+    """Return runs with replace, and with accumulate for fixed inputs and for new inputs.
+
+    The formula for accumulate is exact only for fixed inputs.
+    """
     chains, seeds, generations = {"smoke": (100, 1, 3), "standard": (2_000, 5, 20), "full": (5_000, 20, 100)}[size]
     cases: tuple[tuple[Regression, Regime], ...] = (
         (Regression(), Replace()),
@@ -45,7 +48,7 @@ def _expected(replaces: bool, rounds: int) -> Floats:
 
 
 def theory(run: Run, metric: str, round: int) -> Reference | None:
-    """Return the formula: exact, except for accumulate with new inputs, where it is an estimate."""
+    """Return the value of the formula for `test_error`: exact, but an estimate for accumulate with new inputs."""
     if metric != "test_error" or round == 0 or not isinstance(run.family, Regression):
         return None
     replaces = isinstance(run.regime, Replace)
@@ -61,7 +64,7 @@ def _condition(run: Run) -> str:
 
 REGRESSION = Reproduction(
     name="regression",
-    question="Does the error of linear regression grow with each generation, and stay bounded if data accumulate?",
+    question="Does the error of linear regression grow if data are replaced, and stay bounded if they accumulate?",
     source="Gerstgrasser et al. 2024, 2404.01413",
     experiment=_experiment,
     metrics=("test_error",),

@@ -1,4 +1,4 @@
-"""The numbers of a named result, as plain values: rows, the runs that they come from, and what theory says."""
+"""The numbers of a named result: the rows of its table, the runs that they come from, and the values of theory."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -11,30 +11,34 @@ from simulator.config import Run
 from simulator.metrics.intervals import by_chains
 from simulator.runs.results import Results
 
-#: `exact`: measurement and reference differ by chance alone. `bound`: the measurement is not below the reference.
-#: `first-order`: the measurement is near the reference.
+#: The expected relation of a measurement to its reference. `exact`: they differ only by chance. `bound`: the reference
+#: is a lower bound, so the measurement is not below it, except by chance. `first-order`: they are approximately equal.
 Kind = Literal["exact", "bound", "first-order"]
 
 
 class Reference(NamedTuple):
-    """The value that theory gives for a metric."""
+    """The value of a metric by theory."""
 
     value: float
     kind: Kind
 
 
-#: The reference for a metric of a run in a round; None if theory does not give one.
+#: A function from a run, the name of a metric and a round to the reference; None if theory does not give one.
 Theory: TypeAlias = Callable[[Run, str, int], Reference | None]
 
 
 def no_theory(run: Run, metric: str, round: int) -> Reference | None:
-    """Return None: there is no theory."""
+    """Return None, for a result without theory."""
     return None
 
 
 @dataclass(frozen=True)
 class ResultRow:
-    """A metric of a condition in a round, over seeds and chains; nan is unknown."""
+    """The mean of a metric over the seeds and chains of a condition in a round. A number that is unknown is nan.
+
+    `low` and `high` are the ends of its 95 % interval. `reference` is the value of theory, and `difference` the mean
+    difference from the baseline.
+    """
 
     condition: str
     round: int
@@ -54,19 +58,19 @@ class ResultRow:
 
     @property
     def z(self) -> float:
-        """The distance from the reference, in standard errors."""
+        """The distance of the measurement from the reference, in standard errors."""
         return (self.measured - self.reference) / self.standard_error
 
     @property
     def chance(self) -> float:
-        """The probability of a distance at least this large from an exact reference, to either side."""
+        """The two-sided p-value: the probability of at least this distance from an exact reference."""
         freedom = math.inf if by_chains(self.seeds, self.chains) else self.seeds - 1
         return float(2 * stats.t.sf(abs(self.z), freedom))
 
 
 @dataclass(frozen=True)
 class PlayedRun:
-    """A run and its results."""
+    """The configuration of a run, and its results."""
 
     run: Run
     results: Results
@@ -77,13 +81,14 @@ class ResultTable:
     """All rows of a named result, and the runs of each condition."""
 
     metrics: tuple[str, ...]
-    """the metrics of the table, the primary one first"""
+    """metrics of the table, the primary metric first"""
     groups: Mapping[str, Sequence[PlayedRun]]
+    """runs of each condition, by its name"""
     rows: Sequence[ResultRow]
     theory: Theory
     covers: Callable[[Run, int], bool]
-    """whether a round of a run belongs to its condition"""
+    """function that tells whether a round of a run belongs to its condition"""
 
     def of(self, metric: str, condition: str | None = None) -> list[ResultRow]:
-        """Return the rows of a metric, in the order of conditions and rounds."""
+        """Return the rows of a metric, in the order of conditions and rounds: for all conditions, or for one."""
         return [row for row in self.rows if row.metric == metric and condition in (None, row.condition)]

@@ -1,4 +1,4 @@
-"""From finished runs to the rows of a named result: one per condition, metric and round, beside the theory."""
+"""Compute the rows of a named result from its finished runs: one row per condition, metric and round, with theory."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -18,9 +18,10 @@ from simulator.runs.results import Results
 
 
 def tabulate(reproduction: Reproduction, played: Sequence[Results], rounds: Sequence[int] = ()) -> ResultTable:
-    """Return the table of finished runs, for these rounds or, if none are given, for the milestones.
+    """Return the table of a named result from its finished runs.
 
-    Raises ValueError if no run has one of the metrics.
+    `rounds` are the rounds of the table, by default the human data, the first, the middle and the last round. Raises
+    ValueError if there is a metric that no run has in these rounds.
     """
     members = [PlayedRun(decode(results.config), results) for results in played]
     name = reproduction.condition or _differing_parts([member.run for member in members])
@@ -38,12 +39,18 @@ def tabulate(reproduction: Reproduction, played: Sequence[Results], rounds: Sequ
         and not math.isnan((row := _compared_row(reproduction, groups, condition, metric, t)).measured)
     ]
     if missing := [metric for metric in reproduction.metrics if all(row.metric != metric for row in rows)]:
-        raise ValueError(f"no run of {reproduction.name} has the metric {missing[0]} in the rounds {shown}")
+        raise ValueError(
+            f"no run of {reproduction.name} has the metric {missing[0]} in the rounds {shown}: correct `metrics` or "
+            "`rounds` in its definition"
+        )
     return ResultTable(reproduction.metrics, groups, rows, reproduction.theory, reproduction.covers)
 
 
 def row_of(group: Sequence[PlayedRun], condition: str, metric: str, t: int) -> ResultRow:
-    """Return mean, standard error, 95 % interval and median of a condition, without theory and comparison."""
+    """Return the row of a condition, with mean, standard error, 95 % interval and median of a metric in round t.
+
+    The row has no reference and no difference from the baseline.
+    """
     summaries = summaries_by_seed(group, metric, t)
     chains = group[0].run.chains
     (mean, low, high), error = estimate(list(summaries.values()), describe(metric).bounds)
@@ -53,20 +60,23 @@ def row_of(group: Sequence[PlayedRun], condition: str, metric: str, t: int) -> R
 
 
 def summaries_by_seed(group: Sequence[PlayedRun], metric: str, t: int) -> dict[int, ChainSummary]:
-    """Return a metric over the chains of each run in a round, by seed; seeds without a finite mean are left out."""
+    """Return the summary of a metric over the chains of each run in round t, by seed.
+
+    Seeds without a finite mean are omitted.
+    """
     by_seed = {member.run.seed: member.results.summary(metric, t) for member in group}
     return {seed: summary for seed, summary in by_seed.items() if summary is not None}
 
 
 def values_by_seed(group: Sequence[PlayedRun], metric: str, t: int) -> dict[int, float]:
-    """Return a metric's mean over chains in a round, by seed."""
+    """Return the mean of a metric over chains in round t, by seed."""
     return {seed: summary.mean for seed, summary in summaries_by_seed(group, metric, t).items()}
 
 
 def _compared_row(
     reproduction: Reproduction, groups: Mapping[str, Sequence[PlayedRun]], condition: str, metric: str, t: int
 ) -> ResultRow:
-    """Return a row with its reference, and with its difference from the baseline."""
+    """Return the row of a condition with its reference and its difference from the baseline."""
     group = groups[condition]
     row = asdict(row_of(group, condition, metric, t))
     theory = {member.run.seed: reproduction.theory(member.run, metric, t) for member in group}
@@ -74,7 +84,7 @@ def _compared_row(
     if references:
         values = np.array([reference.value for reference in references.values()])
         row |= {"reference": float(values.mean()), "kind": next(iter(references.values())).kind}
-        if np.ptp(values) > 0:  # if theory depends on the seed, chance is in the distance from it
+        if np.ptp(values) > 0:  # theory depends on the seed: the standard error is that of the distances from it
             measured = values_by_seed(group, metric, t)
             distances = [measured[seed] - reference.value for seed, reference in references.items()]
             row["standard_error"] = float(stats.sem(distances))
@@ -87,7 +97,7 @@ def _compared_row(
 
 
 def _differing_parts(runs: Sequence[Run]) -> Callable[[Run], str]:
-    """Return a function that names a run by the parts in which these runs differ."""
+    """Return a function that names a run by those parts of its configuration in which the runs differ."""
 
     def part_of(run: Run, part: str) -> str:
         value = getattr(run, part)

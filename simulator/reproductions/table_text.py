@@ -1,4 +1,4 @@
-"""A named result as text: its agreement with theory in sentences, and its rows as CSV, Markdown and terminal tables."""
+"""The text of a named result: its agreement with theory in sentences, its rows as CSV, Markdown and terminal tables."""
 
 import csv
 import io
@@ -15,13 +15,15 @@ from simulator.metrics.definitions import describe
 from simulator.report.numbers import distances
 from simulator.reproductions.rows import ResultRow, ResultTable
 
+#: The joint confidence level of the tests of all rows.
 _LEVEL = 0.99
 
 
 def agreement(rows: Sequence[ResultRow]) -> list[str]:
-    """Return sentences on how rows agree with their references: exact ones jointly at 99 %, bounds one-sided.
+    """Return sentences about the agreement of the rows with their references.
 
-    Rows with equal numbers count once: in round 1 many conditions have the same model.
+    Exact references are tested together, by a Bonferroni correction, at 99 %. Lower bounds are tested in the same way,
+    one-sided. Rows with equal numbers count once, because many conditions have the same model in round 1.
     """
     sentences, rows = [], _distinct(rows)
     with_exact = [row for row in rows if row.kind == "exact"]
@@ -60,7 +62,10 @@ def agreement(rows: Sequence[ResultRow]) -> list[str]:
 
 
 def _distinct(rows: Sequence[ResultRow]) -> list[ResultRow]:
-    """Return the first of the rows with the same numbers; last digits depend on the order in which items are drawn."""
+    """Return only the first of all rows with the same numbers.
+
+    Nine digits are compared, because further digits can depend on the order in which items are drawn.
+    """
     first: dict[tuple[object, ...], ResultRow] = {}
     for row in rows:
         numbers = (f"{value:.9g}" for value in (row.measured, row.standard_error, row.reference))
@@ -69,7 +74,7 @@ def _distinct(rows: Sequence[ResultRow]) -> list[ResultRow]:
 
 
 def as_csv(rows: Sequence[ResultRow]) -> str:
-    """Return the rows as CSV with a header; a number that is unknown is empty."""
+    """Return the rows as CSV with a header. A number that is unknown becomes an empty field."""
     out = io.StringIO()
     columns = [field.name for field in fields(ResultRow)]
     writer = csv.DictWriter(out, columns, lineterminator="\n")
@@ -80,7 +85,7 @@ def as_csv(rows: Sequence[ResultRow]) -> str:
 
 
 def as_markdown(table: ResultTable) -> str:
-    """Return one Markdown table per metric: a line per condition, a column per round."""
+    """Return one Markdown table per metric, with one line per condition and one column per round."""
     blocks = []
     for metric, rounds, lines in _by_metric(table):
         head = [f"| {metric} | " + " | ".join(f"round {t}" for t in rounds) + " |", "|---" * (len(rounds) + 1) + "|"]
@@ -90,7 +95,7 @@ def as_markdown(table: ResultTable) -> str:
 
 
 def as_terminal_tables(table: ResultTable) -> Iterator[Table]:
-    """Yield one table per metric for the terminal: a line per condition, a column per round."""
+    """Yield one terminal table per metric, with one line per condition and one column per round."""
     for metric, rounds, lines in _by_metric(table):
         unit = describe(metric).unit
         title = f"{escape(describe(metric).title)} ({metric}{f', {unit}' if unit else ''})"
@@ -102,7 +107,7 @@ def as_terminal_tables(table: ResultTable) -> Iterator[Table]:
 
 
 def _by_metric(table: ResultTable) -> Iterator[tuple[str, list[int], list[tuple[str, list[list[str]]]]]]:
-    """Yield each metric with its rounds, and its conditions with one cell per round, in parts."""
+    """Yield each metric with its rounds and its conditions. A condition has one cell per round, as a list of parts."""
     for metric in table.metrics:
         rows = table.of(metric)
         if rows:
@@ -115,7 +120,10 @@ def _by_metric(table: ResultTable) -> Iterator[tuple[str, list[int], list[tuple[
 
 
 def _cell(row: ResultRow) -> list[str]:
-    """Return the parts of a cell: mean with interval; median if it differs much; reference; difference."""
+    """Return the parts of a cell: mean with interval, median, reference, and difference from the baseline.
+
+    The median is shown only if mean and median differ by a factor of two or more. Unknown parts are omitted.
+    """
     value = f"{row.measured:.4g}"
     if math.isfinite(row.low) and math.isfinite(row.high):
         value += f" {distances(row.measured - row.low, row.high - row.measured, '.2g')}"

@@ -1,7 +1,8 @@
-"""The value of one more human item per generation, instead of a synthetic one, by generation and human share.
+"""The result `value-of-human-data`: the gain if each generation has one more human item instead of a synthetic one.
 
-New human items are used in each round from the second on. So one more item per generation uses t − 1 items up to
-generation t, and the value per item used is reported beside the value per generation.
+It depends on the generation and on the human share. New human items are used in each round from the second on, so one
+more item per generation needs t − 1 items up to generation t. Therefore both the gain per item per generation and the
+gain per item used are reported.
 """
 
 from functools import cache
@@ -41,7 +42,7 @@ def _expected(n: int, share: float, rounds: int) -> Floats:
 
 
 def theory(run: Run, metric: str, round: int) -> Reference | None:
-    """Return E[μ_t²], exact."""
+    """Return the exact value of E[μ_t²] for `mean_error`; None for other metrics and for round 0."""
     if metric != "mean_error" or round == 0 or not isinstance(run.regime, Fresh):
         return None
     return Reference(float(_expected(run.n, run.regime.share, run.generations)[round - 1]), "exact")
@@ -52,7 +53,11 @@ def _condition(run: Run) -> str:
 
 
 def _draw(table: ResultTable) -> Figure:
-    """Return three panels: the equivalent number of human items, 1/E[μ²], and the gains per generation and per item."""
+    """Return a figure with three panels over the human share of each generation's training set.
+
+    They show the equivalent number of human items 1/E[μ²], the gain by one more human item per generation, and the gain
+    per human item used. Points are measured, lines are exact.
+    """
     figure = new(14.0, 4.4)
     equivalent, per_generation, per_item = figure.subplots(1, 3)
     shares = _shares(table)
@@ -77,11 +82,11 @@ def _draw(table: ResultTable) -> Figure:
 
 
 def _answer(table: ResultTable) -> list[str]:
-    """Return the gain of each step in the human share, by generation: per generation, and per item used."""
+    """Return sentences with the gains between human shares: by one more item per generation, and per item used."""
     lines = [
-        "The value of a training set is the number of human items with the same error, 1/mean_error. A gain is its "
-        "increase by one human item instead of a synthetic one. Up to generation t, one more item per generation uses "
-        "t − 1 items."
+        "The value of a training set is the number of human items that give the same error, 1/mean_error. A gain is "
+        "the increase of this value if each generation has one more human item instead of a synthetic one. Up to "
+        "generation t, this uses t − 1 items."
     ]
     generations, shares = [t for t in _GENERATIONS if 1 < t <= _last(table)], _shares(table)
     by_generation = [tuple(_gains(shares, values) for values in _worth(table, t)) for t in generations]
@@ -104,22 +109,22 @@ def _last(table: ResultTable) -> int:
 
 
 def _worth(table: ResultTable, t: int) -> tuple[list[float], list[float]]:
-    """Return the value of each training set in a generation: measured, and exact."""
+    """Return the values of the training sets of generation t, one per human share: measured values, and exact ones."""
     rows = [row_of(group, name, "mean_error", t) for name, group in table.groups.items()]
     exact = [1 / float(_expected(_N, share, _last(table))[t - 1]) for share in _shares(table)]
     return [1 / row.measured for row in rows], exact
 
 
 def _gains(shares: list[float], worth: list[float]) -> list[float]:
-    """Return the increase in value per additional human item per generation, for each step in the share."""
+    """Return the increase in value per additional human item per generation, from each human share to the next."""
     return [(worth[i + 1] - worth[i]) / (_N * (shares[i + 1] - shares[i])) for i in range(len(shares) - 1)]
 
 
 VALUE = Reproduction(
     name="value-of-human-data",
-    question="What is one more human item per generation worth, instead of a synthetic one, and what per item used?",
-    source="Shumailov et al. 2023 claim that it increases: per generation it does, per item used it decreases; the "
-    "curve is not published; Alemohammad et al. 2023",
+    question="How much does it help if each generation has one more human item, in total and per item used?",
+    source="Shumailov et al. 2023 claim that the value of human data increases; Alemohammad et al. 2023. Here, the "
+    "gain by one more item per generation increases, and the gain per item used decreases. The curve is not published",
     experiment=_experiment,
     metrics=("mean_error",),
     minutes={"smoke": 0.2, "standard": 1, "full": 15},

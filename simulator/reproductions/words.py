@@ -1,4 +1,4 @@
-"""The survival of words, compared with the bound of Suresh et al. 2024."""
+"""The result `word-survival`: the number of words that survive, compared with the lower bound of Suresh et al. 2024."""
 
 from functools import cache
 
@@ -35,9 +35,9 @@ def _expected(corpus: Zipf, n: int, rounds: int) -> Floats:
 
 
 def theory(run: Run, metric: str, round: int) -> Reference | None:
-    """Return the lower bound for replace.
+    """Return the lower bound on the number of distinct words (`unique`) under replace.
 
-    The paper's first generation is round 0 here, drawn from the true distribution.
+    The first generation of the paper is round 0 here: it is drawn from the true distribution.
     """
     if metric != "unique" or not isinstance(run.regime, Replace) or not isinstance(run.corpus, Zipf):
         return None
@@ -46,7 +46,7 @@ def theory(run: Run, metric: str, round: int) -> Reference | None:
 
 WORDS = Reproduction(
     name="word-survival",
-    question="How many words survive t generations, and does the lower bound hold?",
+    question="How many distinct words survive t generations, and does the lower bound of the paper hold?",
     source="Suresh et al. 2024, 2412.17646",
     experiment=_experiment,
     metrics=("unique",),

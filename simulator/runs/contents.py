@@ -1,11 +1,12 @@
 """The items of a run by digest, and their true origin, which only `metrics/points.py` may read.
 
-The registry stores no content, so a run keeps its own items. Each batch (the human pool, a round's new human items, a
-round's output) is two files: its items `[n, C, d]` and their digests. They are written once and memory-mapped.
+The registry stores no content, so a run stores its items itself. A batch is the human pool, the new human items of a
+round, or the output of a round. Each batch has two files: its items `[n, C, d]` (n items, C chains, d dimensions) and
+their digests `uint8[n, 32]`. The files are written once, and then memory-mapped.
 
-A digest is the hash of a header (run, round, role, index) and the item's bytes. So equal draws stay different items
-(65,501 words drawn from a text have 7,148 different contents: a set would hide the collapse), and the claims of a run
-never concern the items of another run.
+A digest is the hash of a header (run, round, role, index) and the item's bytes. So two equal draws are two items. If
+they were one item, the collapse would be hidden: 65,501 words drawn from a text have only 7,148 different contents. The
+header also makes the digests of each run different, so a claim in one run never concerns an item of another run.
 """
 
 from pathlib import Path
@@ -19,7 +20,7 @@ from firsthand.files import atomic
 from simulator.families.base import Arrays, Items
 from simulator.metrics.points import TrueOrigin
 
-#: The maker of a batch: `human`, `model`, or one of several models of a round, `model-3`.
+#: The maker of a batch: `human`; `model`; or, if a round has several models, `model-3` for that of provider 3.
 Role: TypeAlias = str
 HUMAN: Role = "human"
 
@@ -28,41 +29,48 @@ _REFERENCE = "reference.npz"
 
 
 class SortedDigests(NamedTuple):
-    """Some of a run's digests in ascending order, with the batch and the row of each."""
+    """A part of a run's digests in ascending order, and the location of the item of each digest."""
 
     keys: npt.NDArray[np.bytes_]
+    """`[m]`: the digests, as strings of 32 bytes"""
     rows: npt.NDArray[np.int64]
-    """`[m, 2]`: batch and row"""
+    """`[m, 2]`: number of the batch, and row in the batch"""
 
 
 def digests_of(items: Items, run: str, round: int, role: Role) -> Digests:
-    """Return the SHA-256 of a header and each item's bytes (little-endian): `[n, C, d] → uint8[n, 32]`."""
+    """Return the digests of the items of a batch: `items[n, C, d] → uint8[n, 32]`.
+
+    A digest is the SHA-256 of a header (run, round, role, index) and the item's bytes in little-endian order.
+    """
     rows = np.ascontiguousarray(items, dtype=items.dtype.newbyteorder("<"))
     header = f"firsthand item v1\n{run}\n{round}\n{role}\n"
     return stack([digest_bytes(f"{header}{index}\n".encode() + row.tobytes()) for index, row in enumerate(rows)])
 
 
 class Contents:
-    """A run's items by digest, in a folder of its own."""
+    """The items of a run, in a folder of their own. They can be read by digest."""
 
     def __init__(self, folder: Path, run: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._run = folder, run
         self._batches: list[Items] = []
         self._origins: list[tuple[Role, int]] = []
-        self._sorted: list[SortedDigests] = []  # all digests, in parts; each is at least twice as large as the next
+        self._sorted: list[SortedDigests] = []  # all digests in parts; each part is at least twice as long as the next
 
     def put(self, role: Role, round: int, items: Items) -> Digests:
-        """Save a batch and return its digests, `uint8[n, 32]`. To save it again after a crash changes nothing."""
+        """Save the items `[n, C, d]` of a batch, and return their digests, `uint8[n, 32]`.
+
+        If the same batch is saved again after a crash, nothing changes.
+        """
         digests = digests_of(items, self._run, round, role)
-        for name, array in (("items", items), ("digests", digests)):  # digests last: a batch with digests is complete
+        for name, array in (("items", items), ("digests", digests)):  # digests last, so a batch with them is complete
             with atomic.writing(self._path(role, round, name), sync=True) as file:
                 np.save(file, array, allow_pickle=False)
         self.load(role, round)
         return digests
 
     def load(self, role: Role, round: int) -> None:
-        """Map a batch that was saved earlier. Raises FileNotFoundError."""
+        """Load a saved batch as a memory map. Raises FileNotFoundError if it was not saved."""
         if (role, round) in self._origins:
             return
         strings = as_strings(self.digests(role, round))
@@ -75,9 +83,9 @@ class Contents:
         self._origins.append((role, round))
 
     def items(self, digests: Digests) -> Items:
-        """Return the items `[m, C, d]` of digests `uint8[m, 32]`, in their order.
+        """Return the items `[m, C, d]` of the digests `uint8[m, 32]`, in the order of the digests.
 
-        Raises ValueError for unknown ones.
+        Raises ValueError if a digest does not belong to this run.
         """
         located = self._locate(digests)
         items = np.empty((len(digests), *self._batches[0].shape[1:]), dtype=self.dtype)
@@ -88,38 +96,47 @@ class Contents:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The type of all items: that of the first batch, the human data."""
+        """The data type of all items: that of the first batch, which is human data."""
         return self._batches[0].dtype
 
     def without(self, digests: Digests, role: Role) -> Digests:
-        """Return the digests among `uint8[m, 32]` whose items this role did not make: its private log knows which."""
+        """Return the digests `uint8[m, 32]` without those of the items that the maker `role` made.
+
+        The order is kept. A provider can do this because it keeps a private log of its own output.
+        """
         own = [batch for batch, (maker, _) in enumerate(self._origins) if maker == role]
         return digests[~np.isin(self._locate(digests)[:, 0], own)]
 
     def true_origin(self, digests: Digests) -> TrueOrigin:
-        """Return the true origins. Only `metrics.points` may call this: training code asks the registry."""
+        """Return the true origins of the items of the digests `uint8[m, 32]`: whether an item is human, and its round.
+
+        Only `metrics.points` may call this method. Training code knows origins from the registry only.
+        """
         batches = self._locate(digests)[:, 0]
         human = np.array([role == HUMAN for role, _ in self._origins])
         rounds = np.array([round for _, round in self._origins])
         return TrueOrigin(human[batches], rounds[batches])
 
     def digests(self, role: Role, round: int) -> Digests:
-        """Return the digests of a batch that was saved earlier, in its order."""
+        """Return the digests `uint8[n, 32]` of a saved batch, in the order of its items. Raises FileNotFoundError."""
         digests: Digests = np.load(self._path(role, round, "digests"))
         return digests
 
     def put_reference(self, arrays: Arrays) -> None:
-        """Save the run's first model."""
+        """Save the arrays of the run's first model, by name."""
         with atomic.writing(self._folder / _REFERENCE, sync=True) as file:
             np.savez(file, allow_pickle=False, **arrays)
 
     def reference(self) -> Arrays:
-        """Return the run's first model. Raises FileNotFoundError."""
+        """Return the arrays of the run's first model, by name. Raises FileNotFoundError if it was not saved."""
         with np.load(self._folder / _REFERENCE, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
 
     def _locate(self, digests: Digests) -> npt.NDArray[np.int64]:
-        """Return batch and row of each digest, `[m, 2]`. Raises ValueError for unknown ones."""
+        """Return the number of the batch and the row in it for each digest, `[m, 2]`.
+
+        Raises ValueError if a digest does not belong to this run.
+        """
         keys = as_strings(digests)
         located, missing = np.empty((len(keys), 2), dtype=np.int64), np.arange(len(keys))
         for part in reversed(self._sorted):
@@ -128,9 +145,9 @@ class Contents:
             located[missing[hit]], missing = part.rows[at[hit]], missing[~hit]
         if len(missing):
             raise ValueError(
-                f"the registry selected {len(missing)} items that are not of this run, the first is "
-                f"sha256:{digests[missing[0]].tobytes().hex()}. Another run or user may have written to its datasets: "
-                "start the run again in a new folder with a registry of its own"
+                f"the registry selected {len(missing)} items that do not belong to this run; the first is "
+                f"sha256:{digests[missing[0]].tobytes().hex()}. Another run or user may have written to the datasets "
+                "of this run: start the run again in a new folder with a registry of its own"
             )
         return located
 
@@ -144,5 +161,5 @@ def _joined(part: SortedDigests, other: SortedDigests) -> SortedDigests:
 
 
 def _in_order(part: SortedDigests) -> SortedDigests:
-    order = np.argsort(part.keys, kind="stable")  # fast if the joined parts are in order
+    order = np.argsort(part.keys, kind="stable")  # a stable sort is fast if the two joined parts are sorted
     return SortedDigests(part.keys[order], part.rows[order])

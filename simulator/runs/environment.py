@@ -1,4 +1,4 @@
-"""The environment of a run: the code, its libraries and the machine."""
+"""The environment of a run: the commit of the code, the versions of its libraries, and the machine."""
 
 import contextlib
 import platform
@@ -10,7 +10,10 @@ _LIBRARIES = ("firsthand", "numpy", "scipy", "scikit-learn", "tokenizers", "torc
 
 
 def commit() -> str | None:
-    """Return the commit of the clone, with `-dirty` if tracked files differ from it; None outside of a clone."""
+    """Return the commit of the clone that this code is in, with `-dirty` if tracked files differ from the commit.
+
+    Return None if the code is not in a clone.
+    """
     head = _git("rev-parse", "HEAD")
     if head is None:
         return None
@@ -27,15 +30,15 @@ def _git(*arguments: str) -> str | None:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that compute."""
+    """Return the versions of Python and of the libraries on which results depend, by name."""
     installed = {name: metadata.version(name) for name in _LIBRARIES}
     with contextlib.suppress(metadata.PackageNotFoundError):
-        installed["transformers"] = metadata.version("transformers")  # optional
+        installed["transformers"] = metadata.version("transformers")  # an optional dependency
     return {"python": platform.python_version(), **installed}
 
 
 def device() -> str:
-    """Return the name of the processor and the system. Runs use one thread."""
+    """Return the names of the processor and of the system, as one text. A run uses one thread."""
     return f"{_processor()}, one thread, {platform.system()} {platform.machine()}"
 
 

@@ -19,20 +19,21 @@ from simulator.names import label
 from simulator.runs import checkpoints, environment, results
 from simulator.runs.checkpoints import Plan, State
 
+#: The largest number of pictures, and of texts, that are saved in a round.
 PICTURES = 60
 TEXTS = 12
 
 
 class Journal:
-    """The files in a run's folder."""
+    """The writer of the files in a run's folder."""
 
     def __init__(self, folder: Path, plan: Plan, run: Run) -> None:
         self._folder, self._plan, self._run = folder, plan, run
         self.begun_bytes = 0
-        """length of the header, after it is written"""
+        """length of the header in bytes; 0 before it is written"""
 
     def begin(self) -> None:
-        """Write the header of the results."""
+        """Write the header of `results.jsonl`, and record that the run has begun."""
         (self._folder / "samples").mkdir(exist_ok=True)
         self.begun_bytes = results.append(self._folder / results.FILE, self._header(), after=0)
         self.event("begun")
@@ -40,20 +41,22 @@ class Journal:
     def resume(self) -> None:
         """Record that the run is resumed.
 
-        Raises ValueError if its configuration or data differ from what it began with.
+        Raises ValueError if its configuration or its data have changed since it began.
         """
         begun, now = results.read(self._folder).header, self._header()
         for name in ("config", "data"):
             if begun[name] != now[name]:
                 raise ValueError(
                     f"the {name} of the run in {self._folder} has changed since the run began ({begun[name]} then, "
-                    f"{now[name]} now). Restore it, or start the run again in a new folder"
+                    f"{now[name]} now). Restore the old {name}, or start the run again in a new folder"
                 )
         self.event("resumed", commit=now["commit"], versions=now["versions"], device=now["device"])
 
     def save(self, state: State, row: dict[str, Any], items: Items) -> State:
-        """Save a round's pictures and row, then its state, and return the state. After a crash, a round without a saved
-        state is repeated."""
+        """Save the pictures and the row of a round, then its state. Return the state with the length of the results.
+
+        `items[n, C, d]` is the output of the round. After a crash, a round without a saved state is repeated.
+        """
         pictures = self._run.corpus.images(items[:PICTURES])
         if pictures is not None:
             _save_array(self._folder / "samples" / f"round-{state.round:03d}.npy", pictures)
@@ -63,9 +66,10 @@ class Journal:
         return saved
 
     def save_texts(self, round: int, items: Items, reference: Fitted | None) -> None:
-        """Save a round's first texts, and the perplexity of each item under the first model, if the items are text.
+        """If the items are text, save the first texts of a round, and the perplexity of each item.
 
-        The perplexities of human items need a first model, so they are saved after round 1.
+        The perplexity is that under `reference`, the first model; it is saved only if this is a language model. The
+        first model does not exist before round 1, so the perplexities of the human items are saved after round 1.
         """
         corpus, path = self._run.corpus, self._folder / "samples" / f"round-{round:03d}"
         if not isinstance(corpus, TextCorpus):
@@ -76,7 +80,7 @@ class Journal:
             _save_array(path.with_suffix(".perplexity.npy"), perplexities(reference, items)[:, 0])
 
     def event(self, event: str, **details: Any) -> None:
-        """Record an event with the values that differ between two equal runs: times, positions, ids."""
+        """Append an event to `events.jsonl`. Its details can differ between two equal runs: times, positions, ids."""
         moment = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
         with (self._folder / "events.jsonl").open("a") as file:
             file.write(json.dumps({"time": moment, "event": event, **details}) + "\n")

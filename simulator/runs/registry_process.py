@@ -1,4 +1,4 @@
-"""The registry of a run: one that is started for it, or one at a URL."""
+"""The registry of a run: either a server that is started for the run, or an existing registry at a URL."""
 
 import contextlib
 import json
@@ -13,18 +13,22 @@ from pathlib import Path
 from firsthand.errors import FirsthandError
 from firsthand.http import credentials
 
+#: Time limits in seconds: for the start of a registry, for each attempt to stop it, and for its end after an error.
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 DEATH_SECONDS = 1.0
 
 
 class RegistryDiedError(RuntimeError):
-    """The registry that was started for a run did not start, or ended early; the message has its last log lines."""
+    """The registry that was started for a run did not become ready, or ended early.
+
+    The message has the last lines of its log.
+    """
 
 
 @dataclass(frozen=True)
 class RegistryAddress:
-    """The URL of a registry, and a key. Without a key, the client uses the environment or stored credentials."""
+    """The URL of a registry, and an API key. If the key is None, the client uses the environment or stored keys."""
 
     url: str
     api_key: str | None = field(default=None, repr=False)
@@ -32,7 +36,11 @@ class RegistryAddress:
 
 @contextlib.contextmanager
 def at(location: str, folder: Path) -> Iterator[RegistryAddress]:
-    """Yield the registry of a plan: the one at an http(s) URL, or one started from a data folder below `folder`."""
+    """Yield the address of the registry at a location. Raises RegistryDiedError as `serve` does.
+
+    A location is the http(s) URL of an existing registry. Otherwise it is a data folder, relative to `folder`: then a
+    registry with this data folder is started, and stopped when the block ends.
+    """
     if location.startswith(("http://", "https://")):
         yield RegistryAddress(location)
     else:
@@ -42,9 +50,10 @@ def at(location: str, folder: Path) -> Iterator[RegistryAddress]:
 
 @contextlib.contextmanager
 def serve(data_dir: Path) -> Iterator[RegistryAddress]:
-    """Serve a registry with an embedded database on a free port while the block runs.
+    """Start a registry with an embedded database on a free port, and stop it when the block ends.
 
-    The data stay in `data_dir` for a resumed run. Raises RegistryDiedError.
+    The data stay in `data_dir`, so that a run can be resumed. Raises RegistryDiedError if the registry does not become
+    ready, or if it ends before the block ends.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     log = data_dir / "server.log"
@@ -53,7 +62,7 @@ def serve(data_dir: Path) -> Iterator[RegistryAddress]:
         try:
             yield RegistryAddress(url, _key(data_dir, url))
         except FirsthandError:
-            # the connection to a dying server breaks a moment before the system reports its end
+            # The connection to a server that ends breaks a moment before the system reports the end of the process.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 server.wait(DEATH_SECONDS)
             raise
@@ -64,18 +73,18 @@ def serve(data_dir: Path) -> Iterator[RegistryAddress]:
 
 @contextlib.contextmanager
 def _started(data_dir: Path, errors: int) -> Iterator["subprocess.Popen[bytes]"]:
-    # The user's own FIRSTHAND_… settings (in upper or lower case, as the service reads them) are for another registry:
-    # with their FIRSTHAND_DATABASE_URL a run would write into their own PostgreSQL.
+    # The user's settings FIRSTHAND_… are for another registry: with the user's FIRSTHAND_DATABASE_URL, a run would
+    # write to the user's own PostgreSQL. The service reads names in upper and lower case, so both are removed.
     environment = {name: value for name, value in os.environ.items() if not name.upper().startswith("FIRSTHAND_")}
     environment["FIRSTHAND_CONFIG_DIR"] = str(_config_dir(data_dir))
     command = [sys.executable, "-P", "-m", "firsthand", "serve", "--port", "0", "--data-dir", str(data_dir)]
     server = subprocess.Popen(
         [*command, "--json", "--with-parent"],
-        stdin=subprocess.PIPE,  # its end stops the server, also if this process is killed
+        stdin=subprocess.PIPE,  # the server stops when this pipe closes, even if this process is killed
         stdout=subprocess.PIPE,
         stderr=errors,
         env=environment,
-        start_new_session=True,  # Ctrl-C reaches the run, which then stops its registry
+        start_new_session=True,  # Ctrl-C must reach only the run, which then stops its registry
     )
     try:
         yield server
@@ -95,7 +104,7 @@ def _stop(server: "subprocess.Popen[bytes]") -> None:
 
 
 def _announced(server: "subprocess.Popen[bytes]", log: Path) -> str:
-    """Return the URL in the one line that the server prints when it is ready."""
+    """Return the URL in the line that the server prints when it is ready. Raises RegistryDiedError if there is none."""
     assert server.stdout is not None
     with selectors.DefaultSelector() as selector:
         selector.register(server.stdout, selectors.EVENT_READ)
@@ -107,7 +116,7 @@ def _announced(server: "subprocess.Popen[bytes]", log: Path) -> str:
 
 
 def _key(data_dir: Path, url: str) -> str:
-    """Return the key that the server has stored for its current URL."""
+    """Return the API key that the server has stored for its current URL. Raises RegistryDiedError if there is none."""
     entry = credentials.load(_config_dir(data_dir)).registries.get(url)
     if entry is None:
         raise RegistryDiedError(
@@ -126,5 +135,9 @@ def _last_lines(server: "subprocess.Popen[bytes]", log: Path) -> str:
     ended = f"was not ready after {START_SECONDS:.0f} s" if status is None else f"ended with status {status}"
     last = log.read_text(errors="replace").splitlines()[-15:]
     return "\n".join(
-        [f"The registry in {log.parent} {ended}. Last lines of its log {log}:", *(f"  {line}" for line in last)]
+        [
+            f"The registry in {log.parent} {ended}. Correct the cause that its log names, then resume the runs. The "
+            f"last lines of the log {log}:",
+            *(f"  {line}" for line in last),
+        ]
     )

@@ -1,4 +1,4 @@
-"""A run's requests to the registry. All that training code knows about origins comes from here."""
+"""The requests of a run to the registry. Training code knows the origins of items only from their answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,45 +17,45 @@ from simulator.regimes import FIRST_MODEL, RunHistory
 from simulator.runs.checkpoints import State
 from simulator.worlds.base import OriginStatement, RoundBatch
 
-#: Stated times of collection: a year before the first model, or two years after it plus one day per round.
+#: Times of collection in statements: one year before the first model; or two years after it, plus one day per round.
 _BEFORE, _SINCE = FIRST_MODEL - timedelta(days=365), FIRST_MODEL + timedelta(days=730)
 
 
 @dataclass(frozen=True)
 class RunRegistry:
-    """A run's datasets and models in a registry, all named by the run's id."""
+    """The datasets and models of a run in a registry. Their names contain the run's id."""
 
     client: Client
     organization: str
     run: Run
     _put: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
-    """datasets that exist already"""
+    """names of the datasets that this object has created"""
 
     @property
     def human(self) -> str:
-        """The dataset of the human items from before round 1."""
+        """The name of the dataset of human items that are registered before round 1."""
         return f"{self.organization}/{self.run.id}-human"
 
     @property
     def outputs(self) -> str:
-        """The dataset of the output of all models."""
+        """The name of the dataset with the output of all models, if the world has no shared pool."""
         return f"{self.organization}/{self.run.id}-outputs"
 
     def fresh(self, round: int) -> str:
-        """Return the dataset of a round's new human items."""
+        """Return the name of the dataset with a round's new human items, if the world has no shared pool."""
         return f"{self.organization}/{self.run.id}-fresh-{round:04d}"
 
     def pool(self, round: int) -> str:
-        """Return the dataset of a round's pool: the output of the round before, and new human items."""
+        """Return the name of the dataset with a round's pool: the output of the round before, and new human items."""
         return f"{self.organization}/{self.run.id}-pool-{round:04d}"
 
     def model(self, round: int, provider: int = 0) -> str:
-        """Return the model that a provider fits in a round."""
+        """Return the name of the model that a provider fits in a round."""
         line = self.run.id if self.run.world.providers == 1 else f"{self.run.id}-{provider}"
         return f"{self.organization}/{line}@{round}"
 
     def dataset(self, batch: RoundBatch) -> str:
-        """Return the dataset of a batch of items."""
+        """Return the name of the dataset in which a batch of items is registered."""
         if batch.maker is None and batch.round == 0:
             return self.human
         if self.run.world.pooled:
@@ -63,7 +63,7 @@ class RunRegistry:
         return self.fresh(batch.round) if batch.maker is None else self.outputs
 
     def history(self, state: State, provider: int = 0) -> RunHistory:
-        """Return what the regime may know about the rounds up to `state`."""
+        """Return the names and generations that the regime may know about the rounds up to `state`."""
         run, done = self.run, range(1, state.round + 1)
         refreshed = done if run.regime.new_humans(run.n) and not run.world.pooled else ()
         shared = state.round == 0 and run.world.shared_base
@@ -81,30 +81,39 @@ class RunRegistry:
         )
 
     def draw(self, history: RunHistory, position: int) -> tuple[Mix, Digests]:
-        """Return the next round's mix as of a position, and the digests of its items in order, `uint8[m, 32]`."""
+        """Select the mix of the next round as of a position, and return it with the digests of its items.
+
+        The digests `uint8[m, 32]` are in the order of the mix. Raises ValueError if the registry selects no items.
+        """
         same = history.round == 1 and self.run.world.shared_base
         purpose = "mix" if same or not history.provider else f"mix of {history.provider}"
         seed = int(generator(self.run.seed, purpose, history.round).integers(2**53))
         mix = self.client.create_mix(Recipe(seed=seed, as_of=position, parts=self.run.regime.parts(history)))
         if mix.id is None or mix.items == 0:
             raise ValueError(
-                f"round {history.round}: the registry selects no items for the recipe of {self.run.regime}"
+                f"round {history.round}: the registry selects no items for the recipe of {self.run.regime}. Use "
+                "another regime, or a world that registers more items"
             )
         return mix, np.concatenate([np.empty((0, 32), np.uint8), *self.client.mix_digests(mix.id)])
 
     def register_model(self, round: int, provider: int, mix: str) -> Model:
-        """Register a model with its training mix, and return it with the generation that the registry computed."""
+        """Register a model with the id of its training mix, and return it with its computed generation."""
         return self.client.put_model(self.model(round, provider), trained_on=[TrainedOn(mix=mix)])
 
     def register(self, batch: RoundBatch, digests: Digests, statements: Sequence[OriginStatement]) -> int:
-        """Register statements on a batch with `digests[n, 32]`, and return the position after them."""
+        """Register statements on a batch, and return the position of the log after them; 0 without statements.
+
+        `digests` are those of all items of the batch, `uint8[n, 32]`. If the dataset of the batch does not exist, it is
+        created.
+        """
         dataset = self.dataset(batch)
         if dataset not in self._put:
             self.client.put_dataset(dataset)
             self._put.add(dataset)
         position = 0
         for statement in statements:
-            # human items belong to the pool of the round before; a model that is accused of them is of that round
+            # The human items of round t are in one pool with the output of round t − 1. A detector that takes them for
+            # model output therefore names a model of round t − 1.
             round = max(1, batch.round - (batch.maker is None))
             answers = self.client.register(
                 dataset,
@@ -119,7 +128,10 @@ class RunRegistry:
         return position
 
     def tainted(self, round: int, position: int) -> float:
-        """Return the share of a round's training items that their recipe no longer selects at a position."""
+        """Return the share, from 0 to 1, of a round's training items that their recipe would not select at a position.
+
+        The training items of all providers are counted together.
+        """
         changed = items = 0
         for provider in range(self.run.world.providers):
             for trained_on in self.client.model(self.model(round, provider)).trained_on:
@@ -128,6 +140,6 @@ class RunRegistry:
         return changed / items
 
     def known(self, state: State) -> OriginCounts:
-        """Return the number of all items of the run by verdict and generation, at the position of a state."""
+        """Return the number of items of the run by verdict and generation, at the position of a state."""
         everything = Part(verdict_in=["human", "model", "contested", "unknown"], datasets=self.history(state).datasets)
         return self.client.create_mix(Recipe(as_of=state.position, parts=[everything]), dry_run=True).counts

@@ -1,10 +1,12 @@
-"""`results.jsonl`: a header line, then one row per round. Reading it needs neither torch nor the classes of the run.
+"""The file `results.jsonl` of a run: a header line, then one row per round.
+
+A program can read it without torch, and without the classes of the run.
 
     {"format": "firsthand results v1", "config": …, "names": …, "commit": …, "versions": …, "device": …, "data": …, …}
     {"round": 0, "generation": 0, "lower_bound": false, "mix": null, "registry": {…}, "metrics": {name: {"mean": …}}}
 
-Row 0 is the human data. A row holds no time, position or id (`events.jsonl` has them), so the same run writes the same
-bytes on the same platform, however often it was stopped.
+Row 0 is the human data. A row has no times, positions or ids, which are in `events.jsonl`. So the same run writes the
+same bytes on the same platform, even if it is stopped and resumed.
 """
 
 import json
@@ -42,6 +44,7 @@ class Results:
 
     @property
     def seed(self) -> int:
+        """The seed of the run."""
         return int(self.config["seed"])
 
     @property
@@ -56,28 +59,29 @@ class Results:
 
     @cached_property
     def metrics(self) -> list[str]:
-        """The metrics that at least one round has, in the order of their first round."""
+        """The names of all metrics of the run, in the order of the first round that has them."""
         return list(dict.fromkeys(name for row in self.rows for name in row["metrics"]))
 
     def series(self, metric: str, statistic: str = "mean") -> npt.NDArray[np.float64]:
-        """Return a metric's `mean`, `sd` or `median` over chains in each round, `[rounds + 1]`; nan if it has none.
+        """Return the `mean`, `sd` or `median` of a metric over chains in each round, `[rounds + 1]`.
 
-        `tainted` is the share of each round's training items that its recipe no longer selected when the missing claims
-        were registered.
+        The value is nan in a round that does not have the metric. The metric `tainted` is the share of a round's
+        training items that its recipe no longer selected after the missing claims were registered.
         """
         return np.array([self.statistic(metric, round, statistic) for round in range(len(self.rows))], np.float64)
 
     def summary(self, metric: str, round: int) -> ChainSummary | None:
-        """Return a metric of one round over the chains; None if the run lacks the round, or a finite mean there.
+        """Return a metric of one round over the chains.
 
-        Providers that share a pool are not independent, so they do not count as chains.
+        Return None if the run has no such round, or if the mean in this round is not a number. Providers that share a
+        pool are not independent, so they do not count as chains.
         """
         if round >= len(self.rows) or math.isnan(mean := self.statistic(metric, round, "mean")):
             return None
         return ChainSummary(mean, self.statistic(metric, round, "sd"), int(self.config["chains"]))
 
     def statistic(self, metric: str, round: int, statistic: str) -> float:
-        """Return a metric's `mean`, `sd` or `median` over chains in one round; nan if it has none."""
+        """Return the `mean`, `sd` or `median` of a metric over chains in one round; nan if there is no such value."""
         if metric == "tainted":
             value = None if statistic == "sd" else self._tainted.get(str(round))
         else:
@@ -86,24 +90,35 @@ class Results:
 
     @cached_property
     def _tainted(self) -> dict[str, float]:
-        """The share of tainted items by round, from the row of the round in which the claims arrived."""
+        """The share of tainted items by round, from the row of the round at whose end the missing claims arrived."""
         return next((row["tainted"] for row in self.rows if "tainted" in row), {})
 
 
 def read(folder: Path) -> Results:
-    """Return the results in a run's folder, without a last line that is incomplete. Raises ValueError."""
+    """Return the results in a run's folder. An incomplete last line is ignored.
+
+    Raises ValueError if the folder has no results, or if they have another format.
+    """
     try:
         text = (folder / FILE).read_text()
     except FileNotFoundError:
-        raise ValueError(f"{folder} has no results: the file {FILE} is missing. Name the folder of a run") from None
+        raise ValueError(
+            f"{folder} has no results: the file {FILE} is missing. Give the folder of a run that has begun"
+        ) from None
     lines = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
     if not lines or lines[0].get("format") != FORMAT:
-        raise ValueError(f"{folder / FILE} does not have the format {FORMAT!r}: it was not written by this version")
+        raise ValueError(
+            f"{folder / FILE} does not have the format {FORMAT!r}, so another version of Firsthand wrote it. Start the "
+            "run again in a new folder"
+        )
     return Results(folder, lines[0], lines[1:])
 
 
 def append(file: Path, entry: Mapping[str, Any], after: int) -> int:
-    """Write one line at byte `after`, remove what an interrupted round left there, and return where the line ends."""
+    """Write an entry as one line of JSON at byte `after` of a file, and return the number of the byte after the line.
+
+    All earlier content from byte `after` on is removed, because it is from an interrupted round.
+    """
     line = json.dumps(entry, ensure_ascii=False, allow_nan=False).encode() + b"\n"
     with file.open("r+b" if after else "wb") as out:
         out.truncate(after)
@@ -124,8 +139,9 @@ def row(
 ) -> dict[str, Any]:
     """Return the row of one round.
 
-    `metrics` has one mapping per provider: name → one value per chain `[C]`, or one that all chains share `[1]`. The
-    row's `metrics` are over the values of all providers; if there are several, `providers` has those of each.
+    `metrics` has one mapping per provider, from the name of a metric to its values: one per chain `[C]`, or one that
+    all chains share `[1]`. The `metrics` of the row summarize the values of all providers together. If there are
+    several providers, the row also has `providers`, with one summary per provider.
     """
     names = dict.fromkeys(name for measured in metrics for name in measured)
     joined = {name: np.concatenate([measured[name] for measured in metrics if name in measured]) for name in names}
@@ -142,7 +158,10 @@ def row(
 
 
 def summarize(values: npt.NDArray[np.float64]) -> dict[str, float | int | None]:
-    """Return mean, standard deviation (n − 1) and median over chains; null for what is not finite, or unknown."""
+    """Return the mean, standard deviation (with n − 1) and median of values, and their number n.
+
+    A statistic is None if it is not finite. The standard deviation of one value is None.
+    """
     with np.errstate(invalid="ignore"):  # ∞ − ∞ is nan, which becomes null
         sd = float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
         statistics = {"mean": float(np.mean(values)), "sd": sd, "median": float(np.median(values))}

@@ -1,8 +1,9 @@
-"""The main loop: mix → fit → sample → register → measure → save.
+"""The main loop of a run: mix → fit → sample → register → measure → save.
 
-Each round selects its mix at the position after the last round's registrations, and saves its row, then its state. A
-run that is killed repeats what it did after its last saved state, with the same outcome: the registry returns the same
-answer to a repeated registration. In a world with several providers, each of them takes part in every round.
+Each round selects its mix at the position after the registrations of the round before. At its end, it saves its row,
+then its state. A run that was killed repeats all steps after its last saved state, and the result is the same, because
+the registry returns the same answer to a repeated registration. If a world has several providers, each provider fits
+one model in every round.
 """
 
 import time
@@ -31,16 +32,22 @@ from simulator.worlds.base import TRUTHFUL, RoundBatch
 
 
 def play(folder: Path, client: Client) -> None:
-    """Play the run whose plan is in `folder`, from its last saved round to its end. Raises as `play_rounds` does."""
+    """Play the run whose plan is in `folder`: compute its rounds, from the last saved one to the end of the run.
+
+    Raises the errors of `play_rounds`.
+    """
     for _ in play_rounds(folder, client):
         pass
 
 
 def play_rounds(folder: Path, client: Client) -> Iterator[int]:
-    """Play the run whose plan is in `folder`, and yield each round after it is saved; the first is the last saved one.
+    """Play the run whose plan is in `folder`, and yield the number of each round after it is saved.
 
-    Raises ValueError if the run is impossible, or differs from what was begun; FirsthandError if the registry refuses
-    or does not answer; RuntimeError if another process plays the run.
+    The first number is that of the last round that was saved before, or 0 for a new run.
+
+    Raises ValueError if the run is impossible, or if its configuration or data have changed since it began;
+    FirsthandError if the registry refuses a request or does not answer; RuntimeError if another process is working on
+    the run.
     """
     folder = folder.resolve()
     plan = checkpoints.load_plan(folder)
@@ -55,18 +62,18 @@ def play_rounds(folder: Path, client: Client) -> Iterator[int]:
 
 
 class ProviderRound(NamedTuple):
-    """The model of one provider in a round, its output, and its training mix."""
+    """The model of one provider in a round, with its output and its training mix."""
 
     fitted: Fitted
     samples: Items
     mix: Mix
     digests: Digests
-    """of the training items, `uint8[m, 32]`"""
+    """digests of the training items, in the order of the mix, `uint8[m, 32]`"""
     model: Model
 
 
 class RunLoop:
-    """A run that is being played: its configuration, its items, its part of the registry, and its files."""
+    """A run during its rounds: its configuration, its items, its entries in the registry, and its files."""
 
     def __init__(self, folder: Path, plan: Plan, client: Client) -> None:
         self.run: Run = decode(plan.config, Path.cwd())
@@ -104,7 +111,7 @@ class RunLoop:
         return self.journal.save(after, row, trained[0].samples)
 
     def begin(self) -> State:
-        """Play round 0: register the human items, and measure them like every later generation."""
+        """Play round 0: register the human items, measure them, and save the first row. Return the first state."""
         self.journal.begin()
         humans = self._first_humans()
         batch = RoundBatch(0, None, len(humans))
@@ -116,7 +123,7 @@ class RunLoop:
         return self.journal.save(state, row, humans)
 
     def resume(self, state: State) -> State:
-        """Load the items of a run that was stopped after `state`, and return the state."""
+        """Load the items and the first model of a run that was stopped after `state`, and return the state."""
         self.journal.resume()
         self.contents.load("human", 0)
         for t in range(1, state.round + 1):
@@ -129,11 +136,12 @@ class RunLoop:
         return state
 
     def _train(self, state: State, provider: int, count: int) -> ProviderRound:
-        """Select a provider's mix for the round after `state`, fit its model, and draw `count` items from it."""
+        """Train and register a provider's model in the round after `state`: select its mix, fit, draw `count` items."""
         run, t = self.run, state.round + 1
         if count == 0:
             raise ValueError(
-                f"provider {provider} makes no items in the world {names.label(run.world)}: make the pool larger"
+                f"provider {provider} makes no items in the world {names.label(run.world)}: set its `pool` to a larger "
+                "value"
             )
         mix, digests = self.registry.draw(self.registry.history(state, provider), state.position)
         if run.regime.private and t > 1:
@@ -144,28 +152,28 @@ class RunLoop:
         return ProviderRound(fitted, samples, mix, digests, self.registry.register_model(t, provider, str(mix.id)))
 
     def _without_own(self, digests: Digests, provider: int) -> Digests:
-        """Return the first items of a mix `uint8[m, 32]` that the provider did not make, as many as it trains on.
+        """Return the digests of the first n items of a mix `uint8[m, 32]` that the provider did not make.
 
-        A mix of all items is in the random order of its seed, so these are a random draw. Raises ValueError if there
-        are fewer items.
+        n is the number of items that the provider trains on. The order of the mix is random (by its seed), so these
+        items are a random draw. Raises ValueError if there are fewer than n such items.
         """
         others = self.contents.without(digests, self._role(provider))
         n = self.run.world.training_size(provider, self.run.n)
         if len(others) < n:
             raise ValueError(
-                f"the pool has {len(others)} items that provider {provider} did not make, and it trains on {n}: make "
-                "the pool larger"
+                f"the pool has {len(others)} items that provider {provider} did not make, and it trains on {n}: set "
+                "`pool` of the world to a larger value"
             )
         return others[:n]
 
     def _register_output(self, round: int, provider: int, samples: Items) -> int:
-        """Register the world's statements on a provider's output, and return the position after them."""
+        """Save a provider's output, register the statements of the world on it, and return the position after them."""
         batch = RoundBatch(round, provider, len(samples))
         digests = self.contents.put(self._role(provider), round, samples)
         return self.registry.register(batch, digests, self.run.world.statements(batch, self.run.seed))
 
     def _register_new_humans(self, round: int) -> int:
-        """Register a round's new human items, and return the position after them; 0 if there are none."""
+        """Save and register a round's new human items. Return the position after them; 0 if there are none."""
         run, count = self.run, self._new_humans()
         if not count:
             return 0
@@ -174,7 +182,10 @@ class RunLoop:
         return self.registry.register(batch, digests, run.world.statements(batch, run.seed))
 
     def _correct(self, t: int) -> int:
-        """Register the corrections that round t adds on earlier batches; return the position after them, or 0."""
+        """Register the corrections that round t adds to the claims on output of the rounds up to t.
+
+        Return the position after them; 0 if there are none.
+        """
         position, world = 0, self.run.world
         for round in range(1, t + 1):
             for provider, count in enumerate(world.outputs(self.run.n)):
@@ -192,7 +203,10 @@ class RunLoop:
             self.journal.save_texts(0, humans, self.reference)
 
     def _new_humans(self) -> int:
-        """Return how many new human items each round from the second on has, for its regime or its world."""
+        """Return the number of new human items in each round from the second on.
+
+        The world decides it if there is a shared pool, otherwise the regime.
+        """
         n = self.run.n
         return self.run.world.new_humans(n) if self.run.world.pooled else self.run.regime.new_humans(n)
 
@@ -200,7 +214,10 @@ class RunLoop:
         return "model" if self.run.world.providers == 1 else f"model-{provider}"
 
     def _first_humans(self) -> Items:
-        """Return the human items from before round 1: as many of the corpus as the run needs, chosen by its seed."""
+        """Return the human items that are registered before round 1: a selection from the corpus by the run's seed.
+
+        Raises ValueError if the corpus has fewer items than the run needs.
+        """
         run = self.run
         pool = run.corpus.pool(run.chains, run.seed)
         if len(pool) < run.humans:
@@ -211,25 +228,25 @@ class RunLoop:
         return pool[np.sort(chosen)]
 
     def _checked(self, samples: Items, count: int) -> Items:
-        """Return the samples of a model. Raises ValueError, with the family's name, if their shape or type is wrong."""
+        """Return the samples of a model after a check. Raises ValueError if their shape, type or values are wrong."""
         family = type(self.run.family).__name__
         if samples.ndim != 3 or samples.shape[:2] != (count, self.run.chains):
             raise ValueError(
-                f"{family} sampled an array of shape {list(samples.shape)}; `sample` must return [items, chains, "
-                f"dimensions], here [{count}, {self.run.chains}, d]"
+                f"{family} sampled an array of shape {list(samples.shape)}: correct `sample`, which must return "
+                f"[items, chains, dimensions], here [{count}, {self.run.chains}, d]"
             )
         if not np.can_cast(samples.dtype, self.contents.dtype):
             raise ValueError(
                 f"{family} sampled items of type {samples.dtype}; they must have the type of the human data, "
-                f"{self.contents.dtype}"
+                f"{self.contents.dtype}: convert them in `sample`"
             )
         if samples.dtype.kind == "f" and not np.isfinite(samples).all():
             raise ValueError(
-                f"{family} sampled values that are not finite, so its fit is degenerate: use more items per round"
+                f"{family} sampled values that are not finite, because its fit is degenerate: use a larger n"
             )
         return samples
 
 
 def _as_reference(first: Fitted) -> Fitted:
-    """Return the first model as the reference for later output; a language model computes equal losses only once."""
+    """Return the first model as the reference for later output. A language model gets a cache of its losses."""
     return CachedLanguageModel(first) if isinstance(first, Language) else first

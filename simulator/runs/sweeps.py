@@ -1,7 +1,8 @@
-"""Many runs in worker processes, with one registry.
+"""Many runs in worker processes that share one registry.
 
-Each worker computes on one thread: small problems are slower on more (the papers' notebook ten times), and the bytes of
-a run must not depend on how many others run beside it. A run can be stopped at any time, so Ctrl-C ends the workers.
+Each worker computes on one thread, for two reasons. Small problems are slower on more threads: the papers' notebook is
+ten times slower. And the results of a run must not depend on the number of other runs at the same time. Ctrl-C ends the
+workers at once, because a run can be stopped at any time.
 """
 
 import contextlib
@@ -27,7 +28,7 @@ from simulator.runs import checkpoints, registry_process
 from simulator.runs.checkpoints import Plan
 from simulator.runs.registry_process import RegistryAddress
 
-#: The file with the traceback of a failed run.
+#: The name of the file with the traceback of a failed run, in the run's folder.
 DETAILS = "error.txt"
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -35,17 +36,17 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLI
 
 @dataclass(frozen=True)
 class RunFailure:
-    """A run that did not reach its last round, and the reason."""
+    """The folder of a run that failed before its last round, and the reason."""
 
     folder: Path
     reason: str
 
 
 def plan(experiment: Experiment, out: Path, registry: str | None = None, command: str = "") -> list[Path]:
-    """Write the plan of each run into a folder of its own under `out`, and return the folders.
+    """Write the plan of each run to its own folder below `out`, and return the folders.
 
-    `registry` is a URL; without one, the runs share a registry in `out/registry`. A run that has a folder keeps its
-    plan and its state.
+    `registry` is the URL of a registry. If it is None, a registry with the data folder `out/registry` is started for
+    the runs. `command` is saved as the command that planned the runs. If a run has a plan already, nothing changes.
     """
     folders = [out / run.name for run in experiment.runs]
     for folder, run in zip(folders, experiment.runs, strict=True):
@@ -57,10 +58,11 @@ def plan(experiment: Experiment, out: Path, registry: str | None = None, command
 def play(
     folders: Sequence[Path], workers: int, console: Console, *, quiet: bool = False, keep: bool = True
 ) -> list[RunFailure]:
-    """Play every unfinished run in worker processes, and return the failures; a failure does not stop other runs.
+    """Play all unfinished runs in worker processes, and return those that failed. The other runs continue.
 
-    Without `keep`, the items of a finished run are removed, because they can be gigabytes; its results stay.
-    Raises KeyboardInterrupt if interrupted (all runs can be resumed), RegistryDiedError if the registry does not start.
+    With `quiet`, no progress is shown. Without `keep`, the items of a finished run are deleted, because they can need
+    gigabytes; its results are kept. Raises KeyboardInterrupt after Ctrl-C (all runs can be resumed), and
+    RegistryDiedError if the registry does not become ready or ends early.
     """
     failures = []
     with _progress(folders, console, quiet) as progress:
@@ -83,7 +85,8 @@ def _play_at(
                 reasons[event.task] = event.value
             elif event.kind == "lost":
                 reasons[event.task] = (
-                    f"its worker process ended with exit status {event.value}. If memory is short, use fewer --workers"
+                    f"its worker process ended with exit status {event.value}. Resume the run; if the machine ran out "
+                    "of memory, use fewer --workers"
                 )
             elif event.kind == "failed":
                 reasons[event.task] = event.value.format(folders[event.task])
@@ -92,13 +95,13 @@ def _play_at(
 
 @contextlib.contextmanager
 def _playing(address: RegistryAddress, keep: bool) -> Iterator[Callable[[Path], Iterator[int | str]]]:
-    """Yield the work of a worker process: it plays the run in a folder."""
+    """Yield the function that a worker process calls with the folder of each run."""
     yield partial(_play_one, address, keep)
 
 
 def _play_one(address: RegistryAddress, keep: bool, folder: Path) -> Iterator[int | str]:
-    """Play one run, and yield each saved round; if the run fails, yield the reason last."""
-    from simulator.runs import rounds  # families need torch, which the parent process does not
+    """Play one run, and yield the number of each saved round. If the run fails, yield the reason as the last value."""
+    from simulator.runs import rounds  # imports torch for the families; the parent process does not need it
 
     details = folder / DETAILS
     details.unlink(missing_ok=True)
@@ -113,7 +116,7 @@ def _play_one(address: RegistryAddress, keep: bool, folder: Path) -> Iterator[in
 
 
 def unfinished(folders: Sequence[Path]) -> list[Path]:
-    """Return the folders of runs that have rounds to play; runs with the same registry are neighbours."""
+    """Return the folders of the runs that are not finished, sorted by registry and directory."""
     return sorted((folder for folder in folders if _done(folder) < _total(folder)), key=_setting_of)
 
 
@@ -127,9 +130,9 @@ def _done(folder: Path) -> int:
 
 
 def _setting_of(folder: Path) -> tuple[str, str]:
-    """Return the registry of a run, a URL or an absolute data folder, and the directory where the run was planned.
+    """Return the registry of a run (a URL or an absolute data folder), and the directory where the run was planned.
 
-    A worker caches what it reads by the path as it was typed, so it may only play runs of one directory.
+    A worker caches files by their path as typed, so one worker must not play runs that were planned in two directories.
     """
     plan = checkpoints.load_plan(folder)
     is_url = plan.registry.startswith(("http://", "https://"))
@@ -138,7 +141,7 @@ def _setting_of(folder: Path) -> tuple[str, str]:
 
 @contextlib.contextmanager
 def _single_threads() -> Iterator[None]:
-    """Make the processes that are started in this block compute on one thread each."""
+    """Limit each process that is started in this block to one thread for computations."""
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     try:
@@ -151,14 +154,14 @@ def _single_threads() -> Iterator[None]:
 
 
 class _RateColumn(ProgressColumn):
-    """Rounds per second."""
+    """The column of the progress bar with the rounds per second."""
 
     def render(self, task: ProgressTask) -> Text:
         return Text(f"{task.speed:.1f} rounds/s" if task.speed else "", style="progress.data.speed")
 
 
 class _RoundProgress:
-    """The progress of all runs together, in rounds."""
+    """The progress of all runs together, counted in rounds."""
 
     def __init__(self, progress: Progress, folders: Sequence[Path]) -> None:
         self._progress = progress
@@ -167,7 +170,7 @@ class _RoundProgress:
         self._task = progress.add_task(f"{len(folders)} runs", total=total, completed=sum(self._done.values()))
 
     def advance_to(self, folder: Path, round: int) -> None:
-        """Count the rounds of a run up to this one as done."""
+        """Count all rounds of a run up to `round` as done."""
         advanced, self._done[folder] = round + 1 - self._done[folder], round + 1
         description = f"{escape(folder.name)}, round {round}"
         self._progress.update(self._task, advance=advanced, description=description)

@@ -1,1 +1,1 @@
-"""Worlds: who makes data, and what is registered about it."""
+"""Worlds: the makers of data, and the statements that are registered about the data."""

@@ -1,7 +1,8 @@
-"""The interface of a world: which items appear in a round, and what is registered about them. And the simplest world.
+"""The interface of a world, and the simplest world.
 
-A world knows the true origin of items, and decides which statements are registered about them. Training code never sees
-the truth. Worlds are pure: a world chooses the rows of a batch that a statement covers, and registers nothing itself.
+A world decides which items appear in a round, and which statements on their origin are registered. It knows the true
+origin of each item; training code does not. A world is pure: it only returns statements with the rows of a batch that
+they cover. The loop of the run registers them.
 """
 
 from abc import ABC, abstractmethod
@@ -20,37 +21,38 @@ Rows: TypeAlias = npt.NDArray[np.int64]
 
 
 class OriginStatement(NamedTuple):
-    """A statement on some items of a batch: their origin, and the evidence for it."""
+    """A statement on the origin of some items of a batch, with its evidence."""
 
     rows: Rows
-    """the items, in ascending order"""
+    """indices of the items in the batch, in ascending order"""
     origin: Origin
     provider: int | None = None
-    """whose model made the items, for the origin `model`"""
+    """for the origin `model`: the number of the provider whose model generated the items"""
     evidence: Evidence = "declared"
     before: bool = False
     """whether the stated time of collection is before the first model"""
     confidences: npt.NDArray[np.uint8] | None = None
-    """per row, how sure a detector is that the item is human: 0 to 255"""
+    """for each row, the detector's confidence that the item is human, from 0 to 255"""
 
 
 class RoundBatch(NamedTuple):
-    """Items that appear together."""
+    """Items of one round from one maker: a provider, or humans."""
 
     round: int
-    """the round that makes them; for human items, the round that can train on them"""
+    """for model output, the round that generates it; for human items, the first round that can train on them"""
     maker: int | None
-    """the provider; None for human items"""
+    """number of the provider; None for human items"""
     items: int
+    """number of items"""
 
     @property
     def maker_name(self) -> str:
-        """The maker in names of random streams. A change would change every draw."""
+        """The maker as it is written in names of random streams. Do not change it: every draw would change."""
         return "people" if self.maker is None else str(self.maker)
 
 
 class World(ABC):
-    """The providers, the items that appear in each round, and what is registered about these items."""
+    """The providers, the items that appear in each round, and the statements that are registered on these items."""
 
     @property
     @abstractmethod
@@ -59,41 +61,41 @@ class World(ABC):
 
     @abstractmethod
     def outputs(self, n: int) -> tuple[int, ...]:
-        """Return how many items each provider makes in a round, if a model trains on n."""
+        """Return the number of items that each provider generates in a round, in a run with this n."""
 
     @abstractmethod
     def new_humans(self, n: int) -> int:
-        """Return how many new human items the pool of each round has, from the second round on."""
+        """Return the number of new human items in the pool of each round from the second on."""
 
     @abstractmethod
     def statements(self, batch: RoundBatch, seed: int) -> list[OriginStatement]:
-        """Return the statements on a batch when it appears. Rows without a statement stay unregistered."""
+        """Return the statements that are registered when a batch appears. Rows without one stay unregistered."""
 
     def training_size(self, provider: int, n: int) -> int:
-        """Return how many items a provider trains on, in a run with this n."""
+        """Return the number of items that a provider trains on, in a run with this n. The default is n."""
         return n
 
     def corrections(self, batch: RoundBatch, seed: int, round: int) -> list[OriginStatement]:
-        """Return the statements that a round adds on a batch that appeared earlier, or in the same round."""
+        """Return the statements that `round` adds on a batch of this or an earlier round. The default is none."""
         return []
 
     def measured_items(self, n: int) -> int | None:
-        """Return how many of a provider's items, from the first on, its metrics use; None for all."""
+        """Return the number of a provider's first items that its metrics use; None for all items."""
         return None
 
     @property
     def pooled(self) -> bool:
-        """Whether a round's output and its new human items are in one dataset, which all providers crawl."""
+        """Whether the output of a round and the new human items are in one dataset that all providers crawl."""
         return False
 
     @property
     def correction_round(self) -> int:
-        """The round at whose end missing claims are registered for the first time; 0: never."""
+        """The first round at whose end missing claims are registered; 0: never."""
         return 0
 
     @property
     def shared_base(self) -> bool:
-        """Whether all first models are fitted to the same mix."""
+        """Whether the first models of all providers are fitted to the same mix."""
         return False
 
 
@@ -102,11 +104,11 @@ class Truthful(World):
     """one provider; everything is registered with its true origin"""
 
     times: int = field(default=1, metadata=ADDED)
-    """items that a model makes, as a multiple of n; metrics use the first n, so that runs can be compared"""
+    """items that a model generates, as a multiple of n; metrics use the first n, so that runs can be compared"""
 
     def __post_init__(self) -> None:
         if self.times < 1:
-            raise ValueError(f"times is {self.times}: a model makes n items or a multiple, so times must be at least 1")
+            raise ValueError(f"times is {self.times}: a model generates times · n items, so times must be at least 1")
 
     @property
     def providers(self) -> int:

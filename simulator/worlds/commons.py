@@ -1,7 +1,7 @@
-"""The commons: several providers share a pool of human items and of their own output, of which a part is registered.
+"""The commons: several providers share a pool of human items and of their own output, which is partly registered.
 
-`Commons` is the configuration: flat, because run ids and the text `commons:0.1,registered=0.5` depend on its fields.
-Its behaviour is in its parts (`simulator.worlds.parts`).
+`Commons` has all settings as flat fields, because run ids and texts such as `commons:0.1,registered=0.5` depend on
+them. The behaviour is in its parts (`simulator.worlds.parts`).
 """
 
 from dataclasses import dataclass, field
@@ -36,16 +36,17 @@ class Commons(World):
     registered: float = 1.0
     """share of each provider's output that is registered, or share of the providers that register (see `by`)"""
     by: Literal["item", "provider"] = "item"
-    """`item`: every provider registers this share of its items; `provider`: this share of providers registers all"""
+    """`item`: every provider registers this share of its items; `provider`: this share of the providers registers all
+    their items"""
     providers: int = 1
     """K, the number of providers that share the pool"""
     market: Market = "equal"
-    """output of the providers: `equal`, or `zipf`: the k-th makes 1/k of what the first makes"""
+    """output of the providers: `equal`, or `zipf`: the k-th generates 1/k times as many items as the first"""
     order: Order = "random"
-    """which providers register first, if `by` is provider"""
+    """order in which providers are selected to register, if `by` is provider"""
     pool: float = 0.0
-    """items of a round's pool, as a multiple of n; 0: n/p, so that the human items are just enough to train one model.
-    Use more if human items are accused, or dropped as unknown"""
+    """items of a round's pool, as a multiple of n; 0: n/p items, of which n are human, enough to train one model. Use
+    a larger pool if some human items are accused, or dropped as unknown"""
     missed: float = 0.0
     """false negatives: share of the registered output that a detector registers as human"""
     accused: float = 0.0
@@ -53,25 +54,26 @@ class Commons(World):
     lies: float = 0.0
     """share of each provider's output that it registers as human"""
     contested: float = 0.0
-    """share of these lies that someone else registers as model output"""
+    """share of these lies that another party registers as model output"""
     archived: float = 0.0
     """share of human items that are registered as human"""
     backdated: bool = False
     """whether lies state a time of collection before the first model"""
     detector: float = 0.0
     """distance between a detector's mean scores for human and for model items (variance 1); 0: no detector. It
-    registers every remaining item as human, with the probability of this as confidence"""
+    registers every remaining item as human; its confidence is the probability that the item is human"""
     growth: float = 0.0
-    """increase of `missed` and `accused` per round, for those that are not 0"""
+    """increase of `missed` and `accused` per round; a rate that is 0 stays 0"""
     late: int = 0
-    """round at whose end all missing claims on output are registered; 0: never"""
+    """round at whose end all missing claims on output are registered; each later round ends with the missing claims on
+    its own output; 0: never"""
     base: bool = True
     """whether all first models are fitted to the same items; if fitting uses randomness, the models still differ"""
     vouched: bool = field(default=False, metadata=ADDED)
     """whether archived items are registered with the highest confidence, so that weighing by confidence selects them"""
     training: Training = field(default="equal", metadata=ADDED)
-    """training set of the providers: `equal`: n items; `zipf`: the k-th has n/k, so the first is the best. A model that
-    all begin with has n"""
+    """size of the providers' training sets: `equal`: n items; `zipf`: the k-th provider has n/k items, so the first has
+    the best model. First models that are fitted to the same items (`base`) have n items"""
 
     def __post_init__(self) -> None:
         parts = (
@@ -82,51 +84,51 @@ class Commons(World):
             self.archive,
             self.detection,
         )
-        assert all(parts)  # each part has checked its own settings; what follows concerns two parts
+        assert all(parts)  # building a part checks its settings; the checks below concern two parts
         if self.vouched and not self.detector:
-            raise ValueError("vouched needs a detector, whose confidences it is compared with: set detector above 0")
+            raise ValueError("vouched needs a detector, to compare its confidence with: set detector above 0")
         if self.order in ("best", "worst") and self.training == "equal":
             raise ValueError(f"order is {self.order}, but all providers train on n items: set training=zipf")
         if self.late < 0:
             raise ValueError(f"late is {self.late}: use the number of a round, or 0 for never")
         if self.late and self.detector:
             raise ValueError(
-                "late needs items without a claim, but a detector claims all of them: set late or detector"
+                "late needs items without a claim, but a detector claims all items: set late or detector, not both"
             )
         if self.accused + self.archived > 1:
             raise ValueError(
-                f"accused and archived are {self.accused + self.archived:g} together: a human item has one of these "
-                "statements, so use at most 1"
+                f"the sum of accused and archived is {self.accused + self.archived:g}: a human item has only one of "
+                "these statements, so use at most 1"
             )
 
     @cached_property
     def shared_pool(self) -> SharedPool:
-        """The items of each round's pool."""
+        """The part that sets the items of each round's pool."""
         return SharedPool(self.human, self.providers, self.market, self.training, self.pool)
 
     @cached_property
     def registration(self) -> ProviderRegistration:
-        """Which output is registered."""
+        """The part that decides which output is registered."""
         return ProviderRegistration(self.registered, self.by, self.order)
 
     @cached_property
     def label_errors(self) -> LabelErrors:
-        """Which items are registered with a wrong origin by mistake."""
+        """The part that decides which items are registered with a wrong origin by mistake."""
         return LabelErrors(self.missed, self.accused, self.growth)
 
     @cached_property
     def false_claims(self) -> Lies:
-        """Which output is registered as human on purpose."""
+        """The part that decides which output is registered as human on purpose."""
         return Lies(self.lies, self.contested, self.backdated)
 
     @cached_property
     def archive(self) -> HumanArchive:
-        """Which human items are registered as human."""
+        """The part that decides which human items are registered as human."""
         return HumanArchive(self.archived, self.vouched)
 
     @cached_property
     def detection(self) -> OriginDetector:
-        """The detector that makes a statement on every remaining item, if its distance is not 0."""
+        """The detector, which makes a statement on every remaining item. It is used only if its distance is not 0."""
         return OriginDetector(self.detector)
 
     @property
@@ -151,11 +153,11 @@ class Commons(World):
         return self.shared_pool.outputs(n)
 
     def registering(self, seed: int) -> frozenset[int]:
-        """Return the providers that register, if `by` is provider."""
+        """Return the numbers of the providers that register, if `by` is provider."""
         return self.registration.registering(self.providers, seed)
 
     def statements(self, batch: RoundBatch, seed: int) -> list[OriginStatement]:
-        """Return statements on exact numbers of items; the seed chooses which items."""
+        """Return the statements on a batch. The settings fix the number of items of each; the seed chooses them."""
         stream = generator(seed, f"what is said of {batch.maker_name}", batch.round)
         rows = stream.permutation(batch.items)
         if batch.maker is None:
@@ -180,14 +182,17 @@ class Commons(World):
         return [statement._replace(rows=np.sort(statement.rows)) for statement in statements if len(statement.rows)]
 
     def _shares_seen(self, batch: RoundBatch, seed: int) -> tuple[float, float]:
-        """Return the shares of a pool that are human, and model output, without any statement but the detector's."""
+        """Return the shares of the pool that only the detector labels: of human items, and of model output."""
         shares = enumerate(self.shared_pool.market_shares)
         registered = sum(w * self.registration.share_of(k, self.providers, seed) for k, w in shares)
         human = self.human * (1 - min(1.0, self.label_errors.accused_of(batch) + self.archived))
         return human, (1 - self.human) * (1 - self.lies) * (1 - registered)
 
     def corrections(self, batch: RoundBatch, seed: int, round: int) -> list[OriginStatement]:
-        """Return the missing claims on output: at the end of round `late` on all batches, later on each new one."""
+        """Return the missing claims on a batch of output, if `round` registers them.
+
+        That is round `late` for earlier batches, and the batch's own round for later ones.
+        """
         if not self.late or batch.maker is None or max(batch.round, self.late) != round:
             return []
         unstated = [statement for statement in self.statements(batch, seed) if statement.origin == "unstated"]

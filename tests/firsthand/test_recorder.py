@@ -297,7 +297,7 @@ def test_the_spool_is_bounded_and_what_it_holds_stays(nobody: Client, folder: Pa
     with recorder(nobody, folder / "raise", max_bytes=room, when_full="raise") as records:
         for n in range(3):
             records.add(answer(n))
-        with pytest.raises(SpoolFull, match="at most"):
+        with pytest.raises(SpoolFull, match="its limit is"):
             records.add(answer(3))
         assert records.counts.dropped == 1
 

@@ -1,6 +1,6 @@
-"""The table of file formats: which suffix is read and written by which class, and with which compression.
+"""The table of file formats: for each suffix, the class that reads and writes it, and the possible compressions.
 
-To add a format, write a class with the interface `RowFormat` in a module beside this one, and add one entry to
+To add a format, write a class with the interface `RowFormat` in a module of this folder, and add one entry to
 `FORMATS`. Everything else (discovery of files, help texts, progress) follows from the entry.
 """
 
@@ -37,9 +37,9 @@ FORMATS = (
     FileFormat("CSV", (".csv",), Csv(), _ANY_COMPRESSION),
     FileFormat("TSV", (".tsv",), Csv("\t"), _ANY_COMPRESSION),
     FileFormat("Parquet", (".parquet", ".pq"), Parquet()),
-    FileFormat("WARC", (".warc",), Warc(), (".gz",)),  # each record is compressed by itself, which only gzip can do
-    # A text is the same item compressed and not compressed. Of any other compressed file (`.tar.gz`) the item is the
-    # file as it is.
+    FileFormat("WARC", (".warc",), Warc(), (".gz",)),  # each record is compressed separately: only gzip allows this
+    # For a compressed text, the item is the decompressed text. For other compressed files (such as `.tar.gz`), the
+    # item is the compressed file.
     FileFormat("text", (".txt", ".text", ".md", ".html", ".htm"), None, _ANY_COMPRESSION),
 )
 

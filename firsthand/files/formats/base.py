@@ -1,4 +1,4 @@
-"""The interface of a file format whose rows are items: read in parts, and write selected rows unchanged."""
+"""The interface of a file format whose rows are items: read them in parts, and write selected rows unchanged."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -14,11 +14,11 @@ import pyarrow as pa
 from firsthand.errors import ContentError
 from firsthand.files.locations import Location
 
-#: Bytes that are read at once, and the number of rows that are collected at once.
+#: The number of bytes that are read together, and the number of rows that are collected together.
 BLOCK = 2**22
 BATCH = 20_000
 
-#: Bytes from the start of a file from which the length of its lines is estimated.
+#: The number of bytes at the start of a file from which the length of its lines is estimated.
 _SAMPLE = 2**20
 
 
@@ -26,31 +26,33 @@ _SAMPLE = 2**20
 class Rows:
     """Consecutive rows of one file."""
 
-    #: The number of each row for a person: the line in JSON Lines, the record in CSV and Parquet (both from 1), the
+    #: The number of each row in messages: the line in JSON Lines, the record in CSV and Parquet (both from 1), the
     #: offset in WARC.
     numbers: Sequence[int]
     #: The requested field of each row, `[n]`: the item as text or bytes, null if there is none.
     items: pa.Array
-    #: The complete rows, in the form that the writer of the same format takes; None unless they were requested.
+    #: The complete rows, in a form for the writer of the same format; None unless they were requested.
     raw: Any
 
 
 class RowWriter(Protocol):
+    """A writer of selected rows into one file."""
+
     def write(self, rows: Rows, keep: npt.NDArray[np.bool_]) -> None:
-        """Write the rows for which `keep`, `[n]`, is true."""
+        """Write the rows for which `keep`, `bool[n]`, is true."""
 
 
 class RowFormat(Protocol):
-    """A file format. Reading raises ContentError, which names the file and the row and says what is wrong there."""
+    """A file format. Reading raises ContentError, whose message contains the file, the row and the reason."""
 
     def read(self, location: Location, field: str, whole: bool = False) -> Iterator[Rows]:
-        """Yield the rows in parts. With `whole`, `raw` holds the complete rows, for a writer."""
+        """Yield the rows in parts. With `whole`, `Rows.raw` contains the complete rows, for a writer."""
 
     def writing(self, path: Path, like: Location) -> AbstractContextManager[RowWriter]:
-        """Return a writer of a file at `path` that has the header, schema and compression of the file at `like`."""
+        """Return a writer of a new file `path` that has the header, schema and compression of the file `like`."""
 
     def estimate_rows(self, path: Path) -> int | None:
-        """Return about how many rows an uncompressed local file has, without reading all of it; None if unknown."""
+        """Estimate the rows of an uncompressed local file without reading all of it; None if this is not possible."""
 
 
 def no_field(location: Location, number: int, field: str, fields: Sequence[str]) -> ContentError:
@@ -61,11 +63,14 @@ def no_field(location: Location, number: int, field: str, fields: Sequence[str])
 
 
 def not_text(location: Location, row: str, field: str, value: Any) -> ContentError:
-    return ContentError(f"{location}, {row}: the field {field!r} must hold a text, and holds {json.dumps(value)[:40]}")
+    return ContentError(
+        f"{location}, {row}: the field {field!r} must hold a text, and holds {json.dumps(value)[:40]}. Correct the row,"
+        " or choose another field with --field NAME."
+    )
 
 
 def text_column(texts: Sequence[str | None]) -> pa.Array:
-    """Return texts as a column; as bytes if a text holds a lone surrogate, which Arrow's texts cannot hold."""
+    """Return texts as a column: of bytes if a text contains a lone surrogate, which Arrow's texts cannot contain."""
     try:
         return pa.array(texts, pa.large_string())
     except UnicodeEncodeError:

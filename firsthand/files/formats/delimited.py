@@ -1,4 +1,4 @@
-"""CSV and TSV: a header and records. A record may have several lines. Kept records are written byte for byte."""
+"""CSV and TSV: a header and records. A record can have several lines. Selected records are written byte for byte."""
 
 import csv
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ from firsthand.files.formats import base
 from firsthand.files.formats.base import Rows, RowWriter, no_field, text_column
 from firsthand.files.locations import Location
 
-#: Python's csv module refuses fields above 128 KiB by default, and texts are longer than that.
+#: By default, Python's csv module refuses fields above 128 KiB, but texts can be longer.
 _LONGEST_FIELD = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class Csv:
-    """A header and records, with fields that are separated by `delimiter`."""
+    """The format with a header, then records whose fields are separated by `delimiter`."""
 
     delimiter: str = ","
 
@@ -40,7 +40,7 @@ class Csv:
                 if len(record) <= column:
                     raise ContentError(
                         f"{location}, record {number}: there are {len(record)} fields, and the field {field!r} is"
-                        f" number {column + 1}"
+                        f" number {column + 1}; add the missing fields"
                     )
                 items.append(record[column])
             yield Rows([number for number, _ in part], text_column(items), [raw for _, (raw, _) in part])
@@ -56,10 +56,10 @@ class Csv:
         return base.estimate_lines(path)
 
     def _records(self, location: Location) -> Iterator[tuple[bytes, list[str]]]:
-        """Yield each record with the bytes from which it was read."""
+        """Yield each record: its bytes in the file, and its fields."""
         csv.field_size_limit(_LONGEST_FIELD)
         with compression.reading(location) as file:
-            lines: list[bytes] = []  # those read since the last record
+            lines: list[bytes] = []  # the lines that were read since the last record
             try:
                 for record in csv.reader(_recording(file, lines), delimiter=self.delimiter):
                     raw = b"".join(lines)
@@ -67,7 +67,9 @@ class Csv:
                     if record:
                         yield raw, record
             except (csv.Error, UnicodeDecodeError) as error:
-                raise ContentError(f"{location} is not CSV in UTF-8: {error}") from None
+                raise ContentError(
+                    f"{location} is not CSV in UTF-8: {error}. Convert the file to UTF-8, or correct it"
+                ) from None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""JSON Lines: one object per line; blank lines are skipped. Kept lines are written byte for byte.
+"""JSON Lines: one object per line; blank lines are skipped. Selected lines are written byte for byte.
 
-Arrow parses blocks of lines, five times as fast as Python does. In some cases it accepts more than other parsers, in
-others less. A block in which this could make a difference is parsed line by line, by Python.
+Arrow parses blocks of lines five times as fast as Python. It accepts some lines that Python refuses, and refuses some
+that Python accepts. If a block can have such lines, Python parses it line by line.
 """
 
 import json
@@ -27,7 +27,7 @@ _LF, _CR, _OPEN, _CLOSE = b"\n\r{}"
 
 @dataclass(frozen=True)
 class LineBlock:
-    """Complete lines of a file without the blank ones: line `numbers[i]` is `content[starts[i] : ends[i]]`."""
+    """Complete lines of a file, without blank lines. Line `numbers[i]` is `content[starts[i] : ends[i]]`."""
 
     content: bytes
     numbers: npt.NDArray[np.int64]
@@ -41,7 +41,7 @@ class LineBlock:
 
 
 class JsonLines:
-    """One JSON object per line."""
+    """The format with one JSON object per line."""
 
     def read(self, location: Location, field: str, whole: bool = False) -> Iterator[Rows]:
         with compression.reading(location) as file:
@@ -62,7 +62,7 @@ class JsonLines:
 
 @dataclass(frozen=True)
 class JsonLineWriter:
-    """Writes lines of rows whose `raw` is their block."""
+    """A writer of lines. `Rows.raw` of the rows is their LineBlock."""
 
     file: IO[bytes]
 
@@ -71,7 +71,7 @@ class JsonLineWriter:
 
 
 def blocks(file: IO[bytes]) -> Iterator[LineBlock]:
-    """Yield the lines of a file in blocks of about `BLOCK` bytes; a block is longer if a line is."""
+    """Yield the lines of a file in blocks of about `BLOCK` bytes. A block is longer if its last line is longer."""
     number = 1
     while content := file.read(base.BLOCK):
         content += file.readline()
@@ -85,7 +85,7 @@ def blocks(file: IO[bytes]) -> Iterator[LineBlock]:
 
 
 def _without_blank(block: LineBlock) -> LineBlock:
-    """Return the block without its blank lines. Only lines that begin with white space need a closer look."""
+    """Return the block without its blank lines. Only lines that begin with white space are examined."""
     first = np.frombuffer(block.content, dtype=np.uint8)[block.starts]
     maybe = np.flatnonzero(first <= ord(" "))
     if not len(maybe):
@@ -96,7 +96,7 @@ def _without_blank(block: LineBlock) -> LineBlock:
 
 
 def _by_arrow(block: LineBlock, field: str) -> pa.Array | None:
-    """Return the items as Arrow reads them, or None if Python might read them differently."""
+    """Return the items as Arrow parses them; None if Python could parse the block differently."""
     if not _an_object_a_line(block):
         return None
     try:
@@ -110,12 +110,12 @@ def _by_arrow(block: LineBlock, field: str) -> pa.Array | None:
         ).column(0)
     except (UnicodeDecodeError, pa.ArrowException, OverflowError):
         return None
-    # A null can also stand for an absent field, and two objects on one line are two rows for Arrow.
+    # With Arrow, a missing field is null too, and two objects on one line are two rows.
     return None if items.null_count or len(items) != len(block.starts) else items.combine_chunks()
 
 
 def _an_object_a_line(block: LineBlock) -> bool:
-    """Return whether every line begins and ends like an object. Arrow also accepts objects of several lines."""
+    """Return whether every line begins and ends like an object. Arrow also accepts objects over several lines."""
     if not len(block.starts):
         return True
     content = np.frombuffer(block.content, dtype=np.uint8)
@@ -131,7 +131,7 @@ def _by_line(location: Location, block: LineBlock, field: str) -> Sequence[str |
         try:
             row = json.loads(line.decode("utf-8-sig"))
         except (ValueError, RecursionError) as error:
-            raise ContentError(f"{location}, line {number}: not JSON in UTF-8 ({error})") from None
+            raise ContentError(f"{location}, line {number}: not JSON in UTF-8 ({error}); correct the line") from None
         if not isinstance(row, dict) or field not in row:
             raise no_field(location, number, field, list(row) if isinstance(row, dict) else [])
         item = row[field]

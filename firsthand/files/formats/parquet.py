@@ -1,4 +1,4 @@
-"""Parquet: each row is an item. Kept rows keep their values, the schema and the compression of each column."""
+"""Parquet: each row is an item. Selected rows are written with the same values, schema and compression per column."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +17,12 @@ from firsthand.files.formats import base
 from firsthand.files.formats.base import Rows, RowWriter, no_field
 from firsthand.files.locations import Location, open_binary
 
-#: Uncompressed bytes of rows that are read at once, and that are collected before a row group is written.
+#: Uncompressed bytes of rows: those that are read together, and those that are collected for one row group.
 _READ, _WRITTEN = 2**25, 2**26
 
 
 class Parquet:
-    """The items are texts (string columns) or bytes (binary columns, for example images)."""
+    """The format Parquet. Items are texts (string columns) or bytes (binary columns, for example images)."""
 
     def read(self, location: Location, field: str, whole: bool = False) -> Iterator[Rows]:
         with _reading(location) as file:
@@ -43,7 +43,7 @@ class Parquet:
             writer.flush()
 
     def estimate_rows(self, path: Path) -> int | None:
-        """Return the exact number of rows, from the metadata; None for a damaged file, which fails when it is read."""
+        """Return the exact number of rows, from the metadata; None for a damaged file (reading it raises the error)."""
         try:
             return int(pq.read_metadata(path).num_rows)
         except (pa.ArrowException, OSError):
@@ -52,7 +52,7 @@ class Parquet:
 
 @dataclass
 class _RowGroupWriter:
-    """Collects rows, so that few kept rows do not become many small row groups."""
+    """A writer that collects rows, so that a few selected rows do not become many small row groups."""
 
     writer: Any
     _waiting: list[Any] = field(default_factory=list)
@@ -77,11 +77,11 @@ def _reading(location: Location) -> Iterator[Any]:
         with open_binary(location) as raw, pq.ParquetFile(raw, pre_buffer=False) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
-        raise ContentError(f"{location} cannot be read as Parquet: {error}") from None
+        raise ContentError(f"{location} cannot be read as Parquet: {error}. Check that the file is complete") from None
 
 
 def _rows_at_once(metadata: Any) -> int:
-    """Return the number of average rows that have about 32 MiB, so that long rows (pages of a crawl) fit in memory."""
+    """Return how many rows have about 32 MiB on average, so that long rows (pages of a crawl) fit in memory."""
     size: int = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
     rows: int = metadata.num_rows
     return max(1, min(base.BATCH, _READ * rows // max(size, 1)))
@@ -104,4 +104,6 @@ def _check_field(location: Location, schema: Any, field: str) -> None:
         raise no_field(location, 1, field, schema.names)
     kind = schema.field(field).type
     if not holds_items(kind):
-        raise ContentError(f"{location}: the field {field!r} must hold texts or bytes, and holds {kind}")
+        raise ContentError(
+            f"{location}: the field {field!r} must hold texts or bytes, and holds {kind}; choose another field"
+        )

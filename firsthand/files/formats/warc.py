@@ -2,7 +2,7 @@
 
 The reader is warcio (Apache-2.0, pure Python), an optional dependency. The payload of a response is what a browser
 shows: without HTTP headers, chunks and content encoding. Requests, metadata and revisits are not items. A filtered file
-holds the `warcinfo` record of the original and the kept records, byte for byte, each compressed by itself as before.
+contains the `warcinfo` record of the original and the selected records, byte for byte and compressed as before.
 """
 
 import zlib
@@ -35,7 +35,7 @@ class _WarcRecord(NamedTuple):
 
 
 class Warc:
-    """Web archives. Their records have no fields, so `field` is ignored."""
+    """The format of web archives. Their records have no fields, so `field` is ignored."""
 
     def read(self, location: Location, field: str, whole: bool = False) -> Iterator[Rows]:
         part: list[_WarcRecord] = []
@@ -77,7 +77,7 @@ def _copy(source: IO[bytes], file: IO[bytes], record: _WarcRecord) -> None:
     source.seek(record.offset)
     content = source.read(record.length)
     file.write(content)
-    if content.startswith(b"WARC/"):  # Not compressed: two line ends close a record, and warcio does not count them.
+    if content.startswith(b"WARC/"):  # Not compressed: two line ends follow a record, and warcio does not count them.
         file.write(b"\r\n\r\n")
 
 
@@ -105,11 +105,13 @@ def _records(location: Location) -> Iterator[_WarcRecord]:
                 yield _WarcRecord(record.rec_type, offset, length, payload)
                 end = offset + length
             file.seek(end)
-            if file.read().strip():  # warcio takes a record that is cut off for the end of the file
+            if file.read().strip():  # warcio ends without an error if the last record is cut off
                 raise _cut_off(end)
     except (ArchiveLoadFailed, OSError, EOFError, ValueError, zlib.error, AttributeError) as error:
         # warcio raises AttributeError for headers that are cut off
-        raise ContentError(f"{location} cannot be read as WARC: {' '.join(str(error).split())}") from None
+        raise ContentError(
+            f"{location} cannot be read as WARC: {' '.join(str(error).split())}. Check that the file is complete"
+        ) from None
 
 
 def _cut_off(offset: int) -> EOFError:

@@ -102,8 +102,8 @@ def test_a_mix_that_asks_too_much_is_refused_with_what_there_is(texts: Firsthand
         (["--part", "colour=red"], "colour: there is no such field"),
         (["--part", "human"], "'human': there is no '='"),
         (["--part", "share=0.5"], "so the recipe needs a size"),
-        ([], "use either a YAML file with the recipe or --part"),
-        (["recipe.yaml", "--part", "size=1"], "use either a YAML file with the recipe or --part"),
+        ([], "use either a YAML file with the recipe, or --part"),
+        (["recipe.yaml", "--part", "size=1"], "use either a YAML file with the recipe, or --part"),
     ],
 )
 def test_a_recipe_that_is_none_is_a_usage_error_in_words(alone: Firsthand, words: list[str], message: str) -> None:

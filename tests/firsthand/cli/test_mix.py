@@ -50,7 +50,7 @@ def test_what_arrives_and_is_not_the_mix_leaves_no_file(
     other = json.loads(firsthand("mix", "create", "--part", "dataset=local/more", "--json").out)["id"]
     whole = download._pieces
     monkeypatch.setattr(download, "_pieces", lambda client, _id, suffix: whole(client, other, suffix))
-    assert "Download it again" in firsthand("mix", "download", mix, "--out", tmp_path / name, status=1).err
+    assert "Download the mix again" in firsthand("mix", "download", mix, "--out", tmp_path / name, status=1).err
     assert [path.name for path in tmp_path.iterdir() if "mix" in path.name] == []
 
 

@@ -89,8 +89,8 @@ def test_file_urls_are_paths_and_drives_are_no_urls() -> None:
     ("url", "says"),
     [
         ("memory://bucket/nothing", "memory://bucket/nothing does not exist"),
-        ("nosuch://bucket/x", "nosuch://bucket/x: Protocol not known: nosuch"),
-        ("gs://bucket/x", "gs://bucket/x: .*nstall gcsfs"),
+        ("nosuch://bucket/x", "nosuch://bucket/x cannot be opened: Protocol not known: nosuch"),
+        ("gs://bucket/x", "gs://bucket/x cannot be opened: .*nstall gcsfs"),
     ],
 )
 def test_a_store_that_cannot_be_reached_says_what_to_do(bucket: str, url: str, says: str) -> None:

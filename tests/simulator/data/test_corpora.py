@@ -113,7 +113,7 @@ def test_only_digits_are_pictures() -> None:
 
 
 def test_there_are_no_fresh_digits_and_the_error_says_what_to_do() -> None:
-    with pytest.raises(ValueError, match="1,797 digits and no more: set recrawl=true"):
+    with pytest.raises(ValueError, match="only 1,797 digits: set recrawl=true"):
         Digits().fresh(10, 1, seed=1, round=1)
 
 

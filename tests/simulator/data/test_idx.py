@@ -30,16 +30,16 @@ def test_a_missing_file_is_named_both_ways(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (CONTENT[:-1], "2 × 3 × 4 = 24 values, the file 23"),
-        (CONTENT + b"x", "24 values, the file 25"),
+        (CONTENT[:-1], "2 × 3 × 4 = 24 values, but the file has 23"),
+        (CONTENT + b"x", "24 values, but the file has 25"),
         (CONTENT[:10], "incomplete: it has 10 bytes"),
         (CONTENT[:2], "begins with 0000, not 00000803"),
         (b"", "begins with , not 00000803"),
         (bytes([0, 0, 8, 1]) + CONTENT[4:], "begins with 00000801, not 00000803"),
         (bytes([0, 0, 0x0D, 3]) + CONTENT[4:], "begins with 00000d03"),
         (b"\x89PNG" + CONTENT[4:], "begins with 89504e47"),
-        (CONTENT[:4] + struct.pack(">III", 2**32 - 1, 2**32 - 1, 2**32 - 1), "values, the file 0"),
-        (CONTENT[:4] + struct.pack(">III", 0, 3, 4), "= 0 values, the file 0"),
+        (CONTENT[:4] + struct.pack(">III", 2**32 - 1, 2**32 - 1, 2**32 - 1), "values, but the file has 0"),
+        (CONTENT[:4] + struct.pack(">III", 0, 3, 4), "= 0 values, but the file has 0"),
     ],
 )
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])

@@ -110,7 +110,7 @@ def test_these_are_corpora(corpus: Corpus) -> None:
 
 
 def test_there_are_no_new_pictures_unless_the_same_are_found_again(idx: Idx) -> None:
-    with pytest.raises(ValueError, match="1,397 pictures and no more: set recrawl=true"):
+    with pytest.raises(ValueError, match="only 1,397 pictures: set recrawl=true"):
         Pixels().fresh(10, 1, seed=1, round=1)
     again = Idx(idx.folder, aside=40, known=80, recrawl=True).fresh(120, 2, seed=1, round=3)
     assert again.dtype == np.uint8

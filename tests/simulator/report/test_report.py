@@ -77,7 +77,7 @@ def test_no_collapse_is_claimed_where_chance_explains_the_numbers(tmp_path: Path
 
 def test_nothing_is_claimed_from_one_run_of_each(tmp_path: Path) -> None:
     folders = [write_invented_run(tmp_path / regime, regime, 0) for regime in COURSES]
-    assert "These runs do not show how much is chance" in page_of(folders, tmp_path / "report.html")
+    assert "These runs do not show which differences are due to chance" in page_of(folders, tmp_path / "report.html")
 
 
 def test_many_chains_of_one_seed_are_compared_by_welchs_interval(tmp_path: Path) -> None:
@@ -210,12 +210,12 @@ def test_the_page_shows_what_the_registry_knew_by_round_and_generation(tmp_path:
 
 def test_what_was_true_of_a_mix_stands_beside_what_the_registry_held(tmp_path: Path) -> None:
     folder = write_invented_run(tmp_path / "run", "Replace", 0, rounds=2)
-    assert "human in truth" not in page_of([folder], tmp_path / "report.html")
+    assert "are truly human" not in page_of([folder], tmp_path / "report.html")
     end = (folder / "results.jsonl").stat().st_size
     measured = {NLL: np.ones(1), "true_human_share": np.array([0.125])}
     append(folder / "results.jsonl", row(3, 3, False, counts(300, {"2": 700}), counts(1000, {}), [measured]), end)
     page = page_of([folder], tmp_path / "report.html")
-    assert "training mix, in items: 12.5 % human in truth in round 3, 30 % according to the registry" in page
+    assert "in items: in round 3, 12.5 % are truly human, and 30 % are human according to the registry" in page
     assert "Truly human share of the training mix" in page
 
 

@@ -68,7 +68,7 @@ def test_items_of_many_batches_are_found_and_a_batch_more_is_not_sorted_among_al
 def test_an_item_that_was_never_put_is_an_error_and_not_a_guess(tmp_path: Path) -> None:
     contents = Contents(tmp_path, "run")
     contents.put("human", 0, ITEMS)
-    with pytest.raises(ValueError, match="selected 1 items that are not of this run"):
+    with pytest.raises(ValueError, match="selected 1 items that do not belong to this run"):
         contents.items(np.zeros((1, 32), dtype=np.uint8))
 
 

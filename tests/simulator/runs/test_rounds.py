@@ -206,7 +206,7 @@ def test_a_corpus_that_is_too_small_for_the_run_is_refused(tmp_path: Path, clien
 
 
 def test_new_human_data_from_a_finite_corpus_is_refused(tmp_path: Path, client: Client) -> None:
-    with pytest.raises(ValueError, match="no more"):
+    with pytest.raises(ValueError, match="only 1,797 digits"):
         play(tmp_path, Run(Gaussian(), Digits(4), Fresh(0.1), n=80, generations=2), client)
 
 
