@@ -121,8 +121,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(documents)
     _add_health(app, settings, database, metrics)
     app.add_middleware(LimitBody, settings=settings)
-    app.add_middleware(KeepPrivate, settings=settings)
     app.add_middleware(ObserveRequests, metrics=metrics, answer=answer_problem)
+    app.add_middleware(KeepPrivate, settings=settings)  # the outermost: it also sees the answers of the others
     for kind in (Refusal, RequestValidationError, HTTPException, DBAPIError, *_UNAVAILABLE):
         app.add_exception_handler(kind, answer_problem)
     _document_problems(app)

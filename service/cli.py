@@ -1,6 +1,7 @@
 """`firsthand serve` and `firsthand migrate`."""
 
 import json
+import shlex
 import socket
 import sys
 from collections.abc import Iterator, Mapping
@@ -26,7 +27,8 @@ from service.storage.engine import Database
 serve = typer.Typer(add_completion=False)
 migrate = typer.Typer(add_completion=False)
 
-_out = Console(soft_wrap=True, highlight=False)
+# paths are printed as they are: in the name of a folder, brackets are no markup
+_out = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
 _err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 DataDir = Annotated[
@@ -128,7 +130,9 @@ def _announce(url: str, settings: Settings, first: FirstKey | None, key: Command
         )
     key_file = settings.data_dir / bootstrap.FILE
     if key.state == "other":
-        source = f" The key of this registry is in its data folder:  firsthand login {url} < {key_file}"
+        source = (
+            f" The key of this registry is in its data folder:  firsthand login {url} < {shlex.quote(str(key_file))}"
+        )
         _out.print(
             "The stored API key for this address is not valid for this registry. It was not replaced."
             + (source if key_file.exists() else f" Store a valid key with:  firsthand login {url}")

@@ -54,6 +54,7 @@ def firsthand(
 
     Commands use the registry of FIRSTHAND_URL and FIRSTHAND_API_KEY. If these are not set, they use the registry that
     `firsthand login URL` stored. If none is stored, they use http://127.0.0.1:8734, the address of `firsthand serve`.
+    FIRSTHAND_PORT selects another port of this machine, for `firsthand serve` and for all commands.
 
     ```
     firsthand serve

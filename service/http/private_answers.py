@@ -14,7 +14,7 @@ class KeepPrivate:
         self._app, self._public = app, settings.public_read
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or (self._public and not scope["path"].startswith("/v1/keys")):
+        if scope["type"] != "http" or (self._public and "/v1/keys" not in scope["path"]):
             return await self._app(scope, receive, send)
 
         async def send_private(message: Message) -> None:

@@ -39,7 +39,7 @@ RAW = {"Content-Type": "application/octet-stream"}
 
 
 @dataclass
-class World:
+class AccessWorld:
     """A registry in this process with a key per role, and with one of everything that a route names."""
 
     client: TestClient
@@ -83,7 +83,7 @@ class Call:
     content: bytes | None = None
 
 
-def _call(path: str, json: Any = None, content: bytes | None = None) -> Callable[[World, str], Call]:
+def _call(path: str, json: Any = None, content: bytes | None = None) -> Callable[[AccessWorld, str], Call]:
     return lambda world, role: Call(path, json, content)
 
 
@@ -91,7 +91,7 @@ _RECIPE = {"parts": [{}], "as_of": 1}
 _DATASET, _MODEL = "/v1/datasets/local/texts", "/v1/models/local/writer/1"
 
 #: A valid call of each route. What a call uses up, such as a key that it revokes, is created for each call.
-CALLS: dict[str, Callable[[World, str], Call]] = {
+CALLS: dict[str, Callable[[AccessWorld, str], Call]] = {
     "POST /v1/lookups": _call("/v1/lookups", {"digests": ["0" * 64]}),
     "GET /v1/items/{digest}": _call("/v1/items/" + "0" * 64),
     "POST /v1/datasets/{organization}/{name}/registrations": _call(
@@ -152,12 +152,12 @@ def declared() -> dict[tuple[str, str], dict[str, int]]:
 
 
 @pytest.fixture(scope="module", params=MODES)
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccessWorld]:
     folder = tmp_path_factory.mktemp(request.param)
     shutil.copy(request.getfixturevalue("migrated_sqlite"), folder / "firsthand.sqlite")
     settings = Settings(data_dir=folder, database_url=None, public_read=request.param == "public")
     with TestClient(create_app(settings)) as client:
-        world = World(client, _keys(settings))
+        world = AccessWorld(client, _keys(settings))
         world.made("PUT", _DATASET, json={})
         world.send("other everything", "PUT", "/v1/datasets/acme/texts", json={})
         world.made("PUT", _MODEL, json={})
@@ -189,7 +189,7 @@ def _keys(settings: Settings) -> dict[str, str]:
     return keys
 
 
-def statuses(world: World, route: str) -> dict[str, int]:
+def statuses(world: AccessWorld, route: str) -> dict[str, int]:
     """Call a route with the key of each role, and return the statuses."""
     answers: dict[str, int] = {}
     for role in ROLES:
@@ -203,21 +203,21 @@ def statuses(world: World, route: str) -> dict[str, int]:
     return answers
 
 
-def documented(world: World) -> set[str]:
+def documented(world: AccessWorld) -> set[str]:
     """Return every route: those of the OpenAPI document, and those that serve it."""
     paths = world.send("everything", "GET", "/openapi.json").json()["paths"]
     routes = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
     return routes | {f"GET {path}" for path in documents.PATHS}
 
 
-def test_every_route_has_a_row_for_each_mode_and_a_call(world: World) -> None:
+def test_every_route_has_a_row_for_each_mode_and_a_call(world: AccessWorld) -> None:
     routes = documented(world)
     assert {route for _, route in declared()} == routes
     assert set(CALLS) == routes
     assert set(declared()) == {(mode, route) for mode in MODES for route in routes}
 
 
-def test_every_route_of_the_application_is_documented(world: World) -> None:
+def test_every_route_of_the_application_is_documented(world: AccessWorld) -> None:
     """A route that the document leaves out would not be in the matrix."""
     assert set(_routes(world.client.app)) == documented(world)
 
@@ -232,7 +232,9 @@ def _routes(router: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("route", CALLS)
-def test_each_role_may_call_what_the_matrix_declares(world: World, route: str, request: pytest.FixtureRequest) -> None:
+def test_each_role_may_call_what_the_matrix_declares(
+    world: AccessWorld, route: str, request: pytest.FixtureRequest
+) -> None:
     mode = "public" if request.node.callspec.params["world"] == "public" else "private"
     assert statuses(world, route) == declared()[mode, route]
 
@@ -254,7 +256,7 @@ def test_the_matrix_itself_keeps_the_rules_of_access() -> None:
 
 
 #: Writes that name something of another organization: for what exists, and for what does not.
-_NAMING: dict[str, Callable[[World, bool], tuple[str, str, dict[str, Any]]]] = {
+_NAMING: dict[str, Callable[[AccessWorld, bool], tuple[str, str, dict[str, Any]]]] = {
     "a dataset to register in": lambda world, there: (
         "POST",
         f"/v1/datasets/acme/{'texts' if there else 'nothing'}/registrations?origin=human",
@@ -309,7 +311,7 @@ def _statement(dataset: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("what", _NAMING)
 @pytest.mark.parametrize("world", ["private"], indirect=True)
-def test_a_key_that_cannot_read_does_not_learn_what_others_have(world: World, what: str) -> None:
+def test_a_key_that_cannot_read_does_not_learn_what_others_have(world: AccessWorld, what: str) -> None:
     """In a private registry, a key with the scope write alone gets one refusal, whether the thing exists or not."""
     refusals = []
     for there in (True, False):
@@ -323,7 +325,7 @@ def test_a_key_that_cannot_read_does_not_learn_what_others_have(world: World, wh
 
 @pytest.mark.parametrize("route", [route for route in CALLS if route.startswith("GET ")])
 def test_caches_keep_nothing_of_a_private_registry_and_nothing_about_keys(
-    world: World, route: str, request: pytest.FixtureRequest
+    world: AccessWorld, route: str, request: pytest.FixtureRequest
 ) -> None:
     call, private = CALLS[route](world, "everything"), request.node.callspec.params["world"] == "private"
     for role in ("everything", "nobody"):

@@ -336,6 +336,12 @@ def test_migrate_tells_machines_in_one_line_of_json(tmp_path: Path) -> None:
     assert second == {"database": database, "before": needed, "after": needed, "api_key": None, "claim_partitions": 1}
 
 
+def test_the_name_of_a_folder_is_printed_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "r?[b]a:smile:"
+    assert f"sqlite:///{folder}/firsthand.sqlite: revision" in ran("migrate", "--data-dir", str(folder)).stdout
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+
+
 def test_migrate_leaves_a_database_of_a_newer_version_as_it_is(empty_database: Settings) -> None:
     with sqlite3.connect(empty_database.data_dir / "firsthand.sqlite") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '20990101_later'")
