@@ -82,9 +82,9 @@ class Client:
     """A connection to a registry.
 
     `url` and `api_key` default to FIRSTHAND_URL (or FIRSTHAND_PORT on this machine) and FIRSTHAND_API_KEY, then to the
-    values that `firsthand login` stored, then to http://127.0.0.1:8734 without a key. Connection errors and the statuses 502, 503 and 504 are retried
-    `retries` times, with growing pauses. `timeout` is in seconds, for each step (connect, send, receive); it defaults
-    to FIRSTHAND_TIMEOUT, then to 60. Threads can share a client.
+    values that `firsthand login` stored, then to http://127.0.0.1:8734 without a key. Connection errors and the
+    statuses 502, 503 and 504 are retried `retries` times, with growing pauses. `timeout` is in seconds, for each step
+    (connect, send, receive); it defaults to FIRSTHAND_TIMEOUT, then to 60. Threads can share a client.
     """
 
     def __init__(

@@ -108,6 +108,7 @@ def _prepared(settings: Settings, url: str) -> tuple[FirstKey | None, CommandLin
     Returns (the first API key if it was created now, the state of the command line's key for `url`).
     """
     with _errors_in_words(settings):
+        migrations.check_encoding(settings)
         if settings.migrate_on_start or (settings.embedded and migrations.current(settings) is None):
             migrations.upgrade(settings)
         database = Database(settings)

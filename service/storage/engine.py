@@ -190,11 +190,6 @@ def claim_partitions_of(session: Session) -> int:
     return session.scalar(text("SELECT count(*) FROM pg_inherits WHERE inhparent = 'claims'::regclass")) or 1
 
 
-def encoding(session: Session) -> str:
-    """Return the encoding of a PostgreSQL database, such as UTF8."""
-    return str(session.scalar(text("SHOW server_encoding")))
-
-
 def is_read_only(database: Database) -> bool:
     """Return whether the database refuses every write, without writing.
 

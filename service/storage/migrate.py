@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from service.settings import Settings
 from service.storage import private_files
-from service.storage.engine import Database, claim_partitions_of, encoding, revision
+from service.storage.engine import Database, claim_partitions_of, revision
 
 Result = TypeVar("Result")
 
@@ -47,8 +48,7 @@ def upgrade(settings: Settings) -> tuple[str | None, str]:
     if settings.embedded:
         private_files.make_folder(settings.data_dir)
         private_files.make_file(settings.database_file)
-    else:
-        _check_encoding(settings)
+    check_encoding(settings)
     before = current(settings)
     command.upgrade(config(settings), "head")
     return before, needed(settings)
@@ -66,12 +66,23 @@ def current(settings: Settings) -> str | None:
     return _read(settings, revision)
 
 
-def _check_encoding(settings: Settings) -> None:
-    database_encoding = _read(settings, encoding)
-    if database_encoding != "UTF8":
+def check_encoding(settings: Settings) -> None:
+    """Raise WrongEncoding for a PostgreSQL database whose encoding is not UTF-8.
+
+    It uses the bare driver: in a database without an encoding (SQL_ASCII), SQLAlchemy cannot read the first answer.
+    """
+    if settings.embedded:
+        return
+    address = settings.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    try:
+        with psycopg.connect(address) as connection:
+            encoding = connection.info.parameter_status("server_encoding")
+    except psycopg.OperationalError:
+        return  # the next connection fails too, and says why
+    if encoding != "UTF8":
         raise WrongEncoding(
-            f"The database {settings.shown_url} has the encoding {database_encoding}; a registry needs UTF8, because "
-            "titles and names can have any character. Create another database, for example with: "
+            f"The database {settings.shown_url} has the encoding {encoding}; a registry needs UTF8, because titles and "
+            "names can have any character. Create another database, for example with: "
             "CREATE DATABASE firsthand ENCODING 'UTF8' TEMPLATE template0"
         )
 

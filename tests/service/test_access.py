@@ -24,7 +24,9 @@ from fastapi.testclient import TestClient
 from firsthand.schemas.organizations import Scope
 from service.app import create_app
 from service.http import documents
+from service.log.rules import Issuer
 from service.organizations import store
+from service.organizations.rules import KeyManager
 from service.settings import Settings
 from service.storage.engine import Database, now
 from tests.factories import digests
@@ -183,8 +185,8 @@ def _keys(settings: Settings) -> dict[str, str]:
         _, keys["expired"] = store.issue_key(session, "local", "", SCOPES, expires_at=now() - 1)
         id_, keys["revoked"] = store.issue_key(session, "local", "", SCOPES)
     with database.writes() as session:
-        issuer = store.Issuer(store.get(session, "local").id, "local")
-        store.revoke(session, store.KeyManager(issuer, frozenset(SCOPES)), id_)
+        issuer = Issuer(store.get(session, "local").id, "local")
+        store.revoke(session, KeyManager(issuer, frozenset(SCOPES)), id_)
     database.close()
     return keys
 

@@ -30,10 +30,11 @@ def test_a_database_that_is_not_utf8_is_refused_with_the_statement_that_makes_on
     name = f"test_{uuid4().hex[:12]}"
     create_database(postgresql, f"{name} ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'", "template0")
     monkeypatch.setenv("FIRSTHAND_DATABASE_URL", database_at(postgresql, name))
-    refused = ran("migrate")
-    assert refused.exit_code == 1
-    assert f"has the encoding {encoding}; a registry needs UTF8" in refused.stderr
-    assert "CREATE DATABASE firsthand ENCODING 'UTF8' TEMPLATE template0" in refused.stderr
+    for command in (["migrate"], ["serve", "--port", "0"]):
+        refused = ran(*command)
+        assert refused.exit_code == 1
+        assert f"has the encoding {encoding}; a registry needs UTF8" in refused.stderr
+        assert "CREATE DATABASE firsthand ENCODING 'UTF8' TEMPLATE template0" in refused.stderr
     with psycopg.connect(database_at(postgresql, name)) as connection:
         assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
     drop_database(postgresql, name)
