@@ -1,7 +1,7 @@
 """The entry point for Alembic. It runs the migrations on the database of the settings, in one transaction."""
 
 from alembic import context
-from sqlalchemy import create_engine, event
+from sqlalchemy import NullPool, create_engine, event
 
 from service.settings import Settings
 from service.storage import tables
@@ -21,7 +21,8 @@ def run() -> None:
     connect_args = given.get("connect_args", {}) if settings is None else settings.connect_args
     # if two processes migrate an embedded database at once, the second one waits for the first
     sqlite = url.get_backend_name() == "sqlite"
-    engine = create_engine(url, connect_args={"timeout": _WAIT_SECONDS} if sqlite else connect_args)
+    arguments = {"timeout": _WAIT_SECONDS} if sqlite else connect_args
+    engine = create_engine(url, poolclass=NullPool, connect_args=arguments)  # also closed if a migration fails
     if sqlite:
         # all migrations run in one transaction, one process at a time; by default, the driver commits each CREATE TABLE
         event.listen(engine, "connect", lambda connection, _: setattr(connection, "isolation_level", None))
@@ -43,7 +44,6 @@ def run() -> None:
                 # if two processes migrate at once, the second one waits, and then has nothing to do
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
             context.run_migrations()
-    engine.dispose()
 
 
 run()
