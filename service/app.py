@@ -194,7 +194,7 @@ def _refusal(error: Exception) -> Refusal:
         return errors.Malformed("The body ended before it was complete; nothing was stored. Send it again.")
     if _is_full(error):
         return errors.Unavailable(
-            "The registry's disk is full or cannot be written; nothing was stored. Ask its operator to free space, "
+            "The registry's disk is full or cannot be written; nothing was stored. Ask its operator to make room, "
             "then send the request again.",
             _RETRY_WHEN_FULL,
         )

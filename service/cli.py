@@ -53,7 +53,8 @@ def run(
         ),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free port.", envvar="FIRSTHAND_PORT")
+        int,
+        typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses an unused port.", envvar="FIRSTHAND_PORT"),
     ] = 8734,
     workers: Annotated[
         int,
@@ -235,7 +236,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         _err.print(
             f"[red]Cannot listen on {host}:{port}: {error.strerror}. "
-            "Choose another port with --port; --port 0 chooses a free one.[/red]"
+            "Choose another port with --port; --port 0 chooses an unused one.[/red]"
         )
         raise typer.Exit(1) from None
     return listener

@@ -87,7 +87,7 @@ def replace(url: str, old_id: str, api_key: str, directory: Path | None = None) 
 
 
 def resolve(url: str | None = None, api_key: str | None = None) -> tuple[str, str | None]:
-    """Return the address and key to use: the arguments, or the environment, or the file, or the local default.
+    """Return the address and key to use: from the arguments, else the environment, else the file, else the default.
 
     The file is read only if arguments and environment do not give both. Raises CredentialsError if it is damaged.
     """

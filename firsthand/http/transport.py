@@ -129,7 +129,7 @@ class Transport:
 
     @contextmanager
     def stream(self, path: str, *, accept: str = "*/*", **params: Any) -> Iterator[Iterator[bytes]]:
-        """Yield the pieces of a long answer. Retries end when it begins; a later interruption raises Unreachable."""
+        """Yield the pieces of a long answer. After it begins, it is not retried: an interruption raises Unreachable."""
         request = self._http.build_request("GET", path, params=_present(params), headers={"Accept": accept})
         response = self._attempt(request, stream=True)
         try:

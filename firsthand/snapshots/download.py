@@ -15,10 +15,10 @@ Fetch = Callable[[str], bytes]
 
 
 def pull(fetch: Fetch, folder: Path, progress: Callable[[int], None] = lambda _: None) -> Snapshot:
-    """Download a snapshot into `folder`, and return its manifest. `progress` is called with the bytes of each shard.
+    """Download a snapshot into `folder`, and return its manifest. `progress` gets the number of bytes of each shard.
 
     Shards are first written to a second folder next to `folder`, which replaces `folder` when all shards are complete.
-    If a download stops, run it again: it continues, and does not download complete shards of the two folders again.
+    If a download stops, run it again: it continues. Complete shards in either folder are not downloaded again.
     Raises SnapshotError if `folder` contains other files, or if a shard does not match the manifest.
     """
     is_snapshot = folder.is_dir() and ((folder / manifest.FILE).exists() or not any(folder.iterdir()))

@@ -48,7 +48,9 @@ def decode(payloads: Codes) -> Verdicts:
 
 
 def false_verdicts(bits: Bits) -> float:
-    """Return the probability that a digest outside the snapshot gets a verdict: 2⁻¹³ or 2⁻²⁹.
+    """Return the probability that an unregistered item gets the verdict human, model or contested, not unknown.
+
+    It is 2⁻¹³ for 12 bits, and 2⁻²⁹ for 28 bits.
 
     This is true only for digests that were chosen without knowledge of the snapshot. An attacker who has the snapshot
     can search for a digest that gets the verdict human.
@@ -57,5 +59,5 @@ def false_verdicts(bits: Bits) -> float:
 
 
 def false_humans(bits: Bits) -> float:
-    """Return the probability that a digest outside the snapshot gets the verdict human: 2⁻¹⁶ or 2⁻³²."""
+    """Return the probability that an unregistered item gets the verdict human: 2⁻¹⁶ (12 bits), 2⁻³² (28 bits)."""
     return 2.0 ** -(bits + PAYLOAD_BITS)

@@ -1,4 +1,4 @@
-"""The check of a generation that a caller states. Pure."""
+"""Check a generation that a caller states. This function has no side effects."""
 
 from service.errors import Unprocessable
 

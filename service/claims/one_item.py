@@ -99,7 +99,7 @@ def verdict(claims: list[ItemClaim], policy: PolicyName) -> OneItemVerdict:
 
 @lru_cache(4096)
 def _judged(summaries: frozenset[ClaimSummary], policy: PolicyName) -> OneItemVerdict:
-    """Return the verdict by the rules for columns.
+    """Return the verdict by the rules of `firsthand.core.verdicts`, which compute many items together.
 
     These rules are slow for a single item, so results are cached: most items have one of few different sets of claims.
     """

@@ -1,4 +1,4 @@
-"""The catalog at a position: the contents of registrations and models, as columns. Pure: no database.
+"""The catalog at a position: the contents of registrations and models, as columns. This module uses no database.
 
 The *claim class* of a registration is all that a verdict depends on: its origin, or its model if it has one, and
 whether the registration is disputed. A registry has few claim classes and many registrations, so a verdict is computed

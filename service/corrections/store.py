@@ -42,7 +42,8 @@ def withdraw(session: Session, issuer: Issuer, new: NewWithdrawal) -> Withdrawal
     if statement.kind not in ("registration", "dispute"):
         raise Unprocessable.at(
             "statement",
-            f"statement {new.statement} is a {statement.kind}; only registrations and disputes can be withdrawn",
+            f"statement {new.statement} is a {statement.kind}; only registrations and disputes can be withdrawn. Check"
+            " the position",
         )
     if statement.kind == "dispute" and new.digests is not None:
         raise Unprocessable.at("digests", "a dispute can only be withdrawn as a whole; leave digests out")

@@ -77,7 +77,7 @@ def _read_raw(file: IO[bytes]) -> ItemColumns:
     body = file.read()
     if len(body) % SIZE:
         row = len(body) // SIZE
-        raise Unprocessable.at(f"row {row}", f"it has {len(body) % SIZE} bytes; send {SIZE} bytes per digest")
+        raise Unprocessable.at(f"row {row}", f"the digest has {len(body) % SIZE} bytes; send {SIZE} bytes per digest")
     return ItemColumns(np.frombuffer(body, dtype=np.uint8).reshape(-1, SIZE))
 
 
@@ -129,7 +129,7 @@ def columns(texts: list[str], sizes: list[int] | None, confidences: list[int] | 
     for name, column in (("size", size), ("confidence", confidence)):
         if column is not None and len(column) != len(digests):
             raise Unprocessable.at(
-                name, f"it has {len(column):,} values for {len(digests):,} digests; send one value per digest"
+                name, f"the column has {len(column):,} values for {len(digests):,} digests; send one value per digest"
             )
     return ItemColumns(digests, size, confidence)
 
@@ -202,7 +202,7 @@ def _check_size(rows: int, size: int) -> None:
         )
     if size > _MOST_BYTES:
         raise Unprocessable.at(
-            "body", f"it has over {_MOST_BYTES:,} bytes when decompressed; send the items in several requests"
+            "body", f"the body has over {_MOST_BYTES:,} bytes when decompressed; send the items in several requests"
         )
 
 
@@ -220,7 +220,8 @@ def _arrow_digests(column: Any) -> Digests:
         # only errors need numpy here: the conversion imports pandas if it is installed, which takes 1 s and 30 MB
         lengths = compute.fill_null(lengths, 0).to_numpy()
         wrong = np.flatnonzero(lengths != SIZE)
-        raise Unprocessable.at(f"row {wrong[0]}", f"it has {lengths[wrong[0]]} bytes; send {SIZE} bytes per digest")
+        length = lengths[wrong[0]]
+        raise Unprocessable.at(f"row {wrong[0]}", f"the digest has {length} bytes; send {SIZE} bytes per digest")
     whole = column.cast(pa.large_binary()).combine_chunks()
     start = whole.offset
     values = np.frombuffer(whole.buffers()[2] or b"", dtype=np.uint8)

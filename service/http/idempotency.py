@@ -117,7 +117,10 @@ def _json(status: int, body: bytes) -> Response:
 
 
 async def _once(request: Request, session: Writes, caller: Known, idempotency_key: _IdempotencyKey = None) -> Once:
-    """Accept any valid API key. The handler checks the scope: an administrator does not need the scope write."""
+    """Return the `Once` of this request.
+
+    Any valid API key is accepted. The handler checks the scope, because an administrator does not need the scope write.
+    """
     return Once(session, caller, request, idempotency_key, sha256(await request.body()).digest())
 
 

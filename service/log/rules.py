@@ -1,4 +1,4 @@
-"""The issuer of a statement, its maximum size, and the format of its times. Pure."""
+"""The issuer of a statement, its maximum size, and the format of its times. These functions have no side effects."""
 
 from datetime import UTC, datetime
 from typing import NamedTuple

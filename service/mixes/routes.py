@@ -113,7 +113,7 @@ def get_mix_diff(
     """Get the items of a mix whose verdict or generation changed, and the items that their part no longer admits.
 
     There is one row per item, with the columns digest, part (counted from 0), verdict, generation, verdict_now,
-    generation_now and admitted. If no row has `admitted` false, every part still admits all its items.
+    generation_now and admitted. If `admitted` is true in all rows, every part still admits all its items.
     """
     drawn, now = _drawn(database, catalog, cache, id, as_of)
     pieces = content_negotiation.written(

@@ -1,4 +1,7 @@
-"""The selection of a part of a mix: which items it admits, and how many it takes in the order of their keys. Pure."""
+"""The selection of a part of a mix: which items it admits, and how many it takes in the order of their keys.
+
+These functions have no side effects.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -32,7 +35,7 @@ def amounts(recipe: Recipe) -> list[int | None]:
 
 
 def eligible(part: Part, view: View, ids: Ids) -> Flags:
-    """Return which of the n registrations `ids` pass the filters on registrations of a part: `bool[n]`."""
+    """Return which of the n registrations `ids` pass the filters of `part` that concern registrations: `bool[n]`."""
     rows = view.registrations
     admitted = np.ones(len(ids), dtype=np.bool_)
     if part.datasets is not None:
@@ -61,7 +64,7 @@ def _named(view: View, kind: str, names: list[str]) -> list[int]:
 
 
 def admits(part: Part, verdicts: Verdicts) -> Flags:
-    """Return which of n verdicts pass the filters on verdicts of a part: `bool[n]`."""
+    """Return which of n verdicts pass the filters of `part` that concern verdicts and generations: `bool[n]`."""
     admitted = np.ones(len(verdicts.verdict), dtype=np.bool_)
     if part.verdict_in is not None:
         admitted &= np.isin(verdicts.verdict, [VERDICTS.index(name) for name in part.verdict_in])
@@ -112,7 +115,7 @@ class Candidates:
 
     @staticmethod
     def join(parts: list["Candidates"]) -> "Candidates":
-        """Return the items of all parts, one part after the other."""
+        """Return the items of all elements of `parts`, one element after the other."""
         return Candidates(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Candidates)))
 
     @staticmethod

@@ -177,7 +177,7 @@ def _after_shortfall(number: int, recipe: Recipe, amount: int, selected: Candida
     available = len(selected) if recipe.unit == "items" else int(selected.size.sum(dtype=np.int64))
     raise Unprocessable.at(
         f"parts[{number}]",
-        f"the part needs {amount:,} {recipe.unit}, but only {available:,} are available; use a smaller size, "
+        f"the part needs {amount:,} (unit: {recipe.unit}), but only {available:,} are available; use a smaller size, "
         "or set shortfall to shrink or repeat",
     )
 

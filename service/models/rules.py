@@ -1,4 +1,4 @@
-"""The generation of a model: 1 + the highest generation in its training data. Pure."""
+"""The generation of a model: 1 + the highest generation in its training data. These functions have no side effects."""
 
 from typing import NamedTuple
 

@@ -123,7 +123,7 @@ def register(
 def register_batch(
     body: Upload, caller: Writer, catalog: CatalogOf, metrics: MetricsOf, once: OnceBulk, session: Writes
 ) -> Response:
-    """Register many small statements in one request.
+    """Make many small registrations in one request: one per statement of the body.
 
     The answer has one outcome per statement. If a statement is refused, the others are stored.
     """

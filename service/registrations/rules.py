@@ -1,4 +1,4 @@
-"""The body of the statement of a registration. Pure."""
+"""Build the JSON body of a registration, as it is recorded in the log. These functions have no side effects."""
 
 from hashlib import sha256
 from typing import Any

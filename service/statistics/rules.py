@@ -1,4 +1,4 @@
-"""Numbers of standing claims, computed from the catalog. Pure."""
+"""Numbers of standing claims, computed from the catalog. These functions have no side effects."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The layout of the items of registrations in blocks, with its writer and its reader. Pure.
+"""The layout of the items of registrations in blocks, with its writer and its reader. This module uses no database.
 
 A block is a row of the table `blocks` with at most 65,536 digests. The id of a block is the id of the first
 registration in it. A registration has two columns for its items: `block`, the id of the blocks that hold them, and

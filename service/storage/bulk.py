@@ -1,4 +1,4 @@
-"""Bulk statements. For each database they use its fastest way: numpy buffers instead of one Python object per row."""
+"""SQL for many rows, in the fastest way of each database: numpy buffers instead of one Python object per row."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain

@@ -49,7 +49,7 @@ class Database:
             yield session
 
     def ask(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
-        """Return the rows of one statement that only reads. The statement has `?` for each parameter.
+        """Return the rows of one SQL statement that only reads. The SQL statement has `?` for each parameter.
 
         It uses the driver directly, without a transaction. Use it for queries that run in every request: a session
         with a transaction takes several times as long as such a query itself.

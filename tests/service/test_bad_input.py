@@ -312,7 +312,7 @@ def test_few_rows_of_long_values_are_refused_before_they_are_unpacked(process: A
     parquet.write_table(table, delta, use_dictionary=False, column_encoding={"digest": "DELTA_BYTE_ARRAY"})
     bodies = (
         (ARROW, arrow("zstd", digest=table.column("digest").combine_chunks()), "bytes when decompressed"),
-        (PARQUET, bytes(dictionary.getvalue()), "row 0: it has 65536 bytes; send 32 bytes per digest"),
+        (PARQUET, bytes(dictionary.getvalue()), "row 0: the digest has 65536 bytes; send 32 bytes per digest"),
         (PARQUET, bytes(delta.getvalue()), "digest: the column has a delta encoding"),
     )
     for media, body, says in bodies:

@@ -41,5 +41,5 @@ def test_a_gate_travels_to_workers_and_opens_its_folder_there(tmp_path: Path) ->
 
 
 def test_a_verdict_that_there_is_not_is_refused() -> None:
-    with pytest.raises(ValueError, match="keep has humane; the verdicts are unknown, human"):
+    with pytest.raises(ValueError, match="keep has humane; use only unknown, human"):
         OriginFilter("snapshot", keep=["humane"])  # type: ignore[list-item]

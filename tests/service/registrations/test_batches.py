@@ -110,7 +110,7 @@ def test_a_refused_statement_leaves_nothing_and_the_others_stand(registry: Regis
         "add the time zone": statement_of([7], collected_at="2024-05-01T00:00:00"),
         "is not a digest": {**statement_of([8]), "digests": ["sha256:00"]},
         "send at least one digest": statement_of([]),
-        "it has 2 values for 1 digests": statement_of([9], size=[1, 2]),
+        "the column has 2 values for 1 digests": statement_of([9], size=[1, 2]),
         "size[0] must be a whole number from 0": statement_of([10], size=[-1]),
         "there is no field colour": statement_of([11], colour="red"),
         "the field digests is missing": {"dataset": "local/texts"},
