@@ -58,7 +58,7 @@ from firsthand.schemas.registrations import (
     Registered,
     Registration,
 )
-from firsthand.schemas.snapshots import Bits, NewSnapshot, Requested, Snapshot, Summary
+from firsthand.schemas.snapshots import DEFAULT_BITS, Bits, NewSnapshot, Requested, Snapshot, Summary
 from firsthand.schemas.statements import Statement
 from firsthand.schemas.statistics import History
 from firsthand.snapshots import download
@@ -435,7 +435,9 @@ class Client:
 
     # Snapshots
 
-    def create_snapshot(self, policy: PolicyName = "strict", bits: Bits = 12, as_of: int | None = None) -> Snapshot:
+    def create_snapshot(
+        self, policy: PolicyName = "strict", bits: Bits = DEFAULT_BITS, as_of: int | None = None
+    ) -> Snapshot:
         """Build a snapshot in the registry, wait until it is ready, and return its manifest. Needs the scope admin.
 
         If the snapshot exists, it is returned at once. If a call is interrupted, repeat it: the build continues.

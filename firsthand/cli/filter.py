@@ -7,11 +7,12 @@ import numpy as np
 import typer
 from pydantic import BaseModel
 
-from firsthand.checking.lookup_source import SnapshotConfidence
+from firsthand.checking.lookup_source import SnapshotConfidence, refuse_human
 from firsthand.cli import options, output, session
 from firsthand.core.digests import SIZE
 from firsthand.core.verdicts import VERDICTS
 from firsthand.files import locations
+from firsthand.snapshots import manifest
 
 if TYPE_CHECKING:
     from firsthand.checking.filter import FilteredPart
@@ -102,6 +103,8 @@ def filter(
             _run(report, filtering.write(files, field, target, selector), advance)
             report.missing = selector.missing
             return _print(report, json)
+        if snapshot is not None and not confirm:
+            options.usage(lambda bits: refuse_human(verdicts, bits), "--verdict")(manifest.load(snapshot).bits)
         source, report.position = session.lookup_source(policy, as_of, snapshot, confirm, long=True)
         confidence = _run(report, filtering.by_verdict(files, field, target, source, verdicts, workers), advance)
     _print(report, json)

@@ -9,8 +9,11 @@
 | 13, 14, 15 | the same as 5, 6, 7; the generation is a lower bound |
 
 The other eight payloads have no meaning and are never stored. If the fingerprint of an unregistered item matches by
-chance, its payload is random. In half of these cases, it has no meaning, and the verdict is unknown.
+chance, its payload is random. The manifest lists the payloads of each shard, and all others mean unknown: an empty shard
+answers nothing, and a shard without models never answers model.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -29,8 +32,8 @@ _GENERATION[_HUMAN] = 0
 # the highest generation also represents all above it, so it is always a lower bound
 _BOUND = _MADE & ((_PAYLOADS & _LOWER_BOUND != 0) | (_PAYLOADS & HIGHEST == HIGHEST))
 
-#: The number of payloads with a meaning. Exactly one of these means human.
-MEANINGFUL = int((_VERDICT != UNKNOWN).sum())
+#: The payloads with a meaning.
+MEANINGFUL: tuple[int, ...] = tuple(np.flatnonzero(_VERDICT != UNKNOWN).tolist())
 
 
 def encode(verdicts: Verdicts) -> Codes:
@@ -47,15 +50,32 @@ def decode(payloads: Codes) -> Verdicts:
     return Verdicts(_VERDICT[payloads], _GENERATION[payloads], _BOUND[payloads])
 
 
-def false_verdicts(bits: Bits) -> float:
-    """Return the probability that a digest outside the snapshot gets a verdict: 2⁻¹³ or 2⁻²⁹.
+def answered(stored: Sequence[Sequence[int]]) -> Codes:
+    """Return the payload that is answered per shard and payload read, `uint8[256 * 16]`: the same, or 0 for unknown.
 
-    This is true only for digests that were chosen without knowledge of the snapshot. An attacker who has the snapshot
-    can search for a digest that gets the verdict human.
+    `stored` has the payloads that each shard stores.
     """
-    return MEANINGFUL * 2.0 ** -(bits + PAYLOAD_BITS)
+    answers = np.zeros((len(stored), 2**PAYLOAD_BITS), dtype=np.uint8)
+    for shard, payloads in enumerate(stored):
+        answers[shard, list(payloads)] = payloads
+    return answers.reshape(-1)
 
 
-def false_humans(bits: Bits) -> float:
-    """Return the probability that a digest outside the snapshot gets the verdict human: 2⁻¹⁶ or 2⁻³²."""
-    return 2.0 ** -(bits + PAYLOAD_BITS)
+def false_verdicts(bits: Bits, stored: Sequence[Sequence[int]]) -> float:
+    """Return the probability that a digest outside the snapshot gets a verdict: at most 2⁻¹³ or 2⁻²⁹.
+
+    `stored` has the payloads that each shard stores. A digest is in each shard with the same probability. This is true
+    only for digests that were chosen without knowledge of the snapshot. An attacker who has the snapshot can search for
+    a digest that gets the verdict human.
+    """
+    return _share(stored, MEANINGFUL) * 2.0**-bits
+
+
+def false_humans(bits: Bits, stored: Sequence[Sequence[int]]) -> float:
+    """Return the probability that a digest outside the snapshot gets the verdict human: at most 2⁻¹⁶ or 2⁻³²."""
+    return _share(stored, (_HUMAN,)) * 2.0**-bits
+
+
+def _share(stored: Sequence[Sequence[int]], wanted: Sequence[int]) -> float:
+    """Return the probability that a random payload in a random shard is stored there and is one of `wanted`."""
+    return sum(len(set(wanted) & set(payloads)) for payloads in stored) / (max(len(stored), 1) * 2**PAYLOAD_BITS)

@@ -1,5 +1,6 @@
 """`firsthand snapshot`, and `firsthand check --snapshot`: a gate without network."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -34,13 +35,14 @@ def corpus(tmp_path: Path, firsthand: Firsthand) -> Path:
 def test_a_snapshot_is_created_listed_pulled_and_shown(firsthand: Firsthand, corpus: Path, tmp_path: Path) -> None:
     made = firsthand("snapshot", "create", "--json").json
     assert made["counts"]["human"] == 40
-    assert (made["bits"], made["false_verdicts"], made["false_humans"]) == (12, 2**-13, 2**-16)
+    assert made["bits"] == 28
+    assert 0 < made["false_humans"] < 2**-32 < made["false_verdicts"] * 8 < 2**-26
     (listed,) = firsthand("snapshot", "list", "--json").lines
     assert listed["id"] == made["id"]
     out = tmp_path / "pulled"
     printed = firsthand("snapshot", "pull", "--out", out).out
     assert f"80 items at position {made['position']}" in printed
-    assert "about 1 in 8,192 unregistered items" in printed
+    assert re.search(r"about 1 in [0-9,]{13,} unregistered items", printed)
     assert f"firsthand check PATH --snapshot {out}" in printed
     assert firsthand("snapshot", "show", out, "--json").json == made
     assert firsthand("snapshot", "show", made["id"], "--json").json == made
@@ -113,7 +115,7 @@ def test_the_expected_false_verdicts_follow_the_unknown(client: Client, tmp_path
         writer.finish()
     local = SnapshotSource(Snapshot.open(folder), client)
     unknown = int((local.lookup(digests(range(100, 8_292))).verdict == UNKNOWN).sum())
-    assert local.take_confidence().expected == pytest.approx(unknown * 7 * 2**-16)  # a false human is found out
+    assert local.take_confidence().expected == 0  # all items are human, and a false human is found out
     assert local.check(["never heard of"]).verdict.tolist() == [VERDICTS.index("unknown")]
 
 
