@@ -5,7 +5,7 @@ FirsthandError
 ├── NotUnderstood        the answer does not have the form of a registry of this version
 ├── InvalidArgument      an argument has a value that no registry accepts
 ├── ContentError         one of the user's own files or items cannot be read or hashed
-├── CredentialsError     the stored or configured address, key or time limit is not valid
+├── CredentialsError     the stored or configured address, key, proxy or time limit is not valid
 ├── Withdrawn            the items were registered with the same arguments before, and then withdrawn
 ├── SnapshotError        a file of a snapshot is missing or damaged
 └── ProblemError         the registry refused the request, and says why (RFC 9457)
@@ -20,6 +20,7 @@ FirsthandError
     └── ServerFault      other 5xx: an error inside the registry
 """
 
+from firsthand.core.control_characters import escape_controls
 from firsthand.schemas.explain import located
 from firsthand.schemas.problems import Problem
 
@@ -47,7 +48,7 @@ class ContentError(FirsthandError, ValueError):
 
 
 class CredentialsError(FirsthandError):
-    """The stored or configured address, key or time limit is not valid."""
+    """The stored or configured address, key, proxy or time limit is not valid."""
 
 
 class Withdrawn(FirsthandError):
@@ -80,8 +81,9 @@ class ProblemError(FirsthandError):
         super().__init__(problem, key)
 
     def __str__(self) -> str:
-        detail = self.problem.detail or self.problem.title
-        errors = [located(error.where, error.message) for error in self.problem.errors]
+        # The texts come from the registry: they must not steer the terminal that shows this error.
+        detail = escape_controls(self.problem.detail or self.problem.title, keep="\n")
+        errors = [escape_controls(located(error.where, error.message)) for error in self.problem.errors]
         lines = [detail, *(f"  {line}" for line in errors[:_MOST_ERRORS_SHOWN] if line != detail)]
         if len(errors) > _MOST_ERRORS_SHOWN:
             lines.append(f"  and {len(errors) - _MOST_ERRORS_SHOWN} more")

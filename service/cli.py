@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from firsthand.core.control_characters import escape_controls
 from firsthand.http import credentials
 from service import logging_setup, processes
 from service.app import WrongRevision, check_revision
@@ -190,7 +191,7 @@ def _errors_in_words(settings: Settings) -> Iterator[None]:
         message = f"The database {shown_url} cannot be read: {error.orig}"
     else:
         return
-    _err.print(f"[red]{escape(message)}[/red]")
+    _err.print(f"[red]{escape(escape_controls(message, keep=chr(10)))}[/red]")
     raise typer.Exit(1)
 
 

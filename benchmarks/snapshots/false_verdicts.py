@@ -54,7 +54,7 @@ class FalseVerdicts:
 
     @property
     def z(self) -> float:
-        """The difference of `verdicts` from `expected` in standard errors; 0 if none are expected and there are none."""
+        """The difference of `verdicts` from `expected` in standard errors; 0 if both are 0."""
         if not self.expected:
             return math.inf if self.verdicts else 0.0
         p = self.expected / self.unregistered

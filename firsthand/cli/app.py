@@ -1,5 +1,7 @@
 """The command `firsthand` with all its subcommands."""
 
+import sys
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Annotated
 
@@ -66,4 +68,12 @@ def firsthand(
 
 def main() -> None:
     """Run the command `firsthand`."""
-    app(prog_name="firsthand")
+    output.prepare_streams()
+    try:
+        app(prog_name="firsthand")
+    except OSError as error:  # of the output of `--help`; those of commands are printed by `Commands`
+        with suppress(OSError):
+            output.error(str(error))
+        sys.exit(output.FAILED)
+    finally:
+        output.finish_streams()

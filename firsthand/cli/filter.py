@@ -98,8 +98,8 @@ def filter(
     with output.progress("filtering", total=len(files)) as advance:
         if mix is not None:
             with session.long_client() as client:
-                empty = np.empty((0, SIZE), dtype=np.uint8)
-                selector = filtering.SelectByMix(np.concatenate([empty, *client.mix_digests(mix)]))
+                empty, items = np.empty((0, SIZE), dtype=np.uint8), client.mix(mix).items
+                selector = filtering.SelectByMix(np.concatenate([empty, *client.mix_digests(mix, items)]))
             _run(report, filtering.write(files, field, target, selector), advance)
             report.missing = selector.missing
             return _print(report, json)

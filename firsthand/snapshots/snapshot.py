@@ -84,7 +84,7 @@ class Snapshot:
         return lookup_result.without_models(self.judge(digests), self.manifest.policy, self.manifest.position)
 
     def _payloads(self, digests: Digests) -> Any:
-        """Return the payload of each digest if its fingerprint matches and its shard stores this payload, otherwise 0."""
+        """Return the payload of each digest if its fingerprint matches and its shard stores it, otherwise 0."""
         shard, rows = digests[:, 0], self._rows
         mixed = binary_fuse.hashes(digests, [rows[key].take(shard) for key in range(_WIDTH)])
         width, length, start = (rows[row].take(shard) for row in (_WIDTH, _LENGTH, _START))

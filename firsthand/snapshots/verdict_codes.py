@@ -9,8 +9,8 @@
 | 13, 14, 15 | the same as 5, 6, 7; the generation is a lower bound |
 
 The other eight payloads have no meaning and are never stored. If the fingerprint of an unregistered item matches by
-chance, its payload is random. The manifest lists the payloads of each shard, and all others mean unknown: an empty shard
-answers nothing, and a shard without models never answers model.
+chance, its payload is random. The manifest lists the payloads of each shard, and all others mean unknown: an empty
+shard answers nothing, and a shard without models never answers model.
 """
 
 from collections.abc import Sequence
@@ -78,4 +78,5 @@ def false_humans(bits: Bits, stored: Sequence[Sequence[int]]) -> float:
 
 def _share(stored: Sequence[Sequence[int]], wanted: Sequence[int]) -> float:
     """Return the probability that a random payload in a random shard is stored there and is one of `wanted`."""
-    return sum(len(set(wanted) & set(payloads)) for payloads in stored) / (max(len(stored), 1) * 2**PAYLOAD_BITS)
+    of_shards = [len(set(wanted) & set(payloads)) / 2**PAYLOAD_BITS for payloads in stored]
+    return sum(of_shards) / max(len(of_shards), 1)

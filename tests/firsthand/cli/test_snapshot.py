@@ -9,11 +9,13 @@ import pytest
 from firsthand import Client, Snapshot
 from firsthand.checking.lookup_source import SnapshotSource
 from firsthand.core.digests import digest_text, stack
-from firsthand.core.verdicts import IS_HUMAN, UNKNOWN, VERDICTS, Verdicts
+from firsthand.core.verdicts import CONTESTED, IS_HUMAN, UNKNOWN, VERDICTS, Verdicts
 from firsthand.snapshots import SnapshotWriter, Subject
 from tests.conftest import Registry
 from tests.factories import NOBODY, digests, write_lines
 from tests.firsthand.conftest import Firsthand
+
+NO_BOUNDS = np.zeros(100, dtype=np.bool_)
 
 
 def humans(n: int) -> Verdicts:
@@ -112,10 +114,14 @@ def test_the_expected_false_verdicts_follow_the_unknown(client: Client, tmp_path
     (folder := tmp_path / "snapshot").mkdir()
     with SnapshotWriter(folder, Subject(client.statistics().now.position, None, bits=12)) as writer:
         writer.add(digests(range(100)), humans(100))
+        contested = Verdicts(np.full(100, CONTESTED, dtype=np.uint8), np.full(100, -1, dtype=np.int16), NO_BOUNDS)
+        writer.add(digests(range(100, 200)), contested)
         writer.finish()
-    local = SnapshotSource(Snapshot.open(folder), client)
-    unknown = int((local.lookup(digests(range(100, 8_292))).verdict == UNKNOWN).sum())
-    assert local.take_confidence().expected == 0  # all items are human, and a false human is found out
+    local = SnapshotSource(snapshot := Snapshot.open(folder), client)
+    unknown = int((local.lookup(digests(range(200, 8_292))).verdict == UNKNOWN).sum())
+    certain = snapshot.false_verdicts - snapshot.false_humans  # a false human is found out
+    assert 0 < certain < snapshot.false_verdicts
+    assert local.take_confidence().expected == pytest.approx(unknown * certain)
     assert local.check(["never heard of"]).verdict.tolist() == [VERDICTS.index("unknown")]
 
 

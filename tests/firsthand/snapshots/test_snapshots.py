@@ -12,6 +12,7 @@ from firsthand import Snapshot, SnapshotError
 from firsthand.core.digests import Digests
 from firsthand.core.verdicts import CONTESTED, IS_HUMAN, IS_MODEL, NO_GENERATION, UNKNOWN, Verdicts
 from firsthand.schemas.snapshots import Bits
+from firsthand.schemas.snapshots import Snapshot as Manifest
 from firsthand.snapshots import SnapshotWriter, Subject, download, manifest
 from tests.factories import crafted, digests, random_digests
 
@@ -219,7 +220,10 @@ class Served:
     def __init__(self, folder: Path, most: int = 256) -> None:
         self.folder, self.left, self.asked = folder, most, list[str]()
 
-    def __call__(self, path: str) -> bytes:
+    def pull(self, out: Path, progress: Callable[[int], None] = lambda _: None) -> Manifest:
+        return download.pull(self, manifest.load(self.folder).id, out, progress)
+
+    def __call__(self, path: str, limit: int) -> bytes:
         self.asked.append(path)
         if not path:
             return (self.folder / "manifest.json").read_bytes()
@@ -232,12 +236,12 @@ class Served:
 def test_a_pull_that_broke_off_leaves_nothing_and_goes_on_where_it_stood(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "pulled"
     with pytest.raises(ConnectionError):
-        download.pull(Served(folder, most=100), out)
+        Served(folder, most=100).pull(out)
     assert not out.exists()
     _flip(tmp_path / "deep" / ".pulled.part" / "20.fuse")  # as a machine leaves it that lost its power
     resumed = Served(folder)
     progress: list[int] = []
-    known = download.pull(resumed, out, progress.append)
+    known = resumed.pull(out, progress.append)
     assert len(resumed.asked) == 1 + 156 + 1
     assert sum(progress) == known.bytes
     assert Snapshot.open(out).manifest == known
@@ -247,27 +251,27 @@ def test_a_pull_that_broke_off_leaves_nothing_and_goes_on_where_it_stood(folder:
 def test_what_arrives_damaged_is_refused_by_name_and_what_was_there_stays(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "pulled"
     old = written(tmp_path / "old", digests(range(500)), position=5)
-    download.pull(Served(old), out)
+    Served(old).pull(out)
     _flip(folder / "07.fuse")
     with pytest.raises(SnapshotError, match=r"07\.fuse is damaged"):
-        download.pull(Served(folder), out)
+        Served(folder).pull(out)
     assert Snapshot.open(out).manifest.position == 5
 
 
 def test_a_newer_snapshot_takes_the_place_of_an_older_one(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "pulled"
     download.pull(Served(written(tmp_path / "old", digests(range(500)), position=5)), out)
-    download.pull(Served(folder), out)
+    Served(folder).pull(out)
     assert Snapshot.open(out).manifest.position == 9
     assert sorted(path.name for path in tmp_path.iterdir()) == ["old", "pulled", "snapshot"]
 
 
 def test_a_pull_mends_a_damaged_folder_with_the_one_file_that_it_needs(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "pulled"
-    download.pull(Served(folder), out)
+    Served(folder).pull(out)
     _cut(out / "7f.fuse")
     again = Served(folder)
-    download.pull(again, out)
+    again.pull(out)
     assert again.asked == ["", "/shards/7f"]
     Snapshot.open(out)
 
@@ -276,5 +280,5 @@ def test_a_folder_of_something_else_is_left_alone(folder: Path, tmp_path: Path) 
     (mine := tmp_path / "mine").mkdir()
     (mine / "thesis.tex").write_text("years of work")
     with pytest.raises(SnapshotError, match="are not a snapshot"):
-        download.pull(Served(folder), mine)
+        Served(folder).pull(mine)
     assert (mine / "thesis.tex").read_text() == "years of work"
