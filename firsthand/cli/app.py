@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from firsthand.cli import dataset, item, key, log, mix, model, organization, output, registration, snapshot
+from firsthand.cli import dataset, item, key, log, mix, model, organization, output, registration, snapshot, spool
 from firsthand.cli.check import check
 from firsthand.cli.commands import Commands
 from firsthand.cli.filter import filter
@@ -33,6 +33,7 @@ for name, resource, help in (
     ("registration", registration.app, "Show, withdraw or dispute a registration."),
     ("mix", mix.app, "Training sets that a recipe selects from the registry."),
     ("snapshot", snapshot.app, "Downloadable files for look-ups without a network."),
+    ("spool", spool.app, "Items that recorders have not registered yet."),
     ("log", log.app, "All statements, in the order in which they were recorded."),
     ("organization", organization.app, "The parties that hold keys and make statements."),
     ("key", key.app, "The keys of organizations."),

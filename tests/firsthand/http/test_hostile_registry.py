@@ -302,9 +302,8 @@ def test_the_total_wait_is_limited_and_the_user_is_told() -> None:
 
 @pytest.mark.parametrize("retry_after", ["soon", "\u00b2", "-1", "9" * 400, "1e3", "Wed, 99 Oct 2015 07:28:00 GMT"])
 def test_a_wait_that_cannot_be_understood_is_a_refusal(retry_after: str) -> None:
-    answer = problem(429)
-    answer.headers["Retry-After"] = retry_after
-    wire = Wire(answer)
+    headers = [(b"Content-Type", b"application/problem+json"), (b"Retry-After", retry_after.encode("latin-1"))]
+    wire = Wire(httpx2.Response(429, headers=headers, content=problem(429).content))
     with pytest.raises(errors.Busy):
         wire.transport.send("GET", "/")
     assert wire.pauses == []
