@@ -1,8 +1,9 @@
-"""Benchmarks: each value is compared with a baseline, a limit of the machine or a target. Not part of the wheel.
+"""Benchmarks. They compare each value with a baseline, a limit of the machine or a target. The wheel omits them.
 
 Run them from a clone, on an idle machine. Every command explains its options with `--help`.
 
-Tables, saved in benchmarks/results (`make bench` runs the first two; `--quick` takes minutes, `--only TASK` selects):
+Tables, which are saved in benchmarks/results. `make bench` runs the first two. `--quick` uses small sizes and takes
+minutes; `--only TASK` measures only this task.
 
     python -m benchmarks.registry     registration, look-ups, mixes, snapshots and growth, compared with bare drivers
     python -m benchmarks.simulator    models and runs, compared with numpy, scikit-learn and plain torch
@@ -11,16 +12,16 @@ Tables, saved in benchmarks/results (`make bench` runs the first two; `--quick` 
 
 Correctness under load:
 
-    python -m benchmarks.hammer       writers, readers and verifiers on a registry that is killed again and again
+    python -m benchmarks.hammer       writers, readers and verifiers use a registry that is killed repeatedly
 
-Single measurements, printed only:
+Single measurements, which are printed and not saved:
 
     python -m benchmarks.registry.batch_lookups      look-ups in each request and response format
     python -m benchmarks.registry.storage_per_item   bytes and rates per item as the registry grows
     python -m benchmarks.registry.digest_recall      edited copies that exact digests recognize
     python -m benchmarks.snapshots.check_command     `firsthand check` compared with reading and hashing the lines
-    python -m benchmarks.snapshots.false_verdicts    wrong verdicts of a snapshot compared with those that it states
+    python -m benchmarks.snapshots.false_verdicts    wrong verdicts of a snapshot compared with the rate that it states
     python -m benchmarks.bare.baselines              the bare drivers compared with the limits of the machine
 
-`harness` has the code that these share, and `bare` has the baselines.
+`harness` has the code that all benchmarks share, and `bare` has the baselines.
 """

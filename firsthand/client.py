@@ -143,7 +143,8 @@ class Client:
     def position(self) -> int:
         """Return the position of the last statement in the log, 0 for an empty log.
 
-        Pass it as `as_of` to all calls of a long job, so that all calls see the same state. Needs the scope read.
+        Pass this position as `as_of` to all calls of a long job, so that all calls see the same state. Needs the scope
+        read.
         """
         return self.lookup(np.zeros((1, SIZE), dtype=np.uint8)).position
 
@@ -323,10 +324,11 @@ class Client:
         return answer.model_copy(update={"new": 0, "known": answer.items})
 
     def register_batch(self, statements: Sequence[NewStatement], occasion: str = "") -> list[Outcome]:
-        """Register many small statements. Return one outcome per statement, in order. An outcome can be a refusal.
+        """Make many small registrations. Return one outcome per statement, in order. An outcome can be a refusal.
 
         Up to 10,000 statements are one request and one transaction. A repeated call with the same arguments adds
-        nothing and returns the same outcomes. Use `registration` to see whether one was withdrawn since then.
+        nothing and returns the same outcomes. Use `registration(id)` to see whether a registration was withdrawn since
+        then.
         """
         answers: list[Outcome] = []
         for start in range(0, len(statements), MAX_BATCH):
@@ -386,7 +388,7 @@ class Client:
     def lookup_joined(
         self, profiles: Sequence[Digests], policy: PolicyName = "strict", as_of: int | None = None
     ) -> Lookup:
-        """Return the verdicts on n items. `profiles` has their digests per digest profile, `uint8[n, 32]` each."""
+        """Return the verdicts on n items. `profiles` has one array of digests, `uint8[n, 32]`, per digest profile."""
         unique, indices = lookup_result.distinct(profiles)
         answer = self.lookup(unique, policy, as_of)
         return lookup_result.join([answer.take(rows) for rows in indices])
@@ -413,7 +415,7 @@ class Client:
         return self._wire.ask(Mix, "GET", f"/v1/mixes/{id}")
 
     def mix_digests(self, id: str, items: int | None = None) -> Iterator[Digests]:
-        """Yield the digests of a mix in its order, as arrays `uint8[k, 32]`. Memory holds one array at a time.
+        """Yield the digests of a mix, in the order of the mix, as arrays `uint8[k, 32]`. Memory holds one array.
 
         `items` is the number of items that the mix has. Raises NotUnderstood if the registry sends more.
         """
@@ -427,16 +429,16 @@ class Client:
         _as_digests(incomplete)
 
     def mix_file(self, id: str, media: str, limit: int = MAX_STREAM) -> Iterator[bytes]:
-        """Yield the bytes of a file with the items of a mix, in its order. `media` is a media type other than JSON.
+        """Yield the bytes of a file with the items of a mix, in the order of the mix.
 
-        All types except raw digests have the columns digest, part (its index, from 0), verdict and generation; and the
+        `media` is a media type other than JSON. All types except raw digests have the columns digest, part (its index, from 0), verdict and generation; and the
         column size, if the unit of the recipe is `size`. Raises NotUnderstood if the file has more than `limit` bytes.
         """
         with self._wire.stream(f"/v1/mixes/{id}/digests", accept=media, limit=limit) as pieces:
             yield from pieces
 
     def mix_diff(self, id: str, as_of: int | None = None) -> Iterator[Change]:
-        """Yield the items of a mix whose verdict has changed, or that their part would no longer select.
+        """Yield the items of a mix whose verdict has changed, and the items that would no longer be selected.
 
         The mix is compared with the position `as_of`, by default the last one. The recipe still holds if `admitted` is
         true in all changes.

@@ -73,13 +73,13 @@ class Recorder:
     """A recorder of the output of one model: call `add` for each text that the model generates.
 
     **`add` never waits for the network.** It hashes the text and writes once to a file. A thread sends the spooled
-    items every `seconds`, or as soon as there are `batch` items. The items of one sending are one registration. Its
+    items every `seconds`, or as soon as there are `batch` items. Items that are sent together are one registration. Its
     time of collection is the day (UTC) on which the items were added.
 
     **Spooled items survive if the process is killed.** The next recorder on the same folder sends them. If items were
     sent but the answer was lost, they are sent again and registered only once. A power failure can lose the items that
     were added since the last attempt to send: if an attempt fails, its items are written to the disk (fsync). The spool
-    contains only digests and sizes, never texts. `spool` is its folder, on a local disk. Processes can share it. By
+    contains only digests and sizes, never texts. `spool` is the folder, on a local disk. Processes can share it. By
     default, there is one folder per registry, in the user's data folder.
 
     **Short texts are ignored.** People also write short texts such as "Yes.". If such a text were registered, the same
@@ -131,7 +131,7 @@ class Recorder:
         self._sender = SenderThread(SegmentSender(client, sizes), self._spool, seconds)
 
     def add(self, text: str) -> bool:
-        """Spool a text of the model. Return True, or False if the text is too short or was dropped.
+        """Spool a text of the model. Return True if it was spooled, and False if it was too short or dropped.
 
         Raises SpoolFull if there is no room and `when_full="raise"`. Raises ValueError if the recorder is closed or
         belongs to another process.
@@ -152,13 +152,16 @@ class Recorder:
                 self._dropped += 1
                 if self._raises:
                     raise SpoolFull(
-                        f"There is no room for another item in the spool: {error}. Check that the registry is"
-                        " reachable, free space on the disk, or raise max_bytes."
+                        f"The spool has no room for another item: {error}. Items leave the spool when the registry"
+                        " confirms them, so first check that the registry is reachable. Otherwise, delete files to"
+                        " make room on the disk, or create the Recorder with a larger max_bytes."
                     ) from error
                 if self._dropped == 1:
                     _log.warning(
-                        "there is no room for another item in the spool (%s); it is dropped, and later ones are only"
-                        " counted. Check that the registry is reachable, free space on the disk, or raise max_bytes",
+                        "The spool has no room for another item: %s. The item is dropped. Items that are dropped later"
+                        " are only counted. Items leave the spool when the registry confirms them, so first check that"
+                        " the registry is reachable. Otherwise, delete files to make room on the disk, or create the"
+                        " Recorder with a larger max_bytes.",
                         error,
                     )
                 return False
@@ -167,7 +170,7 @@ class Recorder:
 
     @property
     def counts(self) -> Counts:
-        """The present counts. Raises ValueError if the recorder belongs to another process."""
+        """The counts of texts at this moment. Raises ValueError if the recorder belongs to another process."""
         self._check_process()
         with self._spool.changed:
             return Counts(

@@ -1,4 +1,4 @@
-"""The entry point for Alembic: runs the migrations on the database of the settings, in one transaction."""
+"""The entry point for Alembic. It runs the migrations on the database of the settings, in one transaction."""
 
 from alembic import context
 from sqlalchemy import create_engine, event
@@ -11,17 +11,20 @@ _LOCK = int.from_bytes(b"firsthnd", "big", signed=True)
 
 
 def run() -> None:
-    """Run the migrations. `service.storage.migrate` gives the address; Alembic's own commands use the settings."""
+    """Run the migrations.
+
+    The address of the database comes from `service.storage.migrate` or, for the commands of Alembic, from the settings.
+    """
     url = context.config.attributes.get("url") or Settings().url
     # if two processes migrate an embedded database at once, the second one waits for the first
     engine = create_engine(url, connect_args={"timeout": _WAIT_SECONDS} if url.startswith("sqlite") else {})
     if engine.dialect.name == "sqlite":
-        # one transaction for all, and one process at a time: by itself, the driver would commit each CREATE TABLE
+        # all migrations run in one transaction, one process at a time; by default, the driver commits each CREATE TABLE
         event.listen(engine, "connect", lambda connection, _: setattr(connection, "isolation_level", None))
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     with engine.connect() as connection:
         if connection.dialect.name == "postgresql":
-            # a migration that does not get its locks soon gives up; otherwise all readers would wait behind it
+            # a migration that does not get its locks within 10 s fails; otherwise all readers would have to wait for it
             connection.exec_driver_sql("SET lock_timeout = '10s'")
             connection.commit()
         context.configure(

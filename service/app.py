@@ -1,4 +1,4 @@
-"""The application: its routers and shared objects, and the one handler that answers errors (RFC 9457)."""
+"""The application: its routers, its shared objects, and the one handler that turns errors into answers (RFC 9457)."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -47,22 +47,25 @@ from service.storage.engine import Database, revision, without_password
 
 logger = structlog.get_logger("firsthand")
 
-#: Errors of a database that does not answer, is full, or is locked for too long; also from the drivers themselves.
+#: Errors of a database that does not answer, is full, or is locked for too long; from SQLAlchemy and from the drivers.
 _UNAVAILABLE = (PoolTimeout, OperationalError, psycopg.OperationalError, sqlite3.OperationalError)
 
-#: Seconds after which to try again if a disk is full.
+#: The header Retry-After, in seconds, if a disk is full.
 _RETRY_WHEN_FULL = 10
 
-#: What any call may answer: its parameters or its key are refused, or the database is not available.
+#: The text of FastAPI for a body that it cannot decode, for example because it is not UTF-8.
+_NOT_PARSED = "There was an error parsing the body"
+
+#: The errors that every call can return: its parameters or its key are refused, or the database is not available.
 _EVERYWHERE = errors.documented(401, 403, 422, 503)
 
 
 class WrongRevision(Exception):
-    """The database has a schema of another revision than this version needs."""
+    """The error of a database whose schema has another revision than the one that this version needs."""
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Return the service on the database of the settings. Raises WrongRevision if the database must be migrated."""
+    """Return the application for these settings. Raises WrongRevision if the database must be migrated."""
     database = Database(settings)
     try:
         check_revision(settings, database)
@@ -89,7 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.shared = SharedState(
         settings, database, metrics, snapshot_store, builds, Catalog(), DrawnCache(), UploadSlots(settings.bulk_slots)
     )
-    # a request is matched against one router after the other: the most frequent ones come first
+    # a request is compared with the routers in this order, so the most frequently used ones come first
     nouns = (items, registrations, mixes, organizations, datasets, models, snapshots, corrections, log, statistics)
     for router in nouns:
         app.include_router(router)
@@ -103,7 +106,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def check_revision(settings: Settings, database: Database) -> None:
-    """Raise WrongRevision, with the command that helps, if the database does not have the needed revision."""
+    """Raise WrongRevision, with the command to run, if the database does not have the needed revision."""
     with database.reads() as session:
         current = revision(session)
     needed = migrate.needed(settings)
@@ -118,12 +121,12 @@ def check_revision(settings: Settings, database: Database) -> None:
 def _add_health(app: FastAPI, settings: Settings, database: Database, metrics: Metrics) -> None:
     @app.get("/healthz", summary="Check that the service runs", tags=["health"])
     def healthz() -> dict[str, str]:
-        """Answer 200 if the process runs. The database is not asked."""
+        """Return status 200 if the process runs. This call does not use the database."""
         return {"status": "alive"}
 
     @app.get("/readyz", summary="Check that the service is ready", tags=["health"])
     def readyz() -> dict[str, str]:
-        """Answer 200 if the database answers and has the revision that this version needs; otherwise 503."""
+        """Return status 200 if the database answers and has the revision that this version needs; otherwise 503."""
         try:
             check_revision(settings, database)
         except WrongRevision as error:
@@ -139,7 +142,7 @@ def _add_health(app: FastAPI, settings: Settings, database: Database, metrics: M
 
 
 async def answer_problem(request: Request, error: Exception) -> Response:
-    """Answer an error that left a handler as `application/problem+json`. Failures of the service are logged."""
+    """Return the `application/problem+json` answer for an exception of a handler. Log it if the service failed."""
     refusal = _refusal(error)
     if isinstance(error, (DBAPIError, OSError, *_UNAVAILABLE)) or refusal.status == 500:
         logger.error("request failed", path=request.url.path, exc_info=error)
@@ -148,7 +151,7 @@ async def answer_problem(request: Request, error: Exception) -> Response:
 
 
 def _refusal(error: Exception) -> Refusal:
-    """Return the refusal that answers an error."""
+    """Return the refusal for an exception."""
     if isinstance(error, Refusal):
         return error
     if isinstance(error, RequestValidationError):
@@ -159,18 +162,22 @@ def _refusal(error: Exception) -> Refusal:
         return errors.Malformed("The body ended before it was complete; nothing was stored. Send it again.")
     if _is_full(error):
         return errors.Unavailable(
-            "The registry's disk is full or cannot be written; nothing was stored. Its operator must free space.",
+            "The registry's disk is full or cannot be written; nothing was stored. Ask its operator to make room, "
+            "then send the request again.",
             _RETRY_WHEN_FULL,
         )
     if isinstance(error, _UNAVAILABLE) or (isinstance(error, DBAPIError) and error.connection_invalidated):
-        return errors.Unavailable("The database does not answer; nothing was stored. Try again.", retry_after=2)
+        return errors.Unavailable(
+            "The database does not answer; nothing was stored. Send the request again.", retry_after=2
+        )
     return Refusal(
-        "The service failed unexpectedly; nothing was stored. The details are in its log, with the id of this request."
+        "The service failed unexpectedly; nothing was stored. Give its operator the id of this request "
+        "(header X-Request-ID); the log of the service has the details under this id."
     )
 
 
 def _is_full(error: BaseException) -> bool:
-    """Return whether a disk is full: that of temporary files, that of SQLite's file, or PostgreSQL's."""
+    """Return whether an error means a full disk: for temporary files, for SQLite's file, or on PostgreSQL's machine."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     if isinstance(cause, sqlite3.Error):
         return getattr(cause, "sqlite_errorcode", None) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
@@ -178,22 +185,27 @@ def _is_full(error: BaseException) -> bool:
 
 
 def _invalid(error: RequestValidationError) -> Refusal:
-    """Return the refusal of parameters or of a body that do not have the documented form."""
+    """Return the refusal of parameters, or of a body, that do not match their schema."""
     for entry in error.errors():
         if entry["type"] == "json_invalid":
-            return errors.Malformed(f"The body is not JSON: {entry['ctx']['error']} at character {entry['loc'][-1]}.")
+            return errors.Malformed(
+                f"The body is not JSON: the first error is at character {entry['loc'][-1]}. "
+                "Check the quotes, commas and brackets there."
+            )
     problems = explain.problems(error.errors())
     return errors.Unprocessable("; ".join(explain.located(p.where, p.message) for p in problems[:5]), problems)
 
 
 def _of_framework(error: HTTPException) -> Refusal:
-    """Return the refusal for an error of FastAPI or Starlette: a call that does not exist, a body that broke off."""
+    """Return the refusal for an error that FastAPI or Starlette raised, such as an unknown path."""
     kinds = {kind.status: kind for kind in Refusal.__subclasses__()}
     detail = str(error.detail)
+    if detail == _NOT_PARSED:
+        detail = "The body cannot be read as JSON. Send JSON in UTF-8."
     if detail == HTTPStatus(error.status_code).phrase:
         detail = {
             404: "This registry has no call with this path. The page /docs lists all calls.",
-            405: "The call with this path does not have this method. The page /docs lists all calls.",
+            405: "This registry has no call with this method and path. The page /docs lists all calls.",
         }.get(error.status_code, f"{detail}. The page /docs describes all calls.")
     refusal = kinds.get(error.status_code, errors.Malformed)(detail)
     refusal.headers.update(error.headers or {})
@@ -201,7 +213,7 @@ def _of_framework(error: HTTPException) -> Refusal:
 
 
 def _document_problems(app: FastAPI) -> None:
-    """Put the schema of a problem into the OpenAPI document, in place of FastAPI's own validation error."""
+    """Put the schema of a problem into the OpenAPI document, instead of the schema of FastAPI's validation errors."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:

@@ -52,16 +52,25 @@ def run(
         ),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free one.", envvar="FIRSTHAND_PORT")
+        int,
+        typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses an unused port.", envvar="FIRSTHAND_PORT"),
     ] = 8734,
     workers: Annotated[
         int,
-        typer.Option(min=1, max=256, help="Number of processes that serve the address.", envvar="FIRSTHAND_WORKERS"),
+        typer.Option(
+            min=1,
+            max=256,
+            help="Number of processes that answer requests at this address. Example: --workers 4",
+            envvar="FIRSTHAND_WORKERS",
+        ),
     ] = 1,
     data_dir: DataDir = None,
     json_: Json = False,
     with_parent: Annotated[
-        bool, typer.Option("--with-parent", help="Stop when standard input closes. For programs that start a registry.")
+        bool,
+        typer.Option(
+            "--with-parent", help="Stop when standard input is closed. For programs that start a registry themselves."
+        ),
     ] = False,
 ) -> None:
     """Run a registry.
@@ -88,20 +97,23 @@ def run(
 
 
 def _url(host: str, port: int) -> str:
-    """Return the address to open. For a host that means all interfaces, it is that of this machine."""
+    """Return the URL of the service. If `host` means all interfaces, the URL has the loopback address."""
     opened = _EVERY_INTERFACE.get(host, host)
     return f"http://{f'[{opened}]' if ':' in opened else opened}:{port}"
 
 
 def _prepared(settings: Settings, url: str) -> tuple[FirstKey | None, CommandLineKey]:
-    """Migrate if needed. Return the first API key if it was created now, and the command line's key for `url`."""
+    """Migrate the database if necessary, and create the first API key if there is none.
+
+    Returns (the first API key if it was created now, the state of the command line's key for `url`).
+    """
     with _errors_in_words(settings):
         if settings.migrate_on_start or (settings.embedded and migrations.current(settings) is None):
             migrations.upgrade(settings)
         database = Database(settings)
         try:
             check_revision(settings, database)
-            # also if nothing was migrated now: a start that was killed in between leaves a registry without any key
+            # also if nothing was migrated now: an earlier start may have been killed before it created the key
             prepares = settings.embedded or settings.migrate_on_start
             first = bootstrap.first_key(database, settings.data_dir) if prepares else None
             return first, bootstrap.hand_over(database, settings.data_dir, url)
@@ -120,11 +132,11 @@ def _announce(url: str, settings: Settings, first: FirstKey | None, key: Command
     if key.state == "other":
         source = f" The key of this registry is in its data folder:  firsthand login {url} < {key_file}"
         _out.print(
-            "The stored API key for this address does not open this registry, and was not replaced."
-            + (source if key_file.exists() else f" Store another one with:  firsthand login {url}")
+            "The stored API key for this address is not valid for this registry. It was not replaced."
+            + (source if key_file.exists() else f" Store a valid key with:  firsthand login {url}")
         )
     elif key.state == "none":
-        _out.print(f"The command line has no API key for this address. Store one with:  firsthand login {url}")
+        _out.print(f"The command line has no API key for this address. Store a key with:  firsthand login {url}")
     if settings.embedded and key.state == "valid" and credentials.resolve()[0] == url:
         _out.print(
             f"Continue in another terminal:  firsthand dataset create {key.organization}/texts  ·  Stop with Ctrl-C"
@@ -171,24 +183,33 @@ def _partitions_in_words(partitions: int, settings: Settings) -> str:
 
 
 def _settings(data_dir: Path | None) -> Settings:
-    """Return the settings. A folder given as an option takes precedence over a database in the environment."""
+    """Return the settings. The option --data-dir takes precedence over FIRSTHAND_DATABASE_URL."""
     return Settings() if data_dir is None else Settings(data_dir=data_dir, database_url=None)
 
 
 @contextmanager
 def _errors_in_words(settings: Settings) -> Iterator[None]:
-    """Print an error of the database in one line, and exit with status 1."""
+    """Print an error of the database and what to do, and exit with status 1."""
     shown_url = without_password(settings.url)
     try:
         yield
     except WrongRevision as error:
         message = str(error)
     except CommandError as error:
-        message = f"This version cannot migrate the database {shown_url}; it may be older than the database: {error}"
+        message = (
+            f"This version cannot migrate the database {shown_url}: {error}. If a newer version of Firsthand "
+            "created the database, install that version."
+        )
     except OperationalError as error:
-        message = f"The database {shown_url} does not answer: {error.orig}"
+        message = (
+            f"The database {shown_url} does not answer: {str(error.orig).strip()}\n"
+            "Check its address, and that it is running and can be reached."
+        )
     except DatabaseError as error:
-        message = f"The database {shown_url} cannot be read: {error.orig}"
+        message = (
+            f"The database {shown_url} cannot be read: {str(error.orig).strip()}\n"
+            "Check that this is a database of Firsthand."
+        )
     else:
         return
     _err.print(f"[red]{escape(escape_controls(message, keep=chr(10)))}[/red]")
@@ -196,11 +217,11 @@ def _errors_in_words(settings: Settings) -> Iterator[None]:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Open the listening socket before anything is printed or created.
+    """Return the listening socket. Call it before anything is printed or created.
 
-    So the printed address accepts connections at once, and a port in use is an error without side effects.
+    So the printed address accepts connections at once, and a port that is in use is an error without side effects.
     """
-    # asyncio turns Nagle's algorithm off only on sockets that name TCP; with it, each answer waits 40 ms for an ACK
+    # asyncio turns off Nagle's algorithm only on sockets that name TCP; otherwise each answer waits 40 ms for an ACK
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -211,7 +232,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         _err.print(
             f"[red]Cannot listen on {host}:{port}: {error.strerror}. "
-            "Choose another port with --port; --port 0 chooses a free one.[/red]"
+            "Choose another port with --port; --port 0 chooses an unused one.[/red]"
         )
         raise typer.Exit(1) from None
     return listener

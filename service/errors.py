@@ -1,4 +1,4 @@
-"""All errors that the service answers, as one tree; `app.py` has the one handler that renders them (RFC 9457).
+"""All errors that a call can return, as one tree. One handler, in `app.py`, turns them into answers (RFC 9457).
 
 Refusal
 ├── Malformed              400  the body does not have the format that its content type names
@@ -7,11 +7,11 @@ Refusal
 ├── ResourceNotFound       404
 ├── MethodNotAllowed       405
 ├── NotAcceptable          406  no format that the Accept header allows
-├── StateConflict          409  the request contradicts what is recorded
+├── StateConflict          409  the request contradicts an earlier statement
 ├── BodyTooLarge           413  the body is over the limit
 ├── UnsupportedMedia       415  the service does not read this content type
-├── Unprocessable          422  well-formed but not accepted; errors[] name the fields and the reasons
-└── Unavailable            503  try again later: Retry-After
+├── Unprocessable          422  well-formed but not accepted; errors[] names the fields and the reasons
+└── Unavailable            503  try again after the seconds in the header Retry-After
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ TYPE = "urn:firsthand:problem:"
 
 
 class Refusal(Exception):
-    """A request that is answered by a problem. `detail` says what is wrong, where, and what to do next."""
+    """An error that is sent to the caller as a problem. `detail` says what is wrong, where, and what to do next."""
 
     status: ClassVar[int] = 500
     slug: ClassVar[str] = "internal"
@@ -74,7 +74,7 @@ class NotPermitted(Refusal):
 
 
 class ResourceNotFound(Refusal):
-    """There is nothing of this name, id or position."""
+    """This name, id or position does not exist."""
 
     status, slug, title = 404, "not-found", "Not found"
 
@@ -92,9 +92,9 @@ class NotAcceptable(Refusal):
 
 
 class StateConflict(Refusal):
-    """The request contradicts what is recorded; recorded statements never change."""
+    """The request contradicts an earlier statement, and statements never change."""
 
-    status, slug, title = 409, "conflict", "Conflict with what is recorded"
+    status, slug, title = 409, "conflict", "Conflict with an earlier statement"
 
 
 class BodyTooLarge(Refusal):
@@ -110,18 +110,18 @@ class UnsupportedMedia(Refusal):
 
 
 class Unprocessable(Refusal):
-    """The request is well-formed and its content is not accepted."""
+    """The request is well-formed, but its content is not accepted."""
 
     status, slug, title = 422, "unprocessable", "Request content not accepted"
 
     @classmethod
     def at(cls, where: str, message: str) -> "Unprocessable":
-        """Return a refusal because of one field, row or parameter, named by `where`."""
+        """Return a refusal for one field, row or parameter. `where` is its name."""
         return cls(f"{where}: {message}", [ProblemError(where=where, message=message)])
 
     @classmethod
     def of(cls, error: ValidationError) -> "Unprocessable":
-        """Return a refusal with the errors that a schema found."""
+        """Return a refusal that lists all errors of a pydantic validation."""
         problems = explain.problems(error.errors())
         return cls("; ".join(explain.located(problem.where, problem.message) for problem in problems), problems)
 
@@ -139,7 +139,7 @@ _TITLES = {kind.status: kind.title for kind in Refusal.__subclasses__()}
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the `responses=` of a route for these statuses: each is answered by a problem."""
+    """Return the argument `responses` of a route that can answer with these error statuses. Each body is a problem."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {"description": _TITLES[status], "content": {MEDIA_TYPE: {"schema": schema}}} for status in statuses

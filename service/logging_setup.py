@@ -1,4 +1,4 @@
-"""The log of a process: readable lines on a console, or JSON for machines. It includes uvicorn's and SQLAlchemy's.
+"""The log of a process, including the logs of uvicorn and SQLAlchemy: text for a console, or JSON for machines.
 
 Paths of requests, names and error messages of others are among the values. So control characters are escaped: a value
 can neither steer the terminal that shows the log, nor look like another line.
@@ -51,7 +51,7 @@ def shows_colours() -> bool:
 
 
 def set_up(log_format: str, level: int = logging.INFO) -> None:
-    """Send the lines of structlog and of the standard library to standard error, in one format.
+    """Write the log lines of structlog and of the standard library to standard error, in one format.
 
     `log_format` is `console` or `json`. Colours are used only if standard error is a terminal and NO_COLOR is not set.
     """

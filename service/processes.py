@@ -1,7 +1,8 @@
-"""The processes of the service: one, or several workers behind one address, started by a parent that does not serve.
+"""The processes of the service: one process, or several workers on one address.
 
-All workers accept from one listening socket, which the parent opened. So if a worker dies, another takes the waiting
-connections. Workers share only the database.
+Several workers are started by a parent process, which does not answer requests itself. All workers accept connections
+from one listening socket, which the parent opened. So if a worker dies, another worker accepts the waiting connections.
+Workers share only the database.
 """
 
 import multiprocessing
@@ -29,27 +30,30 @@ from service.settings import Settings
 
 log = structlog.get_logger("firsthand")
 
-#: Seconds in which running requests are finished after SIGTERM or the first Ctrl-C.
+#: Seconds that running requests have to finish after SIGTERM or the first Ctrl-C.
 _GRACE = 10
-#: Seconds between two looks at the workers.
+#: Seconds between two checks of the workers.
 _LOOK = 0.1
-#: A worker is replaced at the earliest so many seconds after its start: no busy loop if each dies at once, for example
-#: because the database does not answer.
+#: A worker that dies is replaced at the earliest this many seconds after its start. This prevents a busy loop if every
+#: worker dies at its start, for example because the database does not answer.
 _PAUSE = 1.0
 
 
 def serve(settings: Settings, listener: socket, workers: int) -> None:
-    """Serve on the listening socket until SIGTERM or SIGINT; with one worker, in this process."""
+    """Answer requests on the listening socket until SIGTERM or SIGINT. A single worker runs in this process."""
     if workers == 1:
         _server(settings).run(sockets=[listener])
         return
     with TemporaryDirectory(prefix="firsthand-metrics-") as folder:
-        os.environ[METRICS_FOLDER] = folder  # prometheus_client reads it when it is imported: in the workers
+        os.environ[METRICS_FOLDER] = folder  # prometheus_client reads it when a worker imports it
         _Parent(settings, listener, workers).run()
 
 
 def end_with(gone: Callable[[], object]) -> None:
-    """Send SIGTERM to this process when `gone` returns. `gone` waits for a pipe that closes when the parent ends."""
+    """Start a thread that sends SIGTERM to this process when `gone` returns.
+
+    `gone` must wait until the parent process has ended, for example by waiting for a pipe to close.
+    """
 
     def watch() -> None:
         gone()
@@ -59,7 +63,7 @@ def end_with(gone: Callable[[], object]) -> None:
 
 
 def standard_input_closed() -> None:
-    """Return at the end of standard input. A parent holds it open until it ends, even by SIGKILL."""
+    """Wait until standard input is closed. It closes when the parent process ends, even after SIGKILL."""
     while sys.stdin.buffer.read(4096):
         pass
 
@@ -79,7 +83,7 @@ def _work(settings: Settings, listener: socket) -> None:
 
 
 class _Parent:
-    """Starts the workers, replaces those that die, and stops all of them."""
+    """The parent process: it starts the workers, replaces those that die, and stops all of them."""
 
     def __init__(self, settings: Settings, listener: socket, workers: int) -> None:
         # spawned, not forked: this process has threads, and a worker must not share its database connections
@@ -100,9 +104,9 @@ class _Parent:
 
     def _start_worker(self) -> BaseProcess:
         worker = self._context.Process(target=_work, args=(self._settings, self._listener), name="firsthand-worker")
-        # otherwise the worker's start would start the tracker, with SIGINT unblocked
+        # the start of the tracker unblocks SIGINT, so the tracker must run before SIGINT is blocked for the worker
         resource_tracker.ensure_running()
-        # Ctrl-C reaches every process of a terminal. A worker inherits the blocked SIGINT, and ends by SIGTERM instead
+        # Ctrl-C sends SIGINT to all processes of a terminal. A worker inherits the block; the parent sends it SIGTERM
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             worker.start()
@@ -119,7 +123,7 @@ class _Parent:
             self._workers[number], self._started_at[number] = self._start_worker(), time.monotonic()
 
     def _end(self) -> None:
-        """Stop all workers: by SIGTERM, and by SIGKILL after the grace period or at the second signal."""
+        """Stop all workers: with SIGTERM, then with SIGKILL after the grace period or at the second signal."""
         for worker in self._workers:
             worker.terminate()
         deadline = time.monotonic() + _GRACE + 5

@@ -1,5 +1,5 @@
-"""The registry's tasks by bare drivers: no service, no ORM, no validation.
+"""Baselines: the tasks of the registry with bare drivers, without a service, an ORM or validation.
 
-The registry is compared with these. They are written to be as fast as possible, from the design alone, and use no code
-of the service.
+Benchmarks compare the registry with these baselines. They are written to be as fast as possible, and use no code of the
+service.
 """

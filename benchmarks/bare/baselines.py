@@ -3,8 +3,8 @@
     python -m benchmarks.bare.baselines [--quick] [--by sqlite …] [--postgresql URL]
 
 A baseline is valid if it reaches 0.8 of the limit, which was measured on a machine of this kind before the registry
-existed. On a busy machine a baseline can be too slow; ratios to it make the registry look faster than it is. `--quick`
-takes a minute at a tenth of the sizes; most limits were not measured at these sizes and are not shown.
+existed. On a busy machine a baseline can be too slow, and a ratio to it makes the registry look faster than it is.
+`--quick` uses a tenth of the sizes and takes a minute; most limits were not measured at these sizes and are not shown.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from benchmarks.harness.report import Measure
 from benchmarks.harness.sizes import QUICK_BASELINES, Sizes
 from firsthand.core.digests import Digests, Profile, sort_unique
 
-#: What performs the tasks; results have these names.
+#: The programs that perform the tasks. Results have these names.
 DRIVERS = ("duckdb", "sqlite", "postgresql", "json")
 MakeApp = Callable[[str], FastAPI]
 Connection = TypeVar("Connection", contravariant=True)
@@ -78,7 +78,7 @@ class BareDriver(Protocol[Connection]):
 
 @dataclass(frozen=True)
 class Baselines:
-    """All baselines, measured in a folder and an empty PostgreSQL database. Results are yielded one by one."""
+    """All baselines. They are measured in a folder and in an empty PostgreSQL database."""
 
     sizes: Sizes
     folder: Path
@@ -158,7 +158,7 @@ class Baselines:
             yield BaselineResult(task, name, len(held), rates, "requests/s", note=note)
 
     def mixes(self) -> Iterator[BaselineResult]:
-        """Measure mixes from a pool that is half human, and from one that is 1 % human. Needs DuckDB."""
+        """Measure a mix from a pool that is half human, and a mix from a pool that is 1 % human. This needs DuckDB."""
         if not importlib.util.find_spec("duckdb"):
             print("mixes are not measured: install DuckDB (pip install --group dev)", file=sys.stderr)
             return
@@ -168,14 +168,14 @@ class Baselines:
         yield self.mix("mix, rare", digests, 100, {"human": self.sizes.rare})
 
     def mix(self, task: str, digests: Digests, one_in: int, counts: dict[str, int]) -> BaselineResult:
-        """Measure a mix of so many items of each origin, from a pool in which one item in `one_in` is human."""
+        """Measure a mix from a pool in which one item in `one_in` is human. `counts` has the items of each origin."""
         path = self.folder / "items.parquet"
         parquet.write(path, digests, np.arange(len(digests)) % one_in == 0)
         note = f"{sum(counts.values()):,} items, {counts['human']:,} of them human; in the pool 1 of {one_in} is human"
         return self.result(task, "duckdb", len(digests), "s", lambda seed: parquet.mix(path, counts, seed)[1], note)
 
     def lines(self) -> Iterator[BaselineResult]:
-        """Measure reading and hashing under the cheap profile alone, and under both, as a look-up of texts does."""
+        """Measure reading and hashing: under bytes-1, and under both profiles as for a look-up of texts."""
         path = self.folder / "lines.jsonl"
         lines.write(path, self.sizes.lines, self.generator)
         profile_sets: tuple[tuple[Profile, ...], ...] = (("bytes-1",), ("text-1", "bytes-1"))
@@ -190,7 +190,7 @@ class Baselines:
             )
 
     def result(self, task: str, driver: str, size: int, unit: str, measure: Measure, note: str) -> BaselineResult:
-        """Repeat a measurement. Memory is the peak of this process above idle; memory of a server is not in it."""
+        """Repeat a measurement. The memory is the peak of this process above idle, without the memory of a server."""
         with MemoryWatch() as watch:
             values = tuple(measure(number) for number in range(self.sizes.times))
         return BaselineResult(task, driver, size, values, unit, watch.over_idle, note)
@@ -221,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def print_results(results: Iterator[BaselineResult]) -> list[BaselineResult]:
-    """Print each result when it is measured; return all."""
+    """Print each result when it is measured; return all results."""
     line = "{:<14} {:<10} {:>10} {:>11} {:<10} {:>21} {:>9} {:>5} {:<4} {:>6}  {}"
     print(
         line.format("task", "driver", "items", "median", "unit", "least … greatest", "limit", "share", "", "MB", "note")
@@ -239,7 +239,7 @@ def print_results(results: Iterator[BaselineResult]) -> list[BaselineResult]:
         print(line.format(*columns, number(result.limit), share, result.verdict, memory, result.note), flush=True)
         printed.append(result)
     print(
-        f"\nshare: of the machine's limit; a baseline is valid from {VALID_SHARE}."
+        f"\nshare: the value as a share of the limit of the machine; a baseline is valid from {VALID_SHARE}."
         " MB: anonymous memory of the client above idle."
     )
     return printed

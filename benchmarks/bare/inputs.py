@@ -7,7 +7,7 @@ import numpy as np
 
 from firsthand.core.digests import SIZE, Digests
 
-#: The greatest number of digests in a block.
+#: The maximum number of digests in a block.
 BLOCK = 65_536
 
 
@@ -22,7 +22,7 @@ def split(digests: Digests, size: int) -> list[Digests]:
 
 
 def half_known(held: Digests, size: int, count: int, generator: np.random.Generator) -> list[Digests]:
-    """Return `count` batches to look up, `uint8[size, 32]` each; every second row is from `held`, none twice."""
+    """Return `count` batches to look up, each `uint8[size, 32]`. Every second row is from `held`, each at most once."""
     batches = []
     for _ in range(count):
         batch = random_digests(size, generator)
@@ -39,8 +39,8 @@ def blocks(ordered: Digests) -> list[tuple[int, bytes]]:
 def statement(registration: int, origin: str, ordered: Digests) -> tuple[bytes, bytes]:
     """Return the canonical bytes of a registration's statement, and their SHA-256.
 
-    The root is one SHA-256 over the sorted digests. The registry itself computes a Merkle tree, which hashes twice as
-    much.
+    The root is one SHA-256 over the sorted digests. The registry computes a Merkle tree instead, which hashes twice as
+    many bytes.
     """
     fields = {
         "kind": "registration",

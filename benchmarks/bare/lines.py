@@ -1,4 +1,4 @@
-"""Read and hash lines of JSON, and do nothing else."""
+"""Read and hash lines of JSON, without any other work."""
 
 import json
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _SYLLABLES = ["ba", "der", "ing", "lo", "men", "né", "or", "pre", "sti", "ta", 
 
 
 def write(path: Path, count: int, generator: np.random.Generator) -> None:
-    """Write `count` lines `{"text": …}` of about 330 bytes: a number and six of 1,000 sentences, with some accents."""
+    """Write `count` lines `{"text": …}` of about 330 bytes: a number and six sentences, some with accents."""
     sentences = [_sentence(generator) for _ in range(1000)]
     with path.open("w", encoding="utf-8") as file:
         for number, row in enumerate(generator.integers(0, len(sentences), (count, 6)).tolist()):
@@ -28,7 +28,7 @@ def _sentence(generator: np.random.Generator) -> str:
 
 
 def read_and_hash(path: Path, profiles: Sequence[Profile] = ("text-1",)) -> tuple[list[bytes], float]:
-    """Return the digests of the `text` of each line under each profile, line by line, and the seconds that it took."""
+    """Return (the digests of the `text` of each line under each profile, line by line; the seconds that this took)."""
     started = perf_counter()
     digests = []
     with path.open("rb") as file:

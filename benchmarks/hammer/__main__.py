@@ -1,4 +1,4 @@
-"""The command `python -m benchmarks.hammer`; `benchmarks.hammer` describes it."""
+"""The command `python -m benchmarks.hammer`. The docstring of `benchmarks.hammer` describes it."""
 
 import argparse
 import sys
@@ -26,15 +26,15 @@ from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
 WRITERS, READERS, VERIFIERS = 4, 3, 2
 #: Seconds from the start of one call to the start of the next.
 _INTERVAL = {"writer": 0.2, "reader": 0.1, "verifier": 0.3}
-#: Checks that `check_all` does not make again at the end.
+#: Checks that must be made during the load. `check_all` makes the other one.
 _CHECKS_OF_LOAD = [name for name in CHECKS if name != "gaps or unknown statements in the log"]
 
 
 def hammer(database: str, seconds: float, workers: int, seed: int) -> CheckLog:
-    """Run the load on a new registry, then the final checks."""
+    """Run the load on a new registry, then the final checks. Returns the log of all checks."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="firsthand-hammer-")))
-        # Bulk slots for all writers even if one worker runs: then a 503 is always a fault while the server is up.
+        # One worker has bulk slots for all writers, so a 503 is always a fault while the server is running.
         environment = {
             "FIRSTHAND_DATA_DIR": str(folder),
             "FIRSTHAND_MIGRATE_ON_START": "true",
@@ -103,17 +103,19 @@ def _load(
     seconds: float,
     kill: Callable[[threading.Event], None],
 ) -> float:
-    """Run all actors and `kill` at once for at least so many seconds; return how long it took.
+    """Run all actors and `kill` at the same time for at least `seconds`; return the seconds that this took.
 
-    Continues until the server was killed once and every check was made, since a busy machine needs more time. Each
-    actor finishes its last call.
+    The load continues until the server was killed at least once and every check was made, because a busy machine needs
+    more time. Each actor finishes its last call.
     """
     stop, started = threading.Event(), time.monotonic()
 
     def repeat(interval: float, act: Callable[[], None]) -> None:
         due = time.monotonic()
         while not stop.wait(max(due - time.monotonic(), 0)):
-            due = max(due + interval, time.monotonic() - interval)  # do not make up for calls missed in a restart
+            due = max(
+                due + interval, time.monotonic() - interval
+            )  # calls that were missed during a restart are not repeated
             act()
 
     def guard(work: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""The results of a hammer run: times of calls, how often each check was made, and every fault."""
+"""The results of a hammer run: the times of calls, the number of each check, and all faults."""
 
 import threading
 from collections import Counter, defaultdict
@@ -17,7 +17,7 @@ CHECKS = (
     "server error",
     "call refused or not answered",
 )
-#: Faults of each check that are printed with details.
+#: Maximum number of faults of each check that are printed with details.
 _DETAILS = 5
 
 
@@ -35,7 +35,7 @@ class CheckLog:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add_call(self, kind: str, seconds: float, retried: bool) -> None:
-        """Count a call that was answered. The time of a retried call is not kept: it is that of the restart."""
+        """Count a call that was answered. The time of a retried call is not kept, because it includes the restart."""
         with self._lock:
             if retried:
                 self.retried[kind] += 1
@@ -43,7 +43,7 @@ class CheckLog:
                 self.times[kind].append(seconds)
 
     def check(self, name: str, passed: bool, detail: str, count: int = 1) -> None:
-        """Count a check of `count` things, and a fault unless it passed. `detail` describes the fault."""
+        """Count a check of `count` items, and a fault if it did not pass. `detail` describes the fault."""
         assert name in CHECKS
         with self._lock:
             self.made[name] += count
@@ -66,7 +66,7 @@ class CheckLog:
         return bool(self.faults) or any(self.made[name] == 0 for name in CHECKS)
 
     def report(self, seconds: float) -> str:
-        """Return a table of calls, then kills, then checks, of a run that took so many seconds."""
+        """Return the tables of calls, kills and checks. `seconds` is the duration of the run."""
         lines = [f"{'call':24} {'calls':>8} {'calls/s':>9} {'p50 ms':>8} {'p99 ms':>8} {'retried':>8}"]
         for kind in sorted(self.times.keys() | self.retried.keys()):
             times = np.array(self.times[kind] or [np.nan]) * 1000

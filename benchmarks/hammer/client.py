@@ -1,4 +1,4 @@
-"""Calls to the server under load: retried until they are answered, timed, and checked for server errors."""
+"""Calls to the server under load. They are retried until they are answered, timed, and checked for server errors."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -46,7 +46,7 @@ class WatchingTransport(httpx2.BaseTransport):
 
 
 class HammerClient:
-    """The connections of one actor. `call` times a call; `send` sends bodies that `Client` does not send."""
+    """The connections of one actor. `call` measures a call; `send` sends bodies that `Client` cannot send."""
 
     def __init__(self, server: RestartingServer, log: CheckLog, key: str) -> None:
         self._server, self._log = server, log
@@ -62,7 +62,7 @@ class HammerClient:
         return HammerClient(self._server, self._log, key)
 
     def call(self, kind: str, work: Callable[[Client], Result]) -> Result | None:
-        """Return the result of `work`, or None and count a fault if the call fails."""
+        """Return the result of `work`. If the call fails, count a fault and return None."""
         failed_before, started = self._watching.failed, time.monotonic()
         try:
             result = work(self.client)

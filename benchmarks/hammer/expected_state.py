@@ -15,7 +15,7 @@ import numpy.typing as npt
 from firsthand.core import selection
 from firsthand.schemas.mixes import Part, Recipe
 
-#: A position that no log reaches: of a statement that was not withdrawn.
+#: The position of a withdrawal that does not exist. No log reaches it.
 NEVER = 2**62
 UNKNOWN, HUMAN, MODEL, CONTESTED = range(4)
 NAMES = {"unknown": UNKNOWN, "human": HUMAN, "model": MODEL, "contested": CONTESTED}
@@ -23,7 +23,7 @@ NAMES = {"unknown": UNKNOWN, "human": HUMAN, "model": MODEL, "contested": CONTES
 
 @dataclass
 class ExpectedRegistration:
-    """A registration that was acknowledged at `position`; `items` are its distinct digests."""
+    """A registration that was acknowledged at `position`. `items` has its distinct digests."""
 
     position: int
     organization: str
@@ -38,7 +38,10 @@ class ExpectedRegistration:
 
 @dataclass
 class ExpectedDispute:
-    """A dispute at `position` of some items of a registration, or of all if `items` is None, until it is withdrawn."""
+    """A dispute at `position` of some items of a registration; of all items if `items` is None.
+
+    `withdrawn` is the position of its withdrawal.
+    """
 
     position: int
     items: frozenset[bytes] | None
@@ -50,9 +53,10 @@ class ExpectedDispute:
 
 @dataclass(frozen=True)
 class ExpectedClaims:
-    """m claims on n digests, as columns sorted by digest, with their disputes; can be judged at any position.
+    """m claims on n digests, as columns sorted by digest, with their disputes, for verdicts at any position.
 
-    `item` is the index of a claim's digest in `digests`; `contested` has pairs of a claim's row and a dispute of it.
+    `item` has the index of each claim's digest in `digests`. `contested` has a pair (row of the claim, dispute) for
+    each dispute of a claim.
     """
 
     digests: list[bytes]
@@ -63,11 +67,11 @@ class ExpectedClaims:
     contested: list[tuple[int, ExpectedDispute]]
 
     def standing(self, at: int) -> npt.NDArray[np.bool_]:
-        """Return which claims are made and not withdrawn at a position, `bool[m]`."""
+        """Return which claims stand at the position `at`: `bool[m]`."""
         return (self.position <= at) & (at < self.withdrawn)
 
     def judge(self, at: int, policy: str = "strict") -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int64]]:
-        """Return the verdict and the generation, or -1, of each digest at a position."""
+        """Return (the verdict, the generation or -1) of each digest at the position `at`: `int8[n]`, `int64[n]`."""
         stands = self.standing(at)
         origin = np.array([registration.origin for registration in self.by], dtype="U8")
         generation = np.array([registration.generation for registration in self.by], dtype=np.int64)
@@ -90,10 +94,10 @@ class ExpectedClaims:
 
 
 class ExpectedState:
-    """All acknowledged statements, by position. Threads share it."""
+    """All acknowledged statements, by position. Several threads may use it."""
 
     def __init__(self, known: Sequence[int]) -> None:
-        """`known` has the positions of the statements before the load; none of them is about items."""
+        """`known` has the positions of the statements before the load. None of these statements is about items."""
         self._lock = threading.RLock()
         self._positions = sorted(known)
         self._frontier = 0
@@ -140,7 +144,7 @@ class ExpectedState:
 
     @property
     def frontier(self) -> int:
-        """The highest position up to which all statements are acknowledged; later responses may be on the way."""
+        """The highest position up to which all statements are acknowledged. Later ones may be acknowledged too."""
         with self._lock:
             while self._frontier < len(self._positions) and self._positions[self._frontier] == self._frontier + 1:
                 self._frontier += 1
@@ -170,7 +174,7 @@ class ExpectedState:
 
 
 def expected_mix(claims: ExpectedClaims, recipe: Recipe, at: int) -> tuple[int, str]:
-    """Return the number of items of a mix, and the SHA-256 of its digests in order, from `claims` at a position."""
+    """Return (the number of items of a mix, the SHA-256 of its digests in order), from `claims` at a position."""
     digests = np.frombuffer(b"".join(claims.digests), dtype=np.uint8).reshape(-1, 32)
     verdict, generation = claims.judge(at, recipe.policy)
     keys = selection.keys(digests, recipe.seed)
@@ -187,7 +191,7 @@ def expected_mix(claims: ExpectedClaims, recipe: Recipe, at: int) -> tuple[int, 
 
 
 def _amounts(recipe: Recipe) -> list[int | None]:
-    """Return the greatest number of items of each part; None if it has no limit."""
+    """Return the maximum number of items of each part; None if the part has no limit."""
     shares = [selection.exact_share(part.share) for part in recipe.parts if part.share is not None]
     quotas = iter(selection.quotas(recipe.size or 0, shares))
     return [part.size if part.share is None else next(quotas) for part in recipe.parts]
@@ -196,7 +200,10 @@ def _amounts(recipe: Recipe) -> list[int | None]:
 def _admitted(
     claims: ExpectedClaims, part: Part, at: int, verdict: npt.NDArray[np.int8], generation: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.bool_]:
-    """Return which digests have a standing claim in the part's datasets, and its verdict and generation."""
+    """Return which digests a part admits: `bool[n]`.
+
+    They have a standing claim in the datasets of the part, and a verdict and a generation that it accepts.
+    """
     stands = claims.standing(at)
     if part.datasets is not None:
         stands &= np.isin(np.array([registration.dataset for registration in claims.by], dtype="U64"), part.datasets)

@@ -27,7 +27,7 @@ def check_all(
 
 
 def _check_positions(client: HammerClient, state: ExpectedState, log: CheckLog) -> None:
-    """Check that the log is 1, 2, 3, …, and has exactly the acknowledged statements: none lost, none written twice."""
+    """Check that the positions are 1, 2, 3, …, and that the log has exactly the acknowledged statements."""
     positions = [statement.position for statement in client.client.statements()]
     in_order = positions == list(range(1, len(positions) + 1))
     name = "gaps or unknown statements in the log"
@@ -38,7 +38,7 @@ def _check_positions(client: HammerClient, state: ExpectedState, log: CheckLog) 
 
 
 def _check_registrations(client: HammerClient, state: ExpectedState, log: CheckLog) -> None:
-    """Check that each registration has exactly the sent items, and that the registry counts as many claims."""
+    """Check that each registration has exactly the items that were sent, and that the number of claims is right."""
     for registration in list(state.registrations.values()):
         try:
             held = set(to_bytes(client.client.registration_digests(registration.position)))
@@ -61,7 +61,7 @@ def _check_registrations(client: HammerClient, state: ExpectedState, log: CheckL
 def _check_mixes(
     client: HammerClient, state: ExpectedState, mixes: BuiltMixes, log: CheckLog, random: np.random.Generator
 ) -> None:
-    """Check each mix that was built, and one of all items, against the expected mix; download some of them again."""
+    """Compare each mix that was built, and a mix of all items, with the expected mix; download some mixes again."""
     name, claims = "mix differs from the expected mix", state.claims(state.all_digests())
     everything = client.client.create_mix(Recipe(seed=1, parts=[Part()]))
     for mix in [*mixes.built, everything]:

@@ -1,4 +1,4 @@
-"""Readers and verifiers: they compare each response with the expected state."""
+"""Readers and verifiers, which compare each response with the expected state."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -20,12 +20,12 @@ RECIPES = (
     Recipe(shortfall="shrink", parts=_CONTESTED_FIRST),
     Recipe(shortfall="shrink", parts=[Part(generation_in=[2, 3], size=1000), Part(size=100)]),
 )
-#: Attempts to download a mix; a kill can interrupt each.
+#: Maximum number of attempts to download a mix. A kill of the server can interrupt each attempt.
 _DOWNLOADS = 10
 
 
 class BuiltMixes:
-    """The mixes that readers have built: verifiers download them, and the final checks compute them again."""
+    """The mixes that readers have built. Verifiers download them, and the final checks compute them again."""
 
     def __init__(self) -> None:
         self.built: list[Mix] = []
@@ -35,7 +35,7 @@ class BuiltMixes:
 
 
 class ReaderActor:
-    """Looks up batches, requests single items, builds mixes."""
+    """An actor that looks up batches, requests single items and builds mixes."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class ReaderActor:
         acts[self._random.choice(len(acts), p=[share for _, share in acts])][0]()
 
     def _registration(self) -> ExpectedRegistration | None:
-        """Return an acknowledged registration: the newest one half of the time."""
+        """Return an acknowledged registration: in half of the calls the newest, otherwise a random one."""
         known = list(self._state.registrations.values())
         if not known:
             return None
@@ -101,7 +101,7 @@ class ReaderActor:
 
 
 class VerifierActor:
-    """Repeats requests of the readers later, on new connections, and compares verdicts with the expected state."""
+    """An actor that repeats requests of the readers later, on new connections, and checks verdicts."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The registry under load: killed at random, and started again at the same address."""
+"""The registry under load. It is killed at random times, and started again at the same address."""
 
 import os
 import signal
@@ -17,14 +17,14 @@ from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
 
 
 class RestartingServer:
-    """`firsthand serve --workers` on a fixed port; `url` is the same after every start."""
+    """A server, `firsthand serve --workers`, on a fixed port. Its `url` is the same after every start."""
 
     def __init__(self, folder: Path, workers: int, log: CheckLog, environment: Mapping[str, str]) -> None:
         self._folder, self._workers, self._log = folder, workers, log
         self._environment = {**environment, "FIRSTHAND_CONFIG_DIR": str(folder)}
         self.port = _free_port()
         self._lock = threading.Lock()
-        #: When the server was last down, in seconds of `time.monotonic`. Requests sent before may be answered by 503.
+        #: The last time when the server was down, in seconds of `time.monotonic`. Earlier requests may get status 503.
         self.down_until = 0.0
         self._start()
         self.url, self.key = self._served.url, self._served.api_key
@@ -46,7 +46,7 @@ class RestartingServer:
                 self._log.add_kill("workers")
 
     def stop(self) -> None:
-        """Stop the server as a service manager does; kill it if it does not end."""
+        """Stop the server with SIGTERM, as a service manager does. If it does not end, kill it."""
         try:
             self._served.stop()
         finally:
@@ -67,9 +67,9 @@ class RestartingServer:
 
 
 def _free_port() -> int:
-    """Return a free port below those that the kernel gives to clients.
+    """Return a free port below the range from which the kernel gives ports to clients.
 
-    A connection of a client could otherwise take the port while the server is down.
+    Otherwise a connection of a client could take the port while the server is down.
     """
     for port in np.random.default_rng().permutation(np.arange(20_000, 30_000))[:100]:
         with socket.socket() as probe:
@@ -78,13 +78,13 @@ def _free_port() -> int:
             except OSError:
                 continue
             return int(port)
-    raise RuntimeError("no port between 20000 and 30000 is free")
+    raise RuntimeError("no port between 20000 and 30000 is free; stop other servers")
 
 
 def kill_at_random(
     server: RestartingServer, seconds: float, random: np.random.Generator, stop: threading.Event
 ) -> None:
-    """Kill the server about every 15 s, and a worker about every 6 s, each at least once, at random times."""
+    """Kill the server about every 15 s and a worker about every 6 s, at random times, both at least once."""
     started = time.monotonic()
     servers, workers = (random.uniform(0.2, 0.85, max(round(seconds / every), 1)) for every in (15, 6))
     plan = sorted([(share, True) for share in servers] + [(share, False) for share in workers])

@@ -1,4 +1,4 @@
-"""Writers: they register, withdraw, dispute, and sometimes send a body that must be refused."""
+"""Writers, which register, withdraw and dispute, and sometimes send a body that must be refused."""
 
 import time
 from collections.abc import Callable
@@ -22,7 +22,7 @@ _SHARED = np.random.default_rng(0).integers(0, 256, (5_000, 32), dtype=np.uint8)
 
 
 class WriterActor:
-    """A writer of one organization. Its random generator decides everything that it sends."""
+    """A writer of one organization. Its random generator determines all its requests."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class WriterActor:
         acts[self._random.choice(len(acts), p=[share for _, share in acts])][0]()
 
     def _items(self, most: int) -> Digests:
-        """Return new items of this writer and shared items, half of each; a shared item may be there twice."""
+        """Return at most `most` items: half new items of this writer, half shared items, possibly with duplicates."""
         count = int(self._random.integers(1, most + 1))
         own = self._random.integers(0, 256, (count - count // 2, 32), dtype=np.uint8)
         return np.concatenate([own, _SHARED[self._random.integers(0, len(_SHARED), count // 2)]])
@@ -115,7 +115,7 @@ class WriterActor:
                 self._acknowledged(outcome.id, statement.dataset, statement.origin, statement.model, drawn)
 
     def _withdraw(self) -> None:
-        """Withdraw one of the writer's own registrations, or some of its items; each registration only once."""
+        """Withdraw one of the writer's own registrations, or some of its items. Each registration is used only once."""
         if not self._own_registrations:
             return
         position = self._own_registrations.pop(int(self._random.integers(len(self._own_registrations))))
@@ -126,7 +126,7 @@ class WriterActor:
             self._state.add_withdrawal(withdrawal.position, position, items)
 
     def _dispute(self) -> None:
-        """Dispute a registration of another organization, or some of its items; withdraw some disputes at once."""
+        """Dispute a registration of another organization, or some of its items. Withdraw some disputes at once."""
         others = [
             registration
             for registration in list(self._state.registrations.values())
@@ -140,7 +140,7 @@ class WriterActor:
         def dispute(client: Client) -> int | None:
             try:
                 return client.dispute(registration.position, some).position
-            except errors.Conflict:  # the registration was withdrawn meanwhile
+            except errors.Conflict:  # another writer has withdrawn the registration
                 return None
 
         position = self._client.call("dispute", dispute)
@@ -160,7 +160,7 @@ class WriterActor:
         return stack([ordered[index] for index in chosen])
 
     def _refused(self) -> None:
-        """Send a body that ends in the middle of a digest: the registry must refuse it, and show none of its items."""
+        """Send a body that ends in the middle of a digest. The registry must refuse it and store none of its items."""
         items, path = self._items(200), f"/v1/datasets/{self._dataset()}/registrations"
         own = items[: len(items) - len(items) // 2]
         body, key = own.tobytes() + b"x", self._key()

@@ -1,4 +1,4 @@
 """Code that all benchmarks share: sizes, served registries, load, memory, limits, tables of results.
 
-`served_registry` and `waiting` serve the tests too.
+The tests use `served_registry` and `waiting` too.
 """

@@ -1,4 +1,4 @@
-"""The setup of the registry's benchmarks: one database, and registries on it with known contents."""
+"""The setup of the benchmarks of the registry: one database, with registries whose contents are known."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -24,28 +24,28 @@ Kept = TypeVar("Kept")
 DatabaseName = Literal["sqlite", "postgresql"]
 DATABASES: tuple[DatabaseName, ...] = ("sqlite", "postgresql")
 
-#: Items per registration where a registry is filled with human and model items in turn.
+#: Items per registration in a registry that is filled with human and model items in turn.
 REGISTRATION = 500_000
-#: Items per pair of registrations where one item in a hundred is human.
+#: Items per pair of registrations in a registry where one item in a hundred is human.
 SHIPMENT = 50_000
 
 
 @dataclass(frozen=True)
 class FilledRegistry:
-    """A served registry, a client of it, and the digests that it holds, `uint8[n, 32]`."""
+    """A served registry, its client, and the digests that are registered in it: `uint8[n, 32]`."""
 
     served: ServedRegistry
     client: Client
     digests: Digests
     idle: int
-    "anonymous bytes of the server before it held anything"
+    "anonymous memory of the empty server in bytes"
     database_url: str | None = None
-    "of PostgreSQL; None on SQLite"
+    "URL of the PostgreSQL database; None on SQLite"
 
 
 @dataclass
 class Bench:
-    """One database to measure on. Registries and tables are made once, and kept until the `with` block ends."""
+    """One database to measure. Registries and tables are created once, and kept until the `with` block ends."""
 
     database: DatabaseName
     sizes: Sizes
@@ -68,7 +68,7 @@ class Bench:
 
     @contextmanager
     def registry(self) -> Iterator[FilledRegistry]:
-        """Serve an empty registry with the dataset `local/d` and the model `local/m@1` while the block runs."""
+        """Serve an empty registry with the dataset `local/d` and the model `local/m@1`, until the block ends."""
         with ExitStack() as stack:
             url = stack.enter_context(postgresql.database(self.server)) if self.database == "postgresql" else None
             served = stack.enter_context(serve_empty(url))
@@ -78,7 +78,7 @@ class Bench:
             yield FilledRegistry(served, client, random_digests(0, self.generator), anonymous_bytes(served.pid), url)
 
     def half_human(self, items: int) -> FilledRegistry:
-        """Return a registry of `items` items: even rows are human, odd rows are model output."""
+        """Return a registry with `items` items: even rows are human, odd rows are model output."""
 
         def fill(client: Client, digests: Digests) -> None:
             for part in split(digests, 2 * REGISTRATION):
@@ -88,7 +88,7 @@ class Bench:
         return self._once(f"half human {items}", lambda: self._filled(items, fill))
 
     def one_in_a_hundred(self) -> FilledRegistry:
-        """Return a registry of `sizes.pool` items in shipments; `rare_humans` says which items are human."""
+        """Return a registry with `sizes.pool` items, of which 1 % are human: see `rare_humans`."""
 
         def fill(client: Client, digests: Digests) -> None:
             human = rare_humans(len(digests))
@@ -138,14 +138,14 @@ class Bench:
 
 
 def vacuum(url: str) -> None:
-    """Vacuum the registry's claims now; autovacuum would do it within a minute. The bare tables are vacuumed too."""
+    """Vacuum the claims of a registry, as autovacuum does within a minute. The bare tables are vacuumed too."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE claims")
         connection.execute("CHECKPOINT")
 
 
 def rare_humans(items: int) -> npt.NDArray[np.bool_]:
-    """Return which items of a pool in shipments are human: the first hundredth of each shipment. `bool[items]`."""
+    """Return which items of a pool are human: the first hundredth of every 50,000 items. `bool[items]`."""
     row = np.arange(items)
     start = row // SHIPMENT * SHIPMENT
     return row - start < np.minimum(SHIPMENT, items - start) // 100

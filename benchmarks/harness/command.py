@@ -1,4 +1,4 @@
-"""The command line of a table of benchmarks, the same for the registry and the simulator."""
+"""The command line of a table of benchmarks. The registry and the simulator use the same options."""
 
 import argparse
 import os
@@ -20,7 +20,7 @@ _PACKAGES = ("fastapi", "uvicorn", "sqlalchemy", "psycopg", "numpy", "pyarrow", 
 
 
 def table_parser(command: str, description: str | None, tasks: Sequence[str]) -> argparse.ArgumentParser:
-    """Return a parser of the options that every table has."""
+    """Return a parser with the options that every table has."""
     parser = argparse.ArgumentParser(
         prog=f"python -m {command}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -31,9 +31,9 @@ def table_parser(command: str, description: str | None, tasks: Sequence[str]) ->
         choices=tasks,
         default=tasks,
         metavar="TASK",
-        help=f"measure these only: {', '.join(tasks)}",
+        help=f"measure only these tasks; choose from: {', '.join(tasks)}",
     )
-    parser.add_argument("--out", type=Path, help="file for the rows; default: a file in benchmarks/results")
+    parser.add_argument("--out", type=Path, help="file for the results; default: a file in benchmarks/results")
     return parser
 
 
@@ -42,7 +42,7 @@ def print_table(
 ) -> int:
     """Print and save the rows that `measure(tasks, sizes)` yields.
 
-    Return 1 if a full run misses a target or has an invalid baseline, else 0.
+    Returns 1 if a full run misses a target or has an invalid baseline; otherwise 0.
     """
     sizes = QUICK if options.quick else Sizes()
     path = options.out or RESULTS / ("quick.json" if options.quick else file)
@@ -57,19 +57,19 @@ def print_table(
             "limit. Run them again on an idle machine."
         )
     if options.quick:
-        print("Targets hold for full sizes only. A quick run shows that the benchmarks work, and rough values.")
+        print("Targets are only for full sizes. A quick run shows that the benchmarks work, with approximate values.")
         return 0
     return int(bool(report.missed or report.with_invalid_baseline))
 
 
 def machine_load() -> str:
-    """Return a line about the machine, printed before a benchmark."""
+    """Return a line about the machine, to print before a benchmark."""
     load = f"{os.cpu_count()} processors, load average {os.getloadavg()[0]:.1f} before the start."
-    return f"{load} On a busy machine trust the ratios, not the values."
+    return f"{load} On a busy machine, only the ratios are reliable."
 
 
 def run_description(sizes: Sizes) -> dict[str, Any]:
-    """Return what a reader needs to know about the run: commit, time, machine, versions, sizes."""
+    """Return the description of a run: its commit, time, machine, versions and sizes."""
     return {
         "commit": _commit(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -81,7 +81,7 @@ def run_description(sizes: Sizes) -> dict[str, Any]:
 
 
 def _commit() -> str:
-    """Return the commit, marked if files have changed since; an empty string outside of a clone."""
+    """Return the commit, with the mark `-dirty` if files have changed since; an empty text outside of a clone."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     described = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
     return described.stdout.strip()

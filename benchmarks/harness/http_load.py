@@ -1,7 +1,7 @@
 """An HTTP client that sends GET requests as fast as the server answers, on a fixed number of open connections.
 
-It implements only the part of HTTP/1.1 that it needs, so that it uses little CPU next to the server that it measures; a
-complete client in Python would be slower than the server. Requests are rendered in advance, and only the status and the
+It implements only the part of HTTP/1.1 that it needs, so that it uses little CPU time compared with the server. A
+complete client in Python would be slower than the server. Requests are prepared in advance, and only the status and the
 length of a response are read.
 """
 
@@ -32,7 +32,9 @@ def get(
     warm_up: float = 0.5,
     headers: Mapping[str, str] | None = None,
 ) -> Load:
-    """Request the paths in turn from 127.0.0.1, one request at a time per connection. The warm-up is not counted.
+    """Request the paths in turn from 127.0.0.1, with one request at a time per connection. Return the measured load.
+
+    Responses during the warm-up are not counted.
 
     Raises RuntimeError at the first response that is not 200, or if the server closes a connection.
     """
@@ -71,7 +73,7 @@ class _LoadConnection(asyncio.Protocol):
     """One connection. It sends the next request when the last response is complete."""
 
     def __init__(self, requests: Iterator[bytes], failed: "asyncio.Future[None]") -> None:
-        #: When each request was sent and its response complete, in seconds of `perf_counter`.
+        #: For each request: (time when it was sent, time when its response was complete), in seconds of `perf_counter`.
         self.times: list[tuple[float, float]] = []
         self._requests, self._failed = requests, failed
         self._received = b""

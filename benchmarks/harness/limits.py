@@ -1,4 +1,4 @@
-"""The limits of the machine, measured before the registry existed, and the rule by which a baseline is valid."""
+"""The limits of the machine, which were measured before the registry existed, and the rule for a valid baseline."""
 
 #: The share of its limit that a baseline must reach to be valid.
 VALID_SHARE = 0.8
@@ -23,5 +23,8 @@ LIMITS: dict[tuple[str, str, int], float] = {
 
 
 def share_of_limit(value: float, limit: float, unit: str) -> float:
-    """Return a value as a share of its limit: 1 is equally fast, more is faster. Of seconds, less is faster."""
+    """Return a value as a share of its limit: 1 is as fast as the limit, more is faster.
+
+    For the unit `s`, a smaller value is faster; for other units, a larger one.
+    """
     return limit / value if unit == "s" else value / limit

@@ -1,4 +1,4 @@
-"""The anonymous memory of a process, as the kernel counts it."""
+"""The anonymous memory of a process, as reported by the kernel."""
 
 import os
 import threading
@@ -14,16 +14,16 @@ def anonymous_bytes(pid: int | None = None) -> int:
 
 
 class MemoryWatch:
-    """Measures the peak of a process's anonymous memory above its idle memory while the `with` block runs.
+    """Measures the peak of the anonymous memory of a process above its idle memory, until the `with` block ends.
 
-    Samples every 20 ms; a shorter peak may be missed.
+    It takes a sample every 20 ms, so it may miss a shorter peak.
     """
 
     def __init__(self, pid: int | None = None, idle: int | None = None) -> None:
         """Watch process `pid`, by default this one.
 
-        `idle` is its memory in bytes before any work, by default the memory when the block starts. Give it if the
-        process has worked before: the process may keep memory that it has freed.
+        `idle` is its memory in bytes before any work, by default the memory when the block starts. Pass it if the
+        process has already worked, because a process may keep memory that it has freed.
         """
         self.pid = pid or os.getpid()
         self._idle = idle

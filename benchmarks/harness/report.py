@@ -1,4 +1,4 @@
-"""The table of a benchmark: values next to baselines, compared with targets, printed and saved row by row."""
+"""The table of a benchmark: values, baselines and targets. Each row is printed and saved when it is measured."""
 
 import json
 import statistics
@@ -15,7 +15,7 @@ Measure = Callable[[int], float]
 
 @dataclass(frozen=True)
 class Target:
-    """The least (`>=`) or greatest (`<=`) acceptable value, or ratio of value to baseline."""
+    """The smallest (`>=`) or largest (`<=`) acceptable value, or ratio of value to baseline."""
 
     of: Literal["ratio", "value"]
     sign: Literal[">=", "<="]
@@ -30,7 +30,7 @@ class Target:
 
 @dataclass(frozen=True)
 class BenchmarkRow:
-    """One task on one database. The median of the values is reported; without a target it is only information."""
+    """The result of one task on one database: the median of several values. A row may have no target."""
 
     task: str
     database: str
@@ -40,7 +40,7 @@ class BenchmarkRow:
     target: Target | None = None
     note: str = ""
     limit: float | None = None
-    "limit of the machine for the baseline's task, if it was measured"
+    "limit of the machine for the task of the baseline, if it was measured"
 
     @property
     def value(self) -> float:
@@ -52,9 +52,9 @@ class BenchmarkRow:
 
     @property
     def ratio(self) -> float | None:
-        """Return the median of value / baseline over the rounds.
+        """The median of value / baseline over the rounds.
 
-        Value and baseline of one round are measured one after the other, so a busy machine slows both.
+        The value and the baseline of a round are measured one after the other, so a busy machine slows both.
         """
         if not self.baselines:
             return None
@@ -62,9 +62,9 @@ class BenchmarkRow:
 
     @property
     def baseline_valid(self) -> bool | None:
-        """Return whether the baseline reaches 0.8 of its limit, or None if the limit is unknown.
+        """Whether the baseline reaches 0.8 of its limit; None if the limit is unknown.
 
-        The ratio to a slow baseline would make the registry look faster than it is.
+        A ratio to a baseline that is too slow would make the registry look faster than it is.
         """
         if self.baseline is None or self.limit is None:
             return None
@@ -79,7 +79,7 @@ class BenchmarkRow:
         return self.target.accepts(measured)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the row as it is saved in the file."""
+        """Return the row in the format of the file."""
         return {
             "task": self.task,
             "database": self.database,
@@ -98,7 +98,7 @@ class BenchmarkRow:
 
 
 def alternate(times: int, *measures: Measure) -> list[tuple[float, ...]]:
-    """Run all measures in turn, `times` rounds; return the values of each measure."""
+    """Run all measures in turn, in `times` rounds. Return, for each measure, its values."""
     rounds = [[measure(number) for measure in measures] for number in range(times)]
     return [tuple(values) for values in zip(*rounds, strict=True)]
 
@@ -107,14 +107,14 @@ _LINE = "{:<56} {:<10} {:>13} {:<10} {:>13} {:>14} {:>6}  {:<16} {:<4}  {}"
 
 
 class BenchmarkReport:
-    """Prints each row when it is measured, and saves it, so an interrupted run keeps its rows.
+    """A table that prints and saves each row when it is measured, so that an interrupted run keeps its rows.
 
-    The file also keeps rows of earlier runs that this run does not measure. Each row has the commit and the time of its
-    own run.
+    The file also keeps rows of earlier runs that this run does not measure. Each row has the commit and the time of the
+    run that measured it.
     """
 
     def __init__(self, path: Path, run: Mapping[str, Any]) -> None:
-        """Read the rows in the file at `path`. `run` describes this run, and is saved with each of its rows."""
+        """Read the rows of the file at `path`. `run` is the description of this run, which is saved with each row."""
         self.rows: list[BenchmarkRow] = []
         self._path, self._run = path, run
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -143,7 +143,7 @@ class BenchmarkReport:
 
     @property
     def with_invalid_baseline(self) -> list[BenchmarkRow]:
-        """Rows with a target whose baseline is too slow to be valid."""
+        """The rows with a target whose baseline is too slow to be valid."""
         return [row for row in self.rows if row.target and row.baseline_valid is False]
 
 

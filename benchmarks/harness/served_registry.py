@@ -1,7 +1,7 @@
-"""A registry that `firsthand serve` answers from a process of its own.
+"""Start a registry with `firsthand serve` in a separate process.
 
-The one place where tests and benchmarks start a server. (`simulator.runs.registry_process` starts the registry of a
-run: product code, with its own rules for a server that dies.)
+All tests and benchmarks start their servers here. Only the registry of a simulator run is started by
+`simulator.runs.registry_process`, which is product code and has other rules for a server that dies.
 """
 
 import json
@@ -21,10 +21,10 @@ from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
 from firsthand import Client
 from firsthand.http import credentials
 
-#: The command line of this environment, whatever PATH says.
+#: The command line of this Python environment, independent of PATH.
 FIRSTHAND = (sys.executable, "-m", "firsthand")
 
-#: How a server ends after SIGTERM: with 0, or by that signal.
+#: The exit status of a server after SIGTERM: 0, or ended by this signal.
 STOPPED = (0, -signal.SIGTERM)
 
 _LOG = "serve.log"
@@ -32,10 +32,10 @@ _LOG = "serve.log"
 
 @dataclass(frozen=True)
 class ServedRegistry:
-    """A server that runs. It leads a process group of its own, so that signals can reach all its workers at once."""
+    """A running server. It is the leader of a process group, so that a signal can reach all its workers at once."""
 
     process: "subprocess.Popen[str]"
-    #: The one line that `serve --json` printed: its address, the organization that it made, where it stored the key.
+    #: The line that `serve --json` printed: its URL, the organization that it created, and the file with the key.
     announcement: dict[str, Any]
     log: Path
     config_dir: Path
@@ -50,25 +50,25 @@ class ServedRegistry:
 
     @property
     def pid(self) -> int:
-        """The id of the process that was started; with several workers, of their parent."""
+        """The id of the process that was started. With several workers, it is their parent."""
         return self.process.pid
 
     @property
     def api_key(self) -> str:
-        """The administrator's key that the first start on an empty database stored for this address."""
+        """The key of the administrator. The first start on an empty database stored it for this address."""
         return credentials.load(self.config_dir).registries[self.url].api_key
 
     def workers(self) -> list[int]:
-        """The processes that serve: children that have the server's listening socket open.
+        """Return the ids of the workers: the child processes that have the listening socket of the server open.
 
-        multiprocessing has helper processes of its own beside them.
+        Other child processes are helpers of multiprocessing.
         """
         listening = _listening_sockets(self.pid)
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return [int(child) for child in children if listening & _listening_sockets(int(child))]
 
     def wait_for_workers(self, number: int) -> list[int]:
-        """The ids of the workers, once there are so many."""
+        """Wait until there are `number` workers, and return their ids."""
         wait_until(lambda: len(self.workers()) == number, lambda: f"no {number} workers\n{self.log.read_text()}")
         return self.workers()
 
@@ -77,13 +77,13 @@ class ServedRegistry:
         os.killpg(self.pid, number)
 
     def stop(self) -> str:
-        """End it as a service manager would, and return its whole log."""
+        """Stop the server with SIGTERM, as a service manager does, and return its whole log."""
         self.process.terminate()
         self.process.wait(PATIENCE_SECONDS)
         return self.log.read_text()
 
     def kill(self) -> None:
-        """SIGKILL to every process of the server at once; does nothing if all have ended."""
+        """Send SIGKILL to every process of the server at once. If all have ended, this has no effect."""
         with suppress(ProcessLookupError):
             self.signal_all(signal.SIGKILL)
         self.process.wait()
@@ -96,10 +96,10 @@ class ServedRegistry:
 def start(folder: Path, *options: str, **environment: str) -> ServedRegistry:
     """Start `firsthand serve --json` in `folder`, on a free port, and wait until it answers.
 
-    `options` are those of the command; `environment` adds variables. FIRSTHAND_… variables of this process do not reach
-    the server: they are for another registry. FIRSTHAND_CONFIG_DIR is the exception: a server stores its first key
-    where this process looks for it. The log is appended to `serve.log`. Raises RuntimeError with the end of the log if
-    the server does not start.
+    `options` are passed to the command; `environment` adds environment variables. The server does not inherit the
+    FIRSTHAND_… variables of this process, which are for another registry, except FIRSTHAND_CONFIG_DIR: so this process
+    finds the first key that the server stores. The log is appended to `serve.log`. Raises RuntimeError, with the end of
+    the log, if the server does not start.
     """
     folder.mkdir(exist_ok=True)
     log = folder / _LOG
@@ -126,7 +126,7 @@ def start(folder: Path, *options: str, **environment: str) -> ServedRegistry:
 
 @contextmanager
 def serve(folder: Path, *options: str, **environment: str) -> Iterator[ServedRegistry]:
-    """The same for as long as the block runs; what is left of the server is killed at its end."""
+    """Start a server as `start` does, and kill all its processes when the `with` block ends."""
     served = start(folder, *options, **environment)
     try:
         yield served
@@ -136,9 +136,10 @@ def serve(folder: Path, *options: str, **environment: str) -> Iterator[ServedReg
 
 @contextmanager
 def serve_empty(database_url: str | None = None) -> Iterator[ServedRegistry]:
-    """An empty registry that is gone afterwards: on SQLite in a temporary folder, or on an empty PostgreSQL database.
+    """Serve an empty registry until the `with` block ends.
 
-    Set up as one that is run for others: JSON as the format of the log, since the console's takes twice the time.
+    It uses the PostgreSQL database at `database_url`, which must be empty, or SQLite in a temporary folder. The log has
+    the format JSON, as in production: the console format takes twice the time.
     """
     with tempfile.TemporaryDirectory() as name:
         settings = {"FIRSTHAND_DATA_DIR": name, "FIRSTHAND_CONFIG_DIR": name}
@@ -152,13 +153,13 @@ def serve_empty(database_url: str | None = None) -> Iterator[ServedRegistry]:
 
 @contextmanager
 def client_of_empty(database_url: str | None = None) -> Iterator[Client]:
-    """An administrator's client of such a registry."""
+    """Yield a client with the key of the administrator, for a registry of `serve_empty`."""
     with serve_empty(database_url) as served, Client(served.url, served.api_key) as client:
         yield client
 
 
 def _first_line(process: "subprocess.Popen[str]") -> str:
-    """The line that the server prints when it is ready; empty if it ended before, or hangs."""
+    """Return the line that the server prints when it is ready; an empty text if the server has ended or hangs."""
     assert process.stdout is not None
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
@@ -167,12 +168,12 @@ def _first_line(process: "subprocess.Popen[str]") -> str:
 
 
 def _listening_sockets(pid: int) -> set[str]:
-    """The listening TCP sockets that a process has open, as the links in its `fd` folder name them."""
+    """Return the listening TCP sockets that a process has open, as the targets of the links in its `fd` folder."""
     table = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     listening = {f"socket:[{row[9]}]" for row in table if row[3] == "0A"}
     opened = set[str]()
-    with suppress(FileNotFoundError, PermissionError):  # it ended, or is a zombie
+    with suppress(FileNotFoundError, PermissionError):  # the process has ended, or is a zombie
         for link in Path(f"/proc/{pid}/fd").iterdir():
-            with suppress(FileNotFoundError):  # closed this moment
+            with suppress(FileNotFoundError):  # the file was closed in the meantime
                 opened.add(os.readlink(link))
     return opened & listening

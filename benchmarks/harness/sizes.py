@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many items each benchmark uses, and how often it measures."""
+    """The number of items that each benchmark uses, and the number of its measurements."""
 
     new: int = 1_000_000
     "items to register"
     batch: int = 50_000
     "items per registration"
     held: tuple[int, ...] = (1_000_000, 10_000_000)
-    "items that the registry holds during look-ups; the second size follows the first"
+    "items in the registry during look-ups: the first size, then the second"
     lookup_batch: int = 10_000
     "digests per look-up; every second digest is registered"
     look_ups: int = 20

@@ -1,21 +1,22 @@
-"""Waiting for a condition that another process or thread makes true."""
+"""Wait for a condition that another process or thread makes true."""
 
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
-#: How long anything is waited for. Only what hangs takes so long: a busy machine must not end a wait.
+#: The maximum time of any wait, in seconds. It is long, so that a wait ends early only if a process hangs.
 PATIENCE_SECONDS = 300.0
 
-_POLL_SECONDS = 0.01  # short: how often it looks, and no limit
+_POLL_SECONDS = 0.01  # short: the interval between two checks, not a time limit
 
 Answer = TypeVar("Answer")
 
 
 def wait_until(condition: Callable[[], Answer], failure: str | Callable[[], str] = "the condition") -> Answer:
-    """Call `condition` until what it returns is true, and return that.
+    """Call `condition` until its result is true, and return this result.
 
-    Raises TimeoutError after PATIENCE_SECONDS, with `failure`: what did not happen, or a function that tells it.
+    Raises TimeoutError after PATIENCE_SECONDS. The message has `failure`: the event that did not happen, or a function
+    that returns this text.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (answer := condition()):

@@ -1,1 +1,1 @@
-"""The latency of `firsthand.Recorder`: how long it delays the code that calls it."""
+"""The latency of `firsthand.Recorder`: the time by which it delays the code that calls it."""

@@ -1,8 +1,8 @@
 """Measure how long `Recorder.add` delays its caller while the items are sent to a registry.
 
-One thread adds texts as fast as it can, then at a fixed rate. Each call is timed; the value is the 99th percentile of a
-round. The baseline computes the same hash and writes 44 bytes to an open file, without a recorder and at the same rate,
-because a thread that has slept finds cold caches and takes three times as long.
+One thread adds texts as fast as possible, then at a fixed rate. The value is the 99th percentile of the times of all
+calls of a round. The baseline computes the same hash and writes 44 bytes to an open file, without a recorder. It runs
+at the same rate, because after a pause the caches of the processor are cold and a call takes three times as long.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from benchmarks.harness.report import BenchmarkRow, Target, alternate
 from firsthand import Client, Recorder
 from firsthand.core.digests import text_bytes
 
-#: Bytes per text, and texts per second of a busy server.
+#: Bytes per text, and texts per second of a server under load.
 _SIZE = 1_000
 _RATE = 2_000.0
 _TARGET = Target("value", "<=", 50.0)
@@ -27,7 +27,7 @@ _WORDS = ["the", "engine", "weaves", "algebraic", "patterns", "as", "a", "loom",
 
 
 def rows(bench: Bench) -> Iterator[BenchmarkRow]:
-    """Measure calls as fast as possible, and at a fixed rate."""
+    """Measure calls without pauses, then calls at a fixed rate."""
     count = max(16, bench.sizes.recorded // 16)
     with bench.registry() as registry, tempfile.TemporaryFile() as file:
         registry.client.put_dataset("local/texts", profile="text-1")
@@ -57,7 +57,7 @@ def _texts(name: str, count: int, generator: np.random.Generator) -> list[str]:
 
 
 def _by_recorder(client: Client, texts: list[str], rate: float | None) -> float:
-    """Return the microseconds of a new recorder; the registry must acknowledge all its items."""
+    """Return the 99th percentile of a new recorder in microseconds. The registry must acknowledge all its items."""
     with (
         tempfile.TemporaryDirectory() as folder,
         Recorder(client, model="local/m@1", dataset="local/texts", spool=folder, seconds=1.0) as recorder,
@@ -69,7 +69,7 @@ def _by_recorder(client: Client, texts: list[str], rate: float | None) -> float:
 
 
 def _p99(add: Callable[[str], object], texts: list[str], rate: float | None) -> float:
-    """Return the 99th percentile in microseconds, at `rate` calls per second, or without pauses if None."""
+    """Return the 99th percentile in microseconds, at `rate` calls per second; without pauses if `rate` is None."""
     seconds: npt.NDArray[np.float64] = np.empty(len(texts))
     start = perf_counter()
     for number, text in enumerate(texts):

@@ -1,11 +1,11 @@
-"""Look up batches over HTTP, half of the digests known, compared with the bare query of the same digests.
+"""Look up batches of digests over HTTP, compared with the bare query of the same digests. Half of them are known.
 
     python -m benchmarks.registry.batch_lookups [--database sqlite|postgresql] [--held 1000000] [--quick]
 
-There are three forms of request and response: raw digests answered as Arrow (as `Client.lookup` does for many digests),
-Arrow both ways, and JSON columns both ways. The time covers all from digests in numpy to columns in Python. Each round
-queries the bare database, then the registry in each form, for the same digests. The ratio is the median over five
-rounds.
+There are three forms of request and response: raw digests with an answer in Arrow (as in `Client.lookup` for many
+digests), Arrow for both, and JSON columns for both. The time includes all steps from digests in numpy to columns in
+Python. Each round queries the bare database, then the registry in each form, for the same digests. The ratio is the
+median over five rounds.
 """
 
 import argparse
@@ -28,13 +28,13 @@ from firsthand.core.digests import Digests, to_bytes, to_text
 from firsthand.core.media_types import ARROW, JSON
 from firsthand.http import arrow_streams, lookup_result
 
-#: The least ratio of each form to the bare query, both in items per second.
+#: The smallest acceptable ratio of each form to the bare query, both in items per second.
 TARGETS = {"raw": 0.75, "arrow": 0.75, "json": 0.5}
 
 
 @dataclass(frozen=True)
 class LookupRates:
-    """Items per second of one form in each round, and of the bare query in the same round."""
+    """The items per second of one form in each round, and of the bare query in the same round."""
 
     form: str
     values: tuple[float, ...]
@@ -57,7 +57,7 @@ def rows(bench: Bench) -> Iterator[BenchmarkRow]:
 
 
 def measure_forms(bench: Bench) -> list[LookupRates]:
-    """Measure every form in a registry that is half human, next to a bare database with claims on the same digests."""
+    """Measure every form in a registry that is half human, and a bare database with claims on the same digests."""
     registry, sizes = bench.half_human(bench.sizes.held[0]), bench.sizes
     driver, connection, _ = bench.bare_filled(registry.digests)
     with httpx2.Client(base_url=registry.client.url, trust_env=False, timeout=60) as http:
@@ -115,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--database", choices=DATABASES, default="sqlite", help="database to measure; default: sqlite")
     parser.add_argument("--held", type=int, default=1_000_000, help="items in the registry; default: 1000000")
-    parser.add_argument("--quick", action="store_true", help="use a tenth of the items and a quarter of the look-ups")
+    parser.add_argument("--quick", action="store_true", help="use a tenth of the items, and a quarter of the look-ups")
     options = parser.parse_args(arguments)
     sizes = Sizes(held=(options.held // 10,), look_ups=5) if options.quick else Sizes(held=(options.held,))
     least = sizes.lookup_batch // 2 * (10 if options.quick else 1)

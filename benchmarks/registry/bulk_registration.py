@@ -1,4 +1,4 @@
-"""Register new items over HTTP, raw and as Arrow, compared with the bare driver that stores the same rows."""
+"""Register new items over HTTP, as raw digests and as Arrow, compared with a bare driver that stores the same rows."""
 
 from collections.abc import Callable, Iterator
 from time import perf_counter
@@ -20,7 +20,7 @@ _LEAST_RATIO = {"sqlite": 0.5, "postgresql": 0.6}
 
 
 def rows(bench: Bench) -> Iterator[BenchmarkRow]:
-    """Measure in rounds: in empty tables, register new items by the bare driver, as raw digests, and as Arrow."""
+    """Measure in rounds: register new items in empty tables with the bare driver, as raw digests, and as Arrow."""
     driver, connection, _ = bench.bare()
     sizes, memory = bench.sizes, dict[str, int]()
 
@@ -49,7 +49,7 @@ def rows(bench: Bench) -> Iterator[BenchmarkRow]:
 
 
 def register(served: ServedRegistry, digests: Digests, size: int, media_type: str) -> float:
-    """Return the seconds to register `uint8[n, 32]` as human, in batches of `size`, one request after the other."""
+    """Register `uint8[n, 32]` as human, in batches of `size`, one request after the other. Return the seconds."""
     _, encode = BODIES[media_type]
     headers = {"Authorization": f"Bearer {served.api_key}", "Content-Type": media_type}
     with httpx2.Client(base_url=served.url, headers=headers, timeout=120, trust_env=False) as http:
@@ -59,7 +59,7 @@ def register(served: ServedRegistry, digests: Digests, size: int, media_type: st
             key = {"Idempotency-Key": str(uuid4())}
             http.post(path, content=encode(part), headers=key).raise_for_status()
 
-        post(digests[:1])  # the first body of each type takes longer, once per process: do not count it
+        post(digests[:1])  # not counted: in each process, the first body of each type takes longer
         started = perf_counter()
         for part in split(digests[1:], size):
             post(part)

@@ -1,4 +1,4 @@
-"""Do the same tasks in a registry and in one with ten times as many items: cost should depend on the task only."""
+"""Do the same tasks in two registries, of which one has ten times as many items. The times should be equal."""
 
 from collections.abc import Callable, Iterator
 from time import perf_counter
@@ -17,7 +17,8 @@ _RAW = "application/octet-stream"
 def rows(bench: Bench) -> Iterator[BenchmarkRow]:
     """Measure the seconds of each task in the larger registry, with the smaller registry as the baseline.
 
-    The mix is selected from one dataset that has the same size in both: a mix from all items is ten times the work.
+    The mix is selected from a dataset that has the same size in both registries, because a mix from all items would be
+    ten times the work.
     """
     small, large = (bench.half_human(items) for items in bench.sizes.held)
     two_batches, digests = 2 * bench.sizes.batch, bench.sizes.lookup_batch * bench.sizes.look_ups
@@ -61,9 +62,9 @@ def rows(bench: Bench) -> Iterator[BenchmarkRow]:
 
 
 def _bare(bench: Bench, small: Digests, large: Digests) -> BenchmarkRow:
-    """Register by the bare driver at both sizes: the ratio of the registry cannot be expected to be lower.
+    """Register with the bare driver in tables of both sizes. The ratio of the registry cannot be lower than this ratio.
 
-    Both sizes use the same tables, one after the other, so rounds do not alternate.
+    Both sizes use the same tables, one after the other, so the rounds do not alternate.
     """
     driver, connection, _ = bench.bare()
 

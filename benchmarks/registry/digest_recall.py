@@ -1,10 +1,10 @@
-"""Measure what exact digests miss: how many of 1,000 texts are recognized after typical changes.
+"""Measure how many of 1,000 texts exact digests still recognize after typical changes.
 
     python -m benchmarks.registry.digest_recall [--texts 1000]
 
 The texts are paragraphs in English that are part of CPython (help topics, then docstrings of the standard library),
 each on one line, as in the rows of a crawl. They are registered under one digest profile in an empty registry. Each
-text is then changed and looked up under the same profile. One version of Python always gives the same texts and
+text is then changed and looked up under the same profile. The same version of Python always gives the same texts and
 changes.
 """
 
@@ -33,7 +33,7 @@ Change: TypeAlias = Callable[[str, np.random.Generator], str]
 
 
 def corpus(texts: int) -> list[str]:
-    """Return so many distinct paragraphs of at least 200 bytes, each on one line."""
+    """Return `texts` distinct paragraphs of at least 200 bytes, each on one line."""
     paragraphs = list(islice(dict.fromkeys(_paragraphs()), texts))
     if len(paragraphs) < texts:
         raise SystemExit(
@@ -69,12 +69,12 @@ def as_a_file(text: str, _: np.random.Generator) -> str:
 
 
 def in_html(text: str, _: np.random.Generator) -> str:
-    """Paste the text into a page, and extract its paragraph with the white space of the source."""
+    """Put the text into an HTML page, and extract its paragraph with the white space of the source."""
     return _text_of(_page(text))
 
 
 def in_html_as_shown(text: str, _: np.random.Generator) -> str:
-    """Paste the text into a page, and extract its paragraph as a browser shows it: white space collapsed."""
+    """Put the text into an HTML page, and extract its paragraph with collapsed white space, as in a browser."""
     return " ".join(_text_of(_page(text)).split())
 
 
@@ -89,7 +89,7 @@ def truncated(text: str, _: np.random.Generator) -> str:
 
 
 def edited(text: str, random: np.random.Generator) -> str:
-    """Replace one word in twenty, at least one."""
+    """Replace one word in twenty, but at least one word."""
     words = text.split(" ")
     for index in random.choice(len(words), max(1, len(words) // 20), replace=False):
         words[index] = "perhaps" if words[index] != "perhaps" else "maybe"
@@ -142,7 +142,7 @@ def _text_of(page: str) -> str:
 
 
 def count_recognized(client: Client, texts: list[str], profile: Profile) -> dict[str, int]:
-    """Register the texts under a profile; return how many are recognized after each change."""
+    """Register the texts under a profile. Return, for each change, how many texts are recognized after it."""
     client.put_dataset("local/texts", profile=profile)
     client.register("local/texts", texts, origin="human")
     counts = {}
@@ -171,7 +171,7 @@ def main(arguments: list[str] | None = None) -> None:
     texts = corpus(parser.parse_args(arguments).texts)
     counts: dict[Profile, dict[str, int]] = {}
     for profile in PROFILES:
-        # An empty registry per profile, since one line of canonical text has the same digest under both.
+        # Each profile needs an empty registry, because one line of canonical text has the same digest under both.
         with client_of_empty() as client:
             counts[profile] = count_recognized(client, texts, profile)
     print(

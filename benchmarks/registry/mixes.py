@@ -1,4 +1,4 @@
-"""Select mixes over HTTP and download them as raw digests, compared with DuckDB on a Parquet file of these items."""
+"""Build mixes over HTTP and download them as raw digests, compared with DuckDB on a Parquet file of the same items."""
 
 import importlib.util
 import sys
@@ -54,7 +54,7 @@ def _compare(
 
 
 def mix(registry: FilledRegistry, counts: dict[str, int], seed: int) -> float:
-    """Return the seconds to select a mix of so many items of each verdict and to download its digests."""
+    """Build a mix and download its digests. Return the seconds. `counts` has the number of items of each verdict."""
     parts = [Part.model_validate({"verdict_in": [verdict], "size": size}) for verdict, size in counts.items()]
     started = perf_counter()
     built = registry.client.create_mix(Recipe(seed=seed, parts=parts))

@@ -1,4 +1,4 @@
-"""Select a mix from a small dataset in a registry where other items have contradicting claims, and in one without."""
+"""Build a mix from a small dataset in two registries: in one of them, other items have contradicting claims."""
 
 from collections.abc import Iterator
 from time import perf_counter
@@ -12,7 +12,7 @@ _TARGET = Target("ratio", "<=", 2.0)
 
 
 def rows(bench: Bench) -> Iterator[BenchmarkRow]:
-    """Measure the mix in both registries: contradictions about other items must not make it much slower."""
+    """Measure the mix in both registries. Contradictions about other items must not make it much slower."""
     mine, theirs = max(10, bench.sizes.pool // 10_000), max(20, bench.sizes.pool // 50)
     with bench.registry() as quiet, bench.registry() as contested:
         own = Digested(random_digests(mine, bench.generator))
@@ -30,7 +30,7 @@ def rows(bench: Bench) -> Iterator[BenchmarkRow]:
 
 
 def _seconds(registry: FilledRegistry, seed: int) -> float:
-    """Return the mean seconds of ten mixes that are selected and not saved."""
+    """Return the mean seconds of ten mixes, which are not stored."""
     part = Part(verdict_in=["human"], datasets=["local/d"])
     started = perf_counter()
     for number in range(10):

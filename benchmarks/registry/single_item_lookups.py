@@ -1,4 +1,4 @@
-"""Request single items on 32 connections from one worker, compared with bare routes with the same query and driver."""
+"""Request single items from one worker on 32 connections, compared with bare routes with the same query and driver."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,7 +12,7 @@ from benchmarks.harness.report import BenchmarkRow, Target, alternate
 
 
 def rows(bench: Bench) -> Iterator[BenchmarkRow]:
-    """Measure requests without an API key, since reading needs none, and with one, which needs a second query."""
+    """Measure requests without an API key, then with a key, which needs a second query."""
     registry = bench.half_human(bench.sizes.held[0])
     held = len(registry.digests)
     driver, _, address = bench.bare_filled(registry.digests)

@@ -1,8 +1,8 @@
-"""Register single items from 32 threads: by a Recorder, by `Client.register_batch`, and by one request per item.
+"""Register single items from 32 threads: with a Recorder, with `Client.register_batch`, and with one request per item.
 
-Client and server are on the same machine. A rate counts items that the registry has acknowledged, from the first call
-to the last response. A Recorder makes one registration of all items that are waiting; a batch makes one registration
-per item.
+Client and server are on the same machine. A rate counts the items that the registry has acknowledged, from the first
+call to the last response. A Recorder sends all waiting items as one registration; a batch has one registration per
+item.
 """
 
 import tempfile
@@ -20,7 +20,7 @@ THREADS = 32
 
 
 def rows(bench: Bench) -> Iterator[BenchmarkRow]:
-    """Measure all three in turn on one registry; each round and thread has its own texts."""
+    """Measure all three in turn on one registry. Each round and each thread has different texts."""
     sizes = bench.sizes
     recorded, batched, single = (
         max(1, count // THREADS) for count in (sizes.recorded, sizes.recorded // 6, sizes.singly)
@@ -44,7 +44,7 @@ def rows(bench: Bench) -> Iterator[BenchmarkRow]:
 
 
 def by_recorder(client: Client, name: str, count: int) -> float:
-    """Return the items per second of one Recorder that all threads share, `count` items per thread."""
+    """Return the items per second of one Recorder that all threads share. Each thread adds `count` items."""
     with tempfile.TemporaryDirectory() as folder:
         recorder = Recorder(client, model="local/m@1", dataset="local/texts", spool=folder, seconds=0.5)
 
@@ -64,7 +64,7 @@ def _texts(name: str, count: int) -> Iterator[str]:
 
 
 def _in_batches(client: Client, name: str, count: int) -> None:
-    """Register in bodies of 300 statements: under 64 KiB, so they do not count as bulk uploads."""
+    """Register in bodies of 300 statements. They are smaller than 64 KiB, so they need no slot for bulk uploads."""
     statements = [
         NewStatement(dataset="local/texts", origin="model", model="local/m@1", digests=[to_text(digest_text(text))])
         for text in _texts(name, count)
@@ -81,7 +81,7 @@ def _singly(client: Client, name: str, count: int) -> None:
 
 
 def _rate(work: Callable[[int], object], count: int, finish: Callable[[], object] = lambda: None) -> float:
-    """Return the items per second that all threads register together, `count` items per thread."""
+    """Return the items per second of all threads together. Each thread registers `count` items."""
     started = perf_counter()
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(work, range(THREADS)))

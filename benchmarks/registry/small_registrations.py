@@ -1,8 +1,8 @@
 """Compare a registry of many small registrations with a registry that has the same items in few large registrations.
 
-The small registrations, of ten items, are sent by `Client.register_batch`, 1,000 per request; the large ones, 100 in
-total, by `Client.register`. Values are of the many small ones, baselines of the few large ones. Look-ups and mixes may
-take twice as long.
+A small registration has ten items; `Client.register_batch` sends 1,000 of them per request. There are 100 large
+registrations, which `Client.register` sends. The values are from the registry of small registrations, the baselines
+from the other one. The targets allow that look-ups and mixes take twice as long.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ _HUMAN = Part(verdict_in=["human"], share=1.0)
 
 
 def rows(bench: Bench) -> Iterator[BenchmarkRow]:
-    """Fill both registries, and measure both in turn; memory is that of each server above idle."""
+    """Fill both registries, and measure both in turn. Memory is the memory of each server above idle."""
     items = random_digests(bench.sizes.small, bench.generator)
     with ExitStack() as stack:
         many, few = (stack.enter_context(bench.registry()) for _ in range(2))
@@ -55,7 +55,7 @@ def rows(bench: Bench) -> Iterator[BenchmarkRow]:
 
 
 def _fill(registry: FilledRegistry, items: Digests, register: Callable[[Client, Digests], None]) -> float:
-    """Register the items; return the items per second."""
+    """Register the items, and return the items per second."""
     started = perf_counter()
     register(registry.client, items)
     seconds = perf_counter() - started
@@ -65,12 +65,12 @@ def _fill(registry: FilledRegistry, items: Digests, register: Callable[[Client, 
 
 
 def _register_small(client: Client, items: Digests) -> None:
-    """Register ten items at a time; every hundredth registration is human, the others are model output."""
+    """Register ten items per registration. Every hundredth registration is human, the others are model output."""
     for start in range(0, len(items), _STATEMENTS_PER_REQUEST * _ITEMS):
         texts = [to_text(digest) for digest in to_bytes(items[start : start + _STATEMENTS_PER_REQUEST * _ITEMS])]
         body = []
         for row in range(0, len(texts), _ITEMS):
-            # `model_construct` does not validate, since that would take longer than the request.
+            # `model_construct` does not validate: validation would take longer than the request.
             construct = partial(NewStatement.model_construct, dataset="local/d", digests=texts[row : row + _ITEMS])
             human = row % (100 * _ITEMS) == 0
             body.append(construct(origin="human") if human else construct(origin="model", model="local/m@1"))
@@ -79,15 +79,15 @@ def _register_small(client: Client, items: Digests) -> None:
 
 
 def _register_large(client: Client, items: Digests) -> None:
-    """Register in 100 registrations; the first is human, the others are model output."""
+    """Register all items in 100 registrations. The first is human, the others are model output."""
     for number, part in enumerate(np.array_split(items, _LARGE)):
         (register_human if number == 0 else register_model)(client, part)
 
 
 def _warm_up(client: Client, items: Digests) -> None:
-    """Look up so many items that nearly all pages of the index are in memory.
+    """Look up many items, so that nearly all pages of the index are in memory.
 
-    Pages of one registry leave the memory while the other is filled.
+    While one registry is filled, pages of the other are removed from memory.
     """
     for part in np.array_split(items[:_WARM_UP], 3):
         client.lookup(part)

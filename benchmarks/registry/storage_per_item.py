@@ -1,12 +1,12 @@
-"""Measure the cost of an item as the registry grows: bytes on disk, and the rates of writing and looking up.
+"""Measure the cost of an item while the registry grows: bytes on disk, and the rates of writes and look-ups.
 
     python -m benchmarks.registry.storage_per_item [--items 4000000] [--partitions 1 8 16]
         [--database sqlite|postgresql|both]
 
 Claims and blocks are written by the functions of the service: 50,000 items per transaction, sorted, with fsync. A
 look-up has 10,000 digests, half of them known. PostgreSQL is measured once per number of partitions. All databases are
-measured in turn, batch by batch, and medians are printed. There is no HTTP and there are no statements: only the part
-that grows is measured. `docs/growing.md` explains the results.
+measured in turn, batch by batch, and medians are printed. Only the tables that grow with items are measured, without
+HTTP and without statements. `docs/explanation/growing.md` explains the results.
 """
 
 import argparse
@@ -50,7 +50,7 @@ class StorageCost:
 
 
 class MeasuredDatabase:
-    """A new database, and the seconds of each batch that was written to it and looked up in it."""
+    """A new database, with the seconds of each batch that was written and looked up."""
 
     def __init__(self, name: str, settings: Settings) -> None:
         self.name, self._embedded = name, settings.embedded
@@ -79,7 +79,10 @@ class MeasuredDatabase:
 
 
 def measure(databases: Sequence[MeasuredDatabase], items: Digests) -> list[StorageCost]:
-    """Write `uint8[n, 32]` to all databases and look up in them, in turn, so that a busy machine slows all alike."""
+    """Write `uint8[n, 32]` to all databases, and look up digests in them.
+
+    The databases are used in turn, so that a busy machine slows all of them equally.
+    """
     for start in range(0, len(items), BATCH):
         batch = sort_unique(items[start : start + BATCH])[0]
         for measured in databases:
@@ -121,7 +124,7 @@ def _look_up(database: Database, digests: Sequence[bytes]) -> float:
 
 def _sizes(session: Session, embedded: bool, items: int) -> tuple[float, float, float]:
     """Return the bytes per item of claims, of the index on claims, and of blocks."""
-    if embedded:  # SQLite has one tree for table and index; deleting all rows frees the pages that a table used
+    if embedded:  # SQLite has one tree for table and index; if all rows are deleted, the pages of a table become free
         session.execute(delete(tables.claims))
         claims = session.scalar(text("PRAGMA freelist_count")) or 0
         session.execute(delete(tables.blocks))

@@ -1,10 +1,10 @@
 """Measure the speed of the registry, and compare each value with a baseline of the same run and with a target.
 
-Client and server share the machine, which should be idle. Rows are printed when they are measured, and saved with the
-commit, time, versions and sizes in benchmarks/results/registry.json. Rows of tasks that are not measured stay in the
-file. A quick run is saved in benchmarks/results/quick.json. A ratio is value / baseline, measured one after the other;
-for seconds, less is better. A baseline is valid if it reaches 0.8 of the machine's limit
-(`benchmarks.harness.limits`), if that limit is known.
+Client and server are on the same machine, which should be idle. Rows are printed when they are measured, and saved in
+benchmarks/results/registry.json with the commit, time, versions and sizes. Rows of tasks that are not measured stay in
+the file. A quick run is saved in benchmarks/results/quick.json. A ratio is value / baseline; for seconds, a smaller
+ratio is better. A baseline is valid if it reaches 0.8 of the limit of the machine (`benchmarks.harness.limits`). If
+this limit is not known, the baseline is not checked.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +29,7 @@ from benchmarks.registry import (
 )
 from benchmarks.snapshots import build_and_lookup, check_command
 
-#: Tasks that use the same registries are next to each other; the task that adds items to them is the last of these.
+#: Tasks that use the same registries are next to each other. The task that adds items to them comes last.
 TASKS: dict[str, Callable[[Bench], Iterator[BenchmarkRow]]] = {
     "register": bulk_registration.rows,
     "one-item": single_item_registration.rows,
@@ -42,7 +42,7 @@ TASKS: dict[str, Callable[[Bench], Iterator[BenchmarkRow]]] = {
     "growth": cost_by_size.rows,
     "small": small_registrations.rows,
 }
-#: Tasks that use no database, measured once.
+#: Tasks that use no database. They are measured once.
 WITHOUT_DATABASE: dict[str, Callable[[Bench], Iterator[BenchmarkRow]]] = {"check": check_command.rows}
 ALL = (*TASKS, *WITHOUT_DATABASE)
 

@@ -1,4 +1,4 @@
-"""Train the small autoencoder on digits: eight chains together, compared with the same chains one after the other."""
+"""Train the small autoencoder on digits: eight chains together, compared with eight chains one after the other."""
 
 from collections.abc import Iterator
 from time import perf_counter
@@ -13,7 +13,7 @@ from simulator.families.vae import VAE
 from simulator.randomness import generator
 
 _CHAINS, _ITEMS = 8, 1000
-#: The greatest difference in the bound, in nats per item, between chains trained together and alone.
+#: The maximum difference of the bound, in nats per item, between chains trained together and a chain trained alone.
 _TOLERANCE = 3.0
 
 
@@ -41,9 +41,9 @@ def rows(bench: Bench) -> Iterator[BenchmarkRow]:
 
 
 def train(items: Items, number: int, bounds: dict[int, float]) -> float:
-    """Fit to `items[n, C, 64]` and return chains per second.
+    """Fit the family to `items[n, C, 64]`, and return chains per second.
 
-    Stores the mean bound on the held-out digits, in nats per item, in `bounds[number]`.
+    This stores the mean bound on the held-out digits, in nats per item, in `bounds[number]`.
     """
     started = perf_counter()
     fitted = VAE().fit(items, generator(number, "benchmark"))

@@ -13,7 +13,7 @@ _N, _CHAINS = 100, 10_000
 
 
 def rows(bench: Bench) -> Iterator[BenchmarkRow]:
-    """Measure generations per second, summed over chains, with maximum likelihood and n = 100."""
+    """Measure generations per second, summed over all chains, with maximum likelihood and n = 100."""
     generations = max(5, bench.sizes.look_ups * 5)
     bare, ours = alternate(bench.sizes.times, lambda n: _bare(n, generations), lambda n: _ours(n, generations))
     note = f"{_CHAINS:,} chains, {generations} generations, float64"

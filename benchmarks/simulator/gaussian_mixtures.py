@@ -1,4 +1,4 @@
-"""Fit and sample mixtures of Gaussians, all chains together, compared with scikit-learn, one chain at a time."""
+"""Fit and sample mixtures of Gaussians: all chains together, compared with scikit-learn, one chain after the other."""
 
 import warnings
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from simulator.families.base import Items
 from simulator.families.gmm import GMM
 
 _CHAINS, _COMPONENTS = 64, 3
-#: The greatest acceptable loss of the mean log-likelihood over chains, in nats per item.
+#: The maximum acceptable loss of the mean log-likelihood over chains, in nats per item.
 _TOLERANCE = 1e-3
 
 
 def rows(bench: Bench) -> Iterator[BenchmarkRow]:
-    """Measure chains per second on one thread, with k-means starts and the same tolerance as scikit-learn."""
+    """Measure chains per second on one thread. Starts (k-means) and tolerance are the same as in scikit-learn."""
     n = min(10_000, max(500, bench.sizes.lines // 100))
     for name, radius in (("separate", 4.0), ("overlapping", 1.5)):
         items = Blobs(n, blobs=_COMPONENTS, radius=radius).pool(_CHAINS, seed=0)

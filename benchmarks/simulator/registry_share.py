@@ -1,4 +1,4 @@
-"""Measure the time that a run spends on its registry: its share of the run, and compared with a bare database."""
+"""Measure the time that a run needs for its registry: as a share of the run, and compared with a bare database."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +35,7 @@ Answer = TypeVar("Answer")
 
 
 class TimedRegistry(RunRegistry):
-    """Counts the seconds that all its calls take together."""
+    """A registry of a run that counts the seconds of all its calls together."""
 
     seconds = 0.0
 
@@ -59,9 +59,9 @@ class TimedRegistry(RunRegistry):
 
 
 def rows(bench: Bench) -> Iterator[BenchmarkRow]:
-    """Measure runs of cheap and of trained models.
+    """Measure runs of Gaussians and of trained models.
 
-    Gaussians of 64 chains are the cheapest models, so the share of the registry is largest there.
+    Gaussians with 64 chains are the fastest models, so the share of the registry is largest there.
     """
     scale = min(1.0, bench.sizes.lines / Sizes().lines)
     n, generations = max(500, int(10_000 * scale)), 10
@@ -77,7 +77,7 @@ def rows(bench: Bench) -> Iterator[BenchmarkRow]:
     task = "Gaussians: registry, compared with a bare database"
     yield BenchmarkRow(task, "-", registry, "s", bare, Target("ratio", "<=", 2.0), note)
 
-    # An autoencoder and a small GPT, as in their reproductions at the standard size; two of the five rounds of the GPT.
+    # An autoencoder and a small GPT with the sizes of their reproductions; the GPT plays only two of its five rounds.
     vae, gpt = VAE(steps=max(1, int(1500 * scale))), Transformer(width=64, steps=max(1, int(375 * scale)), batch=16)
     pixels, texts = max(50, int(1000 * scale)), max(50, int(1200 * scale))
     for name, run in (
@@ -91,15 +91,15 @@ def rows(bench: Bench) -> Iterator[BenchmarkRow]:
 
 
 def _share(task: str, seconds: Sequence[tuple[float, float]], most: float, note: str) -> BenchmarkRow:
-    """Return a row of pairs (seconds of the run, seconds of its registry)."""
+    """Return the row for pairs (seconds of the run, seconds of its registry)."""
     runs, registries = zip(*seconds, strict=True)
     return BenchmarkRow(task, "-", registries, "s", runs, Target("ratio", "<=", most), note)
 
 
 def _play(bench: Bench, run: Run, number: int, seconds: list[tuple[float, float]]) -> float:
-    """Play a run in a new registry; return the seconds of the registry.
+    """Play a run with a new registry, and return the seconds of the registry.
 
-    Appends the seconds of the run and of the registry to `seconds`.
+    This appends (seconds of the run, seconds of the registry) to `seconds`.
     """
     with bench.registry() as registry:
         folder = bench.folder / f"{run.id}-{number}"
@@ -108,7 +108,7 @@ def _play(bench: Bench, run: Run, number: int, seconds: list[tuple[float, float]
 
 
 def play(folder: Path, run: Run, client: Client) -> tuple[float, float]:
-    """Play a run; return the seconds of the run, and how many of them were spent on the registry."""
+    """Play a run. Returns (the seconds of the run, the seconds that it needed for its registry)."""
     checkpoints.save_plan(folder, Plan(encode(run), "unused", "."))
     loop = rounds.RunLoop(folder, checkpoints.load_plan(folder), client)
     loop.registry, TimedRegistry.seconds = TimedRegistry(client, loop.registry.organization, run), 0.0
@@ -120,7 +120,7 @@ def play(folder: Path, run: Run, client: Client) -> tuple[float, float]:
 
 
 def _register_by_bare_driver(bench: Bench, run: Run, number: int) -> float:
-    """Return the seconds of the bare driver for as many claims: the human data, and the output of each round."""
+    """Return the seconds of the bare driver for the same number of claims: human data, and the output of each round."""
     digests = random_digests(run.n * (run.generations + 1), bench.generator)
     with sqlite.connected(bench.folder / f"rows-{number}.sqlite") as connection:
         sqlite.create(connection)

@@ -1,7 +1,7 @@
 """Measure the speed of the simulator, and compare each value with a baseline of the same run and with a target.
 
-Everything runs on one thread, as runs of the simulator do. Rows are saved in benchmarks/results/simulator.json, in the
-same form as those of the registry.
+All tasks run on one thread, as runs of the simulator do. Rows are saved in benchmarks/results/simulator.json, in the
+same format as the rows of the registry.
 """
 
 from collections.abc import Callable, Iterator, Sequence

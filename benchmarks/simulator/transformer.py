@@ -1,7 +1,7 @@
 """Train and sample a small GPT.
 
-Training is compared with batch 12 and AdamW that is not fused, and with a plain torch loop; sampling with cache is
-compared with sampling without.
+Training is compared with a batch size of 12 and AdamW that is not fused, and with a plain torch loop. Sampling with a
+cache is compared with sampling without a cache.
 """
 
 import math
@@ -60,13 +60,13 @@ def _sampling(times: int) -> Iterator[BenchmarkRow]:
 
 
 def with_cache(network: TransformerNetwork, prompts: Tensor) -> Tensor:
-    """Sample as the family does."""
+    """Sample new tokens as the family does, with a cache."""
     return write(Generation(network, BLOCK + NEW_TOKENS), prompts, NEW_TOKENS, Decoding(), _torch())
 
 
 @torch.no_grad()
 def without_cache(network: TransformerNetwork, prompts: Tensor) -> Tensor:
-    """Sample the same, but read the whole text again for each token."""
+    """Sample the same tokens without a cache: the network reads the whole text again for each token."""
     tokens, stream = prompts, _torch()
     for _ in range(NEW_TOKENS):
         tokens = torch.cat([tokens, draw(network(tokens, last=True)[:, 0], Decoding(), stream)[:, None]], dim=1)
@@ -75,7 +75,7 @@ def without_cache(network: TransformerNetwork, prompts: Tensor) -> Tensor:
 
 @torch.no_grad()
 def greatest_difference(network: TransformerNetwork, prompts: Tensor) -> float:
-    """Return the greatest difference of a logit when both read the same texts."""
+    """Return the largest difference of a logit with and without cache, for the same texts."""
     text = torch.cat([prompts, torch.from_numpy(_blocks()[:TEXTS][:, :NEW_TOKENS])], dim=1)
     whole = network(text)[:, BLOCK - 1 :]
     steps = Generation(network, BLOCK + NEW_TOKENS)
@@ -84,21 +84,21 @@ def greatest_difference(network: TransformerNetwork, prompts: Tensor) -> float:
 
 
 def _fit() -> float:
-    """Return the tokens per second of the family's `fit`."""
+    """Return the tokens per second of `Transformer.fit`."""
     items = _blocks()[:, np.newaxis].astype(np.uint16)
     family = Transformer(epochs=1)
     return _rate(lambda: family.fit(items, generator(0, "training")), ITEMS * BLOCK)
 
 
 def _train_small_batches() -> float:
-    """Return the tokens per second of the same network at batch 12, with a separate update per parameter."""
+    """Return the tokens per second of the same network with batches of 12 and a separate update per parameter."""
     network, blocks = TransformerNetwork(SHAPE, _torch()), torch.from_numpy(_blocks())
     optimizer = torch.optim.AdamW(network.parameters(), lr=FAMILY.rate, betas=(0.9, 0.95), foreach=False, fused=False)
     return _rate(lambda: _loop(network, optimizer, blocks, SMALL_BATCH), ITEMS * BLOCK)
 
 
 def _train_plain() -> float:
-    """Return the tokens per second of a network of torch's modules with the same arithmetic, in a plain loop."""
+    """Return the tokens per second of a network of standard torch modules with the same arithmetic, in a plain loop."""
     network, blocks = PlainTransformer(SHAPE), torch.from_numpy(_blocks())
     optimizer = torch.optim.AdamW(network.parameters(), lr=FAMILY.rate, betas=(0.9, 0.95), fused=True)
     return _rate(lambda: _loop(network, optimizer, blocks, FAMILY.batch), ITEMS * BLOCK)

@@ -17,7 +17,7 @@ _DIGESTS = 1_000_000
 def rows(bench: Bench) -> Iterator[BenchmarkRow]:
     """Measure the build, the size and look-ups.
 
-    An item is registered before each build: a request for a snapshot that exists already builds nothing.
+    An item is registered before each build, because a request for an existing snapshot builds nothing.
     """
     registry = bench.half_human(bench.sizes.pool)
     held, name = len(registry.digests), f"snapshot of {len(registry.digests):,}"
@@ -48,10 +48,10 @@ def rows(bench: Bench) -> Iterator[BenchmarkRow]:
 
 
 def _look_up(snapshot: Snapshot, digests: Digests) -> float:
-    """Return the digests per second. Raises RuntimeError if a registered digest, one of every two, is unknown."""
+    """Return the digests per second. Raises RuntimeError if a registered digest (every second one) is unknown."""
     started = perf_counter()
     verdicts, _ = snapshot.lookup(digests)
     seconds = perf_counter() - started
     if (verdicts[::2] == UNKNOWN).any():
-        raise RuntimeError("the snapshot does not know an item that it holds")
+        raise RuntimeError("the verdict on a registered item is unknown; the snapshot is wrong")
     return len(digests) / seconds

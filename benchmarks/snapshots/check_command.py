@@ -2,9 +2,9 @@
 
     python -m benchmarks.snapshots.check_command [--quick]
 
-The value is the duration of the command in a separate process: imports, opening the snapshot, reading, hashing under
-both profiles, look-ups, totals. The baseline is `benchmarks.bare.lines.read_and_hash` in this process, under the same
-two profiles. They are measured in turn, so that a busy machine slows both.
+The value is the duration of the command in a separate process. It includes imports, opening the snapshot, reading,
+hashing under both profiles, look-ups and totals. The baseline is `benchmarks.bare.lines.read_and_hash` in this process,
+under the same two profiles. They are measured in turn, so that a busy machine slows both.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from firsthand.core.digests import Digests, stack
 from firsthand.core.verdicts import IS_MODEL, Verdicts
 from firsthand.snapshots import SnapshotWriter, Subject
 
-#: The greatest acceptable ratio of the command to reading and hashing.
+#: The maximum acceptable ratio of the command to reading and hashing.
 TARGET = Target("ratio", "<=", 1.5)
 
 
@@ -47,9 +47,9 @@ def measure(
     held: int = 10_000_000,
     times: int = 5,
 ) -> BenchmarkRow:
-    """Check `count` lines `times` times, with a snapshot of `held` items that lists every second line as model output.
+    """Check `count` lines, `times` times, with a snapshot of `held` items. Every second line is in it as model output.
 
-    Raises AssertionError if the command reports other counts than the snapshot allows.
+    Raises AssertionError if the counts of the command are impossible for this snapshot.
     """
     path, snapshot = folder / "lines.jsonl", folder / "snapshot"
     lines.write(path, count, generator)
@@ -64,7 +64,7 @@ def measure(
 
 
 def write_snapshot(folder: Path, known: Digests, held: int, generator: np.random.Generator) -> None:
-    """Write a snapshot of these digests and of random ones, `held` in total, all model output."""
+    """Write a snapshot with `held` digests, all model output: the digests `known`, and random digests."""
     folder.mkdir()
     others = generator.integers(0, 256, (max(0, held - len(known)), 32), dtype=np.uint8)
     with SnapshotWriter(folder, Subject(1, None, bits=12)) as writer:
@@ -81,7 +81,7 @@ def _check(path: Path, snapshot: Path, count: int) -> float:
     finished = subprocess.run([*command, "--summary", "--json", "--workers", "1"], stdout=subprocess.PIPE, check=True)
     seconds = perf_counter() - started
     summary = json.loads(finished.stdout)
-    # A snapshot of 12 bits gives 1 of 2^13 unknown digests a verdict: allow five standard errors above that.
+    # A snapshot with 12 bits gives a verdict on 1 in 2^13 unknown digests; five standard errors more are allowed.
     known, false = (count + 1) // 2, count / 2**14
     matches = summary["counts"]["model"] + summary["counts"]["contested"] + summary["snapshot"]["unconfirmed"]
     assert summary["total"] == count, summary

@@ -28,7 +28,7 @@ def annotate(
     policy: PolicyName | None = None,
     as_of: int | None = None,
 ) -> pa.RecordBatch:
-    """Return the batch with three more columns about the item in the column `field` of each row.
+    """Return the batch with three added columns: the verdict on the item in the column `field` of each row.
 
     - `verdict` (string): unknown, human, model or contested.
     - `generation` (int16): 0 for human; 1, 2, … for model; otherwise null. A snapshot stores 3 for all generations
@@ -40,7 +40,7 @@ def annotate(
 
     `source` is a Client or a Snapshot. With a Client, `policy` is strict by default, and `as_of` is the position of the
     log: set it to `client.position()` so that all batches of a job see the same state. A snapshot has its own policy
-    and position. A snapshot with 12 bits never answers human, unless the source is
+    and position. A snapshot with 12 bits gives the verdict unknown instead of human, unless `source` is
     `firsthand.checking.lookup_source.SnapshotSource(snapshot, client)`, which looks these items up in the registry.
 
     Raises KeyError if the column does not exist, TypeError if it holds neither texts nor bytes, ValueError if one of

@@ -17,7 +17,7 @@ from firsthand.http.lookup_result import Lookup
 
 @dataclass(frozen=True)
 class CheckedItems:
-    """A part of the user's items, in order, with their verdicts."""
+    """Consecutive items of the user's files, with their verdicts."""
 
     #: The name of each item; None if names were not requested.
     names: Sequence[str] | None
@@ -34,7 +34,10 @@ def check(
 
 
 def tasks(files: Sequence[InputFile], processes: int) -> list[list[InputFile]]:
-    """Divide the files, in order, into tasks: at least four tasks for each of several processes, if possible."""
+    """Divide the files, in order, into tasks for `processes` processes.
+
+    For several processes, there are at least four tasks per process, if there are enough files.
+    """
     most = discover.BATCH if processes == 1 else max(1, min(discover.BATCH, len(files) // (4 * processes)))
     return list(discover.groups(files, most))
 

@@ -37,7 +37,7 @@ class ItemSelector(Protocol):
     keeps_empty_rows: bool
 
     def __call__(self, items: Profiles) -> Keep:
-        """Return whether each of n items is written, `bool[n]`."""
+        """Return, for each of n items, whether it must be written: `bool[n]`."""
 
 
 class SelectByVerdict:
@@ -87,7 +87,7 @@ class SelectByMix:
 
 @dataclass(frozen=True)
 class FilteredPart:
-    """The counts of one task: a file with rows, or a group of files that are one item each."""
+    """The counts of one task. A task has one file with rows, or a group of files that are one item each."""
 
     files: int
     items: int
@@ -110,10 +110,10 @@ def by_verdict(
 
 
 def write(files: Sequence[InputFile], field: str, out: Location, selector: ItemSelector) -> Iterator[FilteredPart]:
-    """Write the selected items below `out`, each file at its relative path. Yield the counts of each task.
+    """Write the selected items into the folder `out`. Yield the counts of each task.
 
-    A file gets its name when it is complete. Raises ContentError, before anything is written, if two inputs have the
-    same target, or if a target is also an input.
+    An output file has the relative path of its input file. It gets its final name when it is complete. Raises
+    ContentError, before anything is written, if two inputs have the same output, or if an output is also an input.
     """
     check_targets(files, out)
     for task in check.tasks(files, 1):
@@ -121,7 +121,7 @@ def write(files: Sequence[InputFile], field: str, out: Location, selector: ItemS
 
 
 def check_targets(files: Sequence[InputFile], out: Location) -> None:
-    """Raise ContentError if two inputs have the same target, or if a target is also an input."""
+    """Raise ContentError if two input files have the same output path, or if an output path is also an input."""
     inputs = {locations.identity(file.path) for file in files}
     targets: set[str] = set()
     for file in files:

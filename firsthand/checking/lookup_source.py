@@ -39,7 +39,7 @@ def refuse_human(keep: Collection[Verdict], bits: int) -> None:
 
 @dataclass(frozen=True)
 class SnapshotConfidence:
-    """The reliability of the answers of a snapshot. Values of several look-ups can be added."""
+    """Counts that show how reliable the verdicts of a snapshot were. The counts of several look-ups can be added."""
 
     #: The expected number of unregistered items that got a verdict by chance.
     expected: float = 0.0
@@ -55,13 +55,13 @@ class SnapshotConfidence:
 
 
 class OpenSource(Protocol):
-    """A source that is open: it answers look-ups."""
+    """An opened source, which answers look-ups."""
 
     def lookup_joined(self, profiles: Sequence[Digests]) -> Lookup:
-        """Return the verdicts on n items. `profiles` has their digests per digest profile, `uint8[n, 32]` each."""
+        """Return the verdicts on n items. `profiles` has one array of digests, `uint8[n, 32]`, per digest profile."""
 
     def take_confidence(self) -> SnapshotConfidence:
-        """Return the confidence of the look-ups since the last call."""
+        """Return the counts for the look-ups since the last call of this method."""
 
 
 class LookupSource(Protocol):
@@ -135,7 +135,7 @@ class SnapshotSource:
         return self.lookup_joined(hash_both(items))
 
     def lookup_joined(self, profiles: Sequence[Digests]) -> Lookup:
-        """Return the verdicts on n items, as `Client.lookup_joined` does. A shared digest is looked up once."""
+        """Return the verdicts on n items, as `Client.lookup_joined` does. Equal digests are looked up once."""
         exact, *others = profiles
         answer = self.lookup(exact)
         for digests in others:

@@ -57,7 +57,9 @@ class PoolWorker:
 def run(
     setup: Setup[Task, Result], tasks: Sequence[Task], workers: int, name: Callable[[Task], str]
 ) -> Iterator[Result]:
-    """Yield the results of all tasks, in the order of the tasks. One worker or one task needs no other process.
+    """Yield the results of all tasks, in the order of the tasks.
+
+    With one worker or one task, this process does the work, and no other process is started.
 
     Raises the FirsthandError of a task. Any other error of a task, and the loss of a worker, is raised as a
     FirsthandError with the name of the task.
@@ -97,9 +99,9 @@ def run_unordered(
     workers: int,
     limit: Callable[[], int] = lambda: sys.maxsize,
 ) -> Generator[TaskEvent[Result], None, None]:
-    """Run the tasks in worker processes. Yield an event whenever something happens to a task.
+    """Run the tasks in worker processes. Yield one event per result, and one if a task is done, failed or lost.
 
-    Only tasks with a number below `limit()` are given out. A worker that is lost, or whose task failed, is replaced.
+    Only tasks with an index below `limit()` are started. A worker that is lost, or whose task failed, is replaced.
     """
     given = 0
     crew: list[PoolWorker] = []

@@ -1,4 +1,4 @@
-"""`firsthand check`: verdicts on the user's own files, and a limit on the share that models made."""
+"""`firsthand check`: verdicts on the user's own files, and a limit on the share of model output."""
 
 from collections import Counter
 from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CountUnknown = Literal["model", "human", "ignore"]
 
-#: How unknown items were counted. This is printed next to every share.
+#: How unknown items were counted. This is printed with every share.
 _UNKNOWN_IN_WORDS = {
     "model": "unknown items may be a model's output",
     "human": "unknown items are counted as human, because of --unknown human",
@@ -49,7 +49,7 @@ class ShareInterval(BaseModel):
 
 
 class Gate(BaseModel):
-    """The limit of `--max-synthetic`, and whether it is met."""
+    """The limit of `--max-synthetic`, and whether the items pass it: their share cannot be higher."""
 
     max_synthetic: float
     passed: bool
@@ -104,8 +104,8 @@ def check(
     unknown: Annotated[
         Literal["human", "ignore"] | None,
         typer.Option(
-            help="How to count unknown items, such as ignore. human: as human. ignore: not at all. Default: they may"
-            " be human or model, so that the share is an interval.",
+            help="How to count unknown items in the share. human: as human. ignore: not at all. Default: they may"
+            " be human or model, so the share is an interval. Example: --unknown ignore.",
             show_default=False,
         ),
     ] = None,
@@ -169,7 +169,7 @@ def check(
 
 
 class CheckTotals:
-    """The number of items by verdict and by generation, over all answers."""
+    """The numbers of all checked items, by verdict and by generation."""
 
     def __init__(self) -> None:
         self.verdicts: Counter[Verdict] = Counter(dict.fromkeys(VERDICTS, 0))
@@ -177,7 +177,7 @@ class CheckTotals:
         self.confidence = SnapshotConfidence()
 
     def add(self, part: "CheckedItems") -> None:
-        """Add the answer on some items."""
+        """Add the verdicts on some more items."""
         answer = part.answer
         self.verdicts.update(answer.counts())
         generations, items = np.unique(answer.generation[answer.verdict == IS_MODEL], return_counts=True)

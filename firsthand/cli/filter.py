@@ -73,7 +73,7 @@ def filter(
 
     A file that is one item is copied. The selected rows of a JSONL, CSV, TSV, Parquet or WARC file are written,
     unchanged, to a file with the same name and compression. A row without an item (null) counts as unknown. With a mix,
-    each item is written once, at its first occurrence. A file gets its name when it is complete.
+    each item is written once, at its first occurrence. An output file gets its final name when it is complete.
 
     ```
     firsthand filter crawl/ --verdict human --out clean/

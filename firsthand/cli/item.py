@@ -29,7 +29,7 @@ def show(
 ) -> None:
     """Show the verdict on an item, and the organization, origin, evidence and times of each claim on it.
 
-    A text file can have two digests, one per digest profile. Then both are shown.
+    A text file can have two digests, one per digest profile. Then the claims on both are shown.
 
     ```
     firsthand item show crawl/page-17.html

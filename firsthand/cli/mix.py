@@ -21,7 +21,7 @@ def create(
     recipe: Annotated[
         Path | None,
         typer.Argument(
-            help="A YAML file with the recipe. If an option and the file set the same value, the option is used.",
+            help="A YAML file with the recipe. If an option and the file set the same field, the option is used.",
             metavar="RECIPE.yaml",
             show_default=False,
         ),
@@ -30,18 +30,20 @@ def create(
         list[str] | None,
         typer.Option(
             metavar="FIELD=VALUE,…",
-            help="One part of the mix: the conditions on its items, and how many items it selects. Example:"
-            " verdict=human,share=0.1. Repeat the option for several parts. Fields: verdict, generation,"
-            " max_generation, lower_bounds, dataset, model, collected_before, registered_before, share, size, weight."
-            " Separate alternative values with bars: verdict=human|unknown.",
+            help="One part of the mix: conditions on its items, and how many to select. Conditions: verdict,"
+            " generation, max_generation, lower_bounds, dataset, model, collected_before, registered_before. Amount:"
+            " share (fraction of --size, such as 0.1) or size; without both, all matching items."
+            " weight=confidence prefers items with a high confidence, and omits items without one or with 0."
+            " Separate alternative values with bars: verdict=human|unknown. Repeat the option for several parts."
+            " Example: verdict=human,share=0.1.",
             show_default=False,
         ),
     ] = None,
     size: Annotated[
         int | None,
         typer.Option(
-            help="The total size of the mix, such as 1000. A part with a share gets this fraction"
-            " of it. Default: no total; then each part has a size, or selects all items.",
+            help="The total size of the mix, such as 1000. A part with share=0.1 selects a tenth of it."
+            " Default: no total; then each part has a size, or selects all matching items.",
             min=0,
             show_default=False,
         ),
@@ -52,15 +54,16 @@ def create(
     unit: Annotated[
         Unit,
         typer.Option(
-            help="The unit of all sizes. items: the number of items. size: the sizes of the items, as"
-            " registered with --sizes."
+            help="What --size and the size of a part count. items: the number of items. size: the sum of the"
+            " registered sizes, such as the bytes that `firsthand register --sizes` records; items without a"
+            " registered size are omitted."
         ),
     ] = "items",
     shortfall: Annotated[
         Shortfall,
         typer.Option(
-            help="What to do if there are too few items for a part. refuse: create no mix. shrink: select"
-            " all that there are. repeat: use items several times."
+            help="What to do if too few items match a part. refuse: create no mix. shrink: select all"
+            " matching items. repeat: use items several times."
         ),
     ] = "refuse",
     policy: options.Policy = "strict",
@@ -112,7 +115,7 @@ def download(
     ],
     json: options.Json = False,
 ) -> None:
-    """Write the digests of the items of a mix, in its order, to a file. The suffix of the file sets the format.
+    """Write the digests of the items of a mix, in the order of the mix, to a file. The suffix sets the format.
 
     `.parquet`, `.arrow` (an IPC stream) and `.jsonl` have the columns digest, part (from 0), verdict, generation, and
     size if the unit of the recipe is size. `.bin` holds only the digests, 32 bytes each. A file with any other suffix
@@ -189,7 +192,7 @@ def _verdict_in_words(verdict: Verdict, generation: int | None) -> str:
 
 
 def _is_given(context: typer.Context, option: str) -> bool:
-    """Return whether the user gave an option. Then it has precedence over the file, even with the default value."""
+    """Return whether the user gave an option. Then it has precedence over the file, even with its default value."""
     source = context.get_parameter_source(option)
     return source is not None and source.name != "DEFAULT"
 

@@ -40,7 +40,7 @@ def create(
     ] = "",
     json: options.Json = False,
 ) -> None:
-    """Register a model and its training data. The registry computes its generation from the training data.
+    """Register a model and its training data. The registry computes the generation of the model from the data.
 
     ```
     firsthand model create acme/writer@1 --trained-on acme/letters

@@ -34,7 +34,10 @@ def usage(parse: Callable[[Given], Parsed], option: str | None = None) -> Callab
 
 
 def choices(given: Sequence[str], allowed: Sequence[Choice], option: str) -> list[Choice]:
-    """Return the values of an option that can be repeated, in the order of `allowed`. Refuse other values."""
+    """Return the values that the user gave for an option that can be repeated, in the order of `allowed`.
+
+    Raises a usage error for a value that is not in `allowed`.
+    """
     for value in given:
         if value not in allowed:
             raise typer.BadParameter(f"{value!r}: use one of {', '.join(allowed)}", param_hint=option)
@@ -120,7 +123,7 @@ Policy: TypeAlias = Annotated[
     PolicyName,
     typer.Option(
         help="How claims become a verdict. strict: an item with model and human claims is contested. pessimistic: an"
-        " item with any model claim is model."
+        " item with any model claim gets the verdict model."
     ),
 ]
 AsOf: TypeAlias = Annotated[

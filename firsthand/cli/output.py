@@ -105,7 +105,7 @@ def error(message: str) -> None:
 
 
 def remark(message: str) -> None:
-    """Print a remark for the user on standard error, next to the answer."""
+    """Print a remark for the user on standard error, in addition to the answer."""
     console(stderr=True).print(escape(escape_controls(message, keep=_LINE_END)), style="dim")
 
 
@@ -130,7 +130,10 @@ def count(number: int, noun: str) -> str:
 
 
 def record(answer: BaseModel, as_json: bool, verbatim: Collection[str] = ()) -> None:
-    """Print one answer: as a JSON object, or as a list of its fields, in which those of `verbatim` are JSON."""
+    """Print one answer of the registry: as a JSON object if `as_json`, otherwise as a list of its fields.
+
+    In the list, the values of the fields named in `verbatim` are JSON.
+    """
     if as_json:
         return json_line(answer)
     grid = Table.grid(padding=(0, 2))
@@ -143,7 +146,10 @@ def record(answer: BaseModel, as_json: bool, verbatim: Collection[str] = ()) -> 
 
 
 def listing(rows: Iterable[Row], columns: Mapping[str, Callable[[Row], Any]], as_json: bool) -> None:
-    """Print many answers: as a table, or as one JSON object per line, each when it arrives."""
+    """Print a list of answers of the registry.
+
+    They are a table with `columns`; or, if `as_json`, one JSON object per line, each printed when it arrives.
+    """
     if as_json:
         for row in rows:
             json_line(row)
@@ -156,7 +162,7 @@ def listing(rows: Iterable[Row], columns: Mapping[str, Callable[[Row], Any]], as
 
 @contextmanager
 def progress(activity: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on standard error, if it is a terminal. Call the result with the number of items done.
+    """Show a progress bar on standard error, if it is a terminal. Yield a function that adds finished items to the bar.
 
     The bar shows the items per second and, if the total is known, the remaining time.
     """

@@ -172,7 +172,7 @@ def register(
 
 @contextmanager
 def _interruption_in_words() -> Iterator[list[int]]:
-    """Yield a list for the numbers of registered items. After Ctrl-C, report their sum and exit."""
+    """Yield a list, to which the caller adds numbers of registered items. After Ctrl-C, print their sum and exit."""
     registered_items: list[int] = []
     try:
         yield registered_items
@@ -188,7 +188,7 @@ def _time_of_files(batch: "RegisterBatch", served_from: datetime | None) -> date
     """Return when the files were last changed, as a guess of when their items were collected.
 
     The registry refuses items that were collected before their model was first served. A guess must not cause this
-    refusal, so the result is None if the files are older.
+    refusal, so the result is None if the files are older than this time.
     """
     changed = batch.last_changed()
     return None if changed is None or (served_from and changed < served_from) else changed

@@ -63,7 +63,7 @@ def withdraw(
     reason: Reason = "",
     json: options.Json = False,
 ) -> None:
-    """Withdraw your registration, completely or for some items, or your dispute. The log keeps both statements.
+    """Withdraw your registration (completely or for some items) or your dispute. The log keeps the withdrawn statement.
 
     ```
     firsthand registration withdraw 12 --reason "registered by mistake"

@@ -29,7 +29,10 @@ def long_client() -> Client:
 def lookup_source(
     policy: PolicyName, as_of: int | None, snapshot: Path | None, confirm: bool, *, long: bool = False
 ) -> tuple[LookupSource, int]:
-    """Return the source of verdicts, and its position, which is fixed now. Refuse options that exclude each other."""
+    """Return the source of verdicts, and the position of the log that all its look-ups use.
+
+    Raises a usage error if options exclude each other.
+    """
     retries = _LONG if long else _SHORT
     if snapshot is not None:
         loaded = manifest.load(snapshot)

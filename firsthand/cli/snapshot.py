@@ -125,8 +125,8 @@ def show(
     ],
     json: options.Json = False,
 ) -> None:
-    """Show the counts, size and error rate of a snapshot. If it is a folder, every file is first compared with the
-    manifest.
+    """Show the counts, size and error rate of a snapshot. For a folder, this first compares every file
+    with the manifest.
 
     ```
     firsthand snapshot show snapshot/

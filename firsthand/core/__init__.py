@@ -1,1 +1,1 @@
-"""Digests, names, verdicts and selection: pure functions, which import no other package of this project."""
+"""Digests, names, verdicts and selection: functions without side effects. They import no other package."""

@@ -118,7 +118,7 @@ def to_bytes(digests: Digests) -> list[bytes]:
 
 
 def at(digests: Digests, rows: npt.NDArray[np.integer]) -> Digests:
-    """Return the digests at the indices `rows`. Words are copied: this is three times as fast as copying bytes."""
+    """Return the digests at the indices `rows`. Copying 8-byte words takes a third of the time of single bytes."""
     words = np.ascontiguousarray(digests).view(np.uint64).reshape(-1, SIZE // 8)
     return words.take(rows, axis=0).view(np.uint8).reshape(-1, SIZE)
 

@@ -79,8 +79,8 @@ def exact_share(share: float) -> Fraction:
 def quotas(total: int, shares: list[Fraction]) -> list[int]:
     """Return the number of items for each share of `total`, by the largest-remainder method (see `round_to_sum`).
 
-    The shares must sum to at most 1. The quotas sum to `total` times the sum of the shares, rounded half up: to `total`
-    if the shares sum to 1.
+    The shares must sum to at most 1. The results sum to `total` times the sum of the shares, rounded half up: to
+    `total` if the shares sum to 1.
     """
     exact = [total * share for share in shares]
     return round_to_sum(exact, floor(sum(exact) + Fraction(1, 2)))

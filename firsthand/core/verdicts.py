@@ -54,7 +54,7 @@ Policy = Callable[[Tally], Codes]
 
 
 def contested(tally: Tally) -> Flags:
-    """Return whether the claims on each item contradict each other or are disputed, `bool[n]`, under any policy."""
+    """Return, per item, whether its claims contradict each other or are disputed: `bool[n]`. No policy is needed."""
     return (tally.human & tally.model) | tally.disputed
 
 

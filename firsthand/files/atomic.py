@@ -45,6 +45,6 @@ def writing(target: Path, *, sync: bool = False, private: bool = False) -> Itera
 
 
 def write_bytes(target: Path, content: bytes, *, sync: bool = False, private: bool = False) -> None:
-    """Write a complete file. `sync` and `private` are explained at `writing`."""
+    """Write a complete file. `sync` and `private` mean the same as in `writing`."""
     with writing(target, sync=sync, private=private) as file:
         file.write(content)

@@ -34,7 +34,7 @@ def reading(location: Location) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def writing(path: Path, like: Location) -> Iterator[IO[bytes]]:
-    """Yield a new file, with the compression that the suffix of `like` means.
+    """Yield a new file to write to. It is compressed if the suffix of `like` is that of a compressed file.
 
     The same content gives the same bytes, because the compressed file contains no name and no time.
     """

@@ -104,7 +104,11 @@ def batches(files: Iterable[InputFile], field: str) -> Iterator[ItemBatch]:
 
 
 def groups(files: Iterable[InputFile], most: int | None = None) -> Iterator[list[InputFile]]:
-    """Yield the files in order, in groups: each file with rows alone, up to `most` one-item files (default `BATCH`)."""
+    """Divide the files, in order, into groups, and yield each group.
+
+    A file with rows is a group of one file. Files that are one item each form groups of up to `most` files (by
+    default `BATCH`).
+    """
     most = most or BATCH
     group: list[InputFile] = []
     for file in files:

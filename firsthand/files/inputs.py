@@ -111,7 +111,7 @@ def digest(item: Item, profile: Profile) -> bytes:
 
 
 def length(item: Item) -> int:
-    """Return the size of an item in bytes (of a text: in UTF-8). Raises ContentError or TypeError."""
+    """Return the size of an item in bytes (for a text: of its UTF-8 bytes). Raises ContentError or TypeError."""
     match item:
         case bytes():
             return len(item)

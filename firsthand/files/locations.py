@@ -120,7 +120,7 @@ def copy(source: Location, target: Path) -> None:
 
 
 def printable(name: str) -> str:
-    """Return a name as one line of text, in which bytes that are not UTF-8 and control characters are escaped."""
+    """Return a name as one line of text. Control characters, and bytes that are not valid UTF-8, are escaped."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 

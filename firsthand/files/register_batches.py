@@ -35,7 +35,7 @@ class RegisterBatch:
             yield from map(_digest, batch.names, batch.items)
 
     def last_changed(self) -> datetime | None:
-        """Return when the newest of the files was last changed, UTC, in seconds.
+        """Return when the newest of the files was last changed, in UTC and whole seconds.
 
         Return None if the time was lost in an archive, or if a file is remote: its time is the time of the upload.
         """

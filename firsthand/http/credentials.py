@@ -77,7 +77,7 @@ def store(url: str, organization: str, api_key: str, *, default: bool = True, di
 
 
 def resolve(url: str | None = None, api_key: str | None = None) -> tuple[str, str | None]:
-    """Return the address and key to use: the arguments, or the environment, or the file, or the local default.
+    """Return the address and key to use: from the arguments, else the environment, else the file, else the default.
 
     The file is read only if arguments and environment do not give both. Raises CredentialsError if it is damaged.
     """

@@ -145,6 +145,9 @@ def _one_model(models: Sequence[Numbers], some: Sequence[Flags]) -> Numbers:
 
 
 def distinct(profiles: Sequence[Digests]) -> tuple[Digests, list[npt.NDArray[np.intp]]]:
-    """Return the different digests of several arrays, `uint8[m, 32]`, and the indices in it of each array's digests."""
+    """Return the different digests of several arrays, `uint8[m, 32]`, and one array of indices per input array.
+
+    Entry i of such an array is the index, among the different digests, of digest i of the input array.
+    """
     unique, _ = sort_unique(np.concatenate([np.empty((0, SIZE), dtype=np.uint8), *profiles]))
     return unique, [positions_of(unique, digests) for digests in profiles]

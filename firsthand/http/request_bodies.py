@@ -42,7 +42,9 @@ class BulkBody:
 def bulk_bodies(
     items: Items, profile: Profile, size: int, sizes: Sizes | None, confidences: Column | None
 ) -> Iterator[BulkBody]:
-    """Yield the bodies of `size` items each, with their columns. `sizes="bytes"` measures each item when it is read.
+    """Yield the bodies of requests with up to `size` items each, and with the columns of these items.
+
+    With `sizes="bytes"`, each item is measured when it is read.
 
     Raises ValueError if a column does not have one entry per item, or if an entry is out of range.
     """

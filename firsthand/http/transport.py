@@ -205,7 +205,7 @@ class Transport:
     def stream(
         self, path: str, *, accept: str = "*/*", limit: int = MAX_STREAM, **params: Any
     ) -> Iterator[Iterator[bytes]]:
-        """Yield the pieces of a long answer. Retries end when it begins; a later interruption raises Unreachable.
+        """Yield the pieces of a long answer. After it begins, it is not retried: an interruption raises Unreachable.
 
         Raises NotUnderstood if the answer has more than `limit` bytes.
         """

@@ -38,7 +38,7 @@ class OriginFilter(BaseFilter):  # type: ignore[misc]
     ) -> None:
         super().__init__(exclusion_writer, max(batch_size, 2))  # with 1, datatrove calls `filter` per document
         if not_verdicts := set(keep) - set(VERDICTS):
-            raise ValueError(f"keep has {', '.join(sorted(not_verdicts))}; the verdicts are {', '.join(VERDICTS)}")
+            raise ValueError(f"keep has {', '.join(sorted(not_verdicts))}; use only {', '.join(VERDICTS)}")
         self._source, self._keep, self._as_of = source, frozenset(keep), as_of
         self._refuse_human()
 

@@ -26,10 +26,10 @@ _MOST_BYTES, _MOST_BYTES_PER_ITEM = 2**24, 1_024
 
 
 def download(client: Client, mix: Mix, out: Path, progress: Callable[[int], None]) -> None:
-    """Write the items of a mix into `out`, in its order. Raises NotUnderstood if they do not match its digest.
+    """Write the items of a mix into `out`, in the order of the mix. Raises NotUnderstood if its digest does not match.
 
     The file is read again before it gets its name, so a Parquet or Arrow file is complete and readable. `progress` is
-    called with the number of items of each part that was read again.
+    called with the number of items of each batch that was read again.
     """
     with atomic.replacing(out) as temporary:
         with temporary.open("wb") as file:

@@ -22,7 +22,7 @@ _LISTS = frozenset(_SHORT.values())
 
 
 def part(text: str) -> Part:
-    """Parse a part such as `verdict=human|unknown,dataset=acme/web,share=0.1`.
+    """Parse a part of a recipe, such as `verdict=human|unknown,dataset=acme/web,share=0.1`.
 
     Commas separate fields. Vertical bars separate the values of a field. Raises ValueError for a wrong field or value.
     """

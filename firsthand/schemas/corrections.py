@@ -10,7 +10,7 @@ NamedItems = Annotated[list[Digest], Field(min_length=1, max_length=100_000)]
 
 
 class NewWithdrawal(Request):
-    """Withdraw a registration of your organization, completely or for the listed items, or one of its disputes."""
+    """A request to withdraw a registration (completely or for the listed items) or a dispute of your organization."""
 
     statement: Position
     digests: NamedItems | None = None
@@ -27,7 +27,7 @@ class Withdrawal(Response):
 
 
 class NewDispute(Request):
-    """Dispute a registration of another organization, completely or for the listed items."""
+    """A request to dispute a registration of another organization, completely or for the listed items."""
 
     registration: Position
     digests: NamedItems | None = None

@@ -12,14 +12,14 @@ MAX_LOOKUP = 100_000
 
 
 class LookupQuery(Request):
-    """The policy and position of a look-up: query parameters with raw digests, fields in JSON."""
+    """The policy and position of a look-up: query parameters, or fields of the body if the body is JSON."""
 
     policy: PolicyName = "strict"
     as_of: Position | None = None
 
 
 class LookupRequest(LookupQuery):
-    """A look-up in JSON."""
+    """The body of a look-up in JSON."""
 
     # The title in the OpenAPI document must not change.
     model_config = ConfigDict(title="Lookup")

@@ -24,7 +24,8 @@ class Part(Request):
 
     An item is a candidate if at least one registration of it passes all of `datasets`, `models`, `collected_before` and
     `registered_before`, and its verdict and generation pass too. The verdict always uses all claims. A part selects
-    from the candidates that earlier parts have not selected: `share` or `size` of them, or by default all.
+    from the candidates that earlier parts have not selected. `share` is the amount as a fraction of the size of the
+    recipe; `size` is the amount itself. Without both, the part selects all of them.
     """
 
     verdict_in: Annotated[list[Verdict], Field(min_length=1, max_length=4)] | None = None

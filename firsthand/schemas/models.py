@@ -74,7 +74,8 @@ class OriginCounts(Response):
 class Model(Response):
     """A model. Its generation is 1 + the highest generation in its training data.
 
-    The generation is a lower bound if the training data has unknown items.
+    The generation is a lower bound if the training data has unknown or contested items, or items whose generation is a
+    lower bound.
     """
 
     name: str

@@ -6,7 +6,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class ProblemError(Response):
-    """One error, and its place: the path of a field, or `row 17` of a bulk body."""
+    """One error, and where it is: the path of a field, or `row 17` of a bulk body."""
 
     where: str
     message: str

@@ -83,7 +83,7 @@ class Summary(Response):
 
 
 class Requested(Response):
-    """The answer to a request. If `ready` is false, the snapshot is being built: repeat the same request."""
+    """The answer to a NewSnapshot. If `ready` is false, the snapshot is being built: repeat the same request."""
 
     id: str
     position: Position

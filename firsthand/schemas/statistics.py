@@ -16,7 +16,7 @@ class Statistics(Response):
 
 
 class History(Response):
-    """The counts now, and at earlier positions (at most as many as requested), the oldest first."""
+    """The counts at the requested position (`now`), and at some earlier positions, the oldest first."""
 
     now: Statistics
     points: list[Statistics]

@@ -41,7 +41,10 @@ _LEAST_LENGTH = 16
 
 @dataclass(frozen=True)
 class Shape:
-    """The size of a table: `segments` segments for the first slots of items, and three more, each of `length` slots."""
+    """The size of a table: `segments` + 3 segments of `length` slots each.
+
+    The first slot of an item is never in the last three segments.
+    """
 
     segments: int
     length: int
@@ -105,7 +108,7 @@ def slots_of(mixed: Words, width: Any, length: Any, bits: Bits) -> tuple[list[Wo
 def build(digests: Digests, payloads: Codes, bits: Bits) -> Filter:
     """Build the filter of these digests, `uint8[n, 32]`, with their payloads, `uint8[n]` below 16.
 
-    A digest can occur several times. Raises ValueError if it has different payloads. The seed is computed from the
+    A digest can occur several times. Raises ValueError if its payloads are different. The seed is computed from the
     contents. So the same contents give the same filter, and an attacker cannot register digests that collide under a
     known seed.
     """
@@ -164,7 +167,9 @@ def _solve(digests: Digests, payloads: Codes, bits: Bits, seed: int, shape: Shap
 
 
 def _peel(at: npt.NDArray[np.intp], slots: int) -> list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]] | None:
-    """Return rounds of (items, for each a slot that no other item uses); None if some items share all their slots.
+    """Return the order in which items are removed, as a list of rounds; None if some items share all their slots.
+
+    A round is (the indices of its items, for each of them a slot that no other remaining item uses).
 
     Each round removes all items that have a slot that no other remaining item uses. So the items of one round are
     independent, and their slots are computed in one step. The next round examines only the slots that changed.

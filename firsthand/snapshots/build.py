@@ -71,7 +71,10 @@ class SnapshotWriter:
         self._spool.add(digests[known], verdict_codes.encode(verdicts)[known])
 
     def finish(self, before_shard: Callable[[], None] = lambda: None) -> None:
-        """Write all shards, then the manifest. `before_shard` is called before each shard. An exception in it stops."""
+        """Write all shards, then the manifest.
+
+        `before_shard` is called before each shard. If it raises an exception, no more shards are written.
+        """
         written, counted = [], np.zeros(2**binary_fuse.PAYLOAD_BITS, dtype=np.int64)
         for shard in range(shards.SHARDS):
             before_shard()

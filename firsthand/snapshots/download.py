@@ -27,7 +27,7 @@ def pull(fetch: Fetch, id: str, folder: Path, progress: Callable[[int], None] = 
     `progress` is called with the bytes of each shard.
 
     Shards are first written to a second folder next to `folder`, which replaces `folder` when all shards are complete.
-    If a download stops, run it again: it continues, and does not download complete shards of the two folders again.
+    If a download stops, run it again: it continues. Complete shards in either folder are not downloaded again.
     Raises SnapshotError if `folder` contains other files, if a shard does not match the manifest, if the manifest is
     that of another snapshot, or if the disk is too small.
     """

@@ -51,7 +51,7 @@ class Snapshot:
 
     @property
     def false_verdicts(self) -> float:
-        """The probability that an unregistered item gets a verdict."""
+        """The probability that an unregistered item gets the verdict human, model or contested, instead of unknown."""
         return verdict_codes.false_verdicts(self.manifest.bits, self._stored)
 
     @property
@@ -80,7 +80,7 @@ class Snapshot:
         return verdict_codes.decode(payloads)
 
     def answer(self, digests: Digests) -> Lookup:
-        """Return the verdicts in the form of a registry's answer. It contains no names of models."""
+        """Return the verdicts on the items with these digests, as `Client.lookup` does, but without names of models."""
         return lookup_result.without_models(self.judge(digests), self.manifest.policy, self.manifest.position)
 
     def _payloads(self, digests: Digests) -> Any:

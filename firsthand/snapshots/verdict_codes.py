@@ -62,9 +62,9 @@ def answered(stored: Sequence[Sequence[int]]) -> Codes:
 
 
 def false_verdicts(bits: Bits, stored: Sequence[Sequence[int]]) -> float:
-    """Return the probability that a digest outside the snapshot gets a verdict: at most 2⁻¹³ or 2⁻²⁹.
+    """Return the probability that an unregistered item gets the verdict human, model or contested, not unknown.
 
-    `stored` has the payloads that each shard stores. A digest is in each shard with the same probability. This is true
+    It is at most 2⁻¹³ for 12 bits, and 2⁻²⁹ for 28 bits. `stored` has the payloads of each shard. A digest is in each shard with the same probability. This is true
     only for digests that were chosen without knowledge of the snapshot. An attacker who has the snapshot can search for
     a digest that gets the verdict human.
     """
@@ -72,7 +72,7 @@ def false_verdicts(bits: Bits, stored: Sequence[Sequence[int]]) -> float:
 
 
 def false_humans(bits: Bits, stored: Sequence[Sequence[int]]) -> float:
-    """Return the probability that a digest outside the snapshot gets the verdict human: at most 2⁻¹⁶ or 2⁻³²."""
+    """Return the probability that an unregistered item gets the verdict human, at most 2⁻¹⁶ or 2⁻³² (28 bits)."""
     return _share(stored, (_HUMAN,)) * 2.0**-bits
 
 

@@ -90,7 +90,10 @@ class SegmentSender:
         return SentSegment(0, 0) if segment is None else SentSegment(len(segment.digests), segment.damaged)
 
     def _collected_at(self, header: SegmentHeader) -> datetime:
-        """Return midnight (UTC) of the day; on the day on which the model was first served, the time of this."""
+        """Return the start (midnight, UTC) of the day on which the items of a segment were added.
+
+        If the model was first served on this day, return the time when it was first served.
+        """
         if header.model not in self._served_from:
             self._served_from[header.model] = self._client.model(header.model).served_from
         midnight, served_from = datetime.combine(header.day, time(), UTC), self._served_from[header.model]
@@ -165,7 +168,7 @@ class SenderThread:
                 self._spool.changed.notify_all()
 
     def _wait(self, failures: int, last: float) -> bool:
-        """Wait until the next round is due; `last` is the time of the last one. Return False if the thread stops."""
+        """Wait until it is time to send again; `last` is the time of the last one. Return False if the thread stops."""
         pause = min(self._seconds * 2.0**failures, max(self._seconds, _LONGEST_PAUSE))
 
         def is_due() -> bool:

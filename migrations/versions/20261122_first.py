@@ -1,6 +1,6 @@
 """The first schema: statements, registrations, claims, blocks, overlaps, corrections, mixes, answers.
 
-The revision is the slug of its file, so that an error that names it can be looked up.
+The name of the revision is the name of its file, so that you can find the file of a revision in an error message.
 """
 
 import sqlalchemy as sa
@@ -13,7 +13,10 @@ depends_on = None
 
 
 def _claim_partitions() -> int:
-    """Return the number of partitions that the settings state. PostgreSQL hashes digests, which need not be uniform."""
+    """Return the number of partitions in the settings.
+
+    PostgreSQL distributes digests over the partitions by their hash, because digests may not be uniformly distributed.
+    """
     number: int = op.get_context().opts["claim_partitions"]
     return number
 
@@ -215,7 +218,7 @@ def upgrade() -> None:
     op.execute("INSERT INTO head (id, position) VALUES (1, 0)")
     if op.get_bind().dialect.name == "postgresql":
         op.execute("CREATE SEQUENCE registration_ids")
-        # hashes do not compress: stored outside of the row as they are, read without unpacking
+        # hashes cannot be compressed, so they are stored outside of the row without compression
         op.execute("ALTER TABLE blocks ALTER COLUMN digests SET STORAGE EXTERNAL")
 
 

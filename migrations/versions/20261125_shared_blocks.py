@@ -1,6 +1,6 @@
-"""Registrations can share a block: adds the block of each, and its first item in it.
+"""Add the columns `block` and `start` to registrations, so that registrations can share a block.
 
-Before this revision, each registration had blocks of its own.
+Before this revision, registrations could not share blocks.
 """
 
 import sqlalchemy as sa
@@ -25,7 +25,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     if op.get_bind().scalar(sa.text("SELECT count(*) FROM registrations WHERE block <> id")):
         raise RuntimeError(
-            "Cannot downgrade: some registrations share a block, which the earlier revision does not support."
+            "Cannot downgrade: some registrations share a block, which the earlier revision does not support. "
+            "Restore a backup that was made before the upgrade, or keep this revision."
         )
     with op.batch_alter_table("registrations") as table:
         table.drop_column("start")

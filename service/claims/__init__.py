@@ -1,1 +1,1 @@
-"""From claims to verdicts: the catalog of registrations, standing claims and overlaps."""
+"""Verdicts from claims: the catalog of registrations, standing claims and overlaps."""

@@ -1,7 +1,8 @@
 """The catalog of a process: all registrations and models in memory, so that look-ups and mixes need no join.
 
-The catalog grows by position. It reads what is above the position that it has read up to; positions are taken in commit
-order, so nothing can appear below. `View` is the catalog at a position: what came later is masked, not removed.
+The catalog grows by position: each time, it reads the statements above the last position that it read. Positions are
+taken in commit order, so no statement can appear later below that position. `View` is the catalog at a position: it
+masks later statements and does not remove them.
 """
 
 import threading
@@ -30,44 +31,48 @@ from service.errors import Unprocessable
 from service.log import store as log
 from service.storage import tables
 
-#: The columns that are read. The position comes last: a view in another thread then sees no half-written row.
+#: The columns that are read. The position is written last, so that a view in another thread sees no incomplete row.
 _FIELDS = (
     "id", "collected_at", "registered_at", "items", "dataset", "model", "organization", "origin", "has_size",
     "has_confidence", "evidence", "block", "start", "position",
 )  # fmt: skip
-#: Rows that are read at once: a million rows as objects would take more memory than all columns.
+#: Number of rows per read. A million rows as Python objects would need more memory than all columns.
 _ROWS_PER_READ = 20_000
 _EVIDENCE_CODES = {name: code for code, name in enumerate(EVIDENCE)}
 
 
 class Catalog(CatalogColumns):
-    """The catalog of one process. `view` brings it up to date first."""
+    """The catalog of one process. Every call of `view` first reads the new statements."""
 
     def __init__(self) -> None:
         super().__init__()
         self._lock = threading.Lock()
 
     def view(self, session: Session, as_of: int | None = None) -> View:
-        """Return the catalog at a position; by default at the head. Raises Unprocessable if it is not reached yet.
+        """Return the catalog at the position `as_of`, by default at the head.
 
-        Call it before the session writes: what is read here stays in memory even if the transaction is rolled back.
+        Raises Unprocessable if the position is above the head. Call it before the session writes: the catalog keeps the
+        rows that it reads here, even if the transaction is rolled back.
         """
         head = log.position(session)
         self.catch_up(session, head)
         return self.at(head, as_of)
 
     def catch_up(self, session: Session, head: int) -> None:
-        """Read what was recorded since the last time, up to a committed position."""
+        """Read the statements since the last call, up to the committed position `head`."""
         if head > self.position:
             with self._lock:
                 if head > self.position:
                     self._read_up_to(session, head)
 
     def at(self, head: int, as_of: int | None = None) -> View:
-        """Return the catalog at the position `as_of`; by default at `head`, up to which the catalog was read."""
+        """Return the catalog at the position `as_of`, by default at `head`.
+
+        The catalog must have been read up to `head`. Raises Unprocessable if `as_of` is above `head`.
+        """
         if as_of is not None and as_of > head:
             raise Unprocessable.at(
-                "as_of", f"position {as_of} is not reached yet; the newest position is {head}: use at most that"
+                "as_of", f"position {as_of} does not exist yet; use at most {head}, which is the newest position"
             )
         return View(self, head if as_of is None else as_of)
 
@@ -84,8 +89,8 @@ class Catalog(CatalogColumns):
         added = [(r.position, r.model, r.generation, r.lower_bound) for r in new_rows(tables.derivations)]
         self.derivations = np.concatenate([self.derivations, np.array(added, dtype=DERIVATION)])
         self._read_registrations(session, head)
-        # replaced, not changed: a view in another thread iterates over the old ones; and if this reading fails, the
-        # next one begins again
+        # copied, not changed: a view in another thread may iterate over the old objects, and if this read fails, the
+        # next read must start from the old state
         disputes, partial = dict(self.disputes), list(self.partial_withdrawals)
         for row in new_rows(tables.disputes):
             disputes[row.position] = DisputeRecord(row.registration, row.whole, NEVER)
@@ -112,7 +117,7 @@ class Catalog(CatalogColumns):
             after = rows[-1].position if len(rows) == _ROWS_PER_READ else None
 
     def _add(self, ids: tuple[int, ...], collected_at: tuple[int | None, ...], *columns: tuple[Any, ...]) -> None:
-        """Write rows into the columns, which are replaced by longer ones if necessary."""
+        """Write rows into the columns. If the columns are too short, they are replaced by longer ones."""
         highest, length = max(ids), len(self.registrations["position"])
         if highest >= length:
             grown = empty_registrations(max(highest + 1, 2 * length))
@@ -124,7 +129,7 @@ class Catalog(CatalogColumns):
         rows["withdrawn"][row] = NEVER
         rows["collected_at"][row] = [NO_TIME if time is None else time for time in collected_at]
         for name, column in zip(_FIELDS[2:], columns, strict=True):
-            if name == "position":  # before the row becomes visible, the columns that follow from others
+            if name == "position":  # computed columns must be complete before the row becomes visible
                 model = rows["model"][row]
                 rows["claim_class"][row] = np.where(model > 0, len(ORIGINS) + model, rows["origin"][row])
                 np.maximum.at(rows["held"], rows["block"][row], rows["start"][row] + rows["items"][row])
@@ -132,7 +137,7 @@ class Catalog(CatalogColumns):
 
 
 def _in_memory(name: str, column: tuple[Any, ...]) -> Sequence[Any]:
-    """Return a column of the database as the catalog holds it."""
+    """Convert a column of the database into the values that the catalog stores."""
     if name == "model":
         return [value or 0 for value in column]
     return [_EVIDENCE_CODES[value] for value in column] if name == "evidence" else column

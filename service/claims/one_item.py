@@ -1,4 +1,7 @@
-"""All claims on one item: one query; more queries only if items were ever withdrawn or disputed by name."""
+"""All claims on one item.
+
+This needs one query, and two more only if named items were ever withdrawn or disputed in this registry.
+"""
 
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
@@ -13,15 +16,16 @@ from service.storage import tables
 from service.storage.bulk import rows_by_digest
 from service.storage.engine import Database
 
-#: What a verdict needs of a claim: origin, generation, whether that is a lower bound, whether the claim is disputed.
+#: The parts of a claim that a verdict depends on: (origin, generation, whether the generation is a lower bound, whether
+#: the claim is disputed).
 ClaimSummary: TypeAlias = tuple[Origin, int | None, bool, bool]
 
 
 class ItemClaim(NamedTuple):
-    """The claim of one registration (its id) on the item.
+    """The claim of one registration on the item. `registration` and `model` are ids.
 
-    With the generation that follows, the position at which the claim was withdrawn, and the positions of standing
-    disputes.
+    `generation` follows from the model. `withdrawn` is the position of the withdrawal of the claim, if there is one.
+    `disputes` has the positions of the standing disputes of the claim.
     """
 
     registration: int
@@ -34,7 +38,10 @@ class ItemClaim(NamedTuple):
 
 
 def claims(database: Database, catalog: Catalog, digest: bytes, as_of: int | None) -> tuple[View, list[ItemClaim]]:
-    """Return the view at a position, and every claim on the digest up to it, also withdrawn ones, by position."""
+    """Return (the view at the position `as_of`, all claims on the digest up to this position).
+
+    The claims are in the order of positions and include withdrawn claims.
+    """
     rows = database.ask("SELECT position, registration FROM head LEFT JOIN claims ON digest = ?", [digest])
     head, ids = rows[0][0], [id_ for _, id_ in rows if id_ is not None]
     if head > catalog.position:
@@ -47,7 +54,7 @@ def claims(database: Database, catalog: Catalog, digest: bytes, as_of: int | Non
 
 
 def _withdrawn(database: Database, view: View, digest: bytes) -> dict[int, int]:
-    """Return the positions of partial withdrawals of the claims on the digest, by registration."""
+    """Return the partial withdrawals that name the digest, as {id of the registration: position of the withdrawal}."""
     if not view.catalog.partial_withdrawals:
         return {}
     with database.reads() as session:
@@ -55,7 +62,7 @@ def _withdrawn(database: Database, view: View, digest: bytes) -> dict[int, int]:
 
 
 def _disputed(database: Database, view: View, digest: bytes) -> set[tuple[int, int]]:
-    """Return (dispute, registration) of the disputes that name the item."""
+    """Return the disputes that name the item, as pairs (position of the dispute, id of the registration)."""
     if all(dispute.whole for dispute in view.standing_disputes.values()):
         return set()
     with database.reads() as session:
@@ -81,7 +88,7 @@ class OneItemVerdict(NamedTuple):
 
 
 def verdict(claims: list[ItemClaim], policy: PolicyName) -> OneItemVerdict:
-    """Return the verdict over the claims that are not withdrawn."""
+    """Return the verdict from all claims that are not withdrawn."""
     standing = (
         (claim.origin, claim.generation, claim.lower_bound, bool(claim.disputes))
         for claim in claims
@@ -92,7 +99,10 @@ def verdict(claims: list[ItemClaim], policy: PolicyName) -> OneItemVerdict:
 
 @lru_cache(4096)
 def _judged(summaries: frozenset[ClaimSummary], policy: PolicyName) -> OneItemVerdict:
-    """Apply the rules for columns, which are slow for one item. Cached: items have few different sets of claims."""
+    """Return the verdict by the rules of `firsthand.core.verdicts`, which compute many items together.
+
+    These rules are slow for a single item, so results are cached: most items have one of few different sets of claims.
+    """
     standing = list(summaries)
     tally = verdicts.tally(
         1,

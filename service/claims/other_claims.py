@@ -1,4 +1,4 @@
-"""The claims that other registrations have on some digests: what a new registration or dispute must know."""
+"""The claims of other registrations on some digests. A new registration or dispute needs them to find overlaps."""
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -13,21 +13,24 @@ from service.storage.bulk import columns_by_digest
 
 
 class OtherClaims:
-    """The claims of other registrations on some digests, complete after `complete` was called under the head lock.
+    """The claims of other registrations on some digests.
 
-    The first look, in the constructor, takes long and needs no lock. `complete` reads only what was committed since.
-    Without it, two simultaneous writers of the same digests would not see each other's claims.
+    They are read in two steps. The constructor reads most of them; this takes long and needs no lock. `complete`, under
+    the head lock, adds the claims that were committed since. Without the second step, two simultaneous writers of the
+    same digests would not see each other's claims.
 
-    Claim i is on the digest in row `row[i]`, by `registration[i]`: `int64[m]`, in no order. A claim may occur twice.
+    Claim i is on the digest in row `row[i]` and belongs to the registration `registration[i]`. Both are `int64[m]`, in
+    no order. A claim may occur twice.
     """
 
     row: Ids
     registration: Ids
 
     def __init__(self, session: Session, catalog: Catalog, digests: Digests, own: int | None = None) -> None:
-        """`digests`, `uint8[n, 32]`, are sorted and without duplicates. Claims of the registration `own` do not count.
+        """Read the claims on `digests`, `uint8[n, 32]`, which must be sorted and without duplicates.
 
-        A new registration calls this before it writes its own claims.
+        Claims of the registration with the id `own` are ignored. For a new registration, call this before its own
+        claims are written.
         """
         self._session, self._catalog, self._digests, self._own = session, catalog, digests, own
         self._position = catalog.view(session).position
@@ -36,7 +39,7 @@ class OtherClaims:
         self.row, self.registration = row[others], registration[others]
 
     def complete(self) -> View:
-        """Add the claims that were committed since, and return the view at the head.
+        """Add the claims that were committed since the first step, and return the view at the head.
 
         Call it under the head lock, before this transaction writes a statement.
         """

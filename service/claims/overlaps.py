@@ -1,8 +1,9 @@
-"""The overlapping digests among the items that a part of a mix may take. Each of them is judged by all its claims.
+"""The overlapping digests among the items that a part of a mix may take.
 
-There are two ways to find them. `AllOverlaps` holds the first word of every overlapping digest of the registry in
-memory. `OwnOverlaps` holds only those among a part's own items, if these are fewer: then the overlaps of other items
-cost the part nothing.
+A digest overlaps if its claims may differ, so its verdict is computed from all its claims. There are two ways to find
+these digests. `AllOverlaps` keeps the first word (8 bytes) of every overlapping digest of the registry in memory.
+`OwnOverlaps` keeps only the overlapping digests among the part's own items. It is used if the part has fewer items than
+the registry has overlaps; overlaps of other items then cost no time.
 """
 
 from collections.abc import Iterator
@@ -17,27 +18,27 @@ from service.storage import tables
 from service.storage.bulk import columns_by_digest
 from service.storage.engine import Database
 
-#: Overlapping digests that are judged together.
+#: Number of overlapping digests whose verdicts are computed together.
 _PAGE = 20_000
 
 
 class Overlaps(Protocol):
-    """What a scan needs."""
+    """The overlapping digests, as a scan needs them."""
 
     def among(self, digests: Digests) -> Flags:
-        """Return which of `digests`, `uint8[n, 32]`, overlap; the part may take all of them."""
+        """Return which of `digests`, `uint8[n, 32]`, overlap. All of them must be items that the part may take."""
         ...
 
     def pages(self) -> Iterator[Digests]:
-        """Yield at least the overlapping digests that the part may take, sorted, some thousands at a time.
+        """Yield the overlapping digests that the part may take, and possibly others, sorted, some thousands at a time.
 
-        No session is open in between.
+        No session is open between two pages.
         """
         ...
 
 
 class AllOverlaps:
-    """Every overlap of the registry."""
+    """All overlapping digests of the registry."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -47,19 +48,19 @@ class AllOverlaps:
         self._words = np.sort(np.concatenate([np.empty(0, np.uint64), *parts]))
 
     def among(self, digests: Digests) -> Flags:
-        """Return which of `digests` overlap. Only those with the first word of an overlap are looked up."""
+        """Return which of `digests` overlap. Only digests whose first word is that of an overlap are looked up."""
         flags = np.zeros(len(digests), dtype=np.bool_)
         if len(self._words):
             words = first_words(digests)
             nearest = np.searchsorted(self._words, words).clip(max=len(self._words) - 1)
             rows = np.flatnonzero(self._words[nearest] == words)
-            if not len(rows):  # true for most chunks: the database is not asked
+            if not len(rows):  # true for most chunks, which then need no query
                 return flags
             flags[rows] = OwnOverlaps(overlapping(self._database, digests[rows])).among(digests[rows])
         return flags
 
     def pages(self) -> Iterator[Digests]:
-        """Yield the overlaps page by page, each read when it is needed."""
+        """Yield the overlapping digests page by page. Each page is read when it is needed."""
         last: bytes | None = b""
         while last is not None and len(self._words):
             with self._database.reads() as session:
@@ -71,14 +72,17 @@ class AllOverlaps:
 
 
 class OwnOverlaps:
-    """The overlaps among a part's own items: `digests`, `uint8[n, 32]`, sorted, without duplicates."""
+    """The overlapping digests among a part's own items: `digests`, `uint8[n, 32]`, sorted, without duplicates."""
 
     def __init__(self, digests: Digests) -> None:
         self._digests, self._words = digests, first_words(digests)
         self._tied = bool((self._words[1:] == self._words[:-1]).any())
 
     def among(self, digests: Digests) -> Flags:
-        """Return which of `digests` overlap. Only crafted digests share first words; they are compared as a whole."""
+        """Return which of `digests` overlap.
+
+        Different digests with the same first word come only from an attacker; only then, whole digests are compared.
+        """
         if self._tied or not len(self._digests):
             return np.isin(as_strings(digests), as_strings(self._digests))
         nearest = np.searchsorted(self._words, first_words(digests))
@@ -92,7 +96,7 @@ class OwnOverlaps:
 
 
 def overlapping(database: Database, digests: Digests) -> Digests:
-    """Return those of `digests`, `uint8[n, 32]`, that overlap; sorted, without duplicates."""
+    """Return the digests among `digests`, `uint8[n, 32]`, that overlap: sorted, without duplicates."""
     ordered, _ = sort_unique(digests)
     with database.reads() as session:
         (row,) = columns_by_digest(session, tables.overlaps, ordered)
@@ -100,7 +104,7 @@ def overlapping(database: Database, digests: Digests) -> Digests:
 
 
 def more_than(database: Database, items: int) -> bool:
-    """Return whether the registry has more overlaps than so many items; it counts no further."""
+    """Return whether the registry has more than `items` overlaps. The query stops at `items` + 1."""
     some = select(tables.overlaps.c.digest).limit(items + 1).subquery()
     with database.reads() as session:
         return (session.scalar(select(func.count()).select_from(some)) or 0) > items

@@ -1,4 +1,4 @@
-"""From digests to verdicts: the claims that stand on many digests."""
+"""The standing claims on many digests, and the verdicts that follow from them."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,10 @@ from service.storage.bulk import columns_by_digest
 
 @dataclass(frozen=True)
 class StandingClaims:
-    """The standing claims on some digests. Claim i is on digest `item[i]`, by `registration[i]`. Arrays are `[m]`."""
+    """The m standing claims on `items` digests. Arrays are `[m]`.
+
+    Claim i is on the digest with the index `item[i]`, and belongs to the registration with the id `registration[i]`.
+    """
 
     items: int
     item: Ids
@@ -25,7 +28,7 @@ class StandingClaims:
     disputed: Flags
 
     def tally(self) -> Tally:
-        """Return the claims summed per item."""
+        """Return the tally of the claims on each item."""
         claims = self.claims
         return verdicts.tally(
             self.items, self.item, claims.origin, claims.generation, claims.lower_bound, self.disputed
@@ -37,9 +40,9 @@ class StandingClaims:
 
 
 def standing_claims(session: Session, view: View, digests: Digests) -> StandingClaims:
-    """Return all claims on digests, `uint8[n, 32]`, that stand at the view's position, by item, then by position.
+    """Return all claims on `digests`, `uint8[n, 32]`, that stand at the view's position.
 
-    Item i is row i of `digests`; a digest may occur more than once.
+    They are sorted by item, then by position. Item i is row i of `digests`. A digest may occur more than once.
     """
     ordered, rows = sort_unique(digests)
     row, registration = columns_by_digest(session, tables.claims, ordered)
@@ -55,7 +58,7 @@ def standing_claims(session: Session, view: View, digests: Digests) -> StandingC
 
 
 def _repeated(standing: StandingClaims, unique: Ids) -> StandingClaims:
-    """Return the claims for digests with duplicates: `unique[j]` is the item, in `standing`, of digest j."""
+    """Return the standing claims on digests with duplicates. Digest j is the item `unique[j]` of `standing`."""
     first = np.searchsorted(standing.item, unique, "left")
     count = np.searchsorted(standing.item, unique, "right") - first
     item = np.repeat(np.arange(len(unique)), count)
@@ -69,7 +72,7 @@ def _repeated(standing: StandingClaims, unique: Ids) -> StandingClaims:
 
 
 def _withdrawn(session: Session, view: View, ordered: Digests, row: Ids, registration: Ids) -> Flags:
-    """Return which claims, (row in `ordered`, registration), a partial withdrawal took back."""
+    """Return which claims, given by `row` in `ordered` and `registration`, a partial withdrawal withdrew."""
     if not view.catalog.partial_withdrawals:
         return np.zeros(len(row), dtype=np.bool_)
     withdrawn_row, withdrawn_registration, position = columns_by_digest(session, tables.withdrawn_items, ordered)
@@ -78,7 +81,7 @@ def _withdrawn(session: Session, view: View, ordered: Digests, row: Ids, registr
 
 
 def _disputed(session: Session, view: View, ordered: Digests, row: Ids, registration: Ids) -> Flags:
-    """Return which claims, (row in `ordered`, registration), a standing dispute of named items contests."""
+    """Return which claims, given by `row` in `ordered` and `registration`, a standing dispute names."""
     standing = [position for position, dispute in view.standing_disputes.items() if not dispute.whole]
     if not standing:
         return np.zeros(len(row), dtype=np.bool_)
@@ -88,7 +91,7 @@ def _disputed(session: Session, view: View, ordered: Digests, row: Ids, registra
 
 
 def _pairs_among(row: Ids, registration: Ids, other_row: Ids, other_registration: Ids) -> Flags:
-    """Return which pairs (row, registration) are among other pairs."""
+    """Return which pairs (row, registration) are among the pairs (other_row, other_registration)."""
     pairs, others = np.column_stack([row, registration]), np.column_stack([other_row, other_registration])
     _, number = np.unique(np.concatenate([pairs, others]), axis=0, return_inverse=True)
     return np.isin(number[: len(pairs)], number[len(pairs) :])

@@ -1,8 +1,8 @@
-"""The catalog at a position: what registrations and models say, as columns. Pure: no database.
+"""The catalog at a position: the contents of registrations and models, as columns. This module uses no database.
 
-The registrations of a registry say few different things. What a claim of a registration says, as far as a verdict
-follows from it, is its *claim class*: its origin, or its model if it has one, and whether the registration is disputed.
-So a verdict is computed once per class and not once per registration.
+The *claim class* of a registration is all that a verdict depends on: its origin, or its model if it has one, and
+whether the registration is disputed. A registry has few claim classes and many registrations, so a verdict is computed
+once per class and not once per registration.
 """
 
 from dataclasses import dataclass, field
@@ -19,33 +19,33 @@ from service.storage.block_layout import Ids
 
 #: The position of a withdrawal that does not exist.
 NEVER = np.iinfo(np.int64).max
-#: The time of collection of a registration that states none. It is later than all times.
+#: The time of collection of a registration that states no time. It is later than all times.
 NO_TIME = np.iinfo(np.int64).max
 
-#: The kinds of evidence, by their codes in memory.
+#: The kinds of evidence. The code of a kind in memory is its index.
 EVIDENCE: tuple[Evidence, ...] = get_args(Evidence)
 
-#: Columns of the registrations, each an array with one element per id: a question about a million registrations reads
-#: only the arrays that it needs. Together 68 bytes per registration.
+#: Columns of the registrations. Each column is an array with one element per id, so a query over a million
+#: registrations reads only the arrays that it needs. All columns together have 68 bytes per registration.
 REGISTRATION_COLUMNS = {
-    "position": "i8",  # 0: there is no such registration
+    "position": "i8",  # 0: there is no registration with this id
     "withdrawn": "i8",  # position of the withdrawal of the whole registration, or NEVER
     "collected_at": "i8",  # seconds, or NO_TIME
     "registered_at": "i8",
     "items": "i4",
     "dataset": "i4",
-    "model": "i4",  # 0: none
+    "model": "i4",  # 0: no model
     "organization": "i4",
     "origin": "u1",  # index into firsthand.core.verdicts.ORIGINS
     "has_size": "?",
     "has_confidence": "?",
     "evidence": "u1",  # index into EVIDENCE
-    "claim_class": "i4",  # undisputed: the code of the origin or, after all origins, the id of the model
-    "block": "i4",  # the id by which the blocks go that hold its items
-    "start": "i4",  # its first item in these blocks
-    "held": "i4",  # items in the blocks that go by this id
+    "claim_class": "i4",  # if undisputed: the code of the origin, or the number of origins + the id of the model
+    "block": "i4",  # the id of the blocks that hold its items
+    "start": "i4",  # the index of its first item in these blocks
+    "held": "i4",  # number of items in the blocks with this id
 }
-#: Registrations that are looked at together: few enough for a processor's cache.
+#: Number of registrations that are compared together: few enough for a processor's cache.
 _CHUNK = 2**16
 
 DERIVATION = np.dtype([("position", "i8"), ("model", "i4"), ("generation", "i2"), ("lower_bound", "?")])
@@ -57,12 +57,15 @@ Registrations = dict[str, npt.NDArray[Any]]
 
 
 def empty_registrations(rows: int) -> Registrations:
-    """Return columns for so many registrations, none of which exists yet."""
+    """Return columns with `rows` elements for registrations that do not exist yet."""
     return {name: np.zeros(rows, dtype=dtype) for name, dtype in REGISTRATION_COLUMNS.items()}
 
 
 class DisputeRecord(NamedTuple):
-    """A dispute of a registration (its id), of the whole or of named items. It stands until `withdrawn`."""
+    """A dispute of a registration, as a whole or for named items. It stands until the position `withdrawn`.
+
+    `registration` is an id.
+    """
 
     registration: int
     whole: bool
@@ -70,7 +73,10 @@ class DisputeRecord(NamedTuple):
 
 
 class PartialWithdrawal(NamedTuple):
-    """A withdrawal of so many items of a registration (its id). None of them was withdrawn before."""
+    """A withdrawal of some items of a registration. `registration` is an id, `items` the number of these items.
+
+    None of these items was withdrawn before.
+    """
 
     position: int
     registration: int
@@ -87,9 +93,12 @@ class NamedRecord(NamedTuple):
 
 @dataclass(eq=False)
 class CatalogColumns:
-    """What the catalog of a process holds. Only `claims.catalog` changes it; readers mask what is newer than they."""
+    """The contents of the catalog of a process.
 
-    position: int = 0  # all that is recorded up to here is in the catalog
+    Only `claims.catalog` changes them. Each reader masks the statements above its own position.
+    """
+
+    position: int = 0  # all statements up to this position are in the catalog
     registrations: Registrations = field(default_factory=lambda: empty_registrations(1024))
     highest: int = 0  # the highest id of a registration
     derivations: npt.NDArray[Any] = field(default_factory=lambda: np.zeros(0, dtype=DERIVATION))
@@ -103,34 +112,37 @@ class CatalogColumns:
 
 @dataclass(frozen=True)
 class ClaimColumns:
-    """What m claims say at a position, each by its registration. Arrays are `[m]`."""
+    """The contents of m claims at a position, from the registration of each claim. Arrays are `[m]`."""
 
     stands: Flags  # the registration exists and is not withdrawn as a whole
     origin: verdicts.Codes
     generation: verdicts.Generations
     lower_bound: Flags
-    disputed: Flags  # a standing dispute contests the whole registration
+    disputed: Flags  # a standing dispute disputes the whole registration
 
 
 @dataclass(frozen=True)
 class View:
-    """The catalog at a position. Registrations are given by their ids, in arrays."""
+    """The catalog at a position. Methods take and return registrations as arrays of ids."""
 
     catalog: CatalogColumns
     position: int
 
     @cached_property
     def registrations(self) -> Registrations:
-        """All registrations by their ids, also later ones. The catalog may replace the arrays by longer ones."""
+        """The columns of all registrations, indexed by id. They include registrations above the position.
+
+        The catalog may later replace the arrays by longer ones; this view keeps the arrays of its first access.
+        """
         return self.catalog.registrations
 
     def standing(self) -> Ids:
-        """Return the ids of all registrations that stand, ascending."""
+        """Return the ids of all registrations that stand, in ascending order."""
         position, withdrawn = self.registrations["position"], self.registrations["withdrawn"]
         return np.flatnonzero((position > 0) & (position <= self.position) & (withdrawn > self.position))
 
     def standing_of(self, wanted: Flags) -> Ids:
-        """Return the ids of all registrations that stand and whose claim class is `wanted`, ascending.
+        """Return the ids of all registrations that stand and have a claim class in `wanted`, in ascending order.
 
         `wanted` has one flag per claim class, in the order of `class_verdicts`. The columns other than the claim class
         are read only for the registrations that match.
@@ -154,12 +166,12 @@ class View:
         return id_ < len(position) and bool(0 < position[id_] <= self.position)
 
     def since(self, earlier: int) -> Ids:
-        """Return the ids of all registrations above a position, up to this view's."""
+        """Return the ids of all registrations above the position `earlier`, up to the position of this view."""
         position = self.registrations["position"]
         return np.flatnonzero((position > earlier) & (position <= self.position))
 
     def withdrawn_items(self) -> Ids:
-        """Return how many items of each registration, by its id, were withdrawn by partial withdrawals."""
+        """Return the number of items of each registration that partial withdrawals withdrew, indexed by id."""
         counts = np.zeros(len(self.registrations["position"]), dtype=np.int64)
         for withdrawal in self.catalog.partial_withdrawals:
             # a later withdrawal may name a registration for which this view has no row
@@ -168,11 +180,14 @@ class View:
         return counts
 
     def ever_disputed(self) -> Ids:
-        """Return the ids of registrations that were ever disputed, as a whole or for named items."""
+        """Return the ids of all registrations that were ever disputed, as a whole or for named items."""
         return np.array([dispute.registration for dispute in self.catalog.disputes.values()], dtype=np.int64)
 
     def claims(self, ids: Ids) -> ClaimColumns:
-        """Return what claims of these registrations say. A registration that is newer than this view does not stand."""
+        """Return the contents of the claims of these registrations.
+
+        A registration above the position of this view does not stand.
+        """
         rows, last = self.registrations, len(self.registrations["position"]) - 1
         row = np.minimum(ids, last)
         position, model = rows["position"][row], rows["model"][row]
@@ -181,16 +196,16 @@ class View:
         return ClaimColumns(
             stands=exists & (rows["withdrawn"][row] > self.position),
             origin=rows["origin"][row],
-            # clipped: a row that another thread just added may name a model that is newer than this view
+            # clipped: a row that another thread added may name a model above the position of this view
             generation=generation.take(model, mode="clip"),
             lower_bound=lower_bound.take(model, mode="clip"),
             disputed=np.isin(ids, self._disputed),
         )
 
     def class_verdicts(self, policy: PolicyName) -> Verdicts:
-        """Return, per claim class, the verdict on an item that only one claim of this class is on.
+        """Return, for each claim class, the verdict on an item whose only claim has this class.
 
-        First come the undisputed classes (the origins, then the models by id), then the same classes disputed.
+        The order of the classes is: the origins, the models by id, then the same classes again, disputed.
         """
         model_generation, model_bound = self._derived
         origins = np.arange(len(ORIGINS), dtype=np.uint8)
@@ -207,25 +222,25 @@ class View:
     def claim_classes(self, ids: Ids) -> Ids:
         """Return the claim class of each of these registrations: its index in `class_verdicts`."""
         classes = len(ORIGINS) + len(self._derived[0])
-        # bounded: a row that another thread just added may name a model that is newer than this view
+        # bounded: a row that another thread added may name a model above the position of this view
         undisputed = np.minimum(self.registrations["claim_class"][ids], classes - 1)
         return undisputed + classes * np.isin(ids, self._disputed) if len(self._disputed) else undisputed
 
     @cached_property
     def standing_disputes(self) -> dict[int, DisputeRecord]:
-        """The disputes that stand, by position."""
+        """The standing disputes, as {position: dispute}."""
         disputes = self.catalog.disputes.items()
         return {position: dispute for position, dispute in disputes if position <= self.position < dispute.withdrawn}
 
     @cached_property
     def _disputed(self) -> Ids:
-        """The ids of registrations that a standing dispute contests as a whole."""
+        """The ids of the registrations that a standing dispute disputes as a whole."""
         disputes = self.standing_disputes.values()
         return np.array([dispute.registration for dispute in disputes if dispute.whole], dtype=np.int64)
 
     @cached_property
     def _derived(self) -> tuple[verdicts.Generations, Flags]:
-        """Generation and lower bound of each model, by its id, from the last derivation up to the position."""
+        """(generation, whether it is a lower bound) of each model, indexed by id, from its last derivation."""
         size = max(self.catalog.models, default=0) + 1
         generation = np.full(size, verdicts.NO_GENERATION, dtype=np.int16)
         lower_bound = np.zeros(size, dtype=np.bool_)
@@ -249,11 +264,11 @@ class View:
         return origin, model, *self.model_generation(model)
 
     def disputes_of(self, id_: int) -> list[int]:
-        """Return the positions of the disputes that stand against a registration, as a whole or for named items."""
+        """Return the positions of the standing disputes of a registration, as a whole or for named items."""
         return [position for position, dispute in self.standing_disputes.items() if dispute.registration == id_]
 
     def named(self, kind: NamedKind, name: str) -> int | None:
-        """Return the id of an organization, dataset or model by its name, or None if it is not there yet."""
+        """Return the id of an organization, dataset or model; None if the name does not exist at the position."""
         id_ = self.catalog.ids[kind].get(name)
         if id_ is None or getattr(self.catalog, kind)[id_].position > self.position:
             return None

@@ -1,4 +1,4 @@
-"""Withdrawals and disputes over HTTP."""
+"""HTTP handlers for withdrawals and disputes."""
 
 from typing import Annotated
 
@@ -24,7 +24,10 @@ router = APIRouter(prefix="/v1", tags=["corrections"])
     responses=documented(400, 403, 404, 409, 413, 415),
 )
 def withdraw(new: NewWithdrawal, caller: Writer, once: OnceOf, session: Writes) -> Response:
-    """Withdraw a registration of your own organization, as a whole or for named items, or a dispute of your own."""
+    """Withdraw a registration or a dispute of your own organization.
+
+    A registration is withdrawn as a whole or for named items; a dispute always as a whole.
+    """
     return once.answer(201, lambda: store.withdraw(session, caller.issuer, new))
 
 
@@ -38,5 +41,8 @@ def withdraw(new: NewWithdrawal, caller: Writer, once: OnceOf, session: Writes) 
 def dispute(
     new: NewDispute, caller: Writer, once: OnceOf, session: Writes, catalog: Annotated[Catalog, shared(Catalog)]
 ) -> Response:
-    """Dispute a registration of another organization, as a whole or for named items. It stands until withdrawn."""
+    """Dispute a registration of another organization, as a whole or for named items.
+
+    The dispute stands until your organization withdraws it.
+    """
     return once.answer(201, lambda: store.dispute(session, catalog, caller.issuer, new))

@@ -1,4 +1,4 @@
-"""Withdrawals and disputes: statements about earlier statements. Nothing is ever changed or deleted."""
+"""Withdrawals and disputes: statements about earlier statements. Earlier statements are never changed or deleted."""
 
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from service.storage.bulk import insert_new, rows_by_digest
 
 
 class CorrectedItems(NamedTuple):
-    """Items that a correction names, of the registration with this id: sorted, without duplicates."""
+    """The items that a correction names: sorted, without duplicates. `registration` is the id of their registration."""
 
     registration: int
     digests: Digests
@@ -32,19 +32,20 @@ def withdraw(session: Session, issuer: Issuer, new: NewWithdrawal) -> Withdrawal
     """Withdraw a registration of the issuer, as a whole or for named items, or a dispute of the issuer."""
     statement = log.at(session, new.statement)
     if statement is None:
-        raise ResourceNotFound(f"There is no statement at position {new.statement}.")
+        raise ResourceNotFound(f"There is no statement at position {new.statement}. Check the position.")
     if statement.name != issuer.name:
         raise NotPermitted(
-            f"Statement {new.statement} belongs to {statement.name}, which alone can withdraw it; "
-            "a registration of another organization can be disputed."
+            f"Statement {new.statement} belongs to {statement.name}, and only {statement.name} can withdraw it. "
+            "You can dispute a registration of another organization."
         )
     if statement.kind not in ("registration", "dispute"):
         raise Unprocessable.at(
             "statement",
-            f"statement {new.statement} is a {statement.kind}; only registrations and disputes can be withdrawn",
+            f"statement {new.statement} is a {statement.kind}; only registrations and disputes can be withdrawn. Check"
+            " the position",
         )
     if statement.kind == "dispute" and new.digests is not None:
-        raise Unprocessable.at("digests", "a dispute is withdrawn as a whole; leave digests out")
+        raise Unprocessable.at("digests", "a dispute can only be withdrawn as a whole; leave digests out")
     named = _named(session, new.statement, new.digests) if statement.kind == "registration" else None
     log.lock(session)
     _check_not_withdrawn(session, new.statement)
@@ -75,7 +76,7 @@ def dispute(session: Session, catalog: Catalog, issuer: Issuer, new: NewDispute)
     row = registrations.row_at(session, new.registration)
     if row.organization == issuer.id:
         raise Unprocessable.at(
-            "registration", f"registration {new.registration} is your own: withdraw it instead of disputing it"
+            "registration", f"registration {new.registration} belongs to your organization; withdraw it instead"
         )
     _check_not_withdrawn(session, new.registration)
     named = _named(session, new.registration, new.digests)
@@ -99,7 +100,7 @@ def dispute(session: Session, catalog: Catalog, issuer: Issuer, new: NewDispute)
 
 
 def _named(session: Session, position: int, texts: list[str] | None) -> CorrectedItems | None:
-    """Return the named items. Raises Unprocessable if one is not claimed by the registration."""
+    """Return the named items. Raises Unprocessable if an item is not claimed by the registration."""
     if texts is None:
         return None
     id_ = registrations.row_at(session, position).id
@@ -108,21 +109,27 @@ def _named(session: Session, position: int, texts: list[str] | None) -> Correcte
     claimed = {digest for digest, registration in rows if registration == id_}
     for digest in to_bytes(digests):
         if digest not in claimed:
-            raise Unprocessable.at("digests", f"{to_text(digest)} is not claimed by registration {position}")
+            raise Unprocessable.at(
+                "digests",
+                f"{to_text(digest)} is not claimed by registration {position}; leave it out, or check the registration",
+            )
     return CorrectedItems(id_, digests)
 
 
 def _items_field(named: CorrectedItems | None) -> dict[str, Any]:
-    """Return the field of a statement that commits to named items, by number and root: a statement stays small."""
+    """Return the field of a statement that commits to named items: their number and their Merkle root.
+
+    So a statement stays small for any number of items.
+    """
     if named is None:
         return {}
     return {"items": {"count": len(named.digests), "root": to_text(merkle.root(named.digests))}}
 
 
 def _claimed_by_others(session: Session, catalog: Catalog, id_: int) -> list[bytes]:
-    """Return the items of a registration that others claim too, sorted. Takes the head lock.
+    """Return the items of a registration that other registrations claim too, sorted. This takes the head lock.
 
-    A mix must judge these by all their claims: by the other registration alone, they would look undisputed.
+    A mix must judge these items by all their claims. Judged only by another registration, they would look undisputed.
     """
     registration_columns = catalog.view(session).registrations
     blocks = [digests for _, digests in registration_digests(session, registration_columns, np.array([id_]))]
@@ -138,14 +145,20 @@ def _check_not_withdrawn(session: Session, position: int) -> None:
     query = select(withdrawals.position).where(withdrawals.statement == position, withdrawals.whole)
     withdrawal = session.scalar(query)
     if withdrawal is not None:
-        raise StateConflict(f"Statement {position} was withdrawn at position {withdrawal}.")
+        raise StateConflict(
+            f"Statement {position} was already withdrawn at position {withdrawal}. It cannot be withdrawn or disputed "
+            "again. Check the position that you gave."
+        )
 
 
 def _check_none_withdrawn(session: Session, position: int, named: CorrectedItems) -> None:
-    """No item is withdrawn twice, so the items of partial withdrawals can be summed."""
+    """Raise StateConflict if an item is already withdrawn.
+
+    No item is withdrawn twice, so the numbers of items of partial withdrawals can be added up.
+    """
     for digest, id_, withdrawal in rows_by_digest(session, tables.withdrawn_items, to_bytes(named.digests)):
         if id_ == named.registration:
             raise StateConflict(
-                f"{to_text(digest)} of registration {position} was withdrawn at position {withdrawal}. "
+                f"{to_text(digest)} of registration {position} was already withdrawn at position {withdrawal}. "
                 "Leave it out of digests."
             )

@@ -1,4 +1,4 @@
-"""Datasets over HTTP."""
+"""HTTP handlers for datasets."""
 
 from fastapi import APIRouter, Response
 
@@ -29,7 +29,7 @@ def put_dataset(
     session: Writes,
     response: Response,
 ) -> Dataset:
-    """Create a dataset of your organization. The status is 200 if it exists already with the same body."""
+    """Create a dataset of your organization. If it already exists with the same body, the status is 200."""
     dataset, created = store.put(session, caller.issuer, DatasetName(organization, name), new)
     response.status_code = 201 if created else 200
     return dataset
@@ -37,11 +37,11 @@ def put_dataset(
 
 @router.get("/{organization}/{name}", summary="Get a dataset", responses=documented(404))
 def get_dataset(organization: OrganizationInPath, name: DatasetInPath, _: Reader, session: Reads) -> Dataset:
-    """Get a dataset, with the number of its standing registrations and claims."""
+    """Get a dataset, with the numbers of its standing registrations and claims."""
     return store.get(session, str(DatasetName(organization, name)))
 
 
 @router.get("", summary="List datasets")
 def list_datasets(_: Reader, session: Reads, pages: Pages) -> Page[Dataset]:
-    """List the datasets, by name."""
+    """List the datasets, sorted by name."""
     return pages.page(store.page(session, pages.after, pages.limit + 1), lambda entry: entry.name)

@@ -15,7 +15,11 @@ from service.storage import tables
 
 
 def put(session: Session, issuer: Issuer, name: DatasetName, new: NewDataset) -> tuple[Dataset, bool]:
-    """Create a dataset. Returns (dataset, whether it is new). Raises StateConflict if it exists with another body."""
+    """Create a dataset. Returns (dataset, whether it is new).
+
+    Raises NotPermitted if the name belongs to another organization, and StateConflict if the dataset already exists
+    with another profile or title.
+    """
     if name.organization != issuer.name:
         raise NotPermitted(
             f"The dataset {name} would belong to {name.organization}, but this API key belongs to {issuer.name}. "
@@ -26,7 +30,7 @@ def put(session: Session, issuer: Issuer, name: DatasetName, new: NewDataset) ->
     if row is not None:
         if (row.profile, row.title) != (new.profile, new.title):
             raise StateConflict(
-                f"The dataset {name} exists with the profile {row.profile} and the title {row.title!r}. "
+                f"The dataset {name} already exists with the profile {row.profile} and the title {row.title!r}. "
                 "A dataset cannot be changed; choose another name."
             )
         return _dataset(row), False
@@ -37,20 +41,20 @@ def put(session: Session, issuer: Issuer, name: DatasetName, new: NewDataset) ->
 
 
 def get(session: Session, name: str) -> Dataset:
-    """Return a dataset. Raises ResourceNotFound."""
+    """Return a dataset. Raises ResourceNotFound if it does not exist."""
     row = session.execute(_rows().where(tables.datasets.c.name == name)).one_or_none()
     if row is None:
-        raise ResourceNotFound(f"There is no dataset {name}.")
+        raise ResourceNotFound(f"There is no dataset {name}. GET /v1/datasets lists all datasets.")
     return _dataset(row)
 
 
 def page(session: Session, after: str, limit: int) -> Sequence[Dataset]:
-    """Return the datasets after a name, by name."""
+    """Return at most `limit` datasets with names after `after`, sorted by name."""
     return [_dataset(row) for row in session.execute(_rows().where(tables.datasets.c.name > after).limit(limit))]
 
 
 def _rows() -> Any:
-    """Return the query for datasets with the number of their standing registrations and claims, by name."""
+    """Return the query for datasets with the numbers of their standing registrations and claims, sorted by name."""
     datasets, registrations, withdrawals = tables.datasets, tables.registrations, tables.withdrawals
     withdrawn = select(withdrawals.c.position).where(
         withdrawals.c.statement == registrations.c.position, withdrawals.c.whole

@@ -16,7 +16,7 @@ from service.storage.engine import Database
 
 
 class Caller(NamedTuple):
-    """The holder of a request's API key. `key` is the id of the key."""
+    """The organization of the API key of a request, and the scopes of the key. `key` is the id of the key."""
 
     issuer: Issuer
     scopes: frozenset[str]
@@ -32,7 +32,10 @@ _bearer = HTTPBearer(
 async def _caller(
     database: DatabaseOf, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller | None:
-    """Check the key with a query of its own: no connection is held while a body is received."""
+    """Return the caller of a request, or None if it has no API key.
+
+    The key is checked in a separate query, so that no database connection is held while a body is received.
+    """
     if credentials is None:
         return None
     return await run_in_threadpool(_checked, database, credentials.credentials)
@@ -46,7 +49,7 @@ def _checked(database: Database, api_key: str) -> Caller:
             "firsthand login URL"
         )
     if stored.revoked_at is not None:
-        raise Unauthenticated("This API key was revoked. Ask an administrator of the registry for a new one.")
+        raise Unauthenticated("This API key was revoked. Ask an administrator of the registry for a new key.")
     return Caller(Issuer(stored.organization, stored.name), frozenset(stored.scopes.split()), stored.id)
 
 
@@ -61,7 +64,8 @@ def _require(scope: str, caller: Caller | None) -> Caller:
     if scope not in caller.scopes:
         held = ", ".join(sorted(caller.scopes))
         raise NotPermitted(
-            f"This call needs the scope {scope}; this API key has only: {held}. Ask an administrator for another key."
+            f"This call needs the scope {scope}; this API key has only: {held}. "
+            "Ask an administrator of the registry for a key with this scope."
         )
     return caller
 
@@ -84,7 +88,7 @@ async def _known(caller: MaybeCaller) -> Caller:
     return caller
 
 
-#: A caller that may read: anybody, unless the setting FIRSTHAND_PUBLIC_READ is false.
+#: A caller that may read. A key is needed only if the setting FIRSTHAND_PUBLIC_READ is false; None means no key.
 Reader = Annotated[Caller | None, Depends(_reader)]
 #: A caller with the scope write.
 Writer = Annotated[Caller, Depends(_writer)]

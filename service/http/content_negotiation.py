@@ -1,6 +1,6 @@
-"""The formats of bulk answers: the `Accept` header gives a media type, and record batches give the bytes.
+"""The formats of bulk answers. The `Accept` header of the request selects the format.
 
-Every format is written from Arrow record batches of one schema. Only the bytes of the last batch are held in memory.
+Every format is written from Arrow record batches with one schema. Memory holds only the bytes of the last batch.
 """
 
 import io
@@ -18,10 +18,10 @@ from firsthand.core.media_types import ARROW, JSON, NDJSON
 from firsthand.core.verdicts import NO_GENERATION, VERDICTS, Codes, Generations
 from service.errors import NotAcceptable
 
-#: The header with the position at which a bulk answer holds.
+#: The name of the header with the position for which a bulk answer was computed.
 POSITION = "Firsthand-Position"
 
-#: The Arrow type of a column of verdicts: indices into a dictionary of four words.
+#: The Arrow type of a column of verdicts: indices into a dictionary of the four verdicts.
 VERDICT = pa.dictionary(pa.int8(), pa.string())
 
 
@@ -31,19 +31,20 @@ def digest_column(rows: Digests) -> Any:
 
 
 def verdict_column(codes: Codes) -> Any:
-    """Return codes of verdicts as an Arrow column of words."""
+    """Return an Arrow column of verdicts, as texts, from their codes."""
     return pa.DictionaryArray.from_arrays(pa.array(codes.view(np.int8)), pa.array(VERDICTS))
 
 
 def generation_column(generation: Generations) -> Any:
-    """Return generations as an Arrow column; null for NO_GENERATION."""
+    """Return generations as an Arrow column. NO_GENERATION becomes null."""
     return pa.array(generation, mask=generation == NO_GENERATION)
 
 
 class AcceptedFormat:
-    """A dependency: the format, of those that a call offers, that the caller prefers. The default is the first one.
+    """A dependency that returns the media type of the answer: the one among `offered` that the caller prefers.
 
-    RFC 9110, section 12.5.1: the most specific range counts, by its `q`. Among equals, the order of the offer counts.
+    The `Accept` header is read as in RFC 9110, section 12.5.1: for each media type, the `q` of the most specific range
+    counts. If several media types have the same `q`, or if there is no header, the first one in `offered` is chosen.
     """
 
     def __init__(self, *offered: str) -> None:
@@ -61,12 +62,12 @@ class AcceptedFormat:
 
 
 def accepted(*offered: str) -> Any:
-    """Return the dependency on the format that the caller prefers."""
+    """Return the dependency that gives a handler the media type that the caller prefers."""
     return Depends(AcceptedFormat(*offered))
 
 
 def _range(text: str) -> tuple[str, float]:
-    """Parse `type/subtype;q=0.5` into (type/subtype, 0.5). A quality that is not a number counts as 1."""
+    """Parse `type/subtype;q=0.5` into (type/subtype, 0.5). If `q` is missing or not a number, the second value is 1."""
     media, *parameters = (part.strip().lower() for part in text.split(";"))
     quality = next((part.removeprefix("q=") for part in parameters if part.startswith("q=")), "1")
     try:
@@ -84,13 +85,16 @@ def _quality(ranges: Sequence[tuple[str, float]], media: str) -> float:
 
 
 def documented(*offered: str, json: dict[str, Any] | None = None) -> dict[int | str, dict[str, Any]]:
-    """Return the `responses=` of a bulk answer: status 200 in each offered format. `json` is the schema of JSON."""
+    """Return the argument `responses` of a route with a bulk answer: status 200 in each offered format.
+
+    `json` is the schema of the JSON format, if JSON is offered.
+    """
     binary, text = {"type": "string", "format": "binary"}, {"type": "string"}
     schemas = {media: text if media == NDJSON else json if media == JSON and json else binary for media in offered}
-    header = {"description": "The position at which the answer holds.", "schema": {"type": "integer"}}
+    header = {"description": "The position for which the answer was computed.", "schema": {"type": "integer"}}
     return {
         200: {
-            "description": "The answer, in the format that `Accept` asks for. Raw digests have 32 bytes each.",
+            "description": "The answer, in the format that the `Accept` header selects. A raw digest has 32 bytes.",
             "headers": {POSITION: header},
             "content": {media: {"schema": schema} for media, schema in schemas.items()},
         }
@@ -98,7 +102,7 @@ def documented(*offered: str, json: dict[str, Any] | None = None) -> dict[int | 
 
 
 def written(media: str, schema: Any, batches: Iterable[Any]) -> Iterator[bytes]:
-    """Yield record batches of one schema, piece by piece, as an Arrow IPC stream, Parquet or NDJSON."""
+    """Yield the bytes of record batches with one schema, batch by batch, as an Arrow IPC stream, Parquet or NDJSON."""
     if media == NDJSON:
         return (_lines(batch) for batch in batches)
     return _arrow(schema, batches) if media == ARROW else _parquet(schema, batches)
@@ -114,7 +118,10 @@ def _arrow(schema: Any, batches: Iterable[Any]) -> Iterator[bytes]:
 
 
 def _parquet(schema: Any, batches: Iterable[Any]) -> Iterator[bytes]:
-    """Write one row group per batch. Digests are as good as random: neither compression nor a dictionary helps."""
+    """Yield a Parquet file with one row group per batch.
+
+    Digests look random, so neither compression nor a dictionary makes them smaller.
+    """
     sink = _PieceSink()
     words = [field.name for field in schema if not pa.types.is_fixed_size_binary(field.type)]
     compression = {field.name: "zstd" if field.name in words else "none" for field in schema}
@@ -128,7 +135,7 @@ def _parquet(schema: Any, batches: Iterable[Any]) -> Iterator[bytes]:
 
 
 def _lines(batch: Any) -> bytes:
-    """Return one JSON object per row. Digests are written as `sha256:<hex>`."""
+    """Return a batch as NDJSON: one JSON object per row. Digests are written as `sha256:<hex>`."""
     columns = [_plain(column) for column in batch.columns]
     rows = [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
     return msgspec.json.Encoder().encode_lines(rows)
@@ -140,7 +147,7 @@ def _plain(column: Any) -> list[Any]:
 
 
 class _PieceSink(io.RawIOBase):
-    """A file that can only be written. What was written is taken out piece by piece."""
+    """A write-only file in memory. `take` removes the bytes that were written so far."""
 
     def __init__(self) -> None:
         self._written: list[bytes] = []
@@ -159,6 +166,6 @@ class _PieceSink(io.RawIOBase):
         return len(piece)
 
     def take(self) -> bytes:
-        """Return everything that was written since the last call."""
+        """Return all bytes that were written since the last call."""
         taken, self._written = b"".join(self._written), []
         return taken

@@ -1,4 +1,4 @@
-"""Idempotency keys: a write that is sent again under the same key is answered as before and not done again."""
+"""Idempotency keys: if a write is sent again with the same key, it gets the stored answer and has no second effect."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -22,14 +22,14 @@ _IdempotencyKey = Annotated[
         min_length=1,
         max_length=255,
         pattern=r"^[\x21-\x7e]+$",
-        description="Makes a retry safe. A request with the same key and the same body gets the stored answer. "
-        "With another body, the status is 422.",
+        description="A key that you choose. It makes a retry safe: if the same request is sent again with this key, "
+        "it has no second effect and gets the stored answer. Another request with this key is refused with status 422.",
     ),
 ]
 
 
 class Once:
-    """Does a write once per `Idempotency-Key`. Without a key, it does it every time."""
+    """Executes a write at most once per `Idempotency-Key`. Without a key, it executes every request."""
 
     def __init__(self, session: Session, caller: Caller, request: Request, key: str | None, body_digest: bytes) -> None:
         self._session = session
@@ -38,10 +38,10 @@ class Once:
         self._request = sha256(head + body_digest).digest()
 
     def answer(self, status: int, work: Callable[[], BaseModel]) -> Response:
-        """Return the answer of `work`, or the answer that it gave before under this key.
+        """Call `work` and return its answer; or return the stored answer, if this key was used before.
 
-        The answer is stored in the transaction of the work. Raises Unprocessable if the key was used for another
-        request.
+        The answer is stored in the same transaction as the effects of `work`. Raises Unprocessable if the key was used
+        for another request.
         """
         if self._row["key"] is None:
             return _json(status, work().model_dump_json().encode())
@@ -54,7 +54,10 @@ class Once:
         return _json(status, body)
 
     def _reserve(self) -> bool:
-        """Take the key. A second request with it waits here until the transaction of the first one ends."""
+        """Reserve the key. Returns False if it is already used.
+
+        A second request with the same key waits here until the transaction of the first request ends.
+        """
         statement = text(
             "INSERT INTO answers (organization, route, key, request, answered_at)"
             " VALUES (:organization, :route, :key, :request, :at) ON CONFLICT DO NOTHING"
@@ -67,7 +70,7 @@ class Once:
         row = self._session.execute(query).one()
         if row.request != self._request:
             raise Unprocessable.at(
-                "Idempotency-Key", "this key was used before, for another request; use a new key for each request"
+                "Idempotency-Key", "this key was already used for another request; use a new key for each request"
             )
         return _json(row.status, row.body)
 
@@ -77,7 +80,10 @@ def _json(status: int, body: bytes) -> Response:
 
 
 async def _once(request: Request, session: Writes, caller: Known, idempotency_key: _IdempotencyKey = None) -> Once:
-    """The handler requires the scope: an administrator needs no scope write."""
+    """Return the `Once` of this request.
+
+    Any valid API key is accepted. The handler checks the scope, because an administrator does not need the scope write.
+    """
     return Once(session, caller, request, idempotency_key, sha256(await request.body()).digest())
 
 

@@ -8,28 +8,33 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from service.http.state import shared
 
-#: The variable, read by prometheus_client, that names the folder in which several workers keep a file of counts each.
+#: The environment variable with the folder in which each worker keeps a file of its counts. prometheus_client reads it.
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class Metrics:
-    """The metrics of one application or, with several workers, of all of them together."""
+    """The metrics of one application. With several workers, `exposition` returns the sum of all workers."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
-            "firsthand_requests_total", "Requests answered.", ["method", "route", "status"], registry=self.registry
+            "firsthand_requests_total",
+            "Number of requests that were answered.",
+            ["method", "route", "status"],
+            registry=self.registry,
         )
         self.seconds = Histogram(
-            "firsthand_request_seconds", "Time to the last byte of an answer.", ["method", "route"],
+            "firsthand_request_seconds", "Seconds until the last byte of the answer.", ["method", "route"],
             registry=self.registry,
         )  # fmt: skip
-        self.items = Counter("firsthand_items_total", "Items in bulk bodies.", ["call"], registry=self.registry)
+        self.items = Counter(
+            "firsthand_items_total", "Number of items in bulk bodies.", ["call"], registry=self.registry
+        )
 
     def exposition(self) -> bytes:
-        """Return the metrics in Prometheus's text format.
+        """Return the metrics in the text format of Prometheus.
 
-        Every worker answers with the sum over all workers, including those that have ended.
+        With several workers, each worker returns the sum over all workers, including workers that have ended.
         """
         folder = os.environ.get(METRICS_FOLDER)
         if folder is None:

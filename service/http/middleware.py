@@ -1,6 +1,6 @@
-"""What surrounds every request: an id, a log line, metrics, and a limit on its body.
+"""Middleware for every request: an id, a log line, metrics, and a limit on the size of the body.
 
-It is plain ASGI, so that streams are not buffered.
+Both classes are plain ASGI middleware, so that streams are not buffered.
 """
 
 import re
@@ -21,14 +21,15 @@ _BULK = re.compile(r"/v1/datasets/[^/]+/[^/]+/registrations|/v1/registrations:ba
 
 log = structlog.get_logger("firsthand")
 
-#: The methods that are counted by name. A caller may send any word as a method, and each name costs memory.
+#: The methods that metrics count by name. A caller can send any text as a method, and each counted name costs memory.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class ObserveRequests:
-    """Gives each request an id (its own `X-Request-ID`, or a new one), a log line, and a place in the metrics.
+    """Middleware that gives each request an id, writes a log line for it, and counts it in the metrics.
 
-    Unexpected errors are answered here, by `answer`: further out, the answer would not carry the id.
+    The id is the header `X-Request-ID` of the request, or a new id. Unexpected errors are turned into an answer here,
+    by `answer`: outside of this middleware, the answer would not have the id.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class ObserveRequests:
         try:
             await self._app(scope, receive, send_with_id)
         except Exception as error:
-            if status:  # the answer has begun; the server breaks it off
+            if status:  # the answer has begun, so the server can only cut it off
                 raise
             response = await self._answer(Request(scope), error)
             await response(scope, receive, send_with_id)
@@ -73,16 +74,17 @@ class ObserveRequests:
 
 
 def _given_id(scope: Scope) -> str | None:
-    """Return the id that the caller gave, if it can be written into a log."""
+    """Return the id that the caller sent, if it can be written into a log; otherwise None."""
     given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
     return given if 0 < len(given) <= 100 and given.isascii() and given.isprintable() else None
 
 
 class LimitBody:
-    """Refuses a body over the limit: by its `Content-Length` before any of it is read, otherwise when it is exceeded.
+    """Middleware that refuses a body over the limit with status 413.
 
-    It also refuses a body with a content encoding (for example gzip) before it is read: the limit is in decoded bytes,
-    and digests do not compress.
+    If `Content-Length` is over the limit, the body is not read; otherwise reading stops at the limit. A body with a
+    content encoding, for example gzip, is refused with status 415 before it is read: the limit is in decoded bytes, and
+    digests do not compress.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -101,16 +103,19 @@ class LimitBody:
         async def receive_limited() -> Message:
             nonlocal received
             if encoding.strip().lower() not in ("", "identity"):
-                detail = f"The Content-Encoding {encoding[:40]} is not supported. Send the body without an encoding."
+                detail = f"The Content-Encoding {encoding[:40]} is not supported. Send the body without compression."
                 raise HTTPException(415, detail, headers={"Accept-Encoding": "identity"})
             if announced.isdigit() and int(announced) > limit:
                 raise HTTPException(
-                    413, f"The body has {int(announced):,} bytes; at most {limit:,} are allowed. Send it in parts."
+                    413,
+                    f"The body has {int(announced):,} bytes; the limit is {limit:,}. Send several smaller requests.",
                 )
             message = await receive()
             received += len(message.get("body", b""))
             if received > limit:
-                raise HTTPException(413, f"The body has over {limit:,} bytes, which is the limit. Send it in parts.")
+                raise HTTPException(
+                    413, f"The body has over {limit:,} bytes, which is the limit. Send several smaller requests."
+                )
             return message
 
         await self._app(scope, receive_limited, send)

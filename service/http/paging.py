@@ -1,4 +1,7 @@
-"""Pages of lists. A cursor is the key of the last entry of a page, encoded so that callers do not build their own."""
+"""Pages of lists.
+
+A cursor is the key of the last entry of a page. It is encoded, so that callers do not build cursors themselves.
+"""
 
 from base64 import b64decode, urlsafe_b64encode
 from binascii import Error
@@ -15,19 +18,22 @@ Entry = TypeVar("Entry", bound=BaseModel)
 
 
 class Paging(NamedTuple):
-    """The key after which a page begins, and the most entries on it."""
+    """The page that a request asks for: it begins after the key `after` and has at most `limit` entries."""
 
     after: str
     limit: int
 
     def page(self, entries: Sequence[Entry], key: Callable[[Entry], str]) -> Page[Entry]:
-        """Return the page of `entries`, which are `limit + 1` if there are more than the page shows."""
+        """Return a page with the first `limit` entries. If there are more, it has a cursor for the next page."""
         shown = list(entries[: self.limit])
         more = len(entries) > self.limit
         return Page(items=shown, next=urlsafe_b64encode(key(shown[-1]).encode()).decode() if more else None)
 
     def position(self) -> int:
-        """Return the cursor of a list in the order of the log; 0 if there is none. Raises Unprocessable."""
+        """Return the position in the cursor, for a list in the order of positions; 0 if there is no cursor.
+
+        Raises Unprocessable if the cursor is from another list.
+        """
         if not self.after:
             return 0
         if not self.after.isdecimal() or len(self.after) > 16:
@@ -36,21 +42,25 @@ class Paging(NamedTuple):
 
 
 def decode(cursor: str | None) -> str:
-    """Return the key in a cursor; without one, the empty key, which is before every other. Raises Unprocessable."""
+    """Return the key in a cursor. Without a cursor, return the empty text, which is before all keys.
+
+    Raises Unprocessable if the cursor is not valid.
+    """
     try:
         after = b64decode(cursor or "", altchars=b"-_", validate=True).decode()
     except (Error, UnicodeError, ValueError):
         after = "\x00"
     if "\x00" in after:
-        raise Unprocessable.at("cursor", "this is not a cursor of this registry; use `next` of the page before")
+        raise Unprocessable.at("cursor", "this is not a cursor of this registry; use `next` of the previous page")
     return after
 
 
 async def _paging(
     cursor: Annotated[
-        str | None, Query(max_length=1000, description="`next` of the page before. Default: the first page.")
+        str | None,
+        Query(max_length=1000, description="The value `next` of the previous page. Default: the first page."),
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=1000, description="The most entries on the page.")] = 100,
+    limit: Annotated[int, Query(ge=1, le=1000, description="The maximum number of entries on the page.")] = 100,
 ) -> Paging:
     return Paging(decode(cursor), limit)
 

@@ -8,7 +8,7 @@ Shared = TypeVar("Shared")
 
 
 class SharedState:
-    """At most one object of each class, found by its class. `app.state.shared` holds it."""
+    """The shared objects: at most one object of each class. `app.state.shared` holds them."""
 
     def __init__(self, *objects: object) -> None:
         self._objects = {type(shared): shared for shared in objects}
@@ -21,9 +21,9 @@ class SharedState:
 
 
 def shared(kind: type[Shared]) -> Any:
-    """Return the dependency that gives a handler the object of a class: `Annotated[Catalog, shared(Catalog)]`.
+    """Return a dependency that gives a handler the object of a class. Example: `Annotated[Catalog, shared(Catalog)]`.
 
-    It is `async` because FastAPI hands every other dependency to a worker thread, at 0.05 ms each.
+    It is `async` because FastAPI runs other dependencies in a worker thread, which takes 0.05 ms each.
     """
 
     async def get(request: Request) -> Shared:

@@ -1,8 +1,8 @@
 """The database and its transactions, as dependencies of handlers.
 
-One request has one transaction, which only `Database.reads` and `Database.writes` begin and end. `scope="function"`
-ends it before the answer is sent. With FastAPI's default scope, a request whose commit fails would already have been
-answered with 200.
+Each request has one transaction. Only `Database.reads` and `Database.writes` begin and end it. With `scope="function"`,
+the transaction ends before the answer is sent. With FastAPI's default scope, the answer would be sent before the
+commit, so a request would get status 200 even if its commit fails.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Receiving bulk bodies into a temporary file, before a database connection is taken."""
+"""Receive bulk bodies into a temporary file, before the request takes a database connection."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,14 +14,14 @@ from service.errors import Unavailable
 from service.http.auth import Writer
 from service.http.state import shared
 
-#: A larger body is written to disk.
+#: Bytes of a body that are kept in memory. A larger body is written to disk.
 _BYTES_IN_MEMORY = 2**20
-#: A body up to this size costs no more than any other request, and needs no slot.
+#: A body of at most this many bytes needs no slot, because it costs no more than any other request.
 _SMALL_BYTES = 2**16
 
 
 class UploadSlots(asyncio.Semaphore):
-    """Limits how many large bulk bodies a process receives at the same time."""
+    """A semaphore: the number of large bulk bodies that a process can receive at the same time."""
 
 
 class ReceivedBody(NamedTuple):
@@ -40,13 +40,18 @@ def media_type(request: Request) -> str:
 async def _received(
     request: Request, _: Writer, slots: Annotated[UploadSlots, shared(UploadSlots)]
 ) -> AsyncIterator[ReceivedBody]:
-    """Receive the body. Slow uploads hold no database connection; otherwise they would exhaust the pool."""
+    """Receive the body. This holds no database connection, because slow uploads would exhaust the pool.
+
+    Raises Unavailable if the body is large and all slots are used.
+    """
     announced = request.headers.get("content-length", "")
     # a compressed format can be much larger than its length
     uncompressed = media_type(request) in (JSON, NDJSON, RAW)
     small = uncompressed and announced.isdigit() and int(announced) <= _SMALL_BYTES
     if not small and slots.locked():
-        raise Unavailable("The service receives as many bulk bodies as it can. Send this one again in a moment.")
+        raise Unavailable(
+            "The service already receives the maximum number of bulk bodies. Send this one again in a few seconds."
+        )
     async with nullcontext() if small else slots:
         with SpooledTemporaryFile(max_size=_BYTES_IN_MEMORY) as file:
             digest = sha256()
@@ -57,5 +62,5 @@ async def _received(
             yield ReceivedBody(media_type(request), file, digest.digest())
 
 
-#: The bulk body of a request of a caller with the scope write.
+#: The bulk body of a request. The caller needs the scope write.
 Upload = Annotated[ReceivedBody, Depends(_received, scope="function")]

@@ -1,4 +1,4 @@
-"""The answers about items: verdicts in bulk, and everything about one item."""
+"""The answers about items: verdicts on many items, and all data about one item."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,32 +23,32 @@ from service.log.rules import moment
 from service.storage.block_layout import Ids
 from service.storage.engine import Database
 
-#: The index of an item without a model: the last one, which has the name None.
+#: The index, in the table of names, of an item without a model: the last element, whose name is None.
 _NO_MODEL = -1
 _VERDICTS = np.array(VERDICTS, dtype=object)
-#: By generation; the last element, None, is that of NO_GENERATION.
+#: The JSON value of each generation. The last element, None, is the value of NO_GENERATION.
 _GENERATIONS = np.array([*range(2**15), None], dtype=object)
 
 
 @dataclass(frozen=True)
 class LookupVerdicts:
-    """The verdicts on n digests, in order, at the view's position. Arrays are `[n]`."""
+    """The verdicts on n digests at the view's position, in the order of the digests. Arrays are `[n]`."""
 
     view: View
     policy: PolicyName
     verdicts: Verdicts
     contested: Flags
-    model: npt.NDArray[np.int32]  # its id, 0 for none
+    model: npt.NDArray[np.int32]  # the id of the model; 0: no model
 
     def written(self, media: str) -> bytes:
-        """Return the answer in one of the formats of the call."""
+        """Return the body of the answer, in the format with the media type `media`."""
         if media == JSON:
             return self._json()
         batch = self._record_batch()
         return b"".join(content_negotiation.written(media, batch.schema, [batch]))
 
     def _json(self) -> bytes:
-        """Return the columns of `schemas.items.Lookups`. All values come from tables: no computation per item."""
+        """Return the columns of `schemas.items.Lookups` as JSON. Tables map all items at once, without a loop."""
         names, model = self._models()
         return msgspec.json.encode(
             {
@@ -63,7 +63,7 @@ class LookupVerdicts:
         )
 
     def _record_batch(self) -> Any:
-        """Return the same columns as a record batch; words are indices into a dictionary."""
+        """Return the same columns as a record batch. Texts are indices into a dictionary."""
         names, model = self._models()
         indices = pa.array(model, mask=model == _NO_MODEL)
         columns = {
@@ -77,7 +77,10 @@ class LookupVerdicts:
         return pa.record_batch(columns, metadata=metadata)
 
     def _models(self) -> tuple[list[str], npt.NDArray[np.int32]]:
-        """Return the names of the models that occur, and each item's index among them. A table spares sorting."""
+        """Return (the names of the models that occur, the index of each item's model among these names).
+
+        A table of ids is used here, because it needs no sorting.
+        """
         ids = np.flatnonzero(np.bincount(self.model))
         ids = ids[ids > 0]
         index_of = np.full(int(self.model.max(initial=0)) + 1, _NO_MODEL, dtype=np.int32)
@@ -86,7 +89,7 @@ class LookupVerdicts:
 
 
 def lookups(session: Session, view: View, digests: Digests, policy: PolicyName) -> LookupVerdicts:
-    """Return the verdicts on digests, `uint8[n, 32]`, in order."""
+    """Return the verdicts on `digests`, `uint8[n, 32]`, in the same order."""
     standing = standing_claims(session, view, digests)
     tally = standing.tally()
     judged = verdicts.judge(tally, policy)
@@ -95,7 +98,7 @@ def lookups(session: Session, view: View, digests: Digests, policy: PolicyName) 
 
 
 def _model_of_items(view: View, standing: StandingClaims) -> Ids:
-    """Return the model of each item, by its id, if all its claims with a model name the same one; otherwise 0."""
+    """Return the id of each item's model, or 0 if no claim names a model or if the claims name different models."""
     model = view.registrations["model"][standing.registration].astype(np.int64)
     has_model = model > 0
     lowest = np.full(standing.items, np.iinfo(np.int64).max)
@@ -106,7 +109,7 @@ def _model_of_items(view: View, standing: StandingClaims) -> Ids:
 
 
 def item(database: Database, catalog: Catalog, digest: bytes, question: LookupQuery) -> Item:
-    """Return everything about one item: the verdict, and every claim, also withdrawn ones."""
+    """Return all data about one item: the verdict, and all claims, including withdrawn claims."""
     view, claims = one_item.claims(database, catalog, digest, question.as_of)
     judged = one_item.verdict(claims, question.policy)
     return Item(

@@ -1,4 +1,4 @@
-"""Items over HTTP: verdicts in bulk, and everything about one item."""
+"""HTTP handlers for items: verdicts on many items, and all data about one item."""
 
 from io import BytesIO
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ from firsthand.core.media_types import ARROW, JSON, NDJSON, PARQUET
 from firsthand.schemas.items import MAX_LOOKUP, Item, LookupQuery, LookupRequest, Lookups
 from service.claims.catalog import Catalog
 from service.errors import Malformed, Unprocessable, documented
-from service.http import bulk_bodies, content_negotiation
+from service.http import bulk_bodies, content_negotiation, json_errors
 from service.http.auth import Reader
 from service.http.metrics import MetricsOf
 from service.http.state import shared
@@ -37,7 +37,7 @@ _ANSWERS = content_negotiation.documented(*_FORMATS, json={"$ref": "#/components
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "Digests. Other columns of a bulk body are accepted and ignored.",
+        "description": "The digests. Other columns of a bulk body are accepted, but not used.",
         "content": {JSON: {"schema": LookupRequest.model_json_schema()}, **bulk_bodies.BULK},
     }
 }
@@ -64,15 +64,15 @@ def look_up(
     catalog: CatalogOf,
     metrics: MetricsOf,
 ) -> Response:
-    """Get the verdicts on up to 100,000 digests, in order, as columns.
+    """Get the verdicts on up to 100,000 digests, in the order of the request, as columns.
 
-    The request has any format of items. The answer has the format that the `Accept` header asks for; the default is
+    The request may have any of the formats listed. The `Accept` header selects the format of the answer; the default is
     JSON. If the request is JSON, `policy` and `as_of` may also be fields of the body.
     """
     question, digests = _read(media_type(request), body, question)
     if len(digests) > MAX_LOOKUP:
         raise Unprocessable.at(
-            "digests", f"the request has {len(digests):,} digests; one call takes at most {MAX_LOOKUP:,}: send several"
+            "digests", f"the request has {len(digests):,} digests; send at most {MAX_LOOKUP:,} per request"
         )
     metrics.items.labels("lookups").inc(len(digests))
     result = responses.lookups(session, catalog.view(session, question.as_of), digests, question.policy)
@@ -81,25 +81,29 @@ def look_up(
 
 
 def _read(media: str, body: bytes, question: LookupQuery) -> tuple[LookupQuery, Digests]:
-    """Parse the body of a look-up. Fields of a JSON body replace those of the query."""
+    """Return (parameters, digests) of a look-up. Fields of a JSON body take precedence over query parameters."""
     if media != JSON:
         return question, bulk_bodies.read(media, BytesIO(body)).digests
     try:
         fields = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(f"The body is not JSON: {error}") from None
+    except json_errors.DECODING_ERRORS as error:
+        raise Malformed(
+            f'The body is not JSON: {json_errors.not_json(error)}. Send an object such as {{"digests": ["sha256:…"]}}.'
+        ) from None
     if not isinstance(fields, dict) or not isinstance(fields.get("digests"), list):
-        raise Unprocessable.at("digests", 'the body has no list of digests; send {"digests": ["sha256:…"]}')
+        raise Unprocessable.at(
+            "digests", 'the body has no list of digests; send an object such as {"digests": ["sha256:…"]}'
+        )
     texts = fields.pop("digests")
     if not set(map(type, texts)) <= {str}:
         row, value = next((row, value) for row, value in enumerate(texts) if not isinstance(value, str))
         raise Unprocessable.at(
-            "digests", f"row {row}: {str(value)[:80]} is not a digest: sha256: and 64 hexadecimal digits"
+            "digests", f"row {row}: {str(value)[:80]} is not a digest; send a text of sha256: and 64 hexadecimal digits"
         )
     if not texts:
         raise Unprocessable.at("digests", "the list is empty; send at least one digest")
     try:
-        # pydantic validates the other fields; numpy parses a hundred thousand digests faster
+        # pydantic validates only the other fields: numpy parses a hundred thousand digests faster
         question = LookupQuery.model_validate({**question.model_dump(exclude_unset=True), **fields})
     except ValidationError as error:
         raise Unprocessable.of(error) from None
@@ -110,7 +114,7 @@ def _read(media: str, body: bytes, question: LookupQuery) -> tuple[LookupQuery, 
 def get_item(
     digest: DigestInPath, question: Annotated[LookupQuery, Query()], _: Reader, database: DatabaseOf, catalog: CatalogOf
 ) -> Response:
-    """Get the verdict on one item, and all claims on it. An item without claims is `unknown`, with status 200."""
+    """Get the verdict on one item, and all claims on it. For an item without claims, the verdict is `unknown`."""
     item = responses.item(database, catalog, from_text(digest), question)
-    # serialized here: FastAPI would validate it once more, in another turn of a worker thread
+    # serialized here: otherwise FastAPI would validate it a second time, in another task of a worker thread
     return Response(item.model_dump_json(), media_type="application/json")

@@ -1,4 +1,4 @@
-"""The log over HTTP."""
+"""HTTP handlers for the log of statements."""
 
 import json
 from typing import Annotated, Any
@@ -19,14 +19,14 @@ router = APIRouter(prefix="/v1/statements", tags=["log"])
 
 After = Annotated[
     Position,
-    Query(description="The list begins above this position. If `cursor` is given, the cursor counts instead."),
+    Query(description="The list has only statements above this position. If `cursor` is given, `after` is ignored."),
 ]
 PositionInPath = Annotated[int, Path(ge=1, le=2**53 - 1, description="The position of the statement.")]
 
 
 @router.get("", summary="List statements")
 def list_statements(_: Reader, session: Reads, pages: Pages, after: After = 0) -> Page[Statement]:
-    """List the statements of the log above a position, in the order of positions."""
+    """List the statements above a position, in the order of positions."""
     rows = store.page(session, pages.position() or after, pages.limit + 1)
     return pages.page([_statement(row) for row in rows], lambda entry: str(entry.position))
 
@@ -36,7 +36,9 @@ def get_statement(position: PositionInPath, _: Reader, session: Reads) -> Statem
     """Get the statement at a position."""
     row = store.at(session, position)
     if row is None:
-        raise ResourceNotFound(f"There is no statement at position {position}.")
+        raise ResourceNotFound(
+            f"There is no statement at position {position}. GET /v1/statements lists all statements."
+        )
     return _statement(row)
 
 

@@ -1,16 +1,16 @@
-"""The parts of a statement: who issues it, its largest size, its times. Pure."""
+"""The issuer of a statement, its maximum size, and the format of its times. These functions have no side effects."""
 
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from firsthand.core.canonical import timestamp
 
-#: The most canonical bytes of a statement: well under the 65,535 bytes of a tlog-tiles entry.
+#: The maximum size of a statement in canonical form, in bytes. An entry of tlog-tiles has at most 65,535 bytes.
 MAX_BYTES = 16 * 1024
 
 
 class Issuer(NamedTuple):
-    """The organization that makes a statement."""
+    """The organization that issues a statement."""
 
     id: int
     name: str

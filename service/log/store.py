@@ -1,7 +1,8 @@
-"""Appending statements to the log, and reading them.
+"""Append statements to the log, and read them.
 
-A position is taken last in a transaction, under a lock on the head row that is held until commit. So commit order is
-position order, and there is no gap. Writes that need this lock (the table `overlaps`) come after `lock`.
+A transaction takes its position at its end, under a lock on the head row, and holds this lock until commit. So
+positions are in commit order and have no gaps. Writes that need this lock (to the table `overlaps`) must come after
+`lock`.
 """
 
 from collections.abc import Sequence
@@ -26,20 +27,20 @@ def position(session: Session) -> int:
 
 
 def lock(session: Session) -> int:
-    """Lock the head row until commit, and return its position. Until then no other transaction takes a position."""
+    """Lock the head row until commit, and return its position. Until then, no other transaction can take a position."""
     return session.scalar(select(tables.head.c.position).with_for_update()) or 0
 
 
 def append(session: Session, kind: Kind, issuer: Issuer, body: dict[str, Any], at: int | None = None) -> int:
-    """Write one statement at the time `at` (default: now), and return its position."""
+    """Append one statement, and return its position. `at` is its time, in seconds since 1970; the default is now."""
     return extend(session, kind, issuer, [body], at or now())
 
 
 def extend(session: Session, kind: Kind, issuer: Issuer, bodies: Sequence[dict[str, Any]], at: int) -> int:
-    """Write statements of one kind, and return the position of the first. The lock is taken once.
+    """Append statements of one kind, and return the position of the first. This takes the head lock once.
 
-    Each body has the fields of its kind; kind, issuer and time are added here. Raises Unprocessable if the canonical
-    form of a statement is too large.
+    Each body has only the fields of its kind. This function adds the kind, the issuer and the time. Raises
+    Unprocessable if a statement is larger than MAX_BYTES in canonical form.
     """
     first = lock(session) + 1
     entries = []
@@ -48,7 +49,9 @@ def extend(session: Session, kind: Kind, issuer: Issuer, bodies: Sequence[dict[s
         encoded = canonical.encode(statement)
         if len(encoded) > MAX_BYTES:
             raise Unprocessable.at(
-                "body", f"the statement has {len(encoded):,} canonical bytes; at most {MAX_BYTES:,} are allowed"
+                "body",
+                f"the statement has {len(encoded):,} bytes in canonical form, and the limit is {MAX_BYTES:,}; "
+                "shorten its texts or lists",
             )
         entries.append((entry_position, kind, issuer.id, at, encoded, sha256(encoded).digest()))
     insert_rows(session, tables.statements, _COLUMNS, entries)
@@ -60,12 +63,15 @@ _COLUMNS = ("position", "kind", "organization", "recorded_at", "body", "digest")
 
 
 def page(session: Session, after: int, limit: int) -> Sequence[Any]:
-    """Return the statements above a position, in order: rows of position, kind, recorded_at, body, digest, name."""
+    """Return at most `limit` statements above the position `after`, in the order of positions.
+
+    The columns are position, kind, recorded_at, body, digest and name (of the organization).
+    """
     return session.execute(_statements().where(tables.statements.c.position > after).limit(limit)).all()
 
 
 def at(session: Session, entry_position: int) -> Any | None:
-    """Return the statement at a position, or None."""
+    """Return the statement at a position, or None if there is no statement."""
     return session.execute(_statements().where(tables.statements.c.position == entry_position)).one_or_none()
 
 

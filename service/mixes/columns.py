@@ -1,4 +1,4 @@
-"""The items of a drawn mix, and their later changes, as record batches."""
+"""Record batches with the items of a drawn mix, and with their later changes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,25 +23,25 @@ _ITEM_FIELDS = [
     ("generation", pa.int16()),
 ]
 
-#: Items that are judged together.
+#: Number of items whose verdicts are computed together.
 _ITEMS_PER_CHUNK = 20_000
 
 
 def schema(drawn: Drawn) -> Any:
-    """Return the schema of a mix's items. They have a size if the recipe counts sizes."""
+    """Return the schema of the items of a mix. It has the column size if the unit of the recipe is `size`."""
     by_size = drawn.recipe.unit == "size"
     return _schema(drawn, [*_ITEM_FIELDS, ("size", pa.uint32())] if by_size else _ITEM_FIELDS)
 
 
 def items(drawn: Drawn) -> Iterator[Any]:
-    """Yield all items in order, with the part that took each (counted from 0), its verdict and its generation."""
+    """Yield all items in order. Each row has the number of the item's part (from 0), its verdict and its generation."""
     batch_schema = schema(drawn)
     for number, chunk in drawn.chunks():
         yield pa.record_batch(_columns(number, chunk, drawn.recipe.unit), schema=batch_schema)
 
 
 def changes_schema(drawn: Drawn, now: View) -> Any:
-    """Return the schema of `changes`: the columns of the items as they were, and as they are judged now."""
+    """Return the schema of `changes`: the columns of the items in the mix, and the columns of their state at `now`."""
     fields_now = [
         ("verdict_now", content_negotiation.VERDICT),
         ("generation_now", pa.int16()),
@@ -51,10 +51,10 @@ def changes_schema(drawn: Drawn, now: View) -> Any:
 
 
 def changes(database: Database, drawn: Drawn, now: View) -> Iterator[Any]:
-    """Yield the items that `now` judges differently, or that the part which took them no longer admits.
+    """Yield the items with another verdict or generation at `now`, and the items that their part no longer admits.
 
-    The items of each part come in its order, each once. Every chunk is read in a short transaction of its own: what is
-    recorded up to a position never changes.
+    The items of each part come in the order of the part, each item once. Every chunk is read in a separate short
+    transaction. The result is still consistent, because statements up to a position never change.
     """
     batch_schema = changes_schema(drawn, now)
     recipe = drawn.recipe.model_copy(update={"as_of": now.position})

@@ -1,4 +1,4 @@
-"""Mixes over HTTP."""
+"""HTTP handlers for mixes."""
 
 from typing import Annotated
 
@@ -37,13 +37,15 @@ Later = Annotated[
 def create_mix(
     new: NewMix, reader: Reader, database: DatabaseOf, catalog: CatalogOf, cache: DrawnCacheOf, response: Response
 ) -> Mix:
-    """Build a mix from a recipe. The status is 200 if it was built before, or for a dry run.
+    """Build a mix from a recipe. If the mix already exists, or for a dry run, the status is 200.
 
-    Any API key is sufficient: a mix makes no claim, and the same recipe at the same position is the same mix. A dry run
-    needs no key if reading needs none.
+    Any API key is sufficient, because a mix makes no claim, and because the same recipe at the same position always
+    gives the same mix. A dry run needs a key only if reading needs a key.
     """
     if reader is None and not new.dry_run:
-        raise Unauthenticated("Storing a mix needs an API key. Send a key, or set dry_run to true.")
+        raise Unauthenticated(
+            "Storing a mix needs an API key. Send the header Authorization: Bearer <key>, or set dry_run to true."
+        )
     recipe = Recipe(**new.model_dump(exclude={"dry_run"}))
     with database.reads() as session:
         view = catalog.view(session, recipe.as_of)
@@ -78,10 +80,10 @@ def get_mix_digests(
     catalog: CatalogOf,
     cache: DrawnCacheOf,
 ) -> StreamingResponse:
-    """Get the items of a mix, part by part, in the order of their keys. They are the same every time.
+    """Get the items of a mix, part by part, in the order of their selection keys. The answer is the same every time.
 
-    The default is raw digests of 32 bytes each. Other formats, by the `Accept` header, have the columns digest, part
-    (counted from 0), verdict and generation; and size, if the recipe counts sizes.
+    The default format is raw digests of 32 bytes each. The `Accept` header selects another format, with the columns
+    digest, part (counted from 0), verdict and generation. If the recipe has the unit size, there is also a column size.
     """
     drawn, _now = _drawn(database, catalog, cache, id)
     pieces = (
@@ -108,10 +110,10 @@ def get_mix_diff(
     cache: DrawnCacheOf,
     as_of: Later = None,
 ) -> StreamingResponse:
-    """Get the items of a mix whose verdict or generation changed, or that would no longer be selected.
+    """Get the items of a mix whose verdict or generation changed, and the items that their part no longer admits.
 
-    One row per item: digest, part (counted from 0), verdict, generation, verdict_now, generation_now, admitted. If no
-    row has `admitted` false, every item of the mix would still be admitted by its part.
+    There is one row per item, with the columns digest, part (counted from 0), verdict, generation, verdict_now,
+    generation_now and admitted. If `admitted` is true in all rows, every part still admits all its items.
     """
     drawn, now = _drawn(database, catalog, cache, id, as_of)
     pieces = content_negotiation.written(
@@ -124,12 +126,15 @@ def get_mix_diff(
 def _drawn(
     database: Database, catalog: Catalog, cache: DrawnCache, id: str, as_of: int | None = None
 ) -> tuple[store.Drawn, View]:
-    """Return a stored mix with its items, and the view at a later position."""
+    """Return (a stored mix with its items, the view at the position `as_of`). The default of `as_of` is the head.
+
+    Raises Unprocessable if `as_of` is before the position of the mix.
+    """
     with database.reads() as session:
         mix = store.get(session, id)
         view, now = catalog.view(session, mix.position), catalog.view(session, as_of)
     if now.position < mix.position:
         raise Unprocessable.at(
-            "as_of", f"position {as_of} is before position {mix.position}, at which the mix was drawn; use a later one"
+            "as_of", f"position {as_of} is before the position of the mix; use {mix.position} or a later position"
         )
     return cache.drawn(database, view, mix), now

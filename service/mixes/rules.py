@@ -1,4 +1,7 @@
-"""How a part of a mix selects: which items it admits, how many it takes, and which have the smallest keys. Pure."""
+"""The selection of a part of a mix: which items it admits, and how many it takes in the order of their keys.
+
+These functions have no side effects.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -16,20 +19,23 @@ from service.claims.view import NO_TIME, View
 from service.errors import Unprocessable
 from service.storage.block_layout import Ids
 
-#: A selector holds at least this many candidates above its amount before it drops those with the largest keys.
+#: A selector drops candidates with large keys only when it holds at least this many more than its amount.
 _SLACK = 2**18
 _LAST_KEY = np.uint64(2**64 - 1)
 
 
 def amounts(recipe: Recipe) -> list[int | None]:
-    """Return the amount of each part; None means every candidate. Shares of the total are rounded to its sum."""
+    """Return the amount of each part. None means all candidates.
+
+    If parts have shares of a total size, their amounts are rounded so that their sum is the total.
+    """
     shares = [exact_share(part.share) for part in recipe.parts if part.share is not None]
     divided = iter(quotas(recipe.size or 0, shares))
     return [next(divided) if part.share is not None else part.size for part in recipe.parts]
 
 
 def eligible(part: Part, view: View, ids: Ids) -> Flags:
-    """Return which of the registrations `ids` the part's filters on registrations admit: `[n]`."""
+    """Return which of the n registrations `ids` pass the filters of `part` that concern registrations: `bool[n]`."""
     rows = view.registrations
     admitted = np.ones(len(ids), dtype=np.bool_)
     if part.datasets is not None:
@@ -37,7 +43,7 @@ def eligible(part: Part, view: View, ids: Ids) -> Flags:
     if part.models is not None:
         admitted &= np.isin(rows["model"][ids], _named(view, "models", part.models))
     if part.collected_before is not None:
-        # NO_TIME is later than all times: a registration without a time of collection is not admitted
+        # a registration without a time of collection has NO_TIME, which is later than all times, so it is not admitted
         admitted &= rows["collected_at"][ids] < min(int(part.collected_before.timestamp()), NO_TIME)
     if part.registered_before is not None:
         admitted &= rows["position"][ids] < part.registered_before
@@ -45,18 +51,20 @@ def eligible(part: Part, view: View, ids: Ids) -> Flags:
 
 
 def _named(view: View, kind: str, names: list[str]) -> list[int]:
-    """Return the ids of datasets or models. Raises Unprocessable if one is not registered yet."""
+    """Return the ids of datasets or models. Raises Unprocessable if a name is not registered at the view's position."""
     ids = []
     for name in names:
         id_ = view.named("datasets" if kind == "datasets" else "models", name)
         if id_ is None:
-            raise Unprocessable.at(kind, f"{name} is not registered at position {view.position}")
+            raise Unprocessable.at(
+                kind, f"{name} is not registered at position {view.position}; check the name, or use a later position"
+            )
         ids.append(id_)
     return ids
 
 
 def admits(part: Part, verdicts: Verdicts) -> Flags:
-    """Return which verdicts the part's filters on verdicts admit: `[n]`."""
+    """Return which of n verdicts pass the filters of `part` that concern verdicts and generations: `bool[n]`."""
     admitted = np.ones(len(verdicts.verdict), dtype=np.bool_)
     if part.verdict_in is not None:
         admitted &= np.isin(verdicts.verdict, [VERDICTS.index(name) for name in part.verdict_in])
@@ -72,9 +80,9 @@ def admits(part: Part, verdicts: Verdicts) -> Flags:
 
 @dataclass(frozen=True)
 class Candidates:
-    """Items that a part may take. Arrays are `[n]`.
+    """n items that a part may take. Arrays are `[n]`.
 
-    `key` is the selection key of an item. `order` is what items are sorted by: the key or, if the part has weights, the
+    `key` is the selection key of an item. Items are sorted by `order`: the key or, if the part has weights, the
     weighted key.
     """
 
@@ -95,33 +103,33 @@ class Candidates:
         return Verdicts(self.verdict, self.generation, self.lower_bound)
 
     def at(self, rows: npt.NDArray[np.integer] | slice) -> "Candidates":
-        """Return some items, by their rows."""
+        """Return the items in these rows, in this order."""
         columns = (getattr(self, field.name)[rows] for field in fields(self)[1:])
         chosen = self.digests[rows] if isinstance(rows, slice) else digest_rows(self.digests, rows)
         return Candidates(chosen, *columns)
 
     def where(self, flags: Flags) -> "Candidates":
-        """Return the flagged items; without a copy if all are flagged, which is common."""
+        """Return the items whose flag is true. If all flags are true, which is common, this makes no copy."""
         rows = np.flatnonzero(flags)
         return self if len(rows) == len(self) else self.at(rows)
 
     @staticmethod
     def join(parts: list["Candidates"]) -> "Candidates":
-        """Return the items of all parts, one part after the other."""
+        """Return the items of all elements of `parts`, one element after the other."""
         return Candidates(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Candidates)))
 
     @staticmethod
     def none() -> "Candidates":
-        """Return no items."""
+        """Return an empty set of candidates."""
         keys, codes = np.empty(0, np.uint64), np.empty(0, np.uint8)
         generation, bound, size = np.empty(0, np.int16), np.empty(0, np.bool_), np.empty(0, np.uint32)
         return Candidates(np.empty((0, 32), np.uint8), keys, keys, codes, generation, bound, size)
 
     def counts(self, items: int | None = None) -> OriginCounts:
-        """Count the items by verdict, and those of models by generation.
+        """Return the number of items by verdict, and the number of model items by generation.
 
-        If `items` is given, the n items are repeated until there are so many: each counts ⌊items/n⌋ times, and the
-        first ones once more.
+        If `items` is given, the n items are repeated in order until there are `items` of them: each item counts
+        ⌊items/n⌋ times, and each of the first (items mod n) items counts once more.
         """
         rounds, remaining = divmod(len(self) if items is None else items, max(len(self), 1))
         if not remaining:
@@ -137,23 +145,23 @@ class Candidates:
 
 
 class Selector:
-    """Keeps the candidates with the smallest keys, up to an amount, without duplicates, in bounded memory.
+    """Selects the candidates with the smallest keys, up to an amount, without duplicates, in bounded memory.
 
     `offer` may be called with any number of chunks in any order. If an item is offered twice with the same key, the
-    first one stays. Memory holds about twice the amount and never all candidates.
+    first of the two is kept. Memory holds about twice the amount, not all candidates.
     """
 
     def __init__(self, amount: int | None, unit: Unit, bound: np.uint64 = _LAST_KEY) -> None:
         self._amount, self._unit = amount, unit
         self._kept, self._pending = Candidates.none(), list[Candidates]()
         self._waiting = 0
-        #: A candidate with a greater key cannot be taken any more.
+        #: A candidate with a greater key cannot be selected.
         self.bound = bound
-        #: Whether enough candidates were offered for the amount.
+        #: Whether enough candidates for the amount were offered.
         self.met = amount is None
 
     def offer(self, chunk: Candidates) -> None:
-        """Consider some candidates."""
+        """Add a chunk of candidates to the selection."""
         self._pending.append(chunk.where(chunk.order <= self.bound))
         self._waiting += len(self._pending[-1])
         if self._amount is not None and self._waiting > max(len(self._kept), _SLACK):
@@ -170,18 +178,20 @@ class Selector:
         held = held.where(_first_of_each(held))
         if self._amount is not None:
             end = self._end(held)
-            if end < len(held):  # a candidate after the first dropped one can never be taken; one before it may be
+            if end < len(held):  # a candidate behind the first dropped one can never be selected
                 self.bound = held.order[end]
             self.met |= end < len(held) or self._measure(held) == self._amount
-            held = held.at(np.arange(end)) if end < len(held) else held  # a copy: a slice would keep all in memory
+            held = (
+                held.at(np.arange(end)) if end < len(held) else held
+            )  # a copy, because a slice would keep all candidates in memory
         self._kept, self._pending, self._waiting = held, [], 0
 
     def _measure(self, held: Candidates) -> int:
-        """Return how much of the amount these candidates are, in its unit."""
+        """Return the amount of these candidates, in the unit of the recipe: their number or their total size."""
         return len(held) if self._unit == "items" else int(held.size.sum(dtype=np.int64))
 
     def _end(self, held: Candidates) -> int:
-        """Return how many of the sorted candidates fit into the amount."""
+        """Return how many of the first sorted candidates fit into the amount."""
         assert self._amount is not None
         if self._unit == "items":
             return min(self._amount, len(held))
@@ -189,11 +199,13 @@ class Selector:
 
 
 def _first_of_each(held: Candidates) -> Flags:
-    """Return which of the sorted candidates are the first with their digest."""
+    """Return which of the sorted candidates are the first candidate with their digest."""
     first = np.ones(len(held), dtype=np.bool_)
     same = np.flatnonzero(held.order[1:] == held.order[:-1])
     first[same + 1] = (held.digests[same + 1] != held.digests[same]).any(axis=1)
-    if (held.key != held.order).any():  # weighted: a digest may occur with two confidences; the smaller order counts
+    if (
+        held.key != held.order
+    ).any():  # weighted: a digest may occur with two confidences, and the smaller order counts
         _, rows = np.unique(held.key, return_index=True)
         if len(rows) < len(held):
             _, rows = np.unique(as_strings(held.digests), return_index=True)
@@ -203,20 +215,21 @@ def _first_of_each(held: Candidates) -> Flags:
 
 
 def enough(amount: int, pool: int) -> np.uint64:
-    """Return a key below which `amount` of `pool` candidates lie, with high probability, if digests are uniform.
+    """Return a key that, with high probability, has at least `amount` of `pool` candidates below it.
 
-    The margin is six standard deviations and 2 %, for items that occur twice. The key only saves reading what lies
-    above it: a caller that finds too few candidates below it must look at all.
+    This assumes that digests are uniformly distributed. The margin is six standard deviations, and 2 % for items that
+    occur twice. The key only saves reading candidates above it. If a caller finds too few candidates below the key, it
+    must read all candidates.
     """
     most = 1.02 * amount + 6 * amount**0.5 + 16
     return _LAST_KEY if most >= pool else np.uint64(int(most * 2**64 / pool))
 
 
 def membership(taken: Candidates) -> Callable[[Candidates], Flags]:
-    """Return a test of which candidates are among `taken`: by the key, then by the digest itself."""
+    """Return a function that tests which candidates are among `taken`. It compares keys first, then digests."""
     by_key = np.argsort(taken.key, kind="stable")
     taken_keys, taken_digests = taken.key[by_key], taken.digests[by_key]
-    # the most items that share one key; more than one only if digests were crafted
+    # the maximum number of items with the same key: more than one only if an attacker crafted digests
     longest = int(np.unique(taken_keys, return_counts=True)[1].max(initial=0))
 
     def among(chunk: Candidates) -> Flags:

@@ -1,7 +1,7 @@
-"""The candidates of a part, read from blocks in bounded memory and in short transactions. Blocks never change.
+"""Read the candidates of a part from blocks, in bounded memory and in short transactions. Blocks never change.
 
-An item that does not overlap has the verdict of its registration, so whole registrations are admitted or skipped
-without being read. Overlapping items are judged by all their claims.
+An item that does not overlap has the verdict of its registration. So whole registrations are admitted or skipped, and
+skipped registrations are not read. The verdict on an overlapping item is computed from all its claims.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,14 +24,14 @@ from service.storage.block_layout import BlockReader, Ids, Rows
 from service.storage.blocks import read_blocks
 from service.storage.engine import Database
 
-#: Items that are looked at together: few enough for a processor's cache.
+#: Number of items that are processed together: few enough for a processor's cache.
 _PIECE = 2**16
-#: A part with at most this many items looks up which of them overlap, and holds these in memory.
+#: For a part with at most this many items, the scan can look up which of these items overlap.
 _FEW = 2**20
 
 
 class Scan:
-    """The reading of the registry for one mix, at a position."""
+    """One pass over the registry for a mix, at the position of a view."""
 
     def __init__(self, database: Database, view: View, recipe: Recipe) -> None:
         self._database, self._view, self._recipe = database, view, recipe
@@ -40,21 +40,27 @@ class Scan:
         self._admitted_by: tuple[Part, tuple[Ids, Verdicts]] | None = None
 
     def candidates(self, part: Part, bound: Callable[[], np.uint64]) -> Iterator[Candidates]:
-        """Yield all candidates of a part. Those with keys above `bound()` at the time of reading may be left out."""
+        """Yield all candidates of a part.
+
+        Candidates with keys above `bound()`, at the time of the read, may be missing.
+        """
         overlaps = self._overlaps(part)
         yield from self._alone(part, bound, overlaps)
         yield from self._judged(part, overlaps)
 
-    # Which items overlap.
+    # Overlapping items.
 
     def _overlaps(self, part: Part) -> Overlaps:
-        """Return the overlaps of a part; the last result is kept, because each bound needs it."""
+        """Return the overlaps of a part. The last result is cached, because the scan for each bound needs it."""
         if self._near is None or self._near[0] is not part:
             self._near = part, self._find_overlaps(part)
         return self._near[1]
 
     def _find_overlaps(self, part: Part) -> Overlaps:
-        """Return all overlaps of the registry or, if the part has fewer items than there are, those among its items."""
+        """Return the overlaps among the part's items if the registry has more overlaps than the part has items.
+
+        Otherwise return all overlaps of the registry.
+        """
         ids = self._view.standing()
         ids = ids[eligible(part, self._view, ids)]
         items = int(self._view.registrations["items"][ids].sum(dtype=np.int64))
@@ -64,7 +70,7 @@ class Scan:
         return self._all
 
     def _own(self, ids: Ids) -> Digests:
-        """Return the overlapping digests of some registrations, sorted, without duplicates."""
+        """Return the overlapping digests of the registrations `ids`: sorted, without duplicates."""
         blocks = self._blocks([], ids)
         parts = [
             overlapping(self._database, digest_rows(digests, np.flatnonzero(rows >= 0))) for rows, digests, *_ in blocks
@@ -74,14 +80,14 @@ class Scan:
     # Items that do not overlap.
 
     def pool(self, part: Part) -> int:
-        """Return how many candidate claims a part has; an item claimed by k registrations counts k times."""
+        """Return the number of candidate claims of a part. An item that k registrations claim counts k times."""
         ids, _ = self._admitted(part)
         return int(self._view.registrations["items"][ids].sum(dtype=np.int64))
 
     def _admitted(self, part: Part) -> tuple[Ids, Verdicts]:
-        """Return the registrations whose items the part admits, and the verdict on the items of each.
+        """Return (the ids of the registrations whose items the part admits, the verdict on the items of each).
 
-        The last result is kept: it is needed twice, and there may be a million registrations.
+        The last result is cached: it is needed twice, and there may be a million registrations.
         """
         if self._admitted_by is None or self._admitted_by[0] is not part:
             class_verdicts = self._view.class_verdicts(self._recipe.policy)
@@ -94,15 +100,16 @@ class Scan:
         ids, verdicts = self._admitted(part)
         for rows, digests, size, confidence in self._blocks(self._columns(part), ids):
             key, order = self._keys(digests, confidence)
-            near = np.flatnonzero(order <= bound())  # most items are above the bound: only their keys are read
+            near = np.flatnonzero(order <= bound())  # for items above the bound, only the keys are computed
             near = near[rows[near] >= 0]
             sizes = None if size is None else size[near]
             chunk = self._chunk(digest_rows(digests, near), key[near], order[near], _at(verdicts, rows[near]), sizes)
             yield self._weighable(part, chunk.where(~overlaps.among(chunk.digests)))
 
     def _blocks(self, names: Sequence[str], ids: Ids) -> Iterator[tuple[Rows, Digests, Any, Any]]:
-        """Yield the items of registrations: (row in `ids` of each item, or -1; digests, size, confidence).
+        """Yield the items of the registrations `ids`, as tuples (rows, digests, size, confidence).
 
+        `rows` has, for each item, the row of its registration in `ids`, or -1 if the registration is not in `ids`.
         Aligned columns that are not in `names` are None.
         """
         reader = BlockReader(self._view.registrations, ids)
@@ -137,7 +144,7 @@ class Scan:
         return has
 
     def _keys(self, digests: Digests, confidence: npt.NDArray[np.uint8] | None) -> tuple[Keys, Keys]:
-        """Return the key of each item, and what it is sorted by: the same, unless the part has weights."""
+        """Return (the key of each item, the key by which it is sorted). They differ only if the part has weights."""
         key = selection.keys(digests, self._recipe.seed)
         return key, key if confidence is None else selection.weighted(key, confidence)
 
@@ -149,13 +156,13 @@ class Scan:
         return Candidates(digests, key, order, verdicts.verdict, verdicts.generation, verdicts.lower_bound, size)
 
     def _weighable(self, part: Part, chunk: Candidates) -> Candidates:
-        """Return the candidates without those of confidence 0, which a part with weights never takes."""
+        """Return the candidates without those of confidence 0: a part with weights never takes them."""
         return chunk if part.weight is None else chunk.where(chunk.order < np.uint64(2**64 - 1))
 
-    # Items that are judged by all their claims.
+    # Items whose verdict is computed from all their claims.
 
     def admits(self, part: Part, digests: Digests, standing: StandingClaims) -> Flags:
-        """Return which of some items, `uint8[n, 32]`, the part admits, judged by all the claims on each."""
+        """Return which items of `digests`, `uint8[n, 32]`, the part admits, judged by all their claims: `bool[n]`."""
         kept = self._judge(part, to_bytes(digests), standing)
         return np.isin(as_strings(digests), as_strings(kept.digests))
 
@@ -163,15 +170,15 @@ class Scan:
         for digests in overlaps.pages():
             with self._database.reads() as session:
                 standing = standing_claims(session, self._view, digests)
-            # judged after the session is closed: the judgement may need a connection of its own
+            # after the session is closed, because `_judge` may need another connection
             yield self._judge(part, to_bytes(digests), standing)
 
     def _judge(self, part: Part, digests: Sequence[bytes], standing: StandingClaims) -> Candidates:
-        """Return the candidates among overlapping digests, with the verdict over all claims.
+        """Return the candidates among overlapping digests, with the verdict from all their claims.
 
-        Their aligned columns come from the earliest eligible claim or, if the part has weights, from the one with the
-        highest confidence. It is the claim by which an item that does not overlap would be taken, so that a digest that
-        is in `overlaps` without need does not change a mix.
+        The aligned columns of an item come from its earliest eligible claim or, if the part has weights, from its claim
+        with the highest confidence. An item that does not overlap is taken by the same claim. So a digest that is in
+        `overlaps` without need does not change a mix.
         """
         verdicts = standing.judge(self._recipe.policy)
         fits = admits(part, verdicts)[standing.item] & eligible(part, self._view, standing.registration)
@@ -187,7 +194,7 @@ class Scan:
         return self._weighable(part, chunk)
 
     def _aligned(self, part: Part, digests: Digests, registrations: Ids) -> tuple[Any, Any]:
-        """Return (size, confidence) of single items, looked up in the blocks of each item's registration."""
+        """Return (size, confidence) of single items, from the blocks of the registration of each item."""
         names = self._columns(part)
         values = {name: np.zeros(len(digests), dtype=np.uint32) for name in names}
         if names:
@@ -207,12 +214,12 @@ class Scan:
 
 
 def _at(verdicts: Verdicts, rows: Any) -> Verdicts:
-    """Return some verdicts, by their rows."""
+    """Return the verdicts in these rows."""
     return Verdicts(verdicts.verdict[rows], verdicts.generation[rows], verdicts.lower_bound[rows])
 
 
 def _indices(blocks: Ids, ids: Ids) -> Ids:
-    """Return the index in `blocks` of each of `ids`, or -1. By a table: there may be ten thousand."""
+    """Return the index in `blocks` of each of `ids`, or -1. There may be ten thousand, so this uses a table."""
     low = int(blocks.min())
     table = np.full(int(blocks.max()) - low + 1, -1, dtype=np.int64)
     table[blocks - low] = np.arange(len(blocks))
@@ -221,11 +228,11 @@ def _indices(blocks: Ids, ids: Ids) -> Ids:
 
 
 def _pieces(counts: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
-    """Group blocks, given by their numbers of items: a large block alone, small ones together."""
+    """Return groups of consecutive blocks: large blocks alone, small blocks together. `counts` are their items."""
     group = np.cumsum(counts) // _PIECE
     return np.split(np.arange(len(counts)), np.flatnonzero(np.diff(group)) + 1)
 
 
 def _joined(column: Sequence[bytes], chosen: npt.NDArray[np.int64]) -> bytes:
-    """Return the values of the chosen rows, one after the other."""
+    """Return the values of the chosen rows, joined in this order."""
     return column[chosen[0]] if len(chosen) == 1 else b"".join([column[i] for i in chosen])

@@ -1,6 +1,6 @@
-"""Mixes: drawing them from a recipe, and storing them.
+"""Draw mixes from recipes, and store them.
 
-A stored mix is its recipe, its position and the result of each part. Its items are not stored: they are drawn again.
+A stored mix has its recipe, its position and the result of each part. Its items are not stored: they are drawn again.
 """
 
 import json
@@ -38,7 +38,7 @@ _EVERY_KEY = np.uint64(2**64 - 1)
 
 @dataclass(frozen=True)
 class Drawn:
-    """A mix in memory: the items that each part took, sorted by key. A repeated item is held once."""
+    """A mix in memory: the items that each part took, sorted by key. A repeated item is stored once."""
 
     recipe: Recipe
     parts: list[Candidates]
@@ -46,7 +46,7 @@ class Drawn:
 
     @property
     def held(self) -> int:
-        """Number of items in memory."""
+        """The number of items in memory. A repeated item counts once."""
         return sum(len(part) for part in self.parts)
 
     def digests(self) -> Iterator[bytes]:
@@ -66,7 +66,7 @@ class Drawn:
                 yield number, np.arange(start, end) % len(part) if end > len(part) else slice(start, end)
 
     def mix(self, kept: bool) -> Mix:
-        """Return the answer for this draw. A mix that is stored (`kept`) has an id."""
+        """Return the description of this mix. It has an id only if the mix is stored (`kept`)."""
         digest = sha256()
         for chunk in self.digests():
             digest.update(chunk)
@@ -85,7 +85,7 @@ class Drawn:
 def mix_id(recipe: Recipe) -> str:
     """Return the id of a mix: the first 32 hexadecimal digits of the SHA-256 of its resolved recipe (RFC 8785).
 
-    Fields with their default value are left out, so that a new field of recipes changes no id.
+    Fields with their default value are left out. So existing ids do not change if recipes get a new field.
     """
     fields_without_defaults = recipe.model_dump(mode="json", exclude_defaults=True)
     return sha256(canonical.encode(fields_without_defaults)).hexdigest()[:32]
@@ -94,9 +94,9 @@ def mix_id(recipe: Recipe) -> str:
 def draw(database: Database, view: View, recipe: Recipe, taken: list[PartTaken] | None = None) -> Drawn:
     """Draw a mix at the view's position.
 
-    `taken`, the parts of a mix that was drawn before, saves reading what lies above the last key of each part. Reads in
-    short transactions, which are consistent because of the position. Raises Unprocessable naming the part that has too
-    few candidates.
+    If the mix was drawn before, pass its parts as `taken`: then items above the last key of each part are not read. All
+    reads are short transactions. They are consistent, because statements up to a position never change. Raises
+    Unprocessable, with the number of the part, if a part has too few candidates.
     """
     recipe = recipe.model_copy(update={"as_of": view.position})
     scan = Scan(database, view, recipe)
@@ -131,9 +131,9 @@ def _select(
     bounds: Sequence[np.uint64],
     earlier: Callable[[Candidates], Flags],
 ) -> tuple[Candidates, bool]:
-    """Return the items that a part takes, and whether they are its whole amount.
+    """Return (the items that a part takes, whether they reach its amount).
 
-    The bounds are tried in order until the amount is met below one.
+    The bounds are tried in order, until enough candidates are below a bound.
     """
     for bound in bounds:
         selector = Selector(amount, recipe.unit, bound)
@@ -146,9 +146,10 @@ def _select(
 
 
 def _likely(scan: Scan, recipe: Recipe, part: Part, amount: int | None, earlier: Candidates) -> list[np.uint64]:
-    """Return a bound below which the part probably finds its amount, then the highest one.
+    """Return the bounds to try: a key below which the part probably finds its amount, then the highest key.
 
-    Earlier parts took the items with the smallest keys. Those of them that this part admits come on top of its amount.
+    Earlier parts already took the items with the smallest keys. So the first bound leaves room for the amount of this
+    part and for all items of earlier parts that this part admits.
     """
     if amount is None or recipe.unit != "items" or part.weight is not None:
         return [_EVERY_KEY]
@@ -157,14 +158,18 @@ def _likely(scan: Scan, recipe: Recipe, part: Part, amount: int | None, earlier:
 
 
 def _last(recipe: Recipe, part: Part, taken: PartTaken) -> np.uint64:
-    """Return the last key that a part took when its mix was drawn first."""
+    """Return the key of the last item that a part took when its mix was drawn for the first time."""
     if taken.last is None or part.weight is not None:
         return _EVERY_KEY
     return np.uint64(selection.keys(stack([from_text(taken.last)]), recipe.seed)[0])
 
 
 def _after_shortfall(number: int, recipe: Recipe, amount: int, selected: Candidates) -> int:
-    """Return how many items a part takes that has fewer than its amount, by the recipe's `shortfall`."""
+    """Return how many items a part takes if it has fewer candidates than its amount.
+
+    This depends on the field `shortfall` of the recipe. Raises Unprocessable if `shortfall` is `refuse`, or if there is
+    no candidate to repeat.
+    """
     if recipe.shortfall == "shrink":
         return len(selected)
     if recipe.shortfall == "repeat" and len(selected):
@@ -172,13 +177,16 @@ def _after_shortfall(number: int, recipe: Recipe, amount: int, selected: Candida
     available = len(selected) if recipe.unit == "items" else int(selected.size.sum(dtype=np.int64))
     raise Unprocessable.at(
         f"parts[{number}]",
-        f"the part needs {amount:,} {recipe.unit}, but only {available:,} are available; ask for fewer, "
+        f"the part needs {amount:,} (unit: {recipe.unit}), but only {available:,} are available; use a smaller size, "
         "or set shortfall to shrink or repeat",
     )
 
 
 def census(database: Database, view: View, part: Part) -> OriginCounts:
-    """Count all items that a part admits, without duplicates, in bounded memory: one range of keys at a time."""
+    """Return the number of items that a part admits, by verdict and generation. Duplicates count once.
+
+    The items are counted in ranges of keys, one after the other, so that memory is bounded.
+    """
     recipe = Recipe(parts=[part], as_of=view.position)
     scan, ids = Scan(database, view, recipe), view.standing()
     claims = int(view.registrations["items"][ids[eligible(part, view, ids)]].sum(dtype=np.int64))
@@ -204,10 +212,10 @@ def keep(session: Session, mix: Mix) -> tuple[Mix, bool]:
 
 
 def get(session: Session, id_: str) -> Mix:
-    """Return a stored mix. Raises ResourceNotFound."""
+    """Return a stored mix. Raises ResourceNotFound if it does not exist."""
     row: Any = session.execute(select(tables.mixes).filter_by(id=id_)).one_or_none()
     if row is None:
-        raise ResourceNotFound(f"There is no mix {id_}.")
+        raise ResourceNotFound(f"There is no mix {id_}. Check the id, or build the mix again from its recipe.")
     return Mix(
         id=row.id,
         position=row.position,

@@ -1,4 +1,4 @@
-"""Models over HTTP."""
+"""HTTP handlers for models."""
 
 from typing import Annotated
 
@@ -36,9 +36,9 @@ def put_model(
     session: Writes,
     response: Response,
 ) -> Model:
-    """Create a model of your organization, with what it was trained on. The registry computes its generation.
+    """Create a model of your organization, with its training data. The registry computes its generation.
 
-    The status is 200 if the model exists already with the same body.
+    If the model already exists with the same body, the status is 200.
     """
     model_name = ModelName(organization, name, version)
     derivation = store.derivation(database, catalog, str(model_name), new)
@@ -57,5 +57,5 @@ def get_model(
 
 @router.get("", summary="List models")
 def list_models(_: Reader, session: Reads, pages: Pages) -> Page[Model]:
-    """List the models, by name."""
+    """List the models, sorted by name."""
     return pages.page(store.page(session, pages.after, pages.limit + 1), lambda entry: entry.name)

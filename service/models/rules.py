@@ -1,4 +1,4 @@
-"""The generation of a model: 1 + the highest generation in its training data. Pure."""
+"""The generation of a model: 1 + the highest generation in its training data. These functions have no side effects."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from service.errors import Unprocessable
 
 
 class Derivation(NamedTuple):
-    """The generation that follows from a model's training data."""
+    """The generation of a model, as it follows from the training data."""
 
     generation: int
     lower_bound: bool
@@ -17,19 +17,22 @@ class Derivation(NamedTuple):
 
 
 def derive(trained_on: bool, counts: OriginCounts, declared: int | None) -> Derivation:
-    """Return the generation of a model that was trained on items with these counts.
+    """Return the generation of a model whose training data has these counts.
 
-    Human items have generation 0, so a model trained on human data only has 1. Unknown and contested items may come
-    from any model, so the generation is then a lower bound; so it is if the generation of an item is one. A model that
-    names no training data gets the declared generation, which is marked as declared. Raises Unprocessable if the
-    generation is too high.
+    Human items have generation 0, so a model that was trained only on human items has generation 1. The result is a
+    lower bound if there are unknown or contested items, which may come from any model, if the generation of an item is
+    a lower bound, or if there are no items. A model that names no training data gets the declared generation, with the
+    basis `declared`; without a declared generation, it gets the lower bound 1, with the basis `unknown`. Raises
+    Unprocessable if the generation is over MAX_GENERATION.
     """
     if not trained_on:
         return Derivation(declared or 1, declared is None, "declared" if declared else "unknown", counts)
     highest = max((int(generation) for generation in counts.generations), default=0)
     if highest >= MAX_GENERATION:
         raise Unprocessable.at(
-            "trained_on", f"the generation of the model would be over {MAX_GENERATION:,}, which is the highest"
+            "trained_on",
+            f"the generation of the model would be over {MAX_GENERATION:,}, which is the limit; leave out the data of "
+            "the highest generation",
         )
     uncertain = counts.unknown + counts.contested + counts.lower_bounds
     return Derivation(1 + highest, uncertain > 0 or counts.total == 0, "computed", counts)

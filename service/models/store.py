@@ -1,4 +1,4 @@
-"""Models in the database: an immutable statement, and beside it the derivation of the model's generation."""
+"""Models in the database: a statement that never changes, and a separate derivation of the generation."""
 
 import json
 from collections.abc import Sequence
@@ -22,9 +22,11 @@ from service.storage.engine import Database
 
 
 def derivation(database: Database, catalog: Catalog, name: str, new: NewModel) -> Derivation:
-    """Compute a model's generation from its training data, at the positions that it names. Raises Unprocessable.
+    """Return the generation of a model, computed from its training data at the positions that the model names.
 
-    This takes long for large datasets, so it runs before any transaction that writes. What it reads never changes.
+    This takes long for large datasets, so it must run before any transaction that writes. That is safe, because
+    statements up to a position never change. Raises Unprocessable if the training data does not exist, or if the stated
+    generation contradicts it.
     """
     counts = OriginCounts()
     for number, source in enumerate(new.trained_on):
@@ -36,7 +38,10 @@ def derivation(database: Database, catalog: Catalog, name: str, new: NewModel) -
 
 
 def _counts(database: Database, catalog: Catalog, source: TrainedOn, where: str) -> OriginCounts:
-    """Return the items of one mix or dataset by origin and generation."""
+    """Return the number of items of one mix or dataset by verdict and generation.
+
+    Raises Unprocessable, with `where`, if the mix, the dataset or the position does not exist.
+    """
     with database.reads() as session:
         if source.mix is not None:
             try:
@@ -44,19 +49,28 @@ def _counts(database: Database, catalog: Catalog, source: TrainedOn, where: str)
             except ResourceNotFound as error:
                 raise Unprocessable.at(where, error.detail) from None
         head = log.position(session)
-        # a model refers only to positions that exist, so no chain of models can lead back to itself
+        # a model can refer only to existing positions, so no model can be its own ancestor
         if source.position is None or source.position > head:
             raise Unprocessable.at(
-                where, f"position {source.position} is not reached yet; the newest position is {head}: use at most that"
+                where,
+                f"position {source.position} does not exist yet; use at most {head}, which is the newest position",
             )
         view = catalog.view(session, source.position)
     if source.dataset is None or view.named("datasets", source.dataset) is None:
-        raise Unprocessable.at(where, f"there is no dataset {source.dataset} at position {source.position}")
+        raise Unprocessable.at(
+            where,
+            f"there is no dataset {source.dataset} at position {source.position}; check the name, or use a later "
+            "position",
+        )
     return mixes.census(database, view, Part(datasets=[source.dataset]))
 
 
 def put(session: Session, issuer: Issuer, name: ModelName, new: NewModel, derived: Derivation) -> tuple[Model, bool]:
-    """Create a model. Returns (model, whether it is new). Raises StateConflict if it exists with another body."""
+    """Create a model. Returns (model, whether it is new).
+
+    Raises NotPermitted if the name belongs to another organization, and StateConflict if the model already exists with
+    another body.
+    """
     if name.organization != issuer.name:
         raise NotPermitted(
             f"The model {name} would belong to {name.organization}, but this API key belongs to {issuer.name}. "
@@ -68,7 +82,7 @@ def put(session: Session, issuer: Issuer, name: ModelName, new: NewModel, derive
     if row is not None:
         if any(getattr(row, column) != value for column, value in values.items()):
             raise StateConflict(
-                f"The model {name} exists with another body. A model cannot be changed; use another version."
+                f"The model {name} already exists with another body. A model cannot be changed; use another version."
             )
         return _model(row), False
     position = log.append(session, "model", issuer, _statement(name, new))
@@ -91,7 +105,7 @@ def put(session: Session, issuer: Issuer, name: ModelName, new: NewModel, derive
 
 
 def _values(new: NewModel) -> dict[str, Any]:
-    """Return the columns of the table that follow from the body."""
+    """Return the values of the columns of the table `models` that follow from the body of the request."""
     return {
         "title": new.title,
         "trained_on": json.dumps([source.model_dump(mode="json") for source in new.trained_on]),
@@ -115,15 +129,15 @@ def _statement(name: ModelName, new: NewModel) -> dict[str, Any]:
 
 
 def get(session: Session, name: str) -> Model:
-    """Return a model. Raises ResourceNotFound."""
+    """Return a model. Raises ResourceNotFound if it does not exist."""
     row = _row(session, name)
     if row is None:
-        raise ResourceNotFound(f"There is no model {name}.")
+        raise ResourceNotFound(f"There is no model {name}. GET /v1/models lists all models.")
     return _model(row)
 
 
 def page(session: Session, after: str, limit: int) -> Sequence[Model]:
-    """Return the models after a name, by name."""
+    """Return at most `limit` models with names after `after`, sorted by name."""
     return [_model(row) for row in session.execute(_rows().where(tables.models.c.name > after).limit(limit))]
 
 
@@ -132,7 +146,7 @@ def _row(session: Session, name: str) -> Any | None:
 
 
 def _rows() -> Any:
-    """Return the query for models, each with its last derivation, by name."""
+    """Return the query for models, each with its newest derivation, sorted by name."""
     models, derivations, any_ = tables.models, tables.derivations, tables.derivations.alias("any")
     newest = select(func.max(any_.c.position)).where(any_.c.model == models.c.id).correlate(models).scalar_subquery()
     derived = (derivations.c.generation, derivations.c.lower_bound, derivations.c.basis, derivations.c.counts)

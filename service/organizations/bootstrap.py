@@ -1,4 +1,4 @@
-"""The first organization of a new registry, its API key, and how the command line gets that key."""
+"""Create the first organization of a new registry and its API key, and give this key to the command line."""
 
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -10,24 +10,25 @@ from service.organizations import store
 from service.storage.api_keys import valid_key
 from service.storage.engine import Database
 
+#: The name of the first organization.
 FIRST = "local"
 
-#: A file in the data folder, readable only by its owner. It keeps the first key, whatever the command line stores.
+#: The name of the file in the data folder that keeps the first key. Only its owner can read it.
 FILE = "first-key"
 
 
 class FirstKey(NamedTuple):
-    """The API key that a new registry begins with."""
+    """The first API key of a new registry, and its organization."""
 
     organization: str
     api_key: str
 
 
 class CommandLineKey(NamedTuple):
-    """The key that the command line has stored for an address.
+    """The state of the key that the command line has stored for an address.
 
-    `state` is `valid` (a key of this registry, of `organization`), `other` (a key that this registry does not know or
-    that was revoked) or `none`.
+    `state` is `valid` (a valid key of this registry, which belongs to `organization`), `other` (a key that this
+    registry does not know, or that was revoked) or `none` (no key is stored).
     """
 
     state: Literal["valid", "other", "none"]
@@ -35,9 +36,10 @@ class CommandLineKey(NamedTuple):
 
 
 def first_key(database: Database, folder: Path | None) -> FirstKey | None:
-    """Create the organization `local` with a key of all scopes, if there is no organization yet.
+    """Create the organization `local`, and a key with all scopes, if there is no organization yet.
 
-    The key is written into `folder`, if one is given, before it is committed: a key that nobody has is of no use.
+    Returns the key, or None if there is an organization already. If `folder` is given, the key is written into it
+    before the commit. Otherwise a crash after the commit would lose the only key.
     """
     with database.writes() as session:
         log.lock(session)  # if two services start at once, only one creates it
@@ -52,9 +54,9 @@ def first_key(database: Database, folder: Path | None) -> FirstKey | None:
 
 
 def hand_over(database: Database, folder: Path, url: str) -> CommandLineKey:
-    """Store the first key for the command line under this address, if the command line has no key for it.
+    """Store the first key for the command line, if the command line has no key for the address `url`.
 
-    A stored key of another registry is not replaced: it may be the only copy. Returns what the command line has then.
+    A stored key of another registry is not replaced, because it may be the only copy. Returns the resulting state.
     """
     stored = credentials.load().registries.get(credentials.normalize(url))
     if stored is not None:

@@ -1,4 +1,4 @@
-"""Organizations and API keys over HTTP."""
+"""HTTP handlers for organizations and API keys."""
 
 from typing import Annotated, Any
 
@@ -27,34 +27,37 @@ KeyId = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$", description="The id of th
     responses=documented(400, 409, 413, 415),
 )
 def create_organization(new: NewOrganization, caller: Admin, once: OnceOf, session: Writes) -> Response:
-    """Create an organization. It has no API key yet: create one for it."""
+    """Create an organization. It has no API key yet: create a key with `POST /v1/keys`."""
     return once.answer(201, lambda: _organization(store.create(session, new.name, new.title, caller.issuer)))
 
 
 @router.get("/v1/organizations", summary="List organizations")
 def list_organizations(_: Reader, session: Reads, pages: Pages) -> Page[Organization]:
-    """List the organizations, by name."""
+    """List the organizations, sorted by name."""
     rows = store.page(session, pages.after, pages.limit + 1)
     return pages.page([_organization(row) for row in rows], lambda entry: entry.name)
 
 
 @router.post("/v1/keys", summary="Create an API key", status_code=201, responses=documented(400, 404, 413, 415))
 def create_key(new: NewKey, caller: Admin, session: Writes) -> IssuedKey:
-    """Create an API key for an organization. Only this answer shows it, so there is no Idempotency-Key here."""
+    """Create an API key for an organization.
+
+    Only this answer shows the key. It is not stored, so this call has no Idempotency-Key.
+    """
     id_, key = store.issue_key(session, new.organization, new.name, new.scopes)
     return IssuedKey(**_key(store.key(session, id_)).model_dump(), key=key)
 
 
 @router.get("/v1/keys", summary="List API keys")
 def list_keys(_: Admin, session: Reads, pages: Pages) -> Page[Key]:
-    """List all API keys, also revoked ones, without their secrets."""
+    """List all API keys, including revoked keys, without their secrets."""
     rows = store.keys_page(session, pages.after, pages.limit + 1)
     return pages.page([_key(row) for row in rows], lambda entry: entry.id)
 
 
 @router.get("/v1/keys/current", summary="Get your API key")
 def current_key(caller: Known, session: Reads) -> Key:
-    """Get the API key of this request: its organization and its scopes."""
+    """Get the organization and the scopes of the API key that this request uses."""
     return _key(store.key(session, caller.key))
 
 

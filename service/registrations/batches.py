@@ -1,4 +1,4 @@
-"""Parsing a batch body into statements, each by itself: an error in one statement refuses only that one."""
+"""Parse a batch body into statements. Each statement is parsed separately, so an error refuses only its statement."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -11,12 +11,13 @@ from firsthand.core.media_types import JSON, NDJSON
 from firsthand.core.names import parse_dataset
 from firsthand.schemas.registrations import MAX_BATCH, NewRegistration
 from service.errors import Malformed, Refusal, Unprocessable
+from service.http import json_errors
 from service.http.bulk_bodies import Confidence, Size, columns, unsupported
 from service.storage.block_layout import CommittedItems
 
 
 class Draft(NamedTuple):
-    """One registration that is well-formed. Whether its dataset and model exist is not checked yet."""
+    """A registration that is well-formed. It is not known yet whether its dataset and its model exist."""
 
     dataset: str
     registration: NewRegistration
@@ -33,7 +34,7 @@ class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
 class _Statement(msgspec.Struct, forbid_unknown_fields=True):
     dataset: str
     digests: list[str]
-    # the types of query parameters; `NewRegistration` validates them
+    # texts, as in query parameters; `NewRegistration` validates them
     origin: str
     model: str | None = None
     evidence: str = "declared"
@@ -46,26 +47,35 @@ class _Statement(msgspec.Struct, forbid_unknown_fields=True):
 _envelope = msgspec.json.Decoder(_Envelope)
 _statement = msgspec.json.Decoder(_Statement)
 
+#: Objects that messages show as examples.
+_STATEMENT_EXAMPLE = '{"dataset": "acme/web", "origin": "human", "digests": ["sha256:…"]}'
+_BATCH_EXAMPLE = f'{{"statements": [{_STATEMENT_EXAMPLE}]}}'
+
 
 def read(media_type: str, file: IO[bytes]) -> Drafts:
-    """Parse a batch in JSON or NDJSON. A statement that is not accepted is returned as its refusal.
+    """Parse a batch in JSON or NDJSON. Returns, for each statement in order, its draft or the error that refuses it.
 
-    Raises Malformed if the body is not a list of statements, Unprocessable for none or too many, UnsupportedMedia.
+    Raises Malformed if the body is not JSON; Unprocessable if it is not a list of statements, or if the list is empty
+    or too long; UnsupportedMedia for another content type.
     """
     raw: Sequence[bytes | msgspec.Raw]
     if media_type == JSON:
         try:
             raw = _envelope.decode(file.read()).statements
         except msgspec.ValidationError as error:
-            raise Unprocessable.at("body", str(error)) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Malformed(f"The body is not JSON: {error}") from None
+            raise Unprocessable.at("body", json_errors.explain(error, _BATCH_EXAMPLE)) from None
+        except json_errors.DECODING_ERRORS as error:
+            raise Malformed(
+                f"The body is not JSON: {json_errors.not_json(error)}. Send an object such as {_BATCH_EXAMPLE}."
+            ) from None
     elif media_type == NDJSON:
         raw = list(file)
     else:
         raise unsupported(media_type, JSON, NDJSON)
     if not 0 < len(raw) <= MAX_BATCH:
-        raise Unprocessable.at("statements", f"the batch has {len(raw):,} statements; send 1 to {MAX_BATCH:,}")
+        raise Unprocessable.at(
+            "statements", f"the batch has {len(raw):,} statements; send 1 to {MAX_BATCH:,} statements"
+        )
     return [_draft(statement) for statement in raw]
 
 
@@ -75,19 +85,19 @@ def _draft(raw: bytes | msgspec.Raw) -> Draft | Refusal:
         registration = _registration(given.origin, given.model, given.evidence, given.collected_at, given.generation)
         items = columns(given.digests, given.size, given.confidence)
         if not len(items.digests):
-            raise Unprocessable.at("digests", "the statement has no digest; a registration has at least one item")
+            raise Unprocessable.at("digests", "the statement has no digest; send at least one digest")
         return Draft(str(parse_dataset(given.dataset)), registration, items.committed())
     except ValidationError as error:
         return Unprocessable.of(error)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return Unprocessable.at("statement", str(error))
+    except json_errors.DECODING_ERRORS as error:
+        return Unprocessable.at("statement", json_errors.explain(error, _STATEMENT_EXAMPLE))
     except ValueError as error:
         return Unprocessable.at("dataset", str(error))
     except Refusal as refusal:
         return refusal
 
 
-@lru_cache(1024)  # the statements of a batch differ in their items and hardly in anything else
+@lru_cache(1024)  # most statements of a batch differ only in their items
 def _registration(
     origin: str, model: str | None, evidence: str, collected_at: str | None, generation: int | None
 ) -> NewRegistration:
@@ -96,5 +106,5 @@ def _registration(
 
 
 def count_items(drafts: Drafts) -> int:
-    """Return the number of items of all statements that were accepted so far."""
+    """Return the number of items of all statements that were not refused."""
     return sum(len(draft.items.digests) for draft in drafts if isinstance(draft, Draft))

@@ -1,7 +1,7 @@
-"""Writing registrations: the one path, for a single registration (a batch of one) and for a batch.
+"""Write registrations. A single registration is written as a batch of one statement.
 
-All statements of a batch are written in one transaction. The head lock is taken once, and the claims are written
-together, sorted by digest. A statement that is refused leaves nothing behind; the others are written.
+All statements of a batch are written in one transaction. The head lock is taken once, and all claims are written
+together, sorted by digest. A statement that is refused stores nothing; the others are written.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ from service.storage.engine import now
 
 
 class Added(NamedTuple):
-    """A registration that was just written, with the items that were new and those that some claim had named before."""
+    """A new registration: its position, its number of new items, and its number of items that already had a claim."""
 
     position: int
     new: int
@@ -40,7 +40,7 @@ class Added(NamedTuple):
 
 
 class CheckedDraft(NamedTuple):
-    """A registration that can be written: with the row of its dataset, and the id of its model (0: none)."""
+    """A registration that can be written, with the row of its dataset and the id of its model (0: no model)."""
 
     draft: Draft
     dataset: Any
@@ -48,10 +48,10 @@ class CheckedDraft(NamedTuple):
 
 
 def register(session: Session, catalog: Catalog, issuer: Issuer, drafts: Drafts) -> list[Added | Refusal]:
-    """Write the registrations that are accepted, and return an outcome for each draft, in order.
+    """Write the accepted registrations. Returns, for each draft in order, the new registration or the error.
 
-    Nothing is visible to others before the commit. Raises Unprocessable if a statement is too large for the log; then
-    the whole transaction must be rolled back.
+    Other transactions see nothing before the commit. Raises Unprocessable if a statement is too large for the log; the
+    caller must then roll back the whole transaction.
     """
     view = catalog.view(session)
     accepted = [draft for draft in drafts if isinstance(draft, Draft)]
@@ -59,7 +59,7 @@ def register(session: Session, catalog: Catalog, issuer: Issuer, drafts: Drafts)
     datasets = {
         row.name: row for row in session.execute(select(tables.datasets).where(tables.datasets.c.name.in_(names)))
     }
-    # many statements name the same model: each kind of statement is checked once
+    # many statements differ only in their items, so each distinct `registration` is checked only once
     models = {new: _model(session, view, new) for new in {draft.registration for draft in accepted}}
     checked = [draft if isinstance(draft, Refusal) else _checked(draft, issuer, datasets, models) for draft in drafts]
     ready = [draft for draft in checked if isinstance(draft, CheckedDraft)]
@@ -68,13 +68,16 @@ def register(session: Session, catalog: Catalog, issuer: Issuer, drafts: Drafts)
 
 
 def _model(session: Session, view: View, new: NewRegistration) -> int | Refusal:
-    """Return the id of the model that a registration names (0: none), or a refusal if it cannot have made the items."""
+    """Return the id of the model that a registration names; 0 if it names no model.
+
+    Returns a refusal if the model does not exist, or if it cannot be the origin of the items.
+    """
     if new.model is None:
         return 0
     id_ = view.named("models", new.model)
     if id_ is None:
         return Unprocessable.at(
-            "model", f"{new.model} is not registered; register it with: firsthand model create {new.model}"
+            "model", f"the model {new.model} is not registered; register it with: firsthand model create {new.model}"
         )
     try:
         check_stated_generation(new.generation, *view.model_generation(id_), new.model)
@@ -84,7 +87,8 @@ def _model(session: Session, view: View, new: NewRegistration) -> int | Refusal:
     if served_from is not None and new.collected_at is not None and new.collected_at.timestamp() < served_from:
         return Unprocessable.at(
             "collected_at",
-            f"{new.model} was first served at {canonical_time(served_from)}; items collected before are not its output",
+            f"{new.model} was first served at {canonical_time(served_from)}, so items that were collected before "
+            "cannot be its output; check collected_at and the model",
         )
     return id_
 
@@ -99,7 +103,8 @@ def _checked(
         )
     if dataset.organization != issuer.id:
         return NotPermitted(
-            f"The dataset {draft.dataset} does not belong to {issuer.name}. Only its own organization registers in it."
+            f"The dataset {draft.dataset} does not belong to {issuer.name}. Use a dataset whose name begins with "
+            f"{issuer.name}/."
         )
     model = models[draft.registration]
     return model if isinstance(model, Refusal) else CheckedDraft(draft, dataset, model)
@@ -118,7 +123,7 @@ def _write(session: Session, catalog: Catalog, issuer: Issuer, ready: Sequence[C
     kinds = [(checked.draft.registration, checked.draft.dataset) for checked in ready]
     placed = place(kinds, items, next_registrations(session, len(ready)))
     claims = BatchClaims.of([columns.digests for columns in items])
-    others = OtherClaims(session, catalog, claims.unique)  # before the own claims could be read with them
+    others = OtherClaims(session, catalog, claims.unique)  # must come before the own claims are written
     insert_claims(session, claims.digests, placed.ids[claims.statement])
     insert_rows(session, tables.blocks, _BLOCK, list(placed.block_rows()))
     bodies = [
@@ -126,7 +131,7 @@ def _write(session: Session, catalog: Catalog, issuer: Issuer, ready: Sequence[C
         for checked in ready
     ]
     log.lock(session)
-    at = now()  # under the lock: the times in the log never go back
+    at = now()  # under the lock, so that the times in the log never decrease
     view = others.complete()
     overlapping = claims.overlapping(_own_makers(ready), others, view)
     insert_new(session, tables.overlaps, {"digest": to_bytes(claims.unique[overlapping])})
@@ -152,18 +157,18 @@ def _write(session: Session, catalog: Catalog, issuer: Issuer, ready: Sequence[C
 
 @dataclass(frozen=True)
 class BatchClaims:
-    """The m claims of n statements together, sorted by digest, then by statement."""
+    """The m claims of all n statements of a batch, sorted by digest, then by statement."""
 
     digests: Digests  # [m, 32]
-    statement: Ids  # [m]: the number of the statement
+    statement: Ids  # [m]: the index of the statement
     first: Flags  # [m]: the claim is the first one on its digest
     item: Ids  # [m]: the row of the digest in `unique`
     unique: Digests  # the digests without duplicates
 
     @staticmethod
     def of(digests_of_statements: Sequence[Digests]) -> "BatchClaims":
-        """Return the claims of statements, each with its digests sorted and without duplicates."""
-        if len(digests_of_statements) == 1:  # of one large registration, nothing has to be sorted
+        """Return the claims of n statements. The digests of each statement must be sorted and without duplicates."""
+        if len(digests_of_statements) == 1:  # a single statement is sorted already
             (digests,) = digests_of_statements
             count = len(digests)
             return BatchClaims(
@@ -178,10 +183,11 @@ class BatchClaims:
         return BatchClaims(digests, statement_of[order], first, np.cumsum(first) - 1, digests[first])
 
     def overlapping(self, own_makers: Ids, others: OtherClaims, view: View) -> Flags:
-        """Return which of `unique` overlap: not all claims state the same maker, or one was ever disputed.
+        """Return which digests of `unique` overlap.
 
-        A maker is an origin and a model, as one number; the generation follows from it. `own_makers` has the maker of
-        each statement.
+        A digest overlaps if its claims state different makers, or if one of its claims was ever disputed. A maker is an
+        origin and a model, as one number; the generation follows from it. `own_makers` has the maker of each statement:
+        `int64[n]`.
         """
         makers = own_makers[self.statement]
         expected = makers[self.first]  # per unique digest
@@ -193,7 +199,7 @@ class BatchClaims:
         return flags
 
     def known(self, others: OtherClaims) -> list[int]:
-        """Return, per statement, the number of items that another registration or an earlier statement claims too."""
+        """Return, for each statement, how many items another registration or an earlier statement claims too."""
         claimed = np.zeros(len(self.unique), dtype=np.bool_)
         claimed[others.row] = True
         known = self.statement[claimed[self.item] | ~self.first]
@@ -202,12 +208,12 @@ class BatchClaims:
 
 
 def _own_makers(ready: Sequence[CheckedDraft]) -> Ids:
-    """Return the maker that each statement states: `int64[n]`."""
+    """Return the maker of each statement: `int64[n]`."""
     return np.array(
         [_maker(ORIGINS.index(checked.draft.registration.origin), checked.model) for checked in ready], dtype=np.int64
     )
 
 
 def _maker(origin: int | Ids, model: int | npt.NDArray[np.integer]) -> Any:
-    """Return origin and model as one number."""
+    """Return the maker: the code of the origin and the id of the model (0: no model) as one number."""
     return (origin << 32) | model

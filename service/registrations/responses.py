@@ -18,7 +18,7 @@ from service.storage import tables
 
 
 def registration(session: Session, view: View, position: int) -> Registration:
-    """Return the registration at a position, with the withdrawals and disputes up to the view."""
+    """Return the registration at a position, with its withdrawals and disputes up to the view's position."""
     row = row_at(session, position)
     known = view.has(row.id)
     withdrawn = int(view.registrations["withdrawn"][row.id]) if known else NEVER
@@ -31,13 +31,16 @@ def registration(session: Session, view: View, position: int) -> Registration:
 
 
 def registered(session: Session, added: Added) -> Registered:
-    """Return the answer to a new registration. It is not committed yet, so no view contains it."""
+    """Return the answer to a new registration, which is not committed yet and so is in no view."""
     row = row_at(session, added.position)
     return Registered(**_fields(session, row), new=added.new, known=added.known)
 
 
 def outcomes(results: Sequence[Added | Refusal]) -> Outcomes:
-    """Return the answer to a batch, in its order. Nothing is looked up again: there may be ten thousand."""
+    """Return the answer to a batch, in the order of its statements.
+
+    It has only the results of the write: a query for each of up to ten thousand registrations would take too long.
+    """
     return Outcomes(
         outcomes=[
             Outcome(refused=result.problem(f"/v1/registrations:batch#{number}"))
@@ -49,7 +52,7 @@ def outcomes(results: Sequence[Added | Refusal]) -> Outcomes:
 
 
 def _fields(session: Session, row: Any) -> dict[str, Any]:
-    """Return the fields that follow from the row of a registration."""
+    """Return the fields of an answer that follow from the row of a registration."""
     organization = session.scalar(select(tables.organizations.c.name).filter_by(id=row.organization))
     dataset = session.scalar(select(tables.datasets.c.name).filter_by(id=row.dataset))
     origin = ORIGINS[row.origin]

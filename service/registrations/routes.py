@@ -1,4 +1,4 @@
-"""Registrations over HTTP: items in bulk bodies come in; statements and digests go out."""
+"""HTTP handlers for registrations."""
 
 from typing import Annotated, Any
 
@@ -41,7 +41,7 @@ RegistrationId = Annotated[
 _BULK: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "The items. Everything else about the registration goes into the query.",
+        "description": "The items. All other fields of the registration are query parameters.",
         "content": {JSON: {"schema": Columns.model_json_schema()}, **bulk_bodies.BULK},
     }
 }
@@ -73,7 +73,7 @@ _BATCH: dict[str, Any] = {
 
 _DIGESTS: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The digests, 32 bytes each.",
+        "description": "The digests. Each digest has 32 bytes.",
         "content": {RAW: {"schema": {"type": "string", "format": "binary"}}},
     }
 }
@@ -98,8 +98,8 @@ def register(
     once: OnceBulk,
     session: Writes,
 ) -> Response:
-    """Register items in a dataset. One body is one registration, which is stored whole or not at all."""
-    # parsed, sorted and hashed before the transaction begins: SQLite has one writer at a time
+    """Register items in a dataset. Each request is one registration: either all its items are stored, or none."""
+    # parsed, sorted and hashed before the transaction writes, because SQLite has only one writer at a time
     items = bulk_bodies.read(body.media_type, body.file).committed()
     metrics.items.labels("registrations").inc(len(items.digests))
     draft = Draft(str(DatasetName(organization, name)), new, items)
@@ -123,7 +123,10 @@ def register(
 def register_batch(
     body: Upload, caller: Writer, catalog: CatalogOf, metrics: MetricsOf, once: OnceBulk, session: Writes
 ) -> Response:
-    """Register many small statements in one request. Each gets its own answer: an error refuses only its statement."""
+    """Make many small registrations in one request: one per statement of the body.
+
+    The answer has one outcome per statement. If a statement is refused, the others are stored.
+    """
     drafts = batches.read(body.media_type, body.file)
     metrics.items.labels("registrations").inc(batches.count_items(drafts))
     return once.answer(200, lambda: responses.outcomes(write_registrations(session, catalog, caller.issuer, drafts)))
@@ -142,7 +145,7 @@ def get_registration(id: RegistrationId, _: Reader, session: Reads, catalog: Cat
     response_class=StreamingResponse,
 )
 def get_registration_digests(id: RegistrationId, _: Reader, database: DatabaseOf) -> StreamingResponse:
-    """Get the digests of a registration, sorted, 32 bytes each. Withdrawn items are included."""
+    """Get the sorted digests of a registration, including withdrawn items. Each digest has 32 bytes."""
     with database.reads() as session:
         row = store.row_at(session, id)
     return StreamingResponse(stream_digests(database, row), media_type=RAW)

@@ -1,4 +1,4 @@
-"""The statement of a registration. Pure."""
+"""Build the JSON body of a registration, as it is recorded in the log. These functions have no side effects."""
 
 from hashlib import sha256
 from typing import Any
@@ -15,7 +15,10 @@ def collection_time(new: NewRegistration) -> int | None:
 
 
 def statement(new: NewRegistration, dataset: str, profile: str, items: CommittedItems) -> dict[str, Any]:
-    """Return the body of a registration's statement. It names the model; the model's generation is never copied."""
+    """Return the body of the statement of a registration.
+
+    It has the name of the model, but not the generation, which may get a new derivation later.
+    """
     columns = {
         name: to_text(sha256(column.astype(column.dtype.newbyteorder("<")).tobytes()).digest())
         for name, column in (("size", items.size), ("confidence", items.confidence))

@@ -1,6 +1,7 @@
-"""Building snapshots in the background: one at a time per process, and each snapshot by only one process.
+"""Build snapshots in the background.
 
-A build is stopped when the service stops.
+A process builds one snapshot at a time, and each snapshot is built by only one process. When the service stops, a
+running build stops too.
 """
 
 import fcntl
@@ -22,19 +23,19 @@ from service.mixes.scan import Scan
 from service.snapshots.store import SnapshotStore
 from service.storage.engine import Database
 
-#: What a snapshot holds: every item with a known verdict. All other digests are unknown.
+#: The items of a snapshot: all items with another verdict than `unknown`.
 _KNOWN = Part(verdict_in=["human", "model", "contested"])
 _EVERY_KEY = np.uint64(2**64 - 1)
-#: How often a process looks whether another process has finished the same build.
+#: Seconds between two checks whether another process has finished the same build.
 _OTHER_PROCESS_SECONDS = 0.2
 
 
 class BuildStopped(Exception):
-    """The service stops. The unfinished files are removed."""
+    """The build ended because the service stops. The unfinished files are removed."""
 
 
 class SnapshotBuilds:
-    """The builds of one process."""
+    """The snapshot builds of one process."""
 
     def __init__(self, store: SnapshotStore, database: Database) -> None:
         self._store, self._database = store, database
@@ -43,9 +44,9 @@ class SnapshotBuilds:
         self._stop = threading.Event()
 
     def ready(self, view: View, subject: Subject, seconds: float) -> bool:
-        """Return whether a snapshot is ready. If it is not, start its build and wait at most so many seconds.
+        """Return whether a snapshot is ready. If it is not, start its build, and wait at most `seconds` for it.
 
-        Raises Unavailable if the disk is full or the service stops.
+        Raises Unavailable if the service stops, or if the files cannot be written, for example on a full disk.
         """
         id_ = subject.id
         if self._store.has(id_):
@@ -62,7 +63,12 @@ class SnapshotBuilds:
             return False
         except (OSError, BuildStopped) as error:
             self._forget(id_)
-            raise Unavailable(f"The snapshot was not built: {error}. Correct this, then ask again.", 60) from error
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise Unavailable(
+                f"The snapshot was not built: {reason}. Ask the operator of the registry to check the disk and the "
+                "service, then send the request again.",
+                60,
+            ) from error
         except BaseException:
             self._forget(id_)
             raise
@@ -80,7 +86,7 @@ class SnapshotBuilds:
 
     def _check_running(self) -> None:
         if self._stop.is_set():
-            raise BuildStopped("the service is being stopped")
+            raise BuildStopped("the service is stopping")
 
     def _build(self, view: View, subject: Subject) -> None:
         """Build a snapshot in a temporary folder, and rename the folder when it is complete."""
@@ -90,11 +96,11 @@ class SnapshotBuilds:
             if self._store.has(id_):
                 return
             temporary = self._store.folder / f".{id_}.part"
-            shutil.rmtree(temporary, ignore_errors=True)  # left by a process that was killed
+            shutil.rmtree(temporary, ignore_errors=True)  # from a process that was killed
             temporary.mkdir()
             try:
                 self._write(temporary, view, subject)
-                # a folder that is there now is damaged; otherwise the store would have it
+                # if there is a folder now, it is damaged: otherwise `has` would have returned True
                 shutil.rmtree(self._store.folder / id_, ignore_errors=True)
                 os.rename(temporary, self._store.folder / id_)
             finally:
@@ -110,7 +116,7 @@ class SnapshotBuilds:
 
     @contextmanager
     def _locked(self, id_: str) -> Iterator[None]:
-        """Wait until no other process builds the same snapshot. The lock of a killed process ends with it."""
+        """Wait until no other process builds the same snapshot. If a process is killed, its lock is released."""
         with (self._store.folder / f".{id_}.lock").open("w") as file:
             while True:
                 self._check_running()

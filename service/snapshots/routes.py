@@ -1,4 +1,4 @@
-"""Snapshots over HTTP: an administrator has them built; then they are files that never change."""
+"""HTTP handlers for snapshots. An administrator requests a build; the files of a snapshot never change."""
 
 from typing import Annotated, Any
 
@@ -23,15 +23,21 @@ ShardName = Annotated[
     str, Path(pattern=r"^[0-9a-f]{2}$", description="The first byte of the digests in the file, in hexadecimal.")
 ]
 IfNoneMatch = Annotated[
-    str, Header(description="The ETag of the file that the caller has. If it is still current, the status is 304.")
+    str,
+    Header(description="The ETag of the file that you already have. If it is still current, the status is 304."),
 ]
 
-_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "The caller has the current file (If-None-Match)."}}
+_UNCHANGED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "You already have the current file (If-None-Match). The answer has no body."}
+}
 _SHARD: dict[int | str, dict[str, Any]] = {
-    200: {"description": "One file.", "content": {RAW: {"schema": {"type": "string", "format": "binary"}}}}
+    200: {
+        "description": "The content of the file.",
+        "content": {RAW: {"schema": {"type": "string", "format": "binary"}}},
+    }
 }
 _REQUESTED: dict[int | str, dict[str, Any]] = {200: {"model": Requested}, 202: {"model": Requested}}
-#: A small snapshot is ready within this time. For a large one, the caller asks again.
+#: Seconds to wait for a build. A small snapshot is ready by then; for a large one, the client sends the request again.
 _WAIT_SECONDS = 2.0
 
 
@@ -45,9 +51,10 @@ def create_snapshot(
     builds: Annotated[SnapshotBuilds, shared(SnapshotBuilds)],
     response: Response,
 ) -> Requested:
-    """Build a snapshot. The status is 201 when it is ready, 200 if it was ready before, 202 while it is being built.
+    """Build a snapshot.
 
-    After 202, send the same request again later.
+    The status is 201 if the snapshot is ready now, 200 if it already existed, and 202 while it is being built. After
+    202, send the same request again later.
     """
     with database.reads() as session:
         view = catalog.view(session, new.as_of)
@@ -60,7 +67,7 @@ def create_snapshot(
 
 @router.get("", summary="List snapshots")
 def get_snapshots(_: Reader, store: StoreOf) -> Page[Summary]:
-    """List the snapshots that can be downloaded, the highest position first, on one page."""
+    """List all snapshots that can be downloaded, on one page. The highest position comes first."""
     return Page(items=store.all())
 
 
@@ -68,7 +75,7 @@ def get_snapshots(_: Reader, store: StoreOf) -> Page[Summary]:
     "/{id}", summary="Get the manifest of a snapshot", response_model=Snapshot, responses=_UNCHANGED | documented(404)
 )
 def get_snapshot(id: SnapshotId, _: Reader, store: StoreOf, if_none_match: IfNoneMatch = "") -> Response:
-    """Get the manifest of a snapshot: position, policy, counts, and the digest of each of its files."""
+    """Get the manifest of a snapshot: its position, its policy, its counts, and the digest of each file."""
     snapshot, content = store.get(id)
     headers = _immutable(snapshot.digest)
     return _unchanged(if_none_match, headers) or Response(content, media_type=JSON, headers=headers)
@@ -83,18 +90,21 @@ def get_snapshot(id: SnapshotId, _: Reader, store: StoreOf, if_none_match: IfNon
 def get_snapshot_shard(
     id: SnapshotId, shard: ShardName, _: Reader, store: StoreOf, if_none_match: IfNoneMatch = ""
 ) -> Response:
-    """Get the file of all items whose digests begin with this byte. docs/reference/snapshot-format.md describes it."""
+    """Get the file with all items whose digests begin with this byte.
+
+    docs/reference/snapshot-format.md describes the format of the file.
+    """
     path, digest = store.shard(id, int(shard, 16))
     headers = _immutable(digest)
     return _unchanged(if_none_match, headers) or Response(path.read_bytes(), media_type=RAW, headers=headers)
 
 
 def _immutable(digest: str) -> dict[str, str]:
-    """Return the headers of a file that never changes, with its digest as ETag."""
+    """Return the headers for a file that never changes. Its digest is the ETag."""
     return {"ETag": f'"{digest}"', "Cache-Control": "public, max-age=31536000, immutable"}
 
 
 def _unchanged(if_none_match: str, headers: dict[str, str]) -> Response | None:
-    """Return the answer 304 if the caller has the file already (RFC 9110, section 13.1.2)."""
+    """Return the answer 304 if the caller already has the file (RFC 9110, section 13.1.2), otherwise None."""
     tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
     return Response(status_code=304, headers=headers) if tags & {headers["ETag"], "*"} else None

@@ -1,4 +1,7 @@
-"""Snapshots on disk: one folder each, named by its id. A folder appears when it is complete, and never changes."""
+"""Snapshots on disk. Each snapshot is one folder, whose name is the id.
+
+A folder appears when it is complete, and never changes.
+"""
 
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +19,7 @@ from service.storage import tables
 
 
 def subject_at(session: Session, view: View, new: NewSnapshot) -> Subject:
-    """Return what a requested snapshot is of, at the view's position."""
+    """Return the subject of a requested snapshot: the position of the view, its statement, the policy and the bits."""
     columns = tables.statements.c
     digest: bytes | None = session.scalar(select(columns.digest).where(columns.position == view.position))
     return Subject(view.position, None if digest is None else to_text(digest), new.policy, new.bits)
@@ -25,8 +28,8 @@ def subject_at(session: Session, view: View, new: NewSnapshot) -> Subject:
 class SnapshotStore:
     """The snapshots in a folder.
 
-    Before a process serves a snapshot, it compares the files with the manifest once. So files need no fsync: after a
-    power failure, a damaged snapshot counts as missing and is built again when it is requested.
+    A process compares the files of a snapshot with the manifest once, before it serves them. A damaged snapshot counts
+    as missing, and is built again at the next request. So the files need no fsync against a power failure.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,21 +45,21 @@ class SnapshotStore:
         return True
 
     def get(self, id_: str) -> tuple[Snapshot, bytes]:
-        """Return the manifest, and its bytes. Raises ResourceNotFound, also if the folder was deleted since."""
+        """Return (the manifest, its bytes). Raises ResourceNotFound if the snapshot does not exist or is damaged."""
         try:
             if (self.folder / id_).exists():
                 return self._load_cached(id_)
         except (OSError, SnapshotError):
-            pass  # incomplete or damaged: it counts as missing
-        raise ResourceNotFound(f"There is no snapshot {id_}. GET /v1/snapshots lists those that exist.")
+            pass  # an incomplete or damaged snapshot counts as missing
+        raise ResourceNotFound(f"There is no snapshot {id_}. GET /v1/snapshots lists all snapshots.")
 
     def shard(self, id_: str, shard: int) -> tuple[Path, str]:
-        """Return (the file of a shard, its digest). Raises ResourceNotFound."""
+        """Return (the path of the file of a shard, its digest). Raises ResourceNotFound if there is no snapshot."""
         snapshot, _ = self.get(id_)
         return self.folder / id_ / shards.name(shard), snapshot.shards[shard].digest
 
     def all(self) -> list[Summary]:
-        """Return every snapshot, the highest position first."""
+        """Return all complete snapshots. The highest position comes first."""
         ids = [path.parent.name for path in self.folder.glob(f"*/{manifest.FILE}") if path.parent.name[0] != "."]
         snapshots = [self.get(id_)[0] for id_ in ids if self.has(id_)]
         summaries = [
@@ -66,7 +69,7 @@ class SnapshotStore:
         return sorted(summaries, key=lambda summary: (-summary.position, summary.id))
 
     def _load(self, id_: str) -> tuple[Snapshot, bytes]:
-        """Read a manifest, and compare all files with it. Raises OSError or SnapshotError."""
+        """Return (the manifest, its bytes), after all files were compared with it. Raises OSError or SnapshotError."""
         folder = self.folder / id_
         content = (folder / manifest.FILE).read_bytes()
         snapshot = manifest.read(content)

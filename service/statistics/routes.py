@@ -1,4 +1,4 @@
-"""Statistics over HTTP."""
+"""HTTP handlers for statistics."""
 
 from typing import Annotated
 
@@ -23,10 +23,18 @@ def get_statistics(
     catalog: Annotated[Catalog, shared(Catalog)],
     as_of: Position | None = None,
     points: Annotated[
-        int, Query(ge=0, le=100, description="Number of earlier positions for which statistics are included.")
+        int,
+        Query(
+            ge=0,
+            le=100,
+            description="Number of earlier positions, evenly spaced, for which statistics are returned too.",
+        ),
     ] = 0,
 ) -> History:
-    """Count the standing claims by origin, generation, dataset and organization, at one or several positions."""
+    """Get the numbers of standing claims by origin, generation, dataset and organization.
+
+    They are counted at the position `as_of` (by default the newest) and at `points` earlier positions.
+    """
     now = catalog.view(session, as_of)
     earlier = [statistics(catalog.view(session, position)) for position in earlier_positions(now.position, points)]
     return History(now=statistics(now), points=earlier)

@@ -1,4 +1,4 @@
-"""Counts of standing claims, computed from the catalog. Pure."""
+"""Numbers of standing claims, computed from the catalog. These functions have no side effects."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from service.claims.view import View
 
 
 def statistics(view: View) -> Statistics:
-    """Count the standing claims by origin, generation, dataset and organization, at the view's position."""
+    """Return the numbers of standing claims by origin, generation, dataset and organization, at the view's position."""
     ids = view.standing()
     rows, claims = view.registrations, view.claims(ids)
     items = rows["items"][ids].astype(np.int64) - view.withdrawn_items()[ids]

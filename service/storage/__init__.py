@@ -1,1 +1,1 @@
-"""The database: tables, engine, bulk statements, blocks and migrations."""
+"""The database: its tables, its engine, SQL for many rows, blocks and migrations."""

@@ -1,7 +1,7 @@
-"""API keys: their form, and the check of a key that a request bears.
+"""API keys: their format, and the check of the key of a request.
 
-A key is `fh_<id>_<secret>`. It is looked up by its id and compared by the SHA-256 of its secret of 256 random bits;
-only that hash is stored.
+A key has the format `fh_<id>_<secret>`, where the secret has 256 random bits. Only the SHA-256 of the secret is stored.
+To check a key, the service looks up the id and compares this hash.
 """
 
 import hmac
@@ -15,7 +15,7 @@ _PREFIX = "fh_"
 
 
 class NewApiKey(NamedTuple):
-    """A key that was just made: its id, the whole key, and the hash that is stored."""
+    """A new key: its id, the whole key, and the hash of its secret, which is stored."""
 
     id: str
     key: str
@@ -23,7 +23,7 @@ class NewApiKey(NamedTuple):
 
 
 class StoredKey(NamedTuple):
-    """What is stored of a key. `organization` is an id, `name` the name of that organization."""
+    """The stored row of a key. `organization` is an id, `name` the name of this organization."""
 
     id: str
     organization: int
@@ -34,15 +34,16 @@ class StoredKey(NamedTuple):
 
 
 def new_key() -> NewApiKey:
-    """Make a key at random."""
+    """Return a new random key."""
     id_, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     return NewApiKey(id_, f"{_PREFIX}{id_}_{secret}", sha256(secret.encode()).digest())
 
 
 def known_key(database: Database, api_key: str) -> StoredKey | None:
-    """Return what is stored of a whole key, also of a revoked one; None if the key is not known.
+    """Return the stored row of a key, which may be revoked; None if the key is not known.
 
-    Every request with a key calls it. It compares a hash even if there is no such id, so that its time tells nothing.
+    It is called for every request with a key. It compares a hash even if the id does not exist, so that an attacker
+    cannot find ids by measuring the time.
     """
     id_, _, secret = api_key.removeprefix(_PREFIX).partition("_")
     rows = database.ask(
@@ -56,6 +57,6 @@ def known_key(database: Database, api_key: str) -> StoredKey | None:
 
 
 def valid_key(database: Database, api_key: str) -> StoredKey | None:
-    """Return what is stored of a whole key, or None if it is not known or was revoked."""
+    """Return the stored row of a key, or None if the key is not known or is revoked."""
     stored = known_key(database, api_key)
     return stored if stored is not None and stored.revoked_at is None else None

@@ -1,6 +1,6 @@
-"""Reading blocks, the rows that hold the items of registrations. They are written once and never change.
+"""Read blocks: the rows that hold the items of registrations. They are written once and never change.
 
-`block_layout` says which items of a block belong to which registration.
+`block_layout` defines which items of a block belong to which registration.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,10 +17,10 @@ from service.storage.engine import Database, is_postgresql, psycopg_connection, 
 
 
 def read_blocks(session: Session, blocks: Ids, columns: Sequence[str], dense: bool) -> list[tuple[Any, ...]]:
-    """Return the rows (registration, number, digests, …columns) of blocks, by the ids by which they go, in no order.
+    """Return the rows of the blocks with the ids `blocks`, in no order: (registration, number, digests, …columns).
 
-    If `dense`, return all blocks between the lowest and the highest id, including blocks that were not asked for: ten
-    thousand small blocks that lie side by side are read so in half the time of looking each of them up.
+    If `dense`, return all blocks between the lowest and the highest id, including blocks that are not in `blocks`. For
+    ten thousand small blocks with adjacent ids, this takes half the time of looking up each block.
     """
     low, high = int(blocks.min()), int(blocks.max())
     names = ", ".join(("registration", "number", "digests", *columns))
@@ -35,7 +35,7 @@ def read_blocks(session: Session, blocks: Ids, columns: Sequence[str], dense: bo
     statement = f"SELECT {names} FROM blocks WHERE {where}"
     if not is_postgresql(session):
         return sqlite_connection(session).execute(statement, parameters).fetchall()
-    # COPY sends row by row: a third of the time of one result of many megabytes
+    # COPY sends row by row, which takes a third of the time of one result of many megabytes
     copied = f"COPY ({statement}) TO STDOUT (FORMAT binary)".encode()
     with psycopg_connection(session).cursor() as cursor, cursor.copy(copied, parameters) as copy:
         copy.set_types(["int8", "int4", "bytea", *("bytea" for _ in columns)])
@@ -45,9 +45,9 @@ def read_blocks(session: Session, blocks: Ids, columns: Sequence[str], dense: bo
 def registration_digests(
     session: Session, registrations: RegistrationColumns, ids: Ids
 ) -> Iterator[tuple[int, Digests]]:
-    """Yield the digests of registrations block by block: (registration, `uint8[n, 32]`).
+    """Yield the digests of the registrations `ids`, block by block: (id of the registration, `uint8[n, 32]`).
 
-    `registrations` has the columns block, start and items of each of `ids`.
+    `registrations` has the columns block, start and items.
     """
     sharing: dict[int, list[int]] = {}
     for id_, block in zip(ids.tolist(), registrations["block"][ids].tolist(), strict=True):
@@ -57,13 +57,16 @@ def registration_digests(
     for block, joined in session.execute(query.order_by(columns.registration, columns.number)):
         digests = np.frombuffer(joined, dtype=np.uint8).reshape(-1, SIZE)
         for id_ in sharing[block]:
-            # a registration with several blocks shares them with no other, and starts at 0 in each
+            # a registration with several blocks does not share them, and starts at 0 in each block
             start = int(registrations["start"][id_])
             yield id_, digests[start : start + int(registrations["items"][id_])]
 
 
 def stream_digests(database: Database, registration: Any) -> Iterator[bytes]:
-    """Yield the digests of a registration, given by its row, in order: one block per short transaction."""
+    """Yield the digests of a registration in order. Each block is read in a separate short transaction.
+
+    `registration` is the row of the registration.
+    """
     start, length = 1 + SIZE * registration.start, SIZE * registration.items
     digests = func.substr(tables.blocks.c.digests, start, length, type_=LargeBinary)
     number = 0

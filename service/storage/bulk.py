@@ -1,4 +1,4 @@
-"""Statements over many rows, written for each database's fastest way: by numpy buffers, without an object per row."""
+"""SQL for many rows, in the fastest way of each database: numpy buffers instead of one Python object per row."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -17,7 +17,7 @@ from service.storage import tables
 from service.storage.block_layout import Ids
 from service.storage.engine import is_postgresql, psycopg_connection, sqlite_connection
 
-#: Digests per query. PostgreSQL joins the result into one value, which has at most a gigabyte.
+#: Number of digests per query. PostgreSQL joins the result into one value, which can have at most 1 GB.
 _DIGESTS_PER_QUERY = 10_000
 
 _BYTEA, _BYTEA_ARRAY = 17, 1001
@@ -31,10 +31,10 @@ class DigestArray(NamedTuple):
 
 
 class _DigestArrayDumper(Dumper):
-    """Writes the binary format of PostgreSQL's `array_recv`, all big-endian.
+    """Writes digests in the binary format of PostgreSQL's `array_recv`. All numbers are big-endian.
 
-    Number of dimensions, whether there are nulls, type of the elements, length and lower bound of the dimension; then
-    each element after its length.
+    The header has the number of dimensions, whether there are nulls, the type of the elements, and the length and the
+    lower bound of the dimension. Each element follows after its length.
     """
 
     format = Format.BINARY
@@ -51,7 +51,10 @@ psycopg.adapters.register_dumper(DigestArray, _DigestArrayDumper)
 
 
 def rows_by_digest(session: Session, table: Table, digests: Sequence[bytes]) -> list[tuple[Any, ...]]:
-    """Return all rows of `table` whose column `digest` is one of `digests`, in no order. For few digests."""
+    """Return all rows of `table` whose column `digest` is one of `digests`, in no order.
+
+    Use it only for few digests: it returns Python objects. `columns_by_digest` returns arrays.
+    """
     ordered, _ = sort_unique(stack(digests))
     row, *columns = columns_by_digest(session, table, ordered)
     texts = to_bytes(ordered)
@@ -61,8 +64,8 @@ def rows_by_digest(session: Session, table: Table, digests: Sequence[bytes]) -> 
 def columns_by_digest(session: Session, table: Table, ordered: Digests) -> list[Ids]:
     """Return all rows of `table` whose column `digest` is one of `ordered`, as columns `int64[m]`, in no order.
 
-    `ordered` is `uint8[n, 32]`, sorted and without duplicates. The first column is the row in `ordered`; then follow
-    the table's other columns, which are whole numbers.
+    `ordered` is `uint8[n, 32]`, sorted and without duplicates. The first column of the result is the row in `ordered`.
+    The other columns of the table follow; they must have whole numbers.
     """
     names = [column.name for column in table.columns if column.name != "digest"]
     read = _read_postgresql if is_postgresql(session) else _read_sqlite
@@ -75,7 +78,10 @@ def columns_by_digest(session: Session, table: Table, ordered: Digests) -> list[
 
 
 def _read_sqlite(session: Session, table: str, names: Sequence[str], ordered: Digests) -> npt.NDArray[np.int64]:
-    """Walk through the sorted digests, cut out of one value: half the time of one parameter per digest."""
+    """Look up the sorted digests, which are cut out of one parameter.
+
+    This takes half the time of one parameter per digest.
+    """
     columns = ", ".join(("i", *names))
     statement = (
         "WITH RECURSIVE wanted(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM wanted WHERE i + 1 < ?2) "
@@ -86,7 +92,10 @@ def _read_sqlite(session: Session, table: str, names: Sequence[str], ordered: Di
 
 
 def _read_postgresql(session: Session, table: str, names: Sequence[str], ordered: Digests) -> npt.NDArray[np.int64]:
-    """Receive all rows joined into one value: two thirds of the time of one row per claim."""
+    """Look up the sorted digests. All rows of the result are joined into one value.
+
+    This takes two thirds of the time of one row per claim.
+    """
     statement = joined_rows(table, names)
     with psycopg_connection(session).cursor(binary=True) as cursor:
         joined: bytes = cursor.execute(statement.encode(), (DigestArray(ordered),)).fetchall()[0][0] or b""
@@ -96,11 +105,11 @@ def _read_postgresql(session: Session, table: str, names: Sequence[str], ordered
 
 
 def joined_rows(table: str, names: Sequence[str]) -> str:
-    """Return PostgreSQL's statement for the rows of digests, 8 bytes per column.
+    """Return the SQL statement by which PostgreSQL returns the rows of digests as one value, with 8 bytes per column.
 
-    It descends the index once per digest. If claims are partitioned, only the one partition that can hold the digest
-    is asked; with `digest = ANY(…)` every partition is asked for every digest. OFFSET 0 prevents a hash join, which
-    would read the whole table.
+    It searches the index once per digest. If claims are partitioned, it searches only the partition that can hold the
+    digest; with `digest = ANY(…)`, PostgreSQL would search every partition for every digest. OFFSET 0 prevents a hash
+    join, which would read the whole table.
     """
     row = " || ".join(f"int8send({name})" for name in ("number", *names))
     return (
@@ -116,10 +125,10 @@ _COPY_ROW = np.dtype(
 
 
 def insert_claims(session: Session, digests: Digests, registration: Ids | int) -> None:
-    """Write the claims (digest, registration) of new registrations, so that none conflicts with another.
+    """Insert the claims (digest, registration) of new registrations. None of them may exist yet.
 
-    `digests` are `uint8[n, 32]`, sorted; `registration` is `int64[n]`, or one id for all. On PostgreSQL this is one
-    binary COPY of a buffer that numpy builds (format: PostgreSQL manual, COPY, "Binary Format").
+    `digests` are `uint8[n, 32]`, sorted. `registration` is `int64[n]`, or one id for all claims. On PostgreSQL this is
+    one binary COPY of a buffer that numpy builds (format: PostgreSQL manual, COPY, "Binary Format").
     """
     if not is_postgresql(session):
         rows = zip(to_bytes(digests), np.broadcast_to(registration, len(digests)).tolist(), strict=True)
@@ -132,7 +141,7 @@ def insert_claims(session: Session, digests: Digests, registration: Ids | int) -
         copy.write(_COPY_HEADER + buffer.tobytes() + _COPY_TRAILER)
 
 
-#: PostgreSQL's names of the types of columns.
+#: The names of column types in PostgreSQL.
 _TYPES = {
     LargeBinary: "bytea", BigInteger: "int8", Integer: "int4", SmallInteger: "int2", Boolean: "bool", String: "varchar",
     Text: "text",
@@ -140,9 +149,9 @@ _TYPES = {
 
 
 def insert_rows(session: Session, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Write rows whose keys are new, as tuples in the order of `columns`.
+    """Insert rows, which are tuples in the order of `columns`. None of their keys may exist yet.
 
-    On PostgreSQL this is one COPY, in binary: the text format would double the size of blocks.
+    On PostgreSQL this is one COPY in the binary format: the text format would double the size of blocks.
     """
     names = ", ".join(columns)
     if not is_postgresql(session):
@@ -157,9 +166,9 @@ def insert_rows(session: Session, table: Table, columns: Sequence[str], rows: Se
 
 
 def insert_new(session: Session, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
-    """Insert rows, given as columns, and skip those whose key exists.
+    """Insert rows, which are given as columns. Rows whose key already exists are skipped.
 
-    Call it only under the head lock: two transactions with rows in common could otherwise wait for each other.
+    Call it only under the head lock. Otherwise two transactions with common rows could wait for each other (deadlock).
     """
     names = ", ".join(columns)
     if is_postgresql(session):
@@ -174,10 +183,10 @@ def insert_new(session: Session, table: Table, columns: Mapping[str, Sequence[An
 
 
 def next_registrations(session: Session, count: int) -> Ids:
-    """Return ids for new registrations, ascending: `int64[count]`.
+    """Return `count` ids for new registrations, in ascending order: `int64[count]`.
 
-    Claims are written under these ids; the positions are taken last. PostgreSQL's sequence never waits. SQLite has
-    one writer at a time, so the highest id is enough.
+    Claims are written with these ids, because positions are taken only at the end. On PostgreSQL the ids come from a
+    sequence, which never waits. SQLite has one writer at a time, so the ids follow the highest id in the table.
     """
     if is_postgresql(session):
         query = text("SELECT nextval('registration_ids') FROM generate_series(1, :count)")

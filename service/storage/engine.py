@@ -1,6 +1,6 @@
-"""The connection to the database, which is SQLite or PostgreSQL: engine, sessions, schema revision.
+"""The connection to the database, SQLite or PostgreSQL: its engine, sessions and schema revision.
 
-Transactions begin and end here and nowhere else.
+All transactions begin and end in this module.
 """
 
 import re
@@ -19,12 +19,12 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from service.settings import Settings
 
 _LOCK_WAIT_SECONDS = 60
-#: A pooled PostgreSQL connection that was idle for longer is checked before it is used.
+#: A pooled PostgreSQL connection that was idle for more than these seconds is checked before it is used.
 _IDLE_SECONDS = 1.0
 
 
 class Database:
-    """An engine, with sessions that read or write. Use it as `with database.reads() as session`."""
+    """A database: an engine, and sessions that read or write. Example: `with database.reads() as session`."""
 
     def __init__(self, settings: Settings) -> None:
         self.engine = _sqlite_engine(settings) if settings.embedded else _postgresql_engine(settings)
@@ -33,21 +33,24 @@ class Database:
 
     @contextmanager
     def reads(self) -> Iterator[Session]:
-        """Open a short transaction that only reads."""
+        """Open a session with one transaction that only reads. Keep it short."""
         with self._read.begin() as session:
             yield session
 
     @contextmanager
     def writes(self) -> Iterator[Session]:
-        """Open a transaction that writes. On SQLite it holds the write lock from its first statement."""
+        """Open a session with one transaction that writes.
+
+        On SQLite, the transaction holds the write lock from its first statement.
+        """
         with self._write.begin() as session:
             yield session
 
     def ask(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
-        """Return the rows of one statement that only reads. Its parameters are written `?`.
+        """Return the rows of one SQL statement that only reads. The SQL statement has `?` for each parameter.
 
         It uses the driver directly, without a transaction. Use it for queries that run in every request: a session
-        and a transaction cost several times as much as such a query itself.
+        with a transaction takes several times as long as such a query itself.
         """
         pooled = self.engine.raw_connection()
         driver: Any = pooled.driver_connection
@@ -58,7 +61,7 @@ class Database:
                 cursor = driver.execute(statement.replace("?", "%b").encode(), parameters, binary=True)
             return list(cursor.fetchall())
         except BaseException:
-            pooled.invalidate()  # after a failure the state of the connection is not known
+            pooled.invalidate()  # after an error, the state of the connection is not known
             raise
         finally:
             pooled.close()
@@ -73,8 +76,8 @@ def _sqlite_engine(settings: Settings) -> Engine:
         settings.url,
         pool_size=settings.threads,
         max_overflow=0,
-        # sqlite3 must not begin transactions by itself: one that reads and then writes would fail at once if another
-        # writer committed in between
+        # sqlite3 must not begin transactions by itself: a transaction that reads and then writes would fail at once
+        # if another writer committed in between
         connect_args={"isolation_level": None, "timeout": _LOCK_WAIT_SECONDS, "check_same_thread": False},
     )
 
@@ -83,7 +86,7 @@ def _sqlite_engine(settings: Settings) -> Engine:
         _use_write_ahead_log(connection)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
-        # look-ups read the page cache of the system; a cache in the process would hold the same pages twice
+        # with mmap, look-ups use the page cache of the system; a cache in the process would hold the same pages again
         connection.execute(f"PRAGMA mmap_size={2**36}")
 
     @event.listens_for(engine, "begin")
@@ -94,10 +97,10 @@ def _sqlite_engine(settings: Settings) -> Engine:
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """Switch the file to WAL mode; the file remembers the mode.
+    """Switch the database file to WAL mode. The file keeps this mode.
 
-    If two connections switch at once, SQLite refuses one of them without waiting, whatever its timeout is, because
-    each holds a lock that the other needs. So this function waits and tries again.
+    If two connections switch at the same time, each holds a lock that the other one needs. SQLite then refuses one of
+    them without waiting, even if a timeout is set. So this function waits and tries again.
     """
     deadline = time.monotonic() + _LOCK_WAIT_SECONDS
     while True:
@@ -112,12 +115,12 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
 
 
 def _postgresql_engine(settings: Settings) -> Engine:
-    # psycopg must not begin transactions by itself: `ask` needs none, and all others begin in the event below
+    # psycopg must not begin transactions by itself: `ask` needs none, and the event `begin` starts all others
     engine = create_engine(settings.url, pool_size=settings.threads, max_overflow=0, connect_args={"autocommit": True})
 
     @event.listens_for(engine, "connect")
     def configure(connection: "psycopg.Connection[tuple[Any, ...]]", _record: object) -> None:
-        # compiling a look-up of thousands of digests takes longer than running it
+        # just-in-time compilation of a look-up of thousands of digests takes longer than the look-up
         connection.execute("SET jit = off")
 
     @event.listens_for(engine, "begin")
@@ -130,39 +133,42 @@ def _postgresql_engine(settings: Settings) -> Engine:
 
     @event.listens_for(engine, "checkout")
     def check_if_idle(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
-        """A connection that was idle may have been cut. One that was just in use is not checked: it costs time."""
+        """Check a connection that was idle, because it may have been cut.
+
+        A connection that was in use less than a second ago is not checked, because the check takes time.
+        """
         if time.monotonic() - record.info.get("returned", time.monotonic()) < _IDLE_SECONDS:
             return
         try:
             connection.execute("SELECT 1")
         except psycopg.Error as error:
-            raise DisconnectionError("the connection was cut while it was idle") from error
+            raise DisconnectionError("the connection to the database was cut while it was idle") from error
 
     return engine
 
 
 def now() -> int:
-    """Return the time in whole seconds since 1970, UTC."""
+    """Return the current time in whole seconds since 1970, UTC."""
     return int(time.time())
 
 
 def is_postgresql(session: Session) -> bool:
-    """Return whether the session's database is PostgreSQL; it is SQLite otherwise."""
+    """Return whether the database of a session is PostgreSQL. Otherwise it is SQLite."""
     return session.get_bind().dialect.name == "postgresql"
 
 
 def psycopg_connection(session: Session) -> "psycopg.Connection[tuple[Any, ...]]":
-    """Return the driver's own connection, inside the session's transaction."""
+    """Return the connection of the driver psycopg, in the transaction of the session."""
     return cast("psycopg.Connection[tuple[Any, ...]]", session.connection().connection.driver_connection)
 
 
 def sqlite_connection(session: Session) -> sqlite3.Connection:
-    """Return the driver's own connection, inside the session's transaction."""
+    """Return the connection of the driver sqlite3, in the transaction of the session."""
     return cast(sqlite3.Connection, session.connection().connection.driver_connection)
 
 
 def revision(session: Session) -> str | None:
-    """Return the revision of the database's schema, or None if it was never migrated."""
+    """Return the revision of the schema of the database, or None if the database was never migrated."""
     if not inspect(session.connection()).has_table("alembic_version"):
         return None
     version: str | None = session.scalar(text("SELECT version_num FROM alembic_version"))
@@ -177,5 +183,5 @@ def claim_partitions_of(session: Session) -> int:
 
 
 def without_password(url: str) -> str:
-    """Return a database's address with the password replaced by `…`."""
+    """Return the address of a database with `…` instead of the password."""
     return re.sub(r"(://[^:/@]*:)[^/]*@|([?&]password=)[^&]*", lambda m: f"{m[1]}…@" if m[1] else f"{m[2]}…", url)

@@ -1,4 +1,4 @@
-"""Revisions of the database's schema: the current one, the one that this version needs, and the upgrade."""
+"""Revisions of the schema of the database: the current one, the one that this version needs, and the upgrade."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ _MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
 def config(settings: Settings) -> Config:
-    """Return the configuration for Alembic's own commands, for what `firsthand migrate` does not offer."""
+    """Return the configuration for the commands of Alembic. Use them for tasks that `firsthand migrate` cannot do."""
     made = Config()
     made.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     made.set_main_option("file_template", "%%(year)d%%(month).2d%%(day).2d_%%(slug)s")
@@ -32,7 +32,10 @@ def needed(settings: Settings) -> str:
 
 
 def upgrade(settings: Settings) -> tuple[str | None, str]:
-    """Upgrade the database to the needed revision. Returns (revision before, revision after)."""
+    """Upgrade the database to the revision that this version needs. Returns (revision before, revision after).
+
+    An embedded database is created if it does not exist.
+    """
     if settings.embedded:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     before = current(settings)
@@ -53,7 +56,7 @@ def current(settings: Settings) -> str | None:
 
 
 def _read(settings: Settings, question: Callable[[Session], Result]) -> Result:
-    """Return the result of one function of a session, on a connection of its own."""
+    """Return the result of `question`, called with a session on a new connection."""
     database = Database(settings)
     try:
         with database.reads() as session:

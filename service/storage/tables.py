@@ -1,7 +1,8 @@
 """The tables of the database.
 
-There are few statements with many columns, and many claims with two. Everything is append-only: a correction is a new
-statement. Times are whole seconds since 1970, UTC; digests have 32 bytes; a position is an index in the log.
+Statements are few and have many columns; claims are many and have two columns. Statements are only appended, never
+changed: a correction is a new statement. Times are whole seconds since 1970, UTC. Digests have 32 bytes. A position is
+an index in the log, which starts at 1.
 """
 
 import re
@@ -23,7 +24,7 @@ from sqlalchemy import (
 
 
 def is_partition(table: str) -> bool:
-    """Return whether a table of the database, by its name, is a partition of the claims table."""
+    """Return whether the table with this name is a partition of the claims table."""
     return re.fullmatch(r"claims_\d+", table) is not None
 
 
@@ -37,7 +38,7 @@ metadata = MetaData(
     }
 )
 
-# The one row that every writer of statements locks until commit. The holder of the lock takes the next position.
+# One row, with the newest position. Every writer of statements locks it until commit, and takes the next position.
 head = Table(
     "head",
     metadata,
@@ -73,7 +74,7 @@ keys = Table(
     Column("organization", ForeignKey("organizations.id"), nullable=False),
     Column("name", Text, nullable=False),
     Column("scopes", String(40), nullable=False),  # names, separated by a space
-    Column("secret", LargeBinary(32), nullable=False),  # SHA-256 of the secret half
+    Column("secret", LargeBinary(32), nullable=False),  # SHA-256 of the secret part of the key
     Column("created_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
 )
@@ -83,7 +84,7 @@ datasets = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("organization", ForeignKey("organizations.id"), nullable=False),
-    Column("name", String(201), nullable=False, unique=True),  # org/name
+    Column("name", String(201), nullable=False, unique=True),  # organization/name
     Column("profile", String(16), nullable=False),
     Column("title", Text, nullable=False),
     Column("position", BigInteger, nullable=False, unique=True),
@@ -94,7 +95,7 @@ models = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("organization", ForeignKey("organizations.id"), nullable=False),
-    Column("name", String(302), nullable=False, unique=True),  # org/name@version
+    Column("name", String(302), nullable=False, unique=True),  # organization/name@version
     Column("title", Text, nullable=False),
     Column("trained_on", Text, nullable=False),  # JSON
     Column("declared", Integer),  # the generation that its organization stated
@@ -102,7 +103,7 @@ models = Table(
     Column("position", BigInteger, nullable=False, unique=True),
 )
 
-# The generation that follows from a model's training data. At a position, the last derivation up to it counts.
+# The generations of models, computed from training data. At a position, the newest derivation up to it is valid.
 derivations = Table(
     "derivations",
     metadata,
@@ -121,7 +122,7 @@ registrations = Table(
     Column("position", BigInteger, nullable=False, unique=True),
     Column("organization", ForeignKey("organizations.id"), nullable=False),
     Column("dataset", ForeignKey("datasets.id"), nullable=False),
-    Column("origin", SmallInteger, nullable=False),  # firsthand.core.verdicts.ORIGINS
+    Column("origin", SmallInteger, nullable=False),  # index into firsthand.core.verdicts.ORIGINS
     Column("model", ForeignKey("models.id")),
     Column("evidence", String(16), nullable=False),
     Column("collected_at", BigInteger),
@@ -130,13 +131,13 @@ registrations = Table(
     Column("root", LargeBinary(32), nullable=False),
     Column("has_size", Boolean(create_constraint=False), nullable=False),
     Column("has_confidence", Boolean(create_constraint=False), nullable=False),
-    # its items are in the blocks that go by the id `block`, its own or another's, from the item `start` on
+    # the items are in the blocks with the id `block`, which other registrations may share, from the index `start`
     Column("block", BigInteger, nullable=False),
     Column("start", Integer, nullable=False),
 )
 
-# The one bulk table, for look-ups: two columns, no foreign key (it would be checked a million times), no other index.
-# On PostgreSQL it may have been created with partitions `claims_0`, `claims_1`, … (FIRSTHAND_CLAIM_PARTITIONS).
+# The large table, for look-ups. It has only two columns, no foreign key (which would be checked for each of a million
+# rows) and no other index. On PostgreSQL it may have partitions `claims_0`, `claims_1`, … (FIRSTHAND_CLAIM_PARTITIONS).
 claims = Table(
     "claims",
     metadata,
@@ -145,9 +146,9 @@ claims = Table(
     sqlite_with_rowid=False,
 )
 
-# The digests of registrations, sorted per registration, at most 65,536 per block, with columns aligned to them. Mixes,
-# lists and exports read them. Small statements of a batch that make the same claim share a block, which goes by the id
-# of the first of them: see block_layout.py.
+# The digests of registrations, at most 65,536 per block, with their aligned columns. The digests of each registration
+# are sorted. Mixes, lists and exports read blocks. Small statements of a batch that make the same claim share a block,
+# whose id (`registration`) is the id of the first of them: see block_layout.py.
 blocks = Table(
     "blocks",
     metadata,
@@ -158,8 +159,8 @@ blocks = Table(
     Column("confidence", LargeBinary),  # uint8
 )
 
-# Every digest whose claims differ in origin, model or generation, whose claim is disputed, or that a partial
-# withdrawal names. A mix judges these by all their claims. The table may hold too many digests, never too few.
+# All digests whose claims differ in origin, model or generation, or with a disputed claim, or that a partial withdrawal
+# names. A mix judges them by all their claims. The table may have digests without need, but none may be missing.
 overlaps = Table(
     "overlaps",
     metadata,
@@ -216,7 +217,7 @@ mixes = Table(
     Column("created_at", BigInteger, nullable=False),
 )
 
-# The answers that were given under an Idempotency-Key, written in the transaction of the write that they answer.
+# The answers to requests with an Idempotency-Key. An answer is stored in the same transaction as the write.
 answers = Table(
     "answers",
     metadata,

@@ -297,7 +297,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(process: Apart) -> None:
     for media, body in bombs.items():
         with flat(process, f"{media}, {len(body):,} bytes that unpack to 512 MiB"):
             detail = check(process.post(BULK, body, media), 422)
-        assert "send it in parts" in detail
+        assert "send the items in several requests" in detail
 
 
 @pytest.mark.slow
@@ -311,9 +311,9 @@ def test_few_rows_of_long_values_are_refused_before_they_are_unpacked(process: A
     parquet.write_table(pa.table({"digest": long}), dictionary, store_schema=False)
     parquet.write_table(table, delta, use_dictionary=False, column_encoding={"digest": "DELTA_BYTE_ARRAY"})
     bodies = (
-        (ARROW, arrow("zstd", digest=table.column("digest").combine_chunks()), "decompressed it has over"),
-        (PARQUET, bytes(dictionary.getvalue()), "row 0: it has 65536 bytes; a digest has 32"),
-        (PARQUET, bytes(delta.getvalue()), "digest: the column is delta-encoded"),
+        (ARROW, arrow("zstd", digest=table.column("digest").combine_chunks()), "bytes when decompressed"),
+        (PARQUET, bytes(dictionary.getvalue()), "row 0: the digest has 65536 bytes; send 32 bytes per digest"),
+        (PARQUET, bytes(delta.getvalue()), "digest: the column has a delta encoding"),
     )
     for media, body, says in bodies:
         with flat(process, f"{path}, {media}, {len(body):,} bytes"):

@@ -52,7 +52,7 @@ class RowFormat(Protocol):
         """Return a writer of a new file `path` that has the header, schema and compression of the file `like`."""
 
     def estimate_rows(self, path: Path) -> int | None:
-        """Estimate the rows of an uncompressed local file without reading all of it; None if this is not possible."""
+        """Estimate the number of rows of an uncompressed local file without reading all of it; None if impossible."""
 
 
 def no_field(location: Location, number: int, field: str, fields: Sequence[str]) -> ContentError:
@@ -70,7 +70,10 @@ def not_text(location: Location, row: str, field: str, value: Any) -> ContentErr
 
 
 def text_column(texts: Sequence[str | None]) -> pa.Array:
-    """Return texts as a column: of bytes if a text contains a lone surrogate, which Arrow's texts cannot contain."""
+    """Return texts as an Arrow column of texts.
+
+    If a text contains a lone surrogate, which Arrow does not allow in texts, the column has bytes instead.
+    """
     try:
         return pa.array(texts, pa.large_string())
     except UnicodeEncodeError:

@@ -81,7 +81,7 @@ def _reading(location: Location) -> Iterator[Any]:
 
 
 def _rows_at_once(metadata: Any) -> int:
-    """Return how many rows have about 32 MiB on average, so that long rows (pages of a crawl) fit in memory."""
+    """Return how many rows have a total size of about 32 MiB, so that long rows (pages of a crawl) fit in memory."""
     size: int = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
     rows: int = metadata.num_rows
     return max(1, min(base.BATCH, _READ * rows // max(size, 1)))

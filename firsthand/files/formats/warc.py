@@ -1,8 +1,9 @@
 """WARC, the format of web archives (ISO 28500): the payload of each response, resource and conversion is an item.
 
-The reader is warcio (Apache-2.0, pure Python), an optional dependency. The payload of a response is what a browser
-shows: without HTTP headers, chunks and content encoding. Requests, metadata and revisits are not items. A filtered file
-contains the `warcinfo` record of the original and the selected records, byte for byte and compressed as before.
+The reader is warcio (Apache-2.0, pure Python), an optional dependency. The payload of a response is the content that
+a browser shows: without HTTP headers, chunks and content encoding. Requests, metadata and revisits are not items. A
+filtered file contains the `warcinfo` record of the original and the selected records, byte for byte and compressed as
+before.
 """
 
 import zlib

@@ -60,5 +60,5 @@ def test_a_folder_that_only_the_worker_has_is_refused_there(tmp_path: Path) -> N
 
 
 def test_a_verdict_that_there_is_not_is_refused() -> None:
-    with pytest.raises(ValueError, match="keep has humane; the verdicts are unknown, human"):
+    with pytest.raises(ValueError, match="keep has humane; use only unknown, human"):
         OriginFilter("snapshot", keep=["humane"])  # type: ignore[list-item]

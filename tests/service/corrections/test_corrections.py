@@ -79,7 +79,7 @@ def test_taking_back_the_one_of_two_claims_settles_a_contested_item(registry: Re
 def test_what_cannot_be_taken_back_or_contested_is_refused_with_the_reason(registry: Registry) -> None:
     client, other = registry.client(), registry.join("other")
     made = register(client, digests(range(10)), "human")
-    with pytest.raises(errors.Forbidden, match="can be disputed"):
+    with pytest.raises(errors.Forbidden, match="You can dispute a registration"):
         other.withdraw(made.id)
     with pytest.raises(errors.Refused, match="withdraw it instead"):
         client.dispute(made.id)
@@ -90,9 +90,9 @@ def test_what_cannot_be_taken_back_or_contested_is_refused_with_the_reason(regis
     with pytest.raises(errors.NotFound):
         client.withdraw(10_000)
     client.withdraw(made.id)
-    with pytest.raises(errors.Conflict, match="was withdrawn at position"):
+    with pytest.raises(errors.Conflict, match="was already withdrawn at position"):
         client.withdraw(made.id)
-    with pytest.raises(errors.Conflict, match="was withdrawn at position"):
+    with pytest.raises(errors.Conflict, match="was already withdrawn at position"):
         other.dispute(made.id)
 
 

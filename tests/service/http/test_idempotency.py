@@ -63,7 +63,7 @@ def test_a_key_with_another_request_is_422_and_stores_nothing(http: httpx2.Clien
     ):
         assert other.status_code == 422
         assert [error["where"] for error in other.json()["errors"]] == ["Idempotency-Key"]
-        assert "used before, for another request" in other.json()["detail"]
+        assert "already used for another request" in other.json()["detail"]
     assert position() == after
     assert register(http, "a").content == first.content
 

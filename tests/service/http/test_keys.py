@@ -142,7 +142,7 @@ def test_a_key_is_revoked_once(registry: Registry) -> None:
     issued = admin.create_key("local")
     admin.revoke_key(issued.id)
     head = admin.statistics().now.position
-    with pytest.raises(errors.Conflict, match="was revoked before"):
+    with pytest.raises(errors.Conflict, match="is already revoked"):
         admin.revoke_key(issued.id)
     with pytest.raises(errors.NotFound, match="There is no key"):
         admin.revoke_key("0" * 12)

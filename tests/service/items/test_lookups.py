@@ -169,7 +169,7 @@ def test_a_bad_question_is_refused_at_its_place(registry: Registry) -> None:
         ({}, "no list of digests"),
         ({"digests": [good], "policy": "hopeful"}, "strict"),
         ({"digests": [good], "colour": "red"}, "there is no such field"),
-        ({"digests": [good], "as_of": 99}, "not reached"),
+        ({"digests": [good], "as_of": 99}, "does not exist yet"),
     ):
         answer = httpx2.post(url, json=body)
         assert answer.status_code == 422, body

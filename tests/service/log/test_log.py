@@ -155,7 +155,7 @@ def test_a_statement_has_16_kib_at_most_and_a_longer_one_is_refused_whole(regist
     sources = [TrainedOn(dataset=dataset, position=position)] * 64
     longest = "x" * (MAX_BYTES - model_statement(client, organization, sources, ""))
     assert 0 < len(longest) < 2_000
-    with pytest.raises(errors.Refused, match=r"has 16,385 canonical bytes; at most 16,384 are allowed") as refused:
+    with pytest.raises(errors.Refused, match=r"has 16,385 bytes in canonical form, and the limit is 16,384") as refused:
         client.put_model(f"{organization}/m@1", trained_on=sources, title=longest + "x")
     assert [error.where for error in refused.value.problem.errors] == ["body"]
     assert client.statistics().now.position == position

@@ -152,7 +152,7 @@ def test_a_diff_with_a_position_before_the_mix_is_refused(registry: Registry) ->
     client = registry.client()
     register(client, digests([0]), "human")
     mix = client.create_mix(Recipe(parts=[Part()]))
-    with pytest.raises(errors.Refused, match=f"position 1 is before position {mix.position}, at which"):
+    with pytest.raises(errors.Refused, match=f"position 1 is before the position of the mix; use {mix.position}"):
         list(client.mix_diff(str(mix.id), as_of=1))
     with pytest.raises(errors.NotFound):
         list(client.mix_diff("0" * 32))

@@ -327,7 +327,7 @@ def test_a_dry_run_counts_and_keeps_nothing(registry: Registry) -> None:
 
 
 def test_a_position_that_is_not_reached_is_refused(registry: Registry) -> None:
-    with pytest.raises(errors.Refused, match="not reached"):
+    with pytest.raises(errors.Refused, match="does not exist yet"):
         registry.client().create_mix(Recipe(as_of=10_000, parts=[Part()]))
 
 

@@ -91,7 +91,7 @@ def test_no_model_can_be_its_own_ancestor(registry: Registry) -> None:
     client = registry.client()
     register(client, digests(range(10)), "human")
     head = client.statistics().now.position
-    with pytest.raises(errors.Refused, match="not reached"):
+    with pytest.raises(errors.Refused, match="does not exist yet"):
         client.put_model("local/m@1", trained_on=[TrainedOn(dataset="local/texts", position=head + 1)])
     with pytest.raises(errors.Refused, match="no mix"):
         client.put_model("local/m@1", trained_on=[TrainedOn(mix="0" * 32)])

@@ -76,7 +76,7 @@ def test_items_that_were_withdrawn_by_name_count_up_to_their_withdrawal_and_once
     first = local.withdraw(positions[0], digests(range(10))).position
     local.withdraw(positions[0], digests(range(10, 15)))
     acme.withdraw(positions[3], digests([300]))
-    with pytest.raises(errors.Conflict, match=f"was withdrawn at position {first}"):
+    with pytest.raises(errors.Conflict, match=f"was already withdrawn at position {first}"):
         local.withdraw(positions[0], digests([9, 99]))
     now = local.statistics().now
     assert (now.claims, now.registrations) == (124, 5)
@@ -98,7 +98,7 @@ def test_statistics_of_an_earlier_position_stay_as_they_were(registry: Registry)
     say(local, "local/texts", digests(range(500, 600)))
     assert local.statistics(as_of=positions[1]).now == then
     assert local.statistics(as_of=0).now.claims == 0
-    with pytest.raises(errors.Refused, match="is not reached yet"):
+    with pytest.raises(errors.Refused, match="does not exist yet"):
         local.statistics(as_of=local.statistics().now.position + 1)
 
 
