@@ -431,8 +431,9 @@ class Client:
     def mix_file(self, id: str, media: str, limit: int = MAX_STREAM) -> Iterator[bytes]:
         """Yield the bytes of a file with the items of a mix, in the order of the mix.
 
-        `media` is a media type other than JSON. All types except raw digests have the columns digest, part (its index, from 0), verdict and generation; and the
-        column size, if the unit of the recipe is `size`. Raises NotUnderstood if the file has more than `limit` bytes.
+        `media` is a media type other than JSON. All types except raw digests have the columns digest, part (its index,
+        from 0), verdict and generation; and the column size, if the unit of the recipe is `size`. Raises NotUnderstood
+        if the file has more than `limit` bytes.
         """
         with self._wire.stream(f"/v1/mixes/{id}/digests", accept=media, limit=limit) as pieces:
             yield from pieces

@@ -64,9 +64,9 @@ def answered(stored: Sequence[Sequence[int]]) -> Codes:
 def false_verdicts(bits: Bits, stored: Sequence[Sequence[int]]) -> float:
     """Return the probability that an unregistered item gets the verdict human, model or contested, not unknown.
 
-    It is at most 2⁻¹³ for 12 bits, and 2⁻²⁹ for 28 bits. `stored` has the payloads of each shard. A digest is in each shard with the same probability. This is true
-    only for digests that were chosen without knowledge of the snapshot. An attacker who has the snapshot can search for
-    a digest that gets the verdict human.
+    It is at most 2⁻¹³ for 12 bits, and 2⁻²⁹ for 28 bits. `stored` has the payloads that each shard stores. The digests
+    of unregistered items are taken as uniform. This is true only for digests that were chosen without knowledge of the
+    snapshot. An attacker who has the snapshot can search for a digest that gets the verdict human.
     """
     return _share(stored, MEANINGFUL) * 2.0**-bits
 
@@ -78,5 +78,5 @@ def false_humans(bits: Bits, stored: Sequence[Sequence[int]]) -> float:
 
 def _share(stored: Sequence[Sequence[int]], wanted: Sequence[int]) -> float:
     """Return the probability that a random payload in a random shard is stored there and is one of `wanted`."""
-    of_shards = [len(set(wanted) & set(payloads)) / 2**PAYLOAD_BITS for payloads in stored]
+    of_shards = [len(set(wanted) & set(payloads)) / len(_PAYLOADS) for payloads in stored]
     return sum(of_shards) / max(len(of_shards), 1)

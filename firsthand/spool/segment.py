@@ -253,6 +253,7 @@ class SpoolWriter:
     def refused(self) -> int:
         """The number of items in segments that the registry refused for good. They count for `max_bytes`."""
         with self.changed:
+            self._forget_dropped()
             return sum(segment.items for segment in self._refused)
 
     @property
@@ -275,6 +276,8 @@ class SpoolWriter:
     def append(self, digest: bytes, size: int, day: int) -> None:
         """Append an item that was made on `day` (days since 1970). Raises OSError if there is no room for it."""
         with self.changed:
+            if self._bytes + RECORD_BYTES > self._max_bytes:
+                self._forget_dropped()
             if self._bytes + RECORD_BYTES > self._max_bytes:
                 raise OSError(f"the spool has {self._bytes:,} bytes, and its limit is {self._max_bytes:,}")
             if self._open is None or day != self._day:
@@ -316,6 +319,12 @@ class SpoolWriter:
             self._sealed.remove(segment)
             self._refused.append(segment)
         return not before
+
+    def _forget_dropped(self) -> None:
+        """Forget refused segments that `firsthand spool drop` has removed."""
+        for segment in [segment for segment in self._refused if not segment.path.exists()]:
+            self._refused.remove(segment)
+            self._bytes -= segment.bytes
 
     def pass_over(self, segment: SealedSegment) -> None:
         """Set a file aside that is not a segment."""

@@ -341,6 +341,7 @@ def test_what_was_refused_is_listed_and_dropped(
         in_use = listed[1]["segment"]
         assert "a running recorder uses" in firsthand("spool", "drop", in_use, "--spool", folder, status=1).err
         assert "1 segment removed, with 2 items" in firsthand("spool", "drop", "--refused", "--spool", folder).out
+        assert records.counts.refused == 0
         assert records.flush(120)
         assert known(client, range(1, 4)) == 3  # the dropped items were those of another dataset
     assert "there is no segment" in firsthand("spool", "drop", in_use, "--spool", folder, status=1).err
