@@ -1,6 +1,7 @@
 """`firsthand filter`: write the items of the user's own files that belong to a mix or have a certain verdict."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -104,7 +105,8 @@ def filter(
             report.missing = selector.missing
             return _print(report, json)
         if snapshot is not None and not confirm:
-            options.usage(lambda bits: refuse_human(verdicts, bits), "--verdict")(manifest.load(snapshot).bits)
+            check_bits: Callable[[int], None] = partial(refuse_human, verdicts)
+            options.usage(check_bits, "--verdict")(manifest.load(snapshot).bits)
         source, report.position = session.lookup_source(policy, as_of, snapshot, confirm, long=True)
         confidence = _run(report, filtering.by_verdict(files, field, target, source, verdicts, workers), advance)
     _print(report, json)

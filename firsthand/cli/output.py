@@ -111,12 +111,17 @@ def remark(message: str) -> None:
 
 def say(message: str, lead: str = "") -> None:
     """Print a line of the answer on standard output. `lead` is printed before it as it is: a word in a colour."""
-    typer.echo(lead + escape_controls(message, keep=_LINE_END))
+    _print_line(lead + escape_controls(message, keep=_LINE_END))
 
 
 def json_line(answer: BaseModel) -> None:
     """Print an answer as one line of JSON on standard output."""
-    typer.echo(escape_controls_in_json(answer.model_dump_json()))
+    _print_line(escape_controls_in_json(answer.model_dump_json()))
+
+
+def _print_line(line: str) -> None:
+    # The stream is named, because typer.echo otherwise writes UTF-8 to a stream in ASCII.
+    typer.echo(line, file=sys.stdout)
 
 
 def coloured(text: str, colour: str) -> str:

@@ -260,7 +260,7 @@ def test_what_arrives_damaged_is_refused_by_name_and_what_was_there_stays(folder
 
 def test_a_newer_snapshot_takes_the_place_of_an_older_one(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "pulled"
-    download.pull(Served(written(tmp_path / "old", digests(range(500)), position=5)), out)
+    Served(written(tmp_path / "old", digests(range(500)), position=5)).pull(out)
     Served(folder).pull(out)
     assert Snapshot.open(out).manifest.position == 9
     assert sorted(path.name for path in tmp_path.iterdir()) == ["old", "pulled", "snapshot"]
