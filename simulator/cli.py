@@ -90,14 +90,15 @@ def run(
     family: Annotated[
         str | None,
         typer.Option(
-            help="Family of models, with its settings: gaussian, gmm:components=5 or mine.py:MyFamily.",
+            help="Family of models, with its settings, such as gaussian, gmm:components=5 or mine.py:MyFamily.",
             show_default="gaussian",
         ),
     ] = None,
     data: Annotated[
         str | None,
         typer.Option(
-            help="Human data, with its settings: normal, blobs:blobs=3, digits, idx:FOLDER or mine.py:MyCorpus.",
+            help="Human data, with its settings, such as normal, blobs:blobs=3, digits, idx:FOLDER or "
+            "mine.py:MyCorpus.",
             show_default="normal",
         ),
     ] = None,
@@ -105,7 +106,8 @@ def run(
         list[str] | None,
         typer.Option(
             "--regime",
-            help="Rule that selects the training mix of each round, with its settings: replace, preserve:0.1. Repeat"
+            help="Rule that selects the training mix of each round, with its settings, such as replace or "
+            "preserve:0.1. Repeat"
             " the option to compare regimes.",
             show_default="replace",
         ),
@@ -126,15 +128,15 @@ def run(
     n: Annotated[
         int | None,
         typer.Option(
-            help="Number of items that each model trains on, and number of items that it makes, such as 100.",
+            help="Number of items that each model trains on, and number of items that it generates, such as 100.",
             show_default="1000",
         ),
     ] = None,
     chains: Annotated[
         int | None,
         typer.Option(
-            help="Number of lines of models that one run trains, such as 500. In each round, all lines share one"
-            " selection of items.",
+            help="Number of independent chains of models in a run, such as 500. In each round, all chains train on the"
+            " same selected items.",
             show_default="1",
         ),
     ] = None,
@@ -145,7 +147,8 @@ def run(
     world: Annotated[
         str | None,
         typer.Option(
-            help="World, with its settings: truthful, commons:0.1,registered=0.5. It determines the items that are made"
+            help="World, with its settings: truthful, or commons:0.1,registered=0.5. It determines the items "
+            "that are made"
             " in a round, and the claims on them that are registered.",
             show_default="truthful",
         ),
@@ -242,7 +245,8 @@ def reproduce(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for the table, the figure, the rows and the runs.",
+            help="Folder for the results: the table, the figure, the measurements of all runs (rows.jsonl), and "
+            "the folders of the runs.",
             show_default="results/NAME, or results/NAME-SIZE",
         ),
     ] = None,
@@ -259,10 +263,10 @@ def reproduce(
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
-    """Reproduce a result of the literature or of Firsthand, and write its table, figure and rows.
+    """Reproduce a result of the literature or of Firsthand, and write its table, its figure and its measurements.
 
     If the command is interrupted, run it again: it skips finished runs and resumes the others. When a run is finished,
-    its items are deleted, because the items of all runs would fill a disk. Its rows and pictures are kept.
+    its items are deleted, because the items of all runs would fill a disk. Its measurements and pictures are kept.
 
     ```
     firsthand simulate reproduce gaussian-theory
@@ -348,8 +352,8 @@ def demo_(
         bool,
         typer.Option(
             "--smallest",
-            help="Run a small version for some seconds, to check the installation. --seeds and --generations have no"
-            " effect then.",
+            help="Run a small version that takes a few seconds, to check the installation. It ignores --seeds and"
+            " --generations.",
         ),
     ] = False,
     as_json: AsJson = False,
@@ -379,9 +383,9 @@ def _play_and_show(
     metrics: Sequence[str] = (),
     page: Path | None = None,
 ) -> Path | None:
-    """Play runs and print their results. If `page` is given and no run failed, write the report and return its path.
+    """Play runs, print their results, and write the report if `page` is given. Return the path of the report, or None.
 
-    Ends the command with status 1 if a run failed.
+    If a run failed, no report is written, and the command ends with status 1.
     """
     failures = _play(folders, workers, as_json)
     failed = {failure.folder for failure in failures}
@@ -404,7 +408,10 @@ def _play_and_show(
 
 def _play(folders: Sequence[Path], workers: int, as_json: bool, *, keep: bool = True) -> list[sweeps.RunFailure]:
     if not sweeps.unfinished(folders):
-        _messages().print("All runs were finished before, so nothing ran. To repeat a run, remove its folder first.")
+        _messages().print(
+            "All these runs are already finished, so nothing was computed. To repeat a run, remove its folder, "
+            "then run the command again."
+        )
     return sweeps.play(folders, workers, _messages(), quiet=as_json, keep=keep)
 
 
@@ -435,9 +442,9 @@ def _entry(kind: str, name: str, reference: str) -> dict[str, Any]:
 
 
 def _run_folders(folders: Sequence[Path]) -> list[Path]:
-    """Return the folders of runs. A folder that is not one itself is replaced by the folders of runs inside it.
+    """Return the folders of runs. A folder that contains folders of runs is replaced by these folders.
 
-    Raises ValueError if there are none inside it.
+    Raises ValueError if a folder is not the folder of a run and contains none.
     """
     run_folders = []
     for folder in folders:
@@ -446,8 +453,9 @@ def _run_folders(folders: Sequence[Path]) -> list[Path]:
         )
         if not inner:
             raise ValueError(
-                f"{folder} has no run: give the folder of a run, which has a run.json, or a folder that contains such "
-                "folders"
+                f"{folder} has no run: give the folder of a run, which contains a file run.json, or a folder "
+                "with folders of "
+                "runs, such as runs/digits"
             )
         run_folders += inner
     return run_folders
@@ -469,7 +477,7 @@ def _messages() -> Console:
 
 @contextlib.contextmanager
 def _explained() -> Iterator[None]:
-    """Print the message of an error that a user can correct, without a traceback, and end the command with status 1.
+    """Catch an error that a user can correct: print its message without a traceback, and end with status 1.
 
     After Ctrl-C, print how to resume, and end the command with status 130.
     """

@@ -1,4 +1,4 @@
-"""The configuration of a run: everything that its results depend on. The run's id is a hash of the configuration."""
+"""The configuration of a run: everything on which its results depend. A hash of it is the id of the run."""
 
 import dataclasses
 import hashlib
@@ -21,22 +21,27 @@ if TYPE_CHECKING:  # corpora and families import scikit-learn and torch, which a
 
 @dataclass(frozen=True)
 class Run:
-    """A sequence of models, each trained on a mix of human data and earlier output that the registry selects."""
+    """The configuration of a run: in each round, a model trains on a mix that the registry selects.
+
+    A mix has human data and output of earlier models.
+    """
 
     family: "Family"
     """the kind of model that each round fits"""
     corpus: "Corpus"
-    """the human data"""
+    """the source of the human data"""
     regime: Regime
     """the rule for each round's training mix"""
     n: int
-    """number of items that a model trains on; also the number that it generates, unless the world sets another"""
+    """number of items that a model trains on; also the number of items that it generates, unless the world sets
+    another number"""
     generations: int
     """number of rounds"""
     chains: int = 1
-    """independent models per round. All chains train on the same selection of items; an item has one value per chain"""
+    """number of independent chains of models. All chains train on the same selected items; an item has one value per
+    chain"""
     human: int | None = None
-    """number of human items that are registered before round 1; None: n"""
+    """number of human items that are registered before round 1; None for n"""
     world: World = field(default=TRUTHFUL, metadata=ADDED)
     """the makers of items, and the statements that are registered about the items"""
     seed: int = 0
@@ -45,7 +50,7 @@ class Run:
     def __post_init__(self) -> None:
         for name, least in (("n", 1), ("generations", 1), ("chains", 1), ("seed", 0), ("humans", 1)):
             if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least {least}")
+                raise ValueError(f"{name} is {getattr(self, name)}: use {least} or more")
 
     @property
     def humans(self) -> int:
@@ -54,12 +59,15 @@ class Run:
 
     @property
     def id(self) -> str:
-        """The first 16 hexadecimal digits of the SHA-256 of the configuration's RFC 8785 bytes."""
+        """The id of the run: 16 hexadecimal digits.
+
+        They are the first digits of the SHA-256 hash of the configuration as canonical JSON (RFC 8785).
+        """
         return hashlib.sha256(rfc8785.dumps(encode(self))).hexdigest()[:16]
 
     @property
     def name(self) -> str:
-        """The name of the run's folder: its regime, world and seed, and the first 8 digits of its id."""
+        """The name of the run's folder: the regime, the world, the seed, and the first 8 digits of the run's id."""
         labels = [names.label(self.regime), *([] if self.world == TRUTHFUL else [names.label(self.world)])]
         plain = "".join(c if c.isalnum() or c in ".-" else "-" for c in "-".join(labels))
         return f"{plain[:80]}-seed-{self.seed}-{self.id[:8]}"
@@ -67,7 +75,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Experiment:
-    """Runs that belong together, usually several regimes with several seeds."""
+    """Runs that are compared with each other, usually several regimes with several seeds."""
 
     name: str
     runs: tuple[Run, ...]
@@ -80,13 +88,16 @@ class Experiment:
 def grid(
     name: str, family: "Family", corpus: "Corpus", regimes: Sequence[Regime], seeds: Iterable[int], **settings: Any
 ) -> Experiment:
-    """Return an experiment with one run for each pair of a regime and a seed; `settings` are other fields of `Run`."""
+    """Return an experiment with one run for each pair of a regime and a seed.
+
+    `settings` are values of other fields of `Run`, such as n=100.
+    """
     runs = (Run(family, corpus, regime, seed=seed, **settings) for seed in seeds for regime in regimes)
     return Experiment(name, tuple(runs))
 
 
 def encode(value: Any) -> Any:
-    """Return a run, or a part of it, as JSON values.
+    """Return the configuration of a run, or a part of it, as values that JSON can represent.
 
     A dataclass becomes an object with its fields and `type`, the short name of its class. For a class from a user's own
     file, `type` is `path/mine.py:Name` and `file_sha256` is the digest of that file. Raises ValueError for a value that
@@ -103,31 +114,34 @@ def encode(value: Any) -> Any:
 
 
 def _type(kind: type) -> dict[str, str]:
-    """Return the keys that name a class in a configuration."""
+    """Return the entries of a configuration that name a class: `type`, and `file_sha256` for a user's own file."""
     file = names.user_file(kind)
     return {"type": names.reference(kind)} | ({"file_sha256": file.sha256} if file else {})
 
 
 def _fields(value: Any) -> list[dataclasses.Field[Any]]:
-    """Return the fields of a dataclass, except fields that were added later and have their default.
+    """Return the fields of a dataclass that belong in a configuration.
 
-    So the ids of earlier runs do not change.
+    A field that was added in a later version is omitted if it has its default value, so the ids of earlier runs do not
+    change.
     """
     fields = dataclasses.fields(value)
     return [f for f in fields if f.metadata != ADDED or getattr(value, f.name) != f.default]
 
 
 def decode(config: dict[str, Any], directory: Path | None = None) -> Run:
-    """Return the run whose configuration `encode` wrote. Paths of a user's own files are relative to `directory`.
+    """Return the run with this configuration, which `encode` returned earlier.
 
-    Raises ValueError if `config` is not the configuration of a run, if it names classes by import path (as earlier
-    versions did), or if a user's file has changed since the configuration was written.
+    Paths of a user's own files are relative to `directory`. Raises ValueError if `config` is not the configuration of a
+    run, if it names classes by import path (as earlier versions did), or if a user's file has changed since the
+    configuration was written.
     """
     try:
         return Run(**{name: _decode(value, directory) for name, value in config.items()})
     except (TypeError, KeyError) as error:
         raise ValueError(
-            f"this is not the configuration of a run: {error}. Use the `config` of a run.json that the simulator wrote"
+            f"this is not the configuration of a run: {error}. Copy the value of `config` from a run.json that "
+            "the simulator wrote"
         ) from None
 
 
@@ -158,7 +172,7 @@ def _class(name: str, sha256: str | None, directory: Path | None) -> type:
 
 
 def sources(config: Any) -> dict[str, str]:
-    """Return the user's own files that a configuration names, as a dictionary from path to hexadecimal SHA-256."""
+    """Return the user's own files that a configuration names: a mapping from the path to the SHA-256 of the file."""
     if isinstance(config, list):
         config = dict(enumerate(config))
     if not isinstance(config, dict):

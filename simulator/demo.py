@@ -1,4 +1,4 @@
-"""The demo: handwritten digits, four regimes, a few seeds."""
+"""The demo: models of handwritten digits are trained under four regimes, each with a few seeds."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ REGIMES = ("replace", "preserve:0.1", "accumulate", "human-only")
 
 
 class DemoSize(NamedTuple):
-    """The size of the demo: seeds, rounds, and items that each model trains on."""
+    """The size of the demo: the number of seeds, of rounds, and of items (n) that each model trains on."""
 
     seeds: int
     generations: int
@@ -24,7 +24,10 @@ SMALLEST = DemoSize(seeds=2, generations=2, n=200)
 
 
 def experiment(size: DemoSize) -> Experiment:
-    """Return the demo: a mixture of ten Gaussians, first fitted to the digits, then to mixes with its own output."""
+    """Return the experiment of the demo: mixtures of ten Gaussians that are fitted to handwritten digits.
+
+    The first model is fitted to human digits only, and each later model to a training mix that a regime selects.
+    """
     options = Options(
         family="gmm:components=10",
         data="digits",

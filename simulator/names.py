@@ -1,9 +1,9 @@
 """The table of short names, and functions that convert a name to its class and back.
 
-The configuration of a run has these names (`gmm`, `preserve`) instead of import paths of this package. So a class of
-this package can move to another module without a change of the run's id and draws. The name of a class in a user's own
-file is `path/mine.py:Name`. Settings follow a name: `preserve:0.1`, `gmm:components=5,restarts=2`,
-`mine.py:MyFamily:scale=2`.
+The configuration of a run has short names (`gmm`, `preserve`) instead of import paths of this package. So a class of
+this package can move to another module without a change of the run's id and of its random numbers. The name of a class
+in a user's own file is `path/mine.py:Name`. Settings follow a name: `preserve:0.1`, `gmm:components=5,restarts=2`,
+`mine.py:MyFamily:scale=2`. In this module, a reference is a short name, `package.module:Name` or `path/mine.py:Name`.
 """
 
 import dataclasses
@@ -85,11 +85,10 @@ _files: dict[str, UserFile] = {}
 
 
 def resolve(reference: str, directory: Path | None = None) -> Any:
-    """Return the object that a reference names: a short name, `package.module:Name` or `path/mine.py:Name`.
+    """Return the class or other object that a reference names.
 
-    A path is relative to `directory`, by default the current one.
-
-    Raises ValueError if the name, the module, the file or the attribute does not exist.
+    A reference is a short name, `package.module:Name` or `path/mine.py:Name`. A path is relative to `directory`, by
+    default the current directory. Raises ValueError if the name, the module, the file or the attribute does not exist.
     """
     where, _, name = NAMES.get(reference, reference).rpartition(":")
     if not where:
@@ -101,19 +100,19 @@ def resolve(reference: str, directory: Path | None = None) -> Any:
     try:
         return getattr(module, name)
     except AttributeError:
-        raise ValueError(f"{where} does not define {name!r}: check the name after the colon") from None
+        raise ValueError(f"{where} does not define {name!r}: check the spelling of the name after the colon") from None
 
 
 def summary(reference: str) -> str:
-    """Return the first line of the docstring of the class that a reference names."""
+    """Return the first line of the docstring of the class that a reference names; empty without a docstring."""
     return (resolve(reference).__doc__ or "").strip().partition("\n")[0]
 
 
 def load_file(path: str, directory: Path | None = None) -> ModuleType:
-    """Return the module in a user's own Python file. A process loads the file only once.
+    """Load a user's own Python file as a module, and return the module. A process loads each file only once.
 
-    `path` is relative to `directory`, by default the current one. The file can import other files of its folder. Raises
-    ValueError if the file does not exist, has changed since it was loaded, or fails when it is loaded.
+    `path` is relative to `directory`, by default the current directory. The file can import other files of its folder.
+    Raises ValueError if the file does not exist, if it has changed since it was loaded, or if loading raises an error.
     """
     file = ((directory or Path.cwd()) / path).resolve()
     name = f"{file.stem}@{file.parent}"
@@ -140,7 +139,7 @@ def load_file(path: str, directory: Path | None = None) -> ModuleType:
 
 @contextmanager
 def naming_errors_of(file: Path) -> Iterator[None]:
-    """Replace any error that a user's own file raises by a ValueError with the path of the file and the line."""
+    """Replace each exception that a user's own file raises by a ValueError with the file's path and the line."""
     try:
         yield
     except Exception as error:
@@ -159,15 +158,16 @@ def _import(module: str) -> ModuleType:
 
 
 def user_file(kind: type) -> UserFile | None:
-    """Return the user's own file from which a class was loaded; None if the class is from an importable module."""
+    """Return the user's own file that defines a class; None if the class is from an importable module."""
     return _files.get(kind.__module__)
 
 
 def reference(kind: type) -> str:
-    """Return the reference of a class, which `resolve` converts back: its short name, if it has one.
+    """Return the reference of a class: its short name, or `package.module:Name`, or `path/mine.py:Name`.
 
-    Raises ValueError if `resolve` could not find the class again. Raises it also for a class of this package without a
-    short name, because the run's id would change if the module moved.
+    `resolve` converts the reference back to the class. Raises ValueError if it could not find the class again. Also
+    raises ValueError for a class of this package without a short name, because the run's id would change if the module
+    moved.
     """
     if kind.__module__ == "__main__" or "." in kind.__qualname__:
         raise ValueError(
@@ -180,17 +180,20 @@ def reference(kind: type) -> str:
         if target.endswith(f":{kind.__name__}") and resolve(target) is kind:
             return name
     if kind.__module__.startswith("simulator."):
-        raise ValueError(f"{kind.__name__} has no short name; add one to the table in simulator/names.py")
+        raise ValueError(
+            f"{kind.__name__} has no short name: add one to the table in simulator/names.py, or define the "
+            "class in your own file"
+        )
     return f"{kind.__module__}:{kind.__name__}"
 
 
 def parse(text: str, known: Mapping[str, str], directory: Path | None = None, **defaults: object) -> Any:
     """Return the object that a text describes, such as `Preserve(share=0.1)` for `preserve:0.1`.
 
-    `known` has the short names that the text can use, with their references. The k-th setting, if it has no name, sets
-    the k-th field of the class. `defaults` are values for fields that the text does not set; names of other fields are
-    ignored. Paths are relative to `directory`, by default the current one. Raises ValueError, which says what can be
-    written instead.
+    `known` maps the short names that the text can use to their references. A setting without a name, at position k, is
+    the value of field number k of the class. `defaults` are values for fields that the text does not set; entries for
+    fields that the class does not have are ignored. Paths are relative to `directory`, by default the current
+    directory. Raises ValueError if the text is not valid; the message says what to write instead.
     """
     match = _REFERENCE.match(text)
     if match is None:
@@ -199,6 +202,8 @@ def parse(text: str, known: Mapping[str, str], directory: Path | None = None, **
     if name not in known and ":" not in name:
         raise ValueError(f"{name!r} is not a known name: write one of {', '.join(known)}, or path/mine.py:Name")
     kind = resolve(known.get(name, name), directory)
+    if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
+        raise ValueError(f"{name} is not a frozen dataclass: name a class with @dataclass(frozen=True) before it")
     fields = [field.name for field in dataclasses.fields(kind)]
     values = {field: value for field, value in defaults.items() if field in fields}
     for position, setting in enumerate(settings.split(",") if settings else []):
@@ -208,14 +213,25 @@ def parse(text: str, known: Mapping[str, str], directory: Path | None = None, **
                 f"{text!r} has too many settings: remove some. The settings of {kind.__name__} are: "
                 f"{', '.join(fields) or 'none'}"
             )
-        values[key if equals else fields[position]] = yaml.safe_load(value)
+        values[key if equals else fields[position]] = _setting_value(text, value)
     return build(kind, values)
 
 
-def build(kind: type, settings: Mapping[str, object]) -> Any:
-    """Return an instance of a frozen dataclass with these settings, after a check against its annotations.
+def _setting_value(text: str, value: str) -> Any:
+    """Return the value of a setting in `text`, read as YAML. Raises ValueError if it is not valid."""
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ValueError(
+            f"{text!r} has a setting with the value {value!r}, which cannot be read: write a number, true, false or a "
+            "name, such as preserve:0.1 or gmm:components=5"
+        ) from None
 
-    Raises ValueError if there is no such setting, or if a value has a wrong type or is out of range.
+
+def build(kind: type, settings: Mapping[str, object]) -> Any:
+    """Return an instance of the frozen dataclass `kind` with these settings.
+
+    Raises ValueError if the class has no such setting, or if a value has a wrong type or is out of range.
     """
     fields = [field.name for field in dataclasses.fields(kind)]
     if unknown := sorted(set(settings) - set(fields)):

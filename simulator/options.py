@@ -20,20 +20,41 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     family: str = Field(
-        "gaussian", description="the family of models: gaussian, gmm:components=10, vae, mine.py:MyFamily"
+        "gaussian", description="the family of models, such as gaussian, gmm:components=10, vae or mine.py:MyFamily"
     )
     data: str = Field(
-        "normal", description="the human data: normal, blobs:blobs=3, digits, pixels, idx:FOLDER, mine.py:MyCorpus"
+        "normal",
+        description="the human data, such as normal, blobs:blobs=3, digits, pixels, idx:FOLDER or mine.py:MyCorpus",
     )
     regimes: list[str] = Field(
-        ["replace"], min_length=1, description="the regimes: rules for the training mix of each round"
+        ["replace"],
+        min_length=1,
+        description="the regimes, that is, the rules that select the training mix of each round, such as "
+        "[replace, preserve:0.1]",
     )
-    seeds: int | list[int] = Field(1, description="the number of seeds, or a list of seeds")
-    generations: int = Field(10, ge=1, description="the number of rounds")
-    n: int = Field(1000, ge=1, description="items that a model trains on, and items that it generates")
-    chains: int = Field(1, ge=1, description="models per round that share one selection of items")
-    human: int | None = Field(None, ge=1, description="human items before round 1; by default n")
-    world: str = Field("truthful", description="the makers of items and what is registered: commons:0.1,registered=0.5")
+    seeds: int | list[int] = Field(
+        1, description="the number of seeds, such as 5, or a list of seeds, such as [3, 7, 11]"
+    )
+    generations: int = Field(10, ge=1, description="the number of rounds; each round trains one generation of models")
+    n: int = Field(
+        1000,
+        ge=1,
+        description="the number of items that each model trains on, and the number of items that it generates",
+    )
+    chains: int = Field(
+        1,
+        ge=1,
+        description="the number of independent chains of models; in each round, all chains train on the same "
+        "selected items",
+    )
+    human: int | None = Field(
+        None, ge=1, description="the number of human items that are registered before round 1; by default n"
+    )
+    world: str = Field(
+        "truthful",
+        description="the makers of items, and the claims on the items that are registered, such as "
+        "commons:0.1,registered=0.5",
+    )
 
     @field_validator("seeds")
     @classmethod
@@ -66,12 +87,13 @@ class Options(BaseModel):
 
 
 def read(text: str | None, given: Mapping[str, Any]) -> Experiment:
-    """Return the experiment that `text` and the `given` options describe.
+    """Return the experiment that the argument of `simulate run` and its options describe.
 
-    `text` is a YAML file (`experiment.yaml`) or a name in a Python file (`mine.py:experiment`). If it is None, only the
-    `given` options count. With a YAML file, `given` options replace the options of the file. The value of a name in a
-    Python file is an Experiment, a Run, a list of runs, or a function that returns one of these. Raises ValueError if
-    the file or an option is not valid, or if `given` is not empty with a Python file.
+    `text` is the argument: a YAML file (`experiment.yaml`), or a name in a Python file (`mine.py:experiment`). `given`
+    are the options. If `text` is None, only the options count. With a YAML file, the options replace the values of the
+    file. With a Python file, options are not possible. The value of a name in a Python file is an Experiment, a Run, a
+    list of runs, or a function that returns one of these. Raises ValueError if the file or an option is not valid, or
+    if `given` is not empty with a Python file.
     """
     if text is None:
         chosen = Options.model_validate(given)
@@ -79,9 +101,15 @@ def read(text: str | None, given: Mapping[str, Any]) -> Experiment:
     if text.endswith((".yaml", ".yml")):
         return Options.model_validate({**_yaml(Path(text)), **given}).experiment(Path(text).stem)
     if not text.rpartition(":")[0].endswith(".py"):
-        raise ValueError(f"{text!r} is not an experiment: write the name of a YAML file, or mine.py:NAME")
+        raise ValueError(
+            f"{text!r} is not an experiment: write the name of a YAML file, such as experiment.yaml, or of an "
+            "experiment in a Python file, such as mine.py:experiment"
+        )
     if given:
-        raise ValueError(f"{text} sets all options in the file: leave out --{next(iter(given))}, or change the file")
+        raise ValueError(
+            f"the Python file of {text} must set all options: leave out --{next(iter(given))}, or set this "
+            "value in the file"
+        )
     value = names.resolve(text)
     file, _, name = text.rpartition(":")
     with names.naming_errors_of(Path(file)):
@@ -90,7 +118,10 @@ def read(text: str | None, given: Mapping[str, Any]) -> Experiment:
 
 
 def seeds(text: str) -> int | list[int]:
-    """Return a number of seeds for `5`, and a list of seeds for `3,7,11` or `3,`. Raises ValueError for other text."""
+    """Return the number of seeds for a text like `5`, or the list of seeds for a text like `3,7,11` or `3,`.
+
+    Raises ValueError for any other text.
+    """
     try:
         return [int(seed) for seed in text.removesuffix(",").split(",")] if "," in text else int(text)
     except ValueError:
@@ -105,19 +136,23 @@ def _yaml(path: Path) -> dict[str, Any]:
             f"the file {path} cannot be read: {error.strerror}. Check the path and its permissions"
         ) from None
     except yaml.YAMLError as error:
-        raise ValueError(f"the file {path} is not valid YAML: {error}. Correct the file") from None
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ValueError(
+            f"the file {path} is not valid YAML{where}: correct it, and write one option per line, such as n: 100"
+        ) from None
     if not isinstance(read, dict):
         raise ValueError(f"the file {path} has no options: write at least one of {', '.join(Options.model_fields)}")
     return read
 
 
 def _plain(text: str) -> str:
-    """Return `text` as a folder name: `-` replaces every other character than letters, digits, `_`, `.` and `-`."""
+    """Return `text` as a name of a folder: letters, digits, `_`, `.` and `-` stay; others are replaced by `-`."""
     return re.sub(r"[^\w.-]+", "-", text)
 
 
 def as_experiment(value: Any, name: str) -> Experiment:
-    """Return the experiment that a value in a user's file describes, under `name`.
+    """Return the experiment that a value in a user's file describes. `name` becomes the name of the experiment.
 
     The value is an Experiment, a Run or a list of runs. Raises ValueError for any other value.
     """
@@ -126,16 +161,17 @@ def as_experiment(value: Any, name: str) -> Experiment:
     runs = (value,) if isinstance(value, Run) else tuple(value) if isinstance(value, list | tuple) else ()
     if not runs or not all(isinstance(run, Run) for run in runs):
         raise ValueError(
-            f"{name!r} is of type {type(value).__name__}: it must be an Experiment, a Run, or a list of runs"
+            f"{name!r} is of type {type(value).__name__}: make it an Experiment, a Run, a list of runs, or a "
+            "function that returns one of these"
         )
     return Experiment(name, runs)
 
 
 def on_device(experiment: Experiment, device: str) -> Experiment:
-    """Return the experiment with its neural networks on `device`: cpu, cuda or cuda:1.
+    """Return the experiment with its neural networks on `device`, such as `cpu`, `cuda` or `cuda:1`.
 
-    Raises ValueError if the device does not exist, or if no family of the experiment uses a device: Gaussians, mixtures
-    and n-grams always use the CPU.
+    Raises ValueError if the device does not exist, or if no family of the experiment uses a device: the families of
+    Gaussians, mixtures and n-grams always use the CPU.
     """
     import torch  # seconds to import, and other commands do not need it
 
@@ -144,7 +180,7 @@ def on_device(experiment: Experiment, device: str) -> Experiment:
     except RuntimeError:
         raise ValueError(f"{device!r} is not a device: write cpu, cuda or cuda:1") from None
     if kind == "cuda" and not torch.cuda.is_available():
-        raise ValueError("this machine has no CUDA device: leave out --device")
+        raise ValueError("this machine has no CUDA device: leave out --device, or use --device cpu")
     if not any(hasattr(run.family, "device") for run in experiment.runs):
         raise ValueError(f"no family of {experiment.name} uses a device: leave out --device")
     runs = (
@@ -157,5 +193,9 @@ def on_device(experiment: Experiment, device: str) -> Experiment:
 
 
 def explain(error: ValueError) -> str:
-    """Return a ValueError as text for the terminal. An error of pydantic: the option and the problem."""
+    """Return the message of a ValueError for the terminal.
+
+    For a validation error of pydantic, the message has one line per wrong option: its name, its value, and what to
+    write instead.
+    """
     return in_words(error) if isinstance(error, ValidationError) else str(error)

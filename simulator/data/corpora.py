@@ -1,8 +1,9 @@
-"""The interface of a corpus of human data, and corpora of points.
+"""The interface of a corpus (a source of human data), and corpora of points.
 
 A corpus is a frozen dataclass whose field values (numbers and texts) are hashed into the run's id. The corpora in this
-module have points with d dimensions: items are arrays `[n, C, d]`, with one point per chain. Corpora of pictures as
-pixels are in `simulator.data.images`.
+module have points with d dimensions: items are arrays `[n, C, d]`, with one point for each of C chains. In a corpus,
+the pool is all human items that can be used before round 1. Corpora of pictures as pixels are in
+`simulator.data.images`.
 """
 
 from abc import ABC, abstractmethod
@@ -26,20 +27,20 @@ Images: TypeAlias = npt.NDArray[np.uint8]
 
 
 class Labelled(NamedTuple):
-    """Human points `[m, d]` and the class of each, `int64[m]`."""
+    """Human points `[m, d]`, and the class of each point, `int64[m]`."""
 
     points: Points
     labels: Labels
 
 
 class Corpus(Protocol):
-    """Human data: the items from before round 1, the new items of each round, and the items held out for metrics.
+    """The human data of a run: items before round 1, new items of each round, and held-out items for metrics.
 
     N is the number of items in the pool, C the number of chains, d the number of dimensions.
     """
 
     def pool(self, chains: int, seed: int) -> Items:
-        """Return the human items from before round 1, `[N, C, d]`."""
+        """Return all human items that can be used before round 1, `[N, C, d]`."""
         ...
 
     def fresh(self, n: int, chains: int, seed: int, round: int) -> Items:
@@ -48,7 +49,7 @@ class Corpus(Protocol):
 
     @property
     def held_out(self) -> Items | None:
-        """Human points `[m, d]`, or blocks of tokens `uint16[m, L]`, that no model trains on.
+        """Human data that no model trains on: points `[m, d]`, or blocks of tokens `uint16[m, L]`.
 
         None if no data is held out.
         """
@@ -56,35 +57,41 @@ class Corpus(Protocol):
 
     @property
     def truth(self) -> Mixture | None:
-        """The distribution of the human data, as a mixture with C = 1; None if it is unknown."""
+        """The distribution of the human data, as a mixture for one chain; None if it is unknown."""
         ...
 
     @property
     def labelled(self) -> Labelled | None:
-        """Human points of the pool with their classes; None if there are no classes."""
+        """Human points of the pool with their classes; None if the data has no classes."""
         ...
 
     def digest(self) -> str:
-        """Return `sha256:<hex>` of the data, or of the settings that determine them; the same on every machine."""
+        """Return `sha256:<hex>` of the data, or of the settings that determine them: the same on every machine."""
         ...
 
     def images(self, items: Items) -> Images | None:
-        """Return the first chain of `items[n, C, d]` as pictures `uint8[n, h, w]`; None if items are not pictures."""
+        """Return the items of the first chain, from `items[n, C, d]`, as pictures `uint8[n, h, w]`.
+
+        Return None if items are not pictures.
+        """
         ...
 
 
 @runtime_checkable
 class Measured(Protocol):
-    """A corpus with its own metrics, which replace the metrics of points."""
+    """A corpus that computes its own metrics. They replace the metrics of points."""
 
     def measure(self, fitted: Fitted | None, items: Items, reference: Fitted | None) -> dict[str, Floats]:
-        """Return the metrics by name, as `simulator.metrics.points.measure` does: arrays `[C]`."""
+        """Return the metrics of this corpus: arrays `[C]` by the metric's name.
+
+        The arguments are those of `simulator.metrics.points.measure`.
+        """
         ...
 
 
 @runtime_checkable
 class TextCorpus(Protocol):
-    """A corpus whose items are blocks of tokens; metrics of text apply to them."""
+    """A corpus whose items are blocks of tokens, so that the metrics of text apply to them."""
 
     @property
     def held_out(self) -> Items:
@@ -97,19 +104,22 @@ class TextCorpus(Protocol):
         ...
 
     def texts(self, items: Items) -> list[str]:
-        """Return the texts of the first chain of `items[n, C, L]`, one per item."""
+        """Return the items of the first chain, from `items[n, C, L]`, as texts."""
         ...
 
 
 def digest_of_law(corpus: Any) -> str:
-    """Return `sha256:<hex>` of the settings of a corpus, except n and later-added settings that have their default."""
+    """Return `sha256:<hex>` of those settings of a corpus that determine its distribution.
+
+    The number of items n is not included. A setting that a later version added is not included if it has its default.
+    """
     hashed = [f for f in fields(corpus) if f.metadata != ADDED or getattr(corpus, f.name) != f.default]
     law = {f.name: getattr(corpus, f.name) for f in hashed if f.name != "n"}
     return to_text(digest_bytes(rfc8785.dumps({type(corpus).__name__: law})))
 
 
 class _Drawn(ABC):
-    """The common part of corpora with a known distribution. Each human item is an independent draw."""
+    """The common part of corpora with a known distribution. Each human item is an independent random draw."""
 
     n: int
     held_out: None = None
@@ -121,7 +131,7 @@ class _Drawn(ABC):
         """The distribution of the human data."""
 
     def pool(self, chains: int, seed: int) -> Items:
-        """Return the `n` human items from before round 1, `[n, C, d]`. Every chain has its own values."""
+        """Return the `n` human items that can be used before round 1, `[n, C, d]`. Every chain has its own values."""
         return self._draw(self.n, chains, generator(seed, "human pool"))
 
     def fresh(self, n: int, chains: int, seed: int, round: int) -> Items:
@@ -132,7 +142,7 @@ class _Drawn(ABC):
         return self.truth.sample(n * chains, rng).reshape(n, chains, -1)
 
     def digest(self) -> str:
-        """Return `sha256:<hex>` of the settings except n: the data are drawn anew for each seed."""
+        """Return `sha256:<hex>` of all settings except n, because the data are drawn anew for each seed."""
         return digest_of_law(self)
 
     def images(self, items: Items) -> None:
@@ -142,10 +152,10 @@ class _Drawn(ABC):
 
 @dataclass(frozen=True)
 class Normal(_Drawn):
-    """normal data with one or more dimensions; mean and variance are the same along each axis"""
+    """normal data with one or more dimensions; the mean and the variance are the same along each axis"""
 
     n: int = 1000
-    """human items before round 1"""
+    """number of human items that can be used before round 1"""
     mean: float = 0.0
     """true mean along each axis"""
     std: float = 1.0
@@ -155,7 +165,7 @@ class Normal(_Drawn):
 
     def __post_init__(self) -> None:
         if min(self.n, self.dimensions) < 1 or self.std < 0:
-            raise ValueError(f"{self} is impossible: n and dimensions must be at least 1, and std 0 or more")
+            raise ValueError(f"{self} is impossible: use 1 or more for n and dimensions, and 0 or more for std")
 
     @property
     def truth(self) -> Mixture:
@@ -169,17 +179,17 @@ class Blobs(_Drawn):
     """isotropic Gaussians on a circle, in two dimensions; blobs=1,radius=0 is the data of Shumailov et al. 2023"""
 
     n: int = 1000
-    """human items before round 1"""
+    """number of human items that can be used before round 1"""
     blobs: int = 3
     """number of Gaussians; all have the same weight"""
     radius: float = 4.0
-    """radius of the circle"""
+    """radius of the circle on which the means of the Gaussians are"""
     std: float = 1.0
     """true standard deviation of each Gaussian along each axis"""
 
     def __post_init__(self) -> None:
         if min(self.n, self.blobs) < 1 or self.std < 0:
-            raise ValueError(f"{self} is impossible: n and blobs must be at least 1, and std 0 or more")
+            raise ValueError(f"{self} is impossible: use 1 or more for n and blobs, and 0 or more for std")
 
     @property
     def truth(self) -> Mixture:
@@ -195,28 +205,34 @@ class Digits:
     """the 1,797 handwritten digits of scikit-learn, as points in the space of their first principal components
 
     The digits have 8 × 8 pixels from 0 to 16. They are the test part of UCI Optical Recognition of Handwritten Digits
-    (Alpaydin and Kaynak 1998). The split is fixed: every run and every seed has the same held-out digits. The principal
-    components are computed only from the pool.
+    (Alpaydin and Kaynak 1998). Every run and every seed has the same held-out digits. The principal components are
+    computed only from the pool, that is, from the digits that are not held out.
     """
 
     components: int = 16
-    """number of principal components; 16 components have about 85 % of the variance"""
+    """number of principal components; 16 components explain about 85 % of the variance"""
     aside: int = 400
     """number of digits held out for metrics; the other 1,797 − aside digits are the pool"""
     recrawl: bool = field(default=False, metadata=ADDED)
-    """whether a round can get digits of the pool again as new human items; if false, there are no new human items"""
+    """true: a round can get digits of the pool again as new human items; false: there are no new human items"""
 
     def __post_init__(self) -> None:
         if not 0 < self.aside < 1797 or not 0 < self.components <= 64:
-            raise ValueError(f"{self} is impossible: components must be from 1 to 64, and aside from 1 to 1,796")
+            raise ValueError(f"{self} is impossible: use components from 1 to 64, and aside from 1 to 1,796")
 
     def pool(self, chains: int, seed: int) -> Items:
-        """Return the digits of the pool, `[1797 − aside, C, components]`. They are the same for each chain and seed."""
+        """Return all digits that are not held out, `[1797 − aside, C, components]`.
+
+        They are the same for each chain and seed.
+        """
         points = self.labelled.points
         return np.repeat(points[:, np.newaxis], chains, axis=1)
 
     def fresh(self, n: int, chains: int, seed: int, round: int) -> Items:
-        """Return n digits of the pool again, `[n, C, components]`. Raises ValueError without `recrawl`."""
+        """Return n digits of the pool again as new human items, `[n, C, components]`.
+
+        Raises ValueError if `recrawl` is false.
+        """
         if not self.recrawl:
             raise ValueError(
                 "this round needs new human items, but there are only 1,797 digits: set recrawl=true to use them "
@@ -245,7 +261,7 @@ class Digits:
         return to_text(digest_bytes(settings + pixels.astype("u1").tobytes() + labels.astype("u1").tobytes()))
 
     def images(self, items: Items) -> Images:
-        """Return the first chain of `items[n, C, components]` as pictures, `uint8[n, 8, 8]`."""
+        """Return the items of the first chain, from `items[n, C, components]`, as pictures `uint8[n, 8, 8]`."""
         split = _split(self)
         pixels = items[:, 0] @ split.axes + split.centre
         return np.clip(np.rint(pixels * (255 / 16)), 0, 255).astype(np.uint8).reshape(-1, 8, 8)

@@ -2,7 +2,7 @@
 
 A file has two zero bytes, the type (8: unsigned bytes), the number of dimensions, the size of each dimension as a
 32-bit big-endian number, then the values, with the last dimension varying fastest. The whole file is checked. Each
-error names the file.
+error message names the file.
 """
 
 import gzip
@@ -19,22 +19,25 @@ _UNSIGNED_BYTE = 8
 
 
 def load(folder: Path, name: str, dimensions: int) -> Bytes:
-    """Return the array in the IDX file `folder/name` or `folder/name.gz`, with this number of dimensions.
+    """Return the array in the IDX file `folder/name` or `folder/name.gz`.
 
-    Raises ValueError if neither file exists, or as `parse` does.
+    `dimensions` is the number of dimensions that the array must have. Raises ValueError if neither file exists, and if
+    the file is not valid (see `parse`).
     """
     for path in (folder / name, folder / f"{name}.gz"):
         if path.is_file():
             return parse(_content(path), dimensions, path)
     raise ValueError(
-        f"{folder.absolute()} does not have the file {name}, nor {name}.gz: check the folder, or copy the file there"
+        f"{folder.absolute()} does not have the file {name}, nor {name}.gz: check the path of the folder, or "
+        "copy the file into it"
     )
 
 
 def parse(content: bytes, dimensions: int, path: Path) -> Bytes:
-    """Return the array in the content of the IDX file at `path`, with this number of dimensions.
+    """Return the array in `content`, the content of an IDX file with this number of dimensions.
 
-    Raises ValueError if the content is not an IDX file with these dimensions, or has the wrong length.
+    `path` is the path of the file, for error messages. Raises ValueError if the content is not an IDX file with these
+    dimensions, or has the wrong length.
     """
     start = 4 + 4 * dimensions
     magic = bytes([0, 0, _UNSIGNED_BYTE, dimensions])

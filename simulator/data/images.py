@@ -1,7 +1,7 @@
 """Human data as pixels: the digits of scikit-learn, and folders with files in the format of MNIST.
 
-Items are bytes `uint8[n, C, height · width]`, from 0 (black) to 255 (white). They are the same for each chain. The
-numbers of held-out and of labelled pictures are settings, because the time for metrics grows with them.
+Items are bytes `uint8[n, C, height · width]`, from 0 (black) to 255 (white). They are the same for each of C chains.
+The numbers of held-out and of labelled pictures are settings, because metrics need more time for more pictures.
 """
 
 from abc import ABC, abstractmethod
@@ -22,7 +22,7 @@ from simulator.randomness import generator
 
 
 class _Scans(NamedTuple):
-    """Pictures `uint8[…, height, width]`: the pool, the held-out part, and pictures of the pool with a class."""
+    """Pictures `uint8[…, height, width]`: the pool, held-out ones, and those of the pool whose class is known."""
 
     pool: Images
     held_out: Images
@@ -50,12 +50,15 @@ class _Pictures(ABC):
         """The settings that the split depends on."""
 
     def pool(self, chains: int, seed: int) -> Items:
-        """Return the pictures that are not held out, `uint8[N, C, pixels]`; the same for each chain and seed."""
+        """Return all pictures that are not held out, `uint8[N, C, pixels]`; the same for each chain and seed."""
         pixels = _flat(self._scans.pool)
         return np.broadcast_to(pixels[:, np.newaxis], (len(pixels), chains, pixels.shape[1]))
 
     def fresh(self, n: int, chains: int, seed: int, round: int) -> Items:
-        """Return n pictures of the pool again, `uint8[n, C, pixels]`. Raises ValueError without `recrawl`."""
+        """Return n pictures of the pool again as new human items, `uint8[n, C, pixels]`.
+
+        Raises ValueError if `recrawl` is false.
+        """
         if not self.recrawl:
             raise ValueError(
                 f"this round needs new human items, but there are only {len(self._scans.pool):,} pictures: set "
@@ -70,35 +73,38 @@ class _Pictures(ABC):
 
     @property
     def labelled(self) -> Labelled:
-        """Pictures of the pool, and the class of each."""
+        """Pictures of the pool whose class is known, and the class of each."""
         return Labelled(_flat(self._scans.known).astype(np.float64), self._scans.labels)
 
     def digest(self) -> str:
-        """Return `sha256:<hex>` of pixels, labels and the settings of the split. Path and compression do not matter."""
+        """Return `sha256:<hex>` of the pixels, of the labels and of the settings that select held-out pictures.
+
+        The path and the compression of files do not change it.
+        """
         settings = rfc8785.dumps({type(self).__name__: self._settings})
         return to_text(digest_bytes(settings + self._scans.digest))
 
     def images(self, items: Items) -> Images:
-        """Return the first chain of `items[n, C, pixels]` as pictures, `uint8[n, height, width]`."""
+        """Return the items of the first chain, from `items[n, C, pixels]`, as pictures `uint8[n, height, width]`."""
         return items[:, 0].reshape(-1, *self._scans.pool.shape[1:])
 
 
 @dataclass(frozen=True)
 class Pixels(_Pictures):
-    """the 1,797 handwritten digits of scikit-learn, as 8 × 8 pixels from 0 to 255
+    """the 1,797 handwritten digits of scikit-learn, as pictures of 8 × 8 pixels from 0 to 255
 
-    The same digits are held out as in `Digits`. The original values, 0 to 16, are the numbers of black points in blocks
-    of 4 × 4 points.
+    The held-out digits are the same as those of the data set `digits`. The original values, 0 to 16, are the numbers of
+    black points in blocks of 4 × 4 points.
     """
 
     aside: int = 400
     """number of digits held out for metrics; the other 1,797 − aside digits are the pool"""
     recrawl: bool = False
-    """whether a round can get digits of the pool again as new human items; if false, there are no new human items"""
+    """true: a round can get digits of the pool again as new human items; false: there are no new human items"""
 
     def __post_init__(self) -> None:
         if not 0 < self.aside < 1797:
-            raise ValueError(f"{self} is impossible: aside must be from 1 to 1,796")
+            raise ValueError(f"{self} is impossible: use aside from 1 to 1,796")
 
     @property
     def _scans(self) -> _Scans:
@@ -111,24 +117,24 @@ class Pixels(_Pictures):
 
 @dataclass(frozen=True)
 class Idx(_Pictures):
-    """a folder with the four files of MNIST (train-images-idx3-ubyte, …, t10k-labels-idx1-ubyte), plain or as .gz
+    """pictures from a folder with the four files of MNIST (train-images-idx3-ubyte, …), uncompressed or as .gz
 
-    The pool is the training part. Held-out pictures are from the test part. Fashion-MNIST and KMNIST have this format
-    too.
+    The other files are train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte. The pool is the
+    training part. Held-out pictures are from the test part. Fashion-MNIST and KMNIST have this format too.
     """
 
     folder: str
-    """the folder with the four files; a relative path is relative to the directory where the command runs"""
+    """path of the folder with the four files; a relative path is relative to the directory in which the command runs"""
     aside: int = 2000
-    """number of pictures of the test part that metrics use"""
+    """number of held-out pictures of the test part that metrics use"""
     known: int = 5000
-    """number of pictures of the training part whose labels are used to classify generated pictures"""
+    """number of labelled pictures of the training part that are used to find the classes of generated pictures"""
     recrawl: bool = False
-    """whether a round can get pictures of the pool again as new human items; if false, there are no new human items"""
+    """true: a round can get pictures of the pool again as new human items; false: there are no new human items"""
 
     def __post_init__(self) -> None:
         if self.aside < 1 or self.known < 1:
-            raise ValueError(f"{self} is impossible: aside and known must be at least 1")
+            raise ValueError(f"{self} is impossible: use 1 or more for aside and known")
 
     @property
     def _scans(self) -> _Scans:
@@ -176,7 +182,7 @@ def _part(folder: Path, part: str) -> tuple[idx.Bytes, idx.Bytes]:
 
 
 def _chosen_rows(images: Images, wanted: int, folder: str) -> digits.Rows:
-    """Return the row numbers of `wanted` pictures, in ascending order. They are the same for every run and seed."""
+    """Return the indices of `wanted` pictures, in ascending order. They are the same for every run and seed."""
     if wanted > len(images):
         raise ValueError(f"{folder} has {len(images)} pictures, and {wanted} are needed: use a smaller aside or known")
     return np.sort(generator(0, "images kept aside").permutation(len(images))[:wanted])

@@ -12,14 +12,14 @@ from simulator.randomness import generator
 
 @dataclass(frozen=True)
 class Linear:
-    """rows [x, y] with x ~ N(0, I) in d dimensions and y = x·β + noise; β has equal entries and the length 1"""
+    """items [x, y] with x ~ N(0, I) in d dimensions and y = x·β + noise; β has equal entries and the length 1"""
 
     n: int = 1000
-    """human items before round 1"""
+    """number of human items that can be used before round 1"""
     dimensions: int = 10
     """d, the number of dimensions of x"""
     noise: float = 1.0
-    """σ, the standard deviation of the noise; in the paper, the family regression has the same noise"""
+    """σ, the standard deviation of the noise; in the paper, it equals the setting `noise` of the family `regression`"""
 
     held_out = None
     truth = None
@@ -27,7 +27,7 @@ class Linear:
 
     def __post_init__(self) -> None:
         if min(self.n, self.dimensions) < 1 or self.noise < 0:
-            raise ValueError(f"{self} is impossible: n and dimensions must be at least 1, and noise 0 or more")
+            raise ValueError(f"{self} is impossible: use 1 or more for n and dimensions, and 0 or more for noise")
 
     @property
     def coefficients(self) -> Floats:
@@ -35,7 +35,10 @@ class Linear:
         return np.full(self.dimensions, self.dimensions**-0.5)
 
     def pool(self, chains: int, seed: int) -> Items:
-        """Return the `n` human items from before round 1, `[n, C, d + 1]`. Every chain has its own values."""
+        """Return the `n` human items that can be used before round 1, `[n, C, d + 1]`.
+
+        Every chain has its own values.
+        """
         return self._draw(self.n, chains, generator(seed, "human pool"))
 
     def fresh(self, n: int, chains: int, seed: int, round: int) -> Items:
@@ -43,19 +46,20 @@ class Linear:
         return self._draw(n, chains, generator(seed, "human fresh", round))
 
     def measure(self, fitted: Fitted | None, items: Items, reference: Fitted | None) -> dict[str, Floats]:
-        """Return `test_error`, `[C]`: |β̂ − β|², the expected squared error of a prediction minus σ².
+        """Return the metric `test_error` for each of C chains, `[C]`.
 
-        If `fitted` is None, β̂ is a least-squares fit to the items.
+        It is |β̂ − β|², the squared distance between fitted and true coefficients, which is the expected squared error
+        of a prediction minus σ². If `fitted` is None, β̂ is a least-squares fit to the items.
         """
         line = fitted if isinstance(fitted, FittedRegression) else Regression().fit(items, generator(0, "unused"))
         return {"test_error": ((line.coefficients - self.coefficients) ** 2).sum(axis=1)}
 
     def digest(self) -> str:
-        """Return `sha256:<hex>` of the settings except n: the data are drawn anew for each seed."""
+        """Return `sha256:<hex>` of all settings except n, because the data are drawn anew for each seed."""
         return digest_of_law(self)
 
     def images(self, items: Items) -> None:
-        """Return None: rows are not pictures."""
+        """Return None: items are not pictures."""
         return None
 
     def _draw(self, n: int, chains: int, rng: np.random.Generator) -> Items:

@@ -1,9 +1,9 @@
-"""Read human text, clean it, and split it into a pool and a held-out part.
+"""Read human text, clean it, and split it into a pool for training and a held-out part for metrics.
 
-A text is a sequence of paragraphs. A paragraph that has occurred before is removed; differences in white space do not
-matter. The reason: the help topics of CPython repeat many paragraphs, and a held-out paragraph must not be in the pool
-under another heading. Consecutive paragraphs are joined to passages. The digest of a passage decides whether it is held
-out, so the split does not depend on a seed.
+A text is a sequence of paragraphs. If a paragraph occurs several times, only its first occurrence is kept; differences
+in white space do not matter. The reason: the help topics of CPython repeat many paragraphs, and a held-out paragraph
+must not also be in the pool. Consecutive paragraphs are joined to passages. The digest of a passage decides whether it
+is held out, so the split does not depend on a seed.
 """
 
 import importlib
@@ -26,7 +26,10 @@ _ROLE = re.compile(r":[a-z]+:`~?([^`<]+?)(?:\s*<[^`]*>)?`")  # a role of reStruc
 
 
 class Passages(NamedTuple):
-    """Human text: each passage has several paragraphs, one per line."""
+    """Human text in two parts: passages for training (`pool`) and held-out passages (`aside`).
+
+    Each passage has several paragraphs, one per line.
+    """
 
     pool: tuple[str, ...]
     aside: tuple[str, ...]
@@ -34,7 +37,7 @@ class Passages(NamedTuple):
 
 @cache
 def read(path: str, aside: float) -> Passages:
-    """Return the passages of the file or folder `path`; about a share `aside` of them is held out.
+    """Return the passages of the text file or folder `path`. About the share `aside` of them is held out.
 
     An empty path means the help topics of CPython. Raises ValueError if the text cannot be read, or if it is too short
     for two parts.

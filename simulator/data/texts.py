@@ -17,36 +17,40 @@ from simulator.randomness import generator, shuffled_passes
 
 @dataclass(frozen=True)
 class Text:
-    """human text as blocks of tokens: the help texts of CPython, a file, or a folder of files"""
+    """human text as blocks of tokens: the help texts of CPython, your text file, or your folder of text files"""
 
     path: str = ""
-    """a text file, or a folder of .txt, .md and .rst files; empty: `pydoc_data.topics`, the English help of CPython"""
+    """path of a text file, or of a folder with .txt, .md and .rst files; empty: `pydoc_data.topics`, the English
+    help of CPython"""
     tokens: Literal["bpe", "characters", "words"] = "bpe"
-    """kind of token: byte pairs (learned only from the pool), characters, or words and punctuation"""
+    """kind of token: `bpe` (byte pairs, learned only from the pool), `characters`, or `words` (words and
+    punctuation)"""
     vocabulary: int = 1024
     """largest number of distinct tokens"""
     block: int = 64
-    """tokens per item; in every perplexity, the context of a token is the tokens before it in its block"""
+    """number of tokens per item; in every perplexity, the context of a token is the tokens before it in its block"""
     aside: float = 0.1
-    """share of passages that are held out for metrics, selected by their digests"""
+    """share of the passages that are held out for metrics; their digests select them"""
     recrawl: bool = False
-    """whether a round can get the same text again as new human items; if false, there are no new human items"""
+    """true: a round can get the same text again as new human items; false: there are no new human items"""
     tokenizer: str = ""
     """name or folder of a Hugging Face model whose tokenizer replaces `tokens` and `vocabulary`"""
 
     def __post_init__(self) -> None:
         if not 0 < self.aside < 1 or self.block < 2:
-            raise ValueError(f"{self} is impossible: aside must be a share between 0 and 1, and block at least 2")
+            raise ValueError(
+                f"{self} is impossible: use a number between 0 and 1 for aside, such as 0.1, and 2 or more for block"
+            )
 
     def pool(self, chains: int, seed: int) -> Items:
-        """Return the blocks that are not held out, `uint16[N, C, block]`. They are the same for each chain and seed."""
+        """Return all blocks that are not held out, `uint16[N, C, block]`. They are the same for each chain and seed."""
         return np.repeat(_blocks(self).pool[:, np.newaxis], chains, axis=1)
 
     def fresh(self, n: int, chains: int, seed: int, round: int) -> Items:
-        """Return n blocks of the pool again, `uint16[n, C, block]`.
+        """Return n blocks of the pool again as new human items, `uint16[n, C, block]`.
 
-        For N blocks in the pool: all blocks n // N times, then n % N different random blocks. Raises ValueError without
-        `recrawl`.
+        If the pool has N blocks, these are all blocks n // N times, then n % N different random blocks. Raises
+        ValueError if `recrawl` is false.
         """
         pool = self.pool(chains, seed)
         if not self.recrawl:
@@ -72,7 +76,7 @@ class Text:
         """None: text has no classes."""
 
     def digest(self) -> str:
-        """Return `sha256:<hex>` of the settings, the cleaned text and its tokens."""
+        """Return `sha256:<hex>` of the settings, of the cleaned text and of its tokens."""
         plain = asdict(self) | {"path": None}  # the same text at another path is the same data
         whole = "\0".join([*(split := _passages(self)).pool, "\0", *split.aside]).encode()
         blocks = _blocks(self)
@@ -84,7 +88,7 @@ class Text:
         return None
 
     def texts(self, items: Items) -> list[str]:
-        """Return the texts of the first chain of `items[n, C, block]`, one per item."""
+        """Return the items of the first chain, from `items[n, C, block]`, as texts."""
         codec = _codec(self)
         return [codec.decode(item[0]) for item in items]
 

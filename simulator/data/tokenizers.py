@@ -21,7 +21,7 @@ STRANGE = "�"
 
 
 class Codec(ABC):
-    """A vocabulary, and the conversion of text to its tokens and back."""
+    """A vocabulary of tokens, and the conversion of text to tokens and back."""
 
     @property
     @abstractmethod
@@ -43,7 +43,10 @@ class BytePairs(Codec):
     def __init__(self, texts: Sequence[str], vocabulary: int) -> None:
         alphabet = pre_tokenizers.ByteLevel.alphabet()
         if vocabulary < len(alphabet):
-            raise ValueError(f"vocabulary is {vocabulary}: byte pairs need at least {len(alphabet)}, one per byte")
+            raise ValueError(
+                f"vocabulary is {vocabulary}: byte pair encoding needs a token for each of the "
+                f"{len(alphabet)} possible values of a byte; use {len(alphabet)} or more"
+            )
         self._tokenizer = Tokenizer(models.BPE())
         self._tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         self._tokenizer.decoder = decoders.ByteLevel()
@@ -62,9 +65,9 @@ class BytePairs(Codec):
 
 
 class Pieces(Codec):
-    """The most frequent pieces of text that match a regular expression. Token 0 stands for all other pieces.
+    """A vocabulary of the most frequent pieces of text that match a regular expression: words or characters.
 
-    `joint` is the text between two decoded pieces.
+    Token 0 stands for all other pieces. `joint` is the text that is inserted between two decoded pieces.
     """
 
     def __init__(self, texts: Sequence[str], vocabulary: int, pattern: str, joint: str) -> None:
@@ -92,7 +95,8 @@ class HuggingFaceCodec(Codec):
         self._tokenizer = _auto_tokenizer().from_pretrained(name)
         if self.size > MOST:
             raise ValueError(
-                f"the tokenizer of {name} has {self.size} tokens, and at most {MOST} are possible: use another model"
+                f"the tokenizer of {name} has {self.size} tokens, and at most {MOST} are possible: use a model "
+                "with a smaller vocabulary, such as facebook/opt-125m"
             )
 
     @property
@@ -108,7 +112,7 @@ class HuggingFaceCodec(Codec):
 
 @cache
 def make_codec(kind: str, texts: tuple[str, ...], vocabulary: int) -> Codec:
-    """Return a codec that is built from `texts`, with at most `vocabulary` tokens.
+    """Return a codec whose vocabulary is built from `texts` and has at most `vocabulary` tokens.
 
     `kind` is `bpe`, `characters` or `words`. Raises ValueError if the vocabulary is too small or too large.
     """

@@ -1,4 +1,4 @@
-"""Words with known probabilities."""
+"""Human data that are words with known probabilities."""
 
 from dataclasses import asdict, dataclass
 
@@ -16,15 +16,15 @@ class Zipf:
     """words that are drawn independently; the probability of the i-th word is proportional to i^−s (Zipf 1935)"""
 
     n: int = 1000
-    """human items before round 1; each item is one word"""
+    """number of human items that can be used before round 1; each item is one word"""
     words: int = 1000
     """number of distinct words"""
     exponent: float = 1.0
-    """s; with 0, all words have the same probability"""
+    """s, the exponent; with 0, all words have the same probability"""
 
     def __post_init__(self) -> None:
         if self.n < 1 or not 1 <= self.words <= 2**16:
-            raise ValueError(f"{self} is impossible: n must be at least 1, and words from 1 to {2**16}")
+            raise ValueError(f"{self} is impossible: use 1 or more for n, and 1 to {2**16} for words")
 
     @property
     def probabilities(self) -> Floats:
@@ -38,7 +38,10 @@ class Zipf:
         return self.words
 
     def pool(self, chains: int, seed: int) -> Items:
-        """Return the `n` human words from before round 1, `uint16[n, C, 1]`. Every chain has its own words."""
+        """Return the `n` human words that can be used before round 1, `uint16[n, C, 1]`.
+
+        Every chain has its own words.
+        """
         return self._draw(self.n, chains, generator(seed, "human pool"))
 
     def fresh(self, n: int, chains: int, seed: int, round: int) -> Items:
@@ -52,7 +55,7 @@ class Zipf:
 
     @property
     def held_out(self) -> None:
-        """None: the true probabilities are known."""
+        """None: metrics need no held-out words, because the true probabilities are known."""
 
     @property
     def truth(self) -> None:
@@ -63,7 +66,7 @@ class Zipf:
         """None: words have no classes."""
 
     def digest(self) -> str:
-        """Return `sha256:<hex>` of the settings except n: the words are drawn anew for each seed."""
+        """Return `sha256:<hex>` of all settings except n, because the words are drawn anew for each seed."""
         law = {name: value for name, value in asdict(self).items() if name != "n"}
         return to_text(digest_bytes(rfc8785.dumps({"Zipf": law})))
 
@@ -72,5 +75,5 @@ class Zipf:
         return None
 
     def measure(self, fitted: Fitted | None, items: Items, reference: Fitted | None) -> dict[str, Floats]:
-        """Return `unique`, `[C]`: the number of distinct words among the items."""
+        """Return the metric `unique` for each of C chains, `[C]`: the number of distinct words among the items."""
         return {"unique": count_distinct(items)}

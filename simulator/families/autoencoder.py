@@ -1,4 +1,4 @@
-"""Trained variational autoencoders: they draw images, encode images, and bound the likelihood of images."""
+"""Trained variational autoencoders: they generate images, encode images, and bound the likelihood of images."""
 
 from dataclasses import dataclass
 
@@ -21,9 +21,10 @@ _DRAWS = 2
 def bound(network: AutoencoderNetwork, parameters: Parameters, ink: Tensor, noise: Tensor, bits: int) -> Tensor:
     """Return the negative evidence lower bound of each image in `ink[C, B, pixels]`, in nats: `[C, B]`.
 
-    The codes are μ + σ · `noise[C, B, latent]`. The bound is the cross-entropy of the pixels plus the divergence
-    KL(N(μ, σ²) ‖ N(0, I)) (Kingma and Welling 2013, equation 10). A pixel from 0 to 1 is the mean of `bits`
-    points that are black or white. Binomial coefficients are omitted, because they do not depend on the model.
+    C is the number of chains, B the number of images. A pixel has a value from 0 to 1, the mean of `bits` points that
+    are black or white. The code of an image is μ + σ · `noise`, with `noise[C, B, latent]`. The bound is the
+    cross-entropy of the pixels plus the divergence KL(N(μ, σ²) ‖ N(0, I)) (Kingma and Welling 2013, equation 10).
+    Binomial coefficients are omitted, because they do not depend on the model.
     """
     mean, log_variance = network.encode(parameters, ink)
     logits = network.decode(parameters, mean + torch.exp(log_variance / 2) * noise)
@@ -34,33 +35,37 @@ def bound(network: AutoencoderNetwork, parameters: Parameters, ink: Tensor, nois
 
 @dataclass(frozen=True)
 class Autoencoder:
-    """Trained autoencoders of C chains: the network and its parameters, each of shape `[C, …]`."""
+    """The trained autoencoders of C chains: one network, and its parameters, each of shape `[C, …]`."""
 
     network: AutoencoderNetwork
     parameters: Parameters
     bits: int
-    """number of black or white points of which a pixel is the mean"""
+    """number of black or white points whose mean is the value of a pixel"""
 
     def sample(self, n: int, rng: np.random.Generator) -> Items:
-        """Draw n images, `uint8[n, C, pixels]`: codes from N(0, I), decoded to mean pixels and rounded to bytes."""
+        """Generate n images, `uint8[n, C, pixels]`.
+
+        Codes are drawn from N(0, I) and decoded to mean pixels, which are rounded to bytes.
+        """
         codes = rng.standard_normal((n, self._chains, self.network.latent), dtype=np.float32)
         return np.concatenate([self._means(part) for part in _parts(codes)])
 
     def encode(self, items: Items) -> Floats:
-        """Return the mean μ of each item's code, `float64[n, C, latent]`."""
+        """Return the mean μ of the code of each item, `float64[n, C, latent]`."""
         return np.concatenate([self._codes(part) for part in _parts(items)])
 
     def negative_elbo(self, points: Points) -> Floats:
-        """Return an upper bound on each chain's negative log-likelihood of images `[m, pixels]`: `[m, C]`, in nats.
+        """Return an upper bound on the negative log-likelihood of images for each chain: `[m, C]`, in nats.
 
-        The bound is averaged over drawn codes. The random numbers are always the same, so that models can be compared.
+        `points[m, pixels]` are the images. The bound is averaged over drawn codes. The random numbers are always the
+        same, so that models can be compared.
         """
         rng = generator(0, "codes of the bound")
         items = np.broadcast_to(points[:, np.newaxis], (len(points), self._chains, points.shape[1]))
         return np.concatenate([self._bounds(part, rng) for part in _parts(items)])
 
     def arrays(self) -> Arrays:
-        """Return every parameter by its name, `float32[C, …]`."""
+        """Return all parameters by name, `float32[C, …]`."""
         return {name: values.numpy(force=True) for name, values in self.parameters.items()}
 
     def _means(self, codes: npt.NDArray[np.float32]) -> Items:
@@ -92,17 +97,17 @@ class Autoencoder:
 
 
 def ink_of(items: Items) -> Tensor:
-    """Return pixels `[n, C, pixels]` from 0 to 255 as values from 0 to 1, `float32[C, n, pixels]`."""
+    """Convert pixels `[n, C, pixels]` from 0 to 255 to values from 0 to 1, `float32[C, n, pixels]`."""
     return chains_first(items.astype(np.float32) / np.float32(255))
 
 
 def chains_first(items: npt.NDArray[np.float32]) -> Tensor:
-    """Return `[n, C, …]` as `[C, n, …]`."""
+    """Return an array `[n, C, …]` with its first two axes exchanged: `[C, n, …]`."""
     return torch.from_numpy(np.ascontiguousarray(items.swapaxes(0, 1)))
 
 
 def _items_first(values: Tensor) -> Items:
-    """Return `[C, n, …]` as `[n, C, …]`."""
+    """Return an array `[C, n, …]` with its first two axes exchanged: `[n, C, …]`."""
     return np.ascontiguousarray(values.numpy(force=True).swapaxes(0, 1))
 
 

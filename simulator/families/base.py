@@ -1,8 +1,8 @@
-"""The interface of a family of generative models: `fit` to items, then `sample`.
+"""The interface of a family of generative models: `fit` it to items, then `sample` new items.
 
-A run has C chains: independent models that are fitted side by side. An item has one value per chain, so n items are an
-array `[n, C, d]`: float64 for points, uint8 for pixels, uint16 for tokens. The model of a chain is fitted only to the
-values of that chain; chains share only the selection of items. A family is a frozen dataclass whose field values
+A run has C chains: independent models that are fitted at the same time. An item has one value per chain, so n items are
+an array `[n, C, d]`: float64 for points, uint8 for pixels, uint16 for tokens. The model of a chain is fitted only to
+the values of that chain; chains share only the selection of items. A family is a frozen dataclass whose field values
 (numbers and texts) are hashed into the run's id. Your own family needs a method `fit`, and the object that `fit`
 returns needs a method `sample`.
 """
@@ -28,43 +28,46 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 
 class Fitted(Protocol):
-    """Fitted models, one per chain."""
+    """The fitted models of C chains, in one object."""
 
     def sample(self, n: int, rng: np.random.Generator) -> Items:
-        """Draw n items, `[n, C, d]`."""
+        """Generate n items, `[n, C, d]`. `rng` is the source of all randomness."""
         ...
 
 
 @runtime_checkable
 class Density(Protocol):
-    """Fitted models with a density. Metrics of likelihood apply to them."""
+    """Fitted models that have a probability density. The metrics of likelihood apply to them."""
 
     def log_density(self, points: Points) -> Floats:
-        """Return the natural logarithm of each chain's density at `points[m, d]`: `[m, C]`, in nats."""
+        """Return the natural logarithm of the density of each chain's model at `points[m, d]`: `[m, C]`."""
         ...
 
 
 @runtime_checkable
 class Encoder(Protocol):
-    """Fitted models that encode items into a latent space. The first of a run encodes all later items for metrics."""
+    """Fitted models that encode items as points of a latent space.
+
+    The first model of a run encodes all later items, for metrics.
+    """
 
     def encode(self, items: Items) -> Floats:
-        """Return the mean of each item's code, `[n, C, latent]`."""
+        """Return the code of each item: the mean of its distribution in the latent space, `[n, C, latent]`."""
         ...
 
 
 @runtime_checkable
 class Bounded(Protocol):
-    """Fitted models with a bound on the likelihood. The metric `held_out_elbo` applies to them."""
+    """Fitted models that can compute a bound on the likelihood. The metric `held_out_elbo` applies to them."""
 
     def negative_elbo(self, points: Points) -> Floats:
-        """Return an upper bound on each chain's negative log-likelihood at `points[m, d]`: `[m, C]`, in nats."""
+        """Return an upper bound on the negative log-likelihood of `points[m, d]` for each chain: `[m, C]`, in nats."""
         ...
 
 
 @runtime_checkable
 class Language(Protocol):
-    """Fitted models that give probabilities to sequences of tokens. Metrics of text apply to them."""
+    """Fitted language models, which give a probability to each next token. The metrics of text apply to them."""
 
     def losses(self, blocks: Items) -> Floats:
         """Return the loss of each token of `blocks[m, C, L]` except the first of a block: `[m, C, L − 1]`, in nats.
@@ -77,19 +80,22 @@ class Language(Protocol):
 
 @runtime_checkable
 class Storable(Protocol):
-    """Fitted models that can be saved, and that their family can restore (`Restores`)."""
+    """Fitted models that can be saved as arrays. Their family can restore them (`Restores`)."""
 
     def arrays(self) -> Arrays:
-        """Return all parameters by name."""
+        """Return all parameters of the models: arrays by name."""
         ...
 
 
 @runtime_checkable
 class Restores(Protocol):
-    """A family whose models can be restored. The first model of a run is saved; metrics of later output use it."""
+    """A family that can restore fitted models from saved arrays.
+
+    The first model of a run is saved, because metrics use it for all later output.
+    """
 
     def restore(self, arrays: Arrays) -> Fitted:
-        """Return the fitted model from which `arrays()` returned these arrays."""
+        """Return the fitted models whose method `arrays()` returned these arrays."""
         ...
 
 
@@ -97,5 +103,5 @@ class Family(Protocol):
     """A kind of generative model, with its settings."""
 
     def fit(self, items: Items, rng: np.random.Generator) -> Fitted:
-        """Fit the model of each chain to `items[n, C, d]`."""
+        """Fit one model per chain to `items[n, C, d]`. `rng` is the source of all randomness."""
         ...

@@ -9,29 +9,33 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Decoding:
-    """Settings of sampling (temperature, top-k, top-p) or of beam search."""
+    """The settings of sampling (temperature, top-k, top-p), or of beam search (beams)."""
 
     temperature: float = 1.0
-    """divides the logits; below 1, likely tokens become more likely"""
+    """number that divides the logits; below 1, likely tokens become more likely"""
     top_k: int = 0
-    """sample from this number of most likely tokens (Fan et al. 2018); 0: all"""
+    """number of most likely tokens from which a token is sampled (Fan et al. 2018); 0: all tokens"""
     top_p: float = 1.0
-    """sample from the smallest set of most likely tokens with at least this total probability (Holtzman et al. 2020)"""
+    """tokens are sampled from the smallest set of most likely tokens with at least this total probability (Holtzman
+    et al. 2020); 1: all tokens"""
     beams: int = 0
     """2 or more: beam search with this number of beams, instead of sampling"""
 
     def __post_init__(self) -> None:
         if self.temperature <= 0 or self.top_k < 0 or not 0 < self.top_p <= 1 or self.beams < 0:
             raise ValueError(
-                f"{self} is impossible: temperature must be above 0, top_p above 0 and at most 1, "
-                "top_k and beams 0 or more"
+                f"{self} is impossible: use more than 0 for temperature, more than 0 and at most 1 for top_p, and "
+                "0 or more for top_k and beams"
             )
         if self.beams > 1 and (self.temperature, self.top_k, self.top_p) != (1.0, 0, 1.0):
             raise ValueError("beam search does not sample: leave out temperature, top_k and top_p, or leave out beams")
 
 
 class Steps(Protocol):
-    """A model that reads B sequences and returns the logits of the next token of each, `[B, V]`."""
+    """A language model that reads B sequences token by token, and returns the logits of the next tokens, `[B, V]`.
+
+    V is the size of the vocabulary.
+    """
 
     def begin(self, prompts: Tensor) -> Tensor:
         """Read `prompts[B, T]`; return the logits of the next tokens, `[B, V]`."""
@@ -51,7 +55,7 @@ class Steps(Protocol):
 
 @torch.no_grad()
 def write(steps: Steps, prompts: Tensor, length: int, how: Decoding, generator: torch.Generator) -> Tensor:
-    """Generate `length` new tokens after each of `prompts[B, T]`: `[B, length]`."""
+    """Generate `length` new tokens after each sequence of `prompts[B, T]`: `[B, length]`. `how` has the settings."""
     if how.beams > 1:
         return _search(steps, prompts, length, how.beams)
     logits, written = steps.begin(prompts), []
@@ -63,7 +67,7 @@ def write(steps: Steps, prompts: Tensor, length: int, how: Decoding, generator: 
 
 
 def draw(logits: Tensor, how: Decoding, generator: torch.Generator) -> Tensor:
-    """Draw one token from each row of `logits[B, V]`: `[B]`.
+    """Draw one token for each row of `logits[B, V]`: `[B]`. `how` has the settings of sampling.
 
     The token is the inverse of the cumulative distribution function at a uniform random number. Random numbers come
     from the CPU, so all devices draw the same tokens, except for rounding.
@@ -74,9 +78,9 @@ def draw(logits: Tensor, how: Decoding, generator: torch.Generator) -> Tensor:
 
 
 def likeliest(logits: Tensor, how: Decoding) -> Tensor:
-    """Return probabilities `[B, V]`, with 0 for tokens that top-k, then top-p, exclude.
+    """Return the probability of each token, `[B, V]`: 0 for tokens that are excluded by top-k, then by top-p.
 
-    Tokens with the same logit as the last kept token are also kept.
+    Tokens with the same logit as the last token that is not excluded are also not excluded.
     """
     if 0 < how.top_k < logits.shape[1]:
         logits = _down_to(logits, logits.topk(how.top_k).values[:, -1:])

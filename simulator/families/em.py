@@ -1,8 +1,10 @@
 """Expectation–maximization for Gaussian mixtures, for a batch of B chains, with two matrix products per iteration.
 
-Each point x has the features φ(x) = (1, x, xᵢxⱼ for i ≤ j). The log density of a component is linear in them: θ·φ(x).
-The next parameters follow from the sums Σ r φ(x), weighted by the memberships r (Dempster, Laird and Rubin 1977, for an
-exponential family). So an iteration computes Θ Φ, a softmax, and R Φᵀ. Points must be centred: the difference of two
+n is the number of points, d the number of dimensions, and K the number of Gaussians (components) in a mixture. A
+membership r is the probability that a component generated a point. Each point x has the features φ(x) = (1, x, xᵢxⱼ for
+i ≤ j). The log density of a component is linear in them: θ·φ(x). The next parameters follow from the sums Σ r φ(x),
+weighted by the memberships r (Dempster, Laird and Rubin 1977, for an exponential family). So an iteration computes Θ Φ,
+a softmax, and R Φᵀ, where Θ, Φ and R are the matrices of θ, φ and r. Points must be centred: the difference of two
 large squares would have a large rounding error.
 """
 
@@ -13,9 +15,9 @@ from torch import Tensor
 
 
 class MixtureParameters(NamedTuple):
-    """The parameters of B mixtures with K components: `weights[B, K]`, `means[B, K, d]`, `covariances[B, K, d, d]`.
+    """The parameters of B mixtures with K components, in float64.
 
-    All are float64.
+    The shapes are `weights[B, K]`, `means[B, K, d]` and `covariances[B, K, d, d]`.
     """
 
     weights: Tensor
@@ -23,17 +25,17 @@ class MixtureParameters(NamedTuple):
     covariances: Tensor
 
     def at(self, chains: Tensor) -> "MixtureParameters":
-        """Return the parameters of the selected chains. `chains` has indices or is a mask."""
+        """Return the parameters of some chains. `chains` has their indices, or is a mask."""
         return MixtureParameters(*(part[chains] for part in self))
 
     def put(self, chains: Tensor, of: "MixtureParameters") -> None:
-        """Replace the parameters of the selected chains in place. `chains` has indices or is a mask."""
+        """Replace the parameters of some chains in place by `of`. `chains` has their indices, or is a mask."""
         for mine, theirs in zip(self, of, strict=True):
             mine[chains] = theirs
 
 
 class FitRules(NamedTuple):
-    """The stopping rule of the iteration, and the limits of covariances."""
+    """The rule that stops the iteration, and the limits of covariances."""
 
     tolerance: float
     """a chain has converged if an iteration changes its mean log-likelihood by less than this, in nats"""
@@ -45,10 +47,11 @@ class FitRules(NamedTuple):
 
 
 def maximize(points: Tensor, start: Tensor, rules: FitRules) -> tuple[MixtureParameters, Tensor]:
-    """Fit mixtures to centred `points[B, n, d]`, starting from the memberships `start[B, K, n]`.
+    """Fit mixtures to centred `points[B, n, d]`, beginning with the memberships `start[B, K, n]`.
 
-    Iterate until each chain has converged; a converged chain leaves the batch. Return the parameters, and each chain's
-    mean log-likelihood `[B]` in nats. The log-likelihood belongs to the parameters of the step before the last.
+    Iterate until each chain has converged; a converged chain leaves the batch. Return the parameters, and the mean
+    log-likelihood of each chain, `[B]`, in nats. This log-likelihood belongs to the parameters before the last
+    iteration.
     """
     phi, d = features(points), points.shape[2]
     best = maximization(phi, start, d, rules)
@@ -76,7 +79,10 @@ def features(points: Tensor) -> Tensor:
 
 
 def expectation(phi: Tensor, parameters: MixtureParameters) -> tuple[Tensor, Tensor]:
-    """Return each chain's mean log-likelihood `[B]` in nats, and memberships `[B, K, n]` that sum to 1 over K."""
+    """Return the mean log-likelihood of each chain, `[B]`, in nats, and the memberships, `[B, K, n]`.
+
+    The memberships of a point sum to 1 over the K components. `phi` has the features of the points.
+    """
     joint = _natural(parameters) @ phi
     highest = joint.amax(dim=1, keepdim=True)
     joint = joint.sub_(highest).exp_()
@@ -86,7 +92,10 @@ def expectation(phi: Tensor, parameters: MixtureParameters) -> tuple[Tensor, Ten
 
 
 def maximization(phi: Tensor, memberships: Tensor, d: int, rules: FitRules) -> MixtureParameters:
-    """Return the parameters for memberships `[B, K, n]`. A component without members keeps a weight near 0."""
+    """Return the mixture parameters that follow from memberships `[B, K, n]`.
+
+    `phi` has the features of the points. A component without members keeps a weight near 0.
+    """
     sums = memberships @ phi.transpose(1, 2)  # [B, K, features]
     count = sums[..., :1] + 10 * torch.finfo(sums.dtype).eps
     means = sums[..., 1 : d + 1] / count

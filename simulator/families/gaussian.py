@@ -16,16 +16,17 @@ class Gaussian:
     """one Gaussian per chain, in any number of dimensions"""
 
     estimator: Estimator = "mle"
-    """`mle` divides the sum of squared deviations by n, `unbiased` by n − 1; papers use both, with different limits"""
+    """estimator of the variance: `mle` divides the sum of squared deviations by n, `unbiased` by n − 1; papers use
+    both, and the limits after many rounds differ"""
     bias: float = field(default=1.0, metadata=ADDED)
-    """λ: samples have λ times the fitted covariance (Alemohammad et al. 2023); likely items are preferred if λ < 1"""
+    """λ, the factor of the covariance in sampling (Alemohammad et al. 2023); below 1, likely items are preferred"""
 
     def __post_init__(self) -> None:
         if self.bias < 0:
-            raise ValueError(f"bias is {self.bias:g}: it multiplies the covariance, use 0 or more")
+            raise ValueError(f"bias is {self.bias:g}: it multiplies the covariance, use 0 or more, such as 1")
 
     def fit(self, items: Items, rng: np.random.Generator) -> Mixture:
-        """Estimate each chain's mean and covariance from `items[n, C, d]`, without randomness.
+        """Estimate the mean and the covariance of each chain from `items[n, C, d]`, without randomness.
 
         Raises ValueError if there are too few items for the estimator.
         """
@@ -42,7 +43,10 @@ class Gaussian:
 
 @dataclass(frozen=True)
 class Biased(Mixture):
-    """A mixture that samples with λ times its covariances. Its density and moments are those of the fit."""
+    """A mixture that generates items with λ times its covariances; λ is `bias`.
+
+    Its density and its moments are those of the fit, without λ.
+    """
 
     bias: float
 

@@ -25,8 +25,8 @@ _ENOUGH = 1_024
 class GMM:
     """a mixture of Gaussians per chain, in any number of dimensions
 
-    The fit has the stopping rule and the regularization of scikit-learn's `GaussianMixture`, and gives the same result.
-    The implementation is different.
+    The fit has the same stopping rule and regularization as `GaussianMixture` of scikit-learn, and gives the same
+    result. The implementation is different.
     """
 
     components: int = 10
@@ -36,9 +36,9 @@ class GMM:
     tolerance: float = 1e-3
     """a chain has converged if an iteration changes its mean log-likelihood by less than this, in nats per item"""
     max_iterations: int = 100
-    """largest number of iterations"""
+    """largest number of iterations of a fit"""
     restarts: int = 1
-    """number of random starts; the fit with the highest likelihood is used"""
+    """number of random starting points of a fit; the fit with the highest likelihood is used"""
     regularization: float = 1e-6
     """added to every variance, so that a component cannot collapse onto a point"""
 
@@ -67,13 +67,14 @@ class GMM:
         return Mixture(weights.numpy(), (means + centre).numpy(), covariances.numpy())
 
     def restore(self, arrays: Arrays) -> Mixture:
-        """Return the mixture from which `arrays()` returned these arrays."""
+        """Return the fitted models whose method `arrays()` returned these arrays."""
         return Mixture(**arrays)
 
     def _best(self, points: Tensor, uniforms: Tensor, rows: Tensor | None) -> MixtureParameters:
-        """Return the fit with the highest likelihood of each chain.
+        """Return the fit with the highest likelihood for each of B chains.
 
-        The arguments are `points[B, n, d]`, `uniforms[restarts, B, K, candidates]`, and the rows used for the start.
+        `points[B, n, d]` are the items, `uniforms[restarts, B, K, candidates]` are uniform random numbers that
+        determine the starts. If `rows` is given, only the points with these indices are used for the starts.
         """
         best, likelihood = maximize(points, memberships(points, uniforms[0], rows), self._rules)
         for start in uniforms[1:]:

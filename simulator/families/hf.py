@@ -1,4 +1,4 @@
-"""Causal language models of Hugging Face transformers, fine-tuned anew from the pretrained weights per generation."""
+"""Causal language models of Hugging Face transformers, fine-tuned anew in each generation."""
 
 import math
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ AT_ONCE = 256
 
 @dataclass(frozen=True)
 class HuggingFace:
-    """a causal language model of Hugging Face, fine-tuned in each generation (Shumailov et al. 2023)
+    """a causal language model of Hugging Face, fine-tuned anew in each generation (Shumailov et al. 2023)
 
     The data must use the tokenizer of the same model: `text:tokenizer=facebook/opt-125m`.
     """
@@ -30,21 +30,21 @@ class HuggingFace:
     model: str = "facebook/opt-125m"
     """name of the model on the Hugging Face Hub, or the folder of a model"""
     epochs: float = 5.0
-    """passes over the items; the paper uses 5, or 10 if a tenth of the human data is kept"""
+    """number of passes over the training items; the paper uses 5, or 10 if a tenth of the human data is kept"""
     steps: int = 0
-    """number of optimizer steps, for any number of items; 0: use `epochs`"""
+    """number of optimizer steps, independent of the number of items; 0: use `epochs`"""
     batch: int = 128
-    """items per optimizer step"""
+    """number of items per optimizer step"""
     micro: int = 0
-    """items of a batch that are processed at once, to save memory; 0: all"""
+    """number of items that are processed at once, to save memory; 0: the whole batch"""
     rate: float = 2e-5
-    """first learning rate; it decreases along a cosine to `last_rate`"""
+    """learning rate of the first step; it decreases to `last_rate` along a cosine"""
     last_rate: float = 1e-6
-    """last learning rate"""
+    """learning rate of the last step"""
     beams: int = 5
-    """number of beams of beam search; 1: the most likely token at each step; 0: tokens are sampled"""
+    """number of beams of beam search; 1: the most likely token at each step; 0: tokens are sampled instead"""
     device: str = field(default="cpu", compare=False)
-    """device that torch uses: cpu, cuda"""
+    """device that torch uses: `cpu`, `cuda` or `cuda:1`"""
 
     def __post_init__(self) -> None:
         if self.batch < 1 or min(self.steps, self.micro, self.beams) < 0 or (self.steps == 0 and self.epochs <= 0):
@@ -70,9 +70,9 @@ class HuggingFace:
         return FineTuned(self, network, items[:, 0])
 
     def restore(self, arrays: Arrays) -> "FineTuned":
-        """Return the model from which `arrays()` returned these arrays.
+        """Return the fine-tuned model whose method `arrays()` returned these arrays.
 
-        It has no training set, so it can evaluate text but not generate it.
+        It has no training set, so it can evaluate text but not generate text.
         """
         network = self._load()
         weights = {name.removeprefix("weight "): torch.from_numpy(array) for name, array in arrays.items()}
@@ -106,7 +106,7 @@ class HuggingFace:
         network.eval()
 
     def _batches(self, items: int, rng: np.random.Generator) -> list[Tensor]:
-        """Return the row numbers of each optimizer step: all items in random order, then in a new order, and so on."""
+        """Return the indices of the items of each step: all items in random order, then in a new order, and so on."""
         steps = self.steps or max(1, round(self.epochs * items / self.batch))
         return list(torch.split(torch.from_numpy(shuffled_passes(rng, items, steps * self.batch)), self.batch))
 
@@ -119,8 +119,8 @@ class HuggingFace:
 class Opt125m(HuggingFace):
     """OPT-125m with the settings of Shumailov et al. 2023: 5 epochs, 5 beams, blocks of 64 tokens
 
-    Their data is the raw text of wikitext-2: `text:path=wiki.train.raw,tokenizer=facebook/opt-125m`. If a tenth of the
-    human data is kept (`preserve:0.1`), they use 10 epochs.
+    The data of the paper is the raw text of wikitext-2: `text:path=wiki.train.raw,tokenizer=facebook/opt-125m`. If a
+    tenth of the human data is kept (`preserve:0.1`), the paper uses 10 epochs.
     """
 
 
@@ -148,7 +148,7 @@ class FineTuned:
         return np.concatenate(written)[:, np.newaxis]
 
     def losses(self, blocks: Items) -> Floats:
-        """Return the loss of each token except the first, as `simulator.families.base.Language` defines."""
+        """Return the loss of each token of the blocks except the first of a block: `[m, C, L − 1]`, in nats."""
         check(blocks, self._network.config.vocab_size)
         tokens = torch.from_numpy(blocks[:, 0].astype(np.int64)).to(self._family.device)
         with torch.no_grad():
@@ -156,11 +156,11 @@ class FineTuned:
         return np.concatenate(losses).astype(np.float64)[:, np.newaxis]
 
     def arrays(self) -> Arrays:
-        """Return the weights by name."""
+        """Return all weights of the network: arrays by name."""
         return {f"weight {name}": weight.cpu().numpy() for name, weight in self._network.state_dict().items()}
 
     def _write(self, rows: Any) -> Items:
-        """Generate a block of new tokens after each of the training blocks with these row numbers."""
+        """Generate a block of new tokens after each training block whose index is in `rows`."""
         prompts = torch.from_numpy(self._blocks[rows].astype(np.int64)).to(self._family.device)
         length, beams = prompts.shape[1], self._family.beams
         made = self._network.generate(

@@ -1,4 +1,4 @@
-"""Initialization of expectation–maximization: k-means++ and a few Lloyd iterations, for a batch of B chains."""
+"""The initial memberships of expectation–maximization for B chains: k-means++ and a few Lloyd iterations."""
 
 import torch
 from torch import Tensor
@@ -8,11 +8,11 @@ CANDIDATES = 4
 
 
 def memberships(points: Tensor, uniforms: Tensor, rows: Tensor | None = None, steps: int = 10) -> Tensor:
-    """Return the memberships of `points[B, n, d]` in K clusters, 0 or 1: `[B, K, n]`.
+    """Return the memberships of `points[B, n, d]` in K clusters, `[B, K, n]`.
 
-    The uniform random numbers `uniforms[B, K, candidates]` in [0, 1) choose K initial centres. Then Lloyd iterations
-    move the centres until no membership changes, at most `steps` times. If `rows[m]` is given, the centres are computed
-    only from the points with these indices.
+    A membership is 1 if the point belongs to the cluster, otherwise 0. The uniform random numbers `uniforms[B, K,
+    candidates]` from 0 to 1 choose K initial centres. Then at most `steps` Lloyd iterations move the centres, until no
+    membership changes. If `rows[m]` is given, the centres are computed only from the points with these indices.
     """
     x = points.transpose(1, 2)  # [B, d, n]
     used = (x if rows is None else x[:, :, rows]).contiguous()
@@ -29,11 +29,11 @@ def memberships(points: Tensor, uniforms: Tensor, rows: Tensor | None = None, st
 
 
 def plus_plus(x: Tensor, uniforms: Tensor) -> Tensor:
-    """Return K centres among the points `x[B, d, n]` by greedy k-means++: `[B, K, d]`.
+    """Return K centres among the points `x[B, d, n]`, selected by greedy k-means++: `[B, K, d]`.
 
-    Arthur and Vassilvitskii 2007, section 7: the probability that a point is drawn as a candidate is proportional to
-    the square of its distance to the nearest centre so far. The candidate that leaves the smallest sum of these squares
-    becomes the next centre.
+    Source: Arthur and Vassilvitskii 2007, section 7. The probability that a point is drawn as a candidate is
+    proportional to the square of its distance to the nearest centre so far. The candidate with the smallest sum of
+    these squares over all points becomes the next centre.
     """
     chains = torch.arange(len(x))
     chances = torch.ones((len(x), x.shape[2]), dtype=x.dtype)
@@ -49,7 +49,7 @@ def plus_plus(x: Tensor, uniforms: Tensor) -> Tensor:
 
 
 def _draw(chances: Tensor, uniforms: Tensor) -> Tensor:
-    """Return indices drawn with the weights `chances[B, n]`, one for each of `uniforms[B, m]`: `[B, m]`.
+    """Return one random index for each number of `uniforms[B, m]`, with the weights `chances[B, n]`: `[B, m]`.
 
     If all weights are 0, because all points are equal, the last index is drawn.
     """

@@ -1,6 +1,6 @@
-"""Gaussian mixtures, one per chain: samples, density, moments, and distances in closed form.
+"""Gaussian mixtures, one per chain: samples, density, moments, and exact distances between mixtures.
 
-A single Gaussian is a mixture of one component. The true distribution of a corpus is a mixture with C = 1.
+A single Gaussian is a mixture of one component. The true distribution of a corpus is a mixture for one chain (C = 1).
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,10 @@ _VALUES = 2**16
 
 @dataclass(frozen=True)
 class Mixture:
-    """A mixture of K Gaussians per chain: `weights[C, K]` (sum 1), `means[C, K, d]`, `covariances[C, K, d, d]`."""
+    """A mixture of K Gaussians for each of C chains, in d dimensions.
+
+    The shapes are `weights[C, K]` (their sum is 1 for each chain), `means[C, K, d]` and `covariances[C, K, d, d]`.
+    """
 
     weights: Floats
     means: Floats
@@ -31,11 +34,15 @@ class Mixture:
         return int(self.weights.shape[1])
 
     def arrays(self) -> Arrays:
-        """Return weights, means and covariances by these names."""
+        """Return `weights`, `means` and `covariances`, by these names."""
         return {"weights": self.weights, "means": self.means, "covariances": self.covariances}
 
     def sample(self, n: int, rng: np.random.Generator) -> Items:
-        """Draw n items, `[n, C, d]`: a component with its weight as probability, then a point from its Gaussian."""
+        """Generate n items, `[n, C, d]`.
+
+        For each item, a component is selected with its weight as probability, then a point is drawn from this
+        component.
+        """
         chains, _, d = self.means.shape
         chosen, noise = rng.random((n, chains)), rng.standard_normal((n, chains, d))
         at_once = max(1, _VALUES // max(1, n * d))
@@ -58,7 +65,7 @@ class Mixture:
         return items.transpose(2, 0, 1)
 
     def log_density(self, points: Points) -> Floats:
-        """Return the natural logarithm of each chain's density at `points[m, d]`: `[m, C]`, in nats."""
+        """Return the natural logarithm of the density of each chain's mixture at `points[m, d]`: `[m, C]`."""
         return np.stack([self._log_density_of(chain, points) for chain in range(len(self.weights))], axis=1)
 
     def _log_density_of(self, chain: int, points: Points) -> Floats:
@@ -70,7 +77,7 @@ class Mixture:
         return np.asarray(np.logaddexp.reduce(joint, axis=0))
 
     def moments(self) -> tuple[Floats, Floats]:
-        """Return mean `[C, d]` and covariance `[C, d, d]` of each chain's mixture."""
+        """Return the mean `[C, d]` and the covariance `[C, d, d]` of each chain's mixture."""
         mean = np.einsum("ck,ckd->cd", self.weights, self.means)
         away = self.means - mean[:, np.newaxis]
         between = np.einsum("ck,cki,ckj->cij", self.weights, away, away)
@@ -78,10 +85,12 @@ class Mixture:
 
 
 def w2_squared(a: Mixture, b: Mixture) -> Floats:
-    """Return the squared 2-Wasserstein distance between the Gaussians that have the moments of two mixtures, `[C]`.
+    """Return the squared 2-Wasserstein distance between two mixtures for each chain, `[C]`.
 
-    It is |μ − ν|² + tr(Σ + T − 2(T^½ Σ T^½)^½) (Dowson and Landau 1982), the exact distance if both mixtures are single
-    Gaussians. One of the mixtures may have a single chain, which is compared with every chain of the other.
+    Each mixture is replaced by the Gaussian with the same mean and covariance, so the distance is exact if both
+    mixtures are single Gaussians. With the means μ and ν and the covariances Σ and T, it is |μ − ν|² + tr(Σ + T − 2(T^½
+    Σ T^½)^½) (Dowson and Landau 1982). If one of the mixtures has a single chain, it is compared with every chain of
+    the other.
     """
     (mean, covariance), (other_mean, other) = a.moments(), b.moments()
     root = power(other, 0.5)
@@ -92,11 +101,11 @@ def w2_squared(a: Mixture, b: Mixture) -> Floats:
 
 
 def l2_squared(a: Mixture, b: Mixture) -> Floats:
-    """Return ∫ (p − q)², where p and q are the densities of two mixtures, `[C]`.
+    """Return the squared L₂ distance between the densities p and q of two mixtures for each chain, `[C]`: ∫ (p − q)².
 
-    One of the mixtures may have a single chain, which is compared with every chain of the other. In closed form,
-    ∫ p q = Σᵢⱼ aᵢ bⱼ N(μᵢ − μⱼ; 0, Σᵢ + Σⱼ) (Shumailov et al. 2023, section 4.2). ∫ p² grows without limit as variances
-    go to 0.
+    If one of the mixtures has a single chain, it is compared with every chain of the other. The distance follows from ∫
+    p q = Σᵢⱼ aᵢ bⱼ N(μᵢ − μⱼ; 0, Σᵢ + Σⱼ), where a and b are weights, μ means and Σ covariances (Shumailov et al. 2023,
+    section 4.2). ∫ p² grows without limit if variances go to 0.
     """
     return _product(a, a) - 2 * _product(a, b) + _product(b, b)
 
@@ -111,9 +120,10 @@ def _product(a: Mixture, b: Mixture) -> Floats:
 
 
 def power(covariances: Floats, exponent: float) -> Floats:
-    """Return the symmetric power of each matrix `[..., d, d]`, such as 0.5 for the root.
+    """Return each symmetric matrix of `[..., d, d]`, raised to a power: 0.5 gives the square root.
 
-    It is unique. It also exists for singular matrices: for negative exponents, eigenvalues have a lower limit.
+    The result is symmetric and unique. It also exists for singular matrices, because eigenvalues have a lower limit if
+    the exponent is negative.
     """
     values, vectors = np.linalg.eigh(covariances)
     floor = 0.0 if exponent > 0 else _SMALLEST_VARIANCE

@@ -1,8 +1,8 @@
 """The encoders and decoders of variational autoencoders, for C chains at once.
 
-A network has the shapes of its layers, and two functions of its parameters: encode and decode. The first axis of every
-parameter is the chain. So C networks with the same shape are trained with one batched matrix product, or one grouped
-convolution, per layer. This is faster, because at these sizes an operation needs most of its time to start.
+A network object has the shapes of its layers, and two functions of its parameters: encode and decode. The first axis of
+every parameter is the chain. So C networks with the same shape are trained with one batched matrix product, or one
+grouped convolution, per layer. This is faster, because at these sizes starting an operation needs most of its time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,12 +20,12 @@ Code: TypeAlias = tuple[Tensor, Tensor]
 
 
 class LayerShape(NamedTuple):
-    """The shapes of the parameters of a layer, without the axis of chains."""
+    """The shapes of the parameters of one layer of one chain."""
 
     weight: tuple[int, ...]
     bias: int
     fan_in: int
-    """number of inputs that an output sums over, as torch counts it"""
+    """number of input values of which an output value is the weighted sum, as torch counts it"""
 
 
 class AutoencoderNetwork(Protocol):
@@ -38,11 +38,11 @@ class AutoencoderNetwork(Protocol):
 
     @property
     def layers(self) -> Mapping[str, LayerShape]:
-        """The layers by name."""
+        """The shapes of all layers, by the name of the layer."""
         ...
 
     def encode(self, parameters: Parameters, ink: Tensor) -> Code:
-        """Return the codes of `ink[C, B, pixels]`, pixels from 0 to 1."""
+        """Return the distributions of the codes of `ink[C, B, pixels]`: images with pixels from 0 to 1."""
         ...
 
     def decode(self, parameters: Parameters, codes: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ class AutoencoderNetwork(Protocol):
 
 @dataclass(frozen=True)
 class Perceptron:
-    """One hidden layer in the encoder and one in the decoder, for the 8 × 8 digits."""
+    """A network with one hidden layer in the encoder and one in the decoder, for the 8 × 8 digits."""
 
     pixels: int
     latent: int
@@ -113,7 +113,10 @@ class Convolutional:
 
 
 def begin(network: AutoencoderNetwork, generators: Sequence[torch.Generator]) -> Parameters:
-    """Return initial parameters of one chain per generator: uniform in ±1/√fan-in, as torch initializes such layers."""
+    """Return random initial parameters, for one chain per generator.
+
+    They are uniform in ±1/√fan-in, as torch initializes such layers.
+    """
     parameters = {}
     for name, layer in network.layers.items():
         bound = layer.fan_in**-0.5
@@ -124,12 +127,12 @@ def begin(network: AutoencoderNetwork, generators: Sequence[torch.Generator]) ->
 
 
 def dense(parameters: Parameters, name: str, values: Tensor) -> Tensor:
-    """Apply the linear layer `name` of each chain: `[C, B, in] → [C, B, out]`."""
+    """Apply the linear layer `name` of each chain to `values`: `[C, B, in] → [C, B, out]`."""
     return torch.baddbmm(parameters[f"{name}.bias"].unsqueeze(1), values, parameters[f"{name}.weight"])
 
 
 def convolve(parameters: Parameters, name: str, images: Tensor) -> Tensor:
-    """Apply the convolution `name` of each chain: `[C, B, in, h, w] → [C, B, out, h/2, w/2]`."""
+    """Apply the convolution layer `name` of each chain: `[C, B, in, h, w] → [C, B, out, h/2, w/2]`."""
     weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
     chains = len(images)
     out = functional.conv2d(_grouped(images), weight.flatten(0, 1), bias.flatten(), 2, 1, groups=chains)
@@ -137,7 +140,7 @@ def convolve(parameters: Parameters, name: str, images: Tensor) -> Tensor:
 
 
 def spread(parameters: Parameters, name: str, images: Tensor) -> Tensor:
-    """Apply the transposed convolution `name` of each chain: `[C, B, in, h, w] → [C, B, out, 2h, 2w]`."""
+    """Apply the transposed convolution layer `name` of each chain: `[C, B, in, h, w] → [C, B, out, 2h, 2w]`."""
     weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
     chains = len(images)
     out = functional.conv_transpose2d(_grouped(images), weight.flatten(0, 1), bias.flatten(), 2, 1, groups=chains)
@@ -145,7 +148,7 @@ def spread(parameters: Parameters, name: str, images: Tensor) -> Tensor:
 
 
 def _images(values: Tensor, channels: int, side: int) -> Tensor:
-    """Return `[C, B, channels · side²]` as `[C, B, channels, side, side]`."""
+    """Return an array `[C, B, channels · side²]` in the shape `[C, B, channels, side, side]`."""
     return values.reshape(*values.shape[:2], channels, side, side)
 
 

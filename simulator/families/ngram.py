@@ -1,7 +1,8 @@
-"""Unigrams and bigrams: language models that count tokens.
+"""Unigram and bigram models: language models that count tokens.
 
 A unigram model that is refitted to its own text behaves like genetic drift: a word that is not drawn in one generation
-never returns (Suresh et al. 2024, 2412.17646). Counts and their sums are whole numbers, without rounding errors.
+never returns (Suresh et al. 2024, 2412.17646). Counts and their sums are whole numbers, so they have no rounding
+errors. V is the size of the vocabulary, and L the number of tokens per item.
 """
 
 from dataclasses import dataclass
@@ -18,18 +19,20 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class NGram:
-    """an n-gram model: tokens by their frequency, alone or after the previous token"""
+    """a language model that counts tokens (`order` is 1) or pairs of neighbouring tokens (`order` is 2)"""
 
     order: Literal[1, 2] = 1
-    """1: unigrams, independent tokens; 2: bigrams, each token depends on the previous token"""
+    """1: a unigram model, in which tokens are independent; 2: a bigram model, in which a token depends on the
+    previous one"""
     alpha: float = 0.0
-    """added to each count (add-alpha smoothing); 0: tokens that did not occur are never generated"""
+    """number that is added to each count (add-alpha smoothing); with 0, tokens that did not occur are never
+    generated"""
     vocabulary: int = 1024
-    """size of the vocabulary, at least that of the data"""
+    """size of the vocabulary, at least the size of the data's vocabulary"""
 
     def __post_init__(self) -> None:
         if self.alpha < 0 or self.vocabulary < 1:
-            raise ValueError(f"{self} is impossible: alpha must be 0 or more, and vocabulary at least 1")
+            raise ValueError(f"{self} is impossible: use 0 or more for alpha, and 1 or more for vocabulary")
 
     def fit(self, items: Items, rng: np.random.Generator) -> "Unigrams | Bigrams":
         """Count the tokens of `items[n, C, L]`, without randomness.
@@ -44,7 +47,7 @@ class NGram:
         return Bigrams(Unigrams(alone, self.alpha, items.shape[2]), tuple(pairs))
 
     def restore(self, arrays: Arrays) -> "Unigrams | Bigrams":
-        """Return the model from which `arrays()` returned these arrays."""
+        """Return the fitted models whose method `arrays()` returned these arrays."""
         alone = Unigrams(arrays["counts"], self.alpha, int(arrays["length"]))
         if self.order == 1:
             return alone
@@ -55,7 +58,7 @@ class NGram:
 
 @dataclass(frozen=True, eq=False)
 class Unigrams:
-    """Unigram models, one per chain: tokens are independent."""
+    """Unigram models, one per chain: the tokens of an item are independent."""
 
     counts: Counts
     """number of occurrences of each token in each chain, `[C, V]`"""
@@ -64,13 +67,14 @@ class Unigrams:
     """L, the number of tokens per item"""
 
     def sample(self, n: int, rng: np.random.Generator) -> Items:
-        """Draw n items, `uint16[n, C, L]`."""
+        """Generate n items, `uint16[n, C, L]`."""
         return self.draw(n * self.length, rng).reshape(-1, n, self.length).transpose(1, 0, 2)
 
     def draw(self, m: int, rng: np.random.Generator) -> Items:
         """Draw m tokens for each chain, `uint16[C, m]`.
 
-        One search serves all chains: each chain has its own section of the cumulative counts.
+        The tokens of all chains are found with one search, because each chain has its own section of the cumulative
+        counts.
         """
         chains, size = self.counts.shape
         sums = np.cumsum(self.counts.ravel())
@@ -81,9 +85,9 @@ class Unigrams:
         return _smoothed(seen, totals[:, np.newaxis], self.alpha, size, rng).astype(np.uint16)
 
     def losses(self, blocks: Items) -> Floats:
-        """Return the loss of each token except the first, as `simulator.families.base.Language` defines.
+        """Return the loss of each token of the blocks except the first of a block: `[m, C, L − 1]`, in nats.
 
-        It does not depend on earlier tokens.
+        The loss does not depend on earlier tokens.
         """
         check(blocks, self.counts.shape[1])
         totals = self.counts.sum(axis=1, keepdims=True) + self.alpha * self.counts.shape[1]
@@ -92,14 +96,15 @@ class Unigrams:
         return np.asarray(costs[np.arange(len(costs))[:, np.newaxis], blocks[:, :, 1:]])
 
     def arrays(self) -> Arrays:
-        """Return the counts and the length of items."""
+        """Return the counts of tokens and the number of tokens per item, by name."""
         return {"counts": self.counts, "length": np.array(self.length)}
 
 
 class Pairs(NamedTuple):
-    """The bigrams of one chain.
+    """The numbers of occurrences of all bigrams of one chain. A bigram is a pair of neighbouring tokens.
 
-    `keys` has first token · V + second token of each bigram, in ascending order; `counts` its number of occurrences.
+    `keys` has one number per bigram, in ascending order: first token · V + second token. `counts` has its number of
+    occurrences.
     """
 
     keys: Counts
@@ -110,7 +115,8 @@ class Pairs(NamedTuple):
 class Bigrams:
     """Bigram models, one per chain: a token depends on the previous token.
 
-    The first token of an item, and a token after one that had no successor in the training data, are drawn as unigrams.
+    Two kinds of tokens are drawn from a unigram model: the first token of an item, and the token after a token that had
+    no successor in the training data.
     """
 
     alone: Unigrams
@@ -118,7 +124,7 @@ class Bigrams:
     """the bigrams of each chain"""
 
     def sample(self, n: int, rng: np.random.Generator) -> Items:
-        """Draw n items, `uint16[n, C, L]`."""
+        """Generate n items, `uint16[n, C, L]`."""
         length = self.alone.length
         items = np.empty((n, len(self.pairs), length), dtype=np.uint16)
         items[:, :, 0] = self.alone.draw(n, rng).T
@@ -129,7 +135,10 @@ class Bigrams:
         return items
 
     def _after(self, pairs: Pairs, before: Items, others: Items, rng: np.random.Generator) -> Items:
-        """Draw a token after each of `before[n]`, `[n]`. Use `others[n]` where the previous token had no successor."""
+        """Draw one token after each token of `before[n]`: `[n]`.
+
+        Where a token had no successor in the training data, use the token of `others[n]`.
+        """
         size = self._size
         sums = np.concatenate([[0], np.cumsum(pairs.counts)])
         first, last = (sums[np.searchsorted(pairs.keys, (before.astype(np.int64) + more) * size)] for more in (0, 1))
@@ -139,7 +148,10 @@ class Bigrams:
         return drawn if self.alone.alpha else np.where(last > first, drawn, others)
 
     def losses(self, blocks: Items) -> Floats:
-        """Return the loss of each token except the first, given the previous token."""
+        """Return the loss of each token of the blocks except the first of a block: `[m, C, L − 1]`, in nats.
+
+        It is the negative log-likelihood of the token, given the previous token.
+        """
         alone, alpha = self.alone.losses(blocks), self.alone.alpha
         by_chain = [self._probabilities(pairs, blocks[:, chain]) for chain, pairs in enumerate(self.pairs)]
         with np.errstate(divide="ignore"):
@@ -165,7 +177,7 @@ class Bigrams:
         return int(self.alone.counts.shape[1])
 
     def arrays(self) -> Arrays:
-        """Return the counts of tokens and of bigrams."""
+        """Return the counts of tokens and the counts of bigrams, by name."""
         sizes = np.array([len(pairs.keys) for pairs in self.pairs])
         keys, counts = (np.concatenate(parts) for parts in zip(*self.pairs, strict=True))
         return {**self.alone.arrays(), "sizes": sizes, "keys": keys, "pairs": counts}
@@ -196,8 +208,8 @@ def _pairs(blocks: Items, size: int) -> Pairs:
 def _smoothed(seen: Items, totals: Counts, alpha: float, size: int, rng: np.random.Generator) -> Items:
     """Return the tokens `seen`, drawn in proportion to counts, with some replaced by uniform tokens for smoothing.
 
-    The smoothed probability (count + α)/(total + αV) is a mixture: count/total with the weight total/(total + αV), and
-    1/V with the remaining weight.
+    α is `alpha`, and V is the size of the vocabulary. The smoothed probability (count + α)/(total + αV) is a mixture:
+    count/total with the weight total/(total + αV), and 1/V with the remaining weight.
     """
     if not alpha:
         return seen

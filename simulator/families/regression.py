@@ -12,23 +12,28 @@ Inputs = Literal["new", "same"]
 
 @dataclass(frozen=True)
 class FittedRegression:
-    """Fitted models, one per chain: `coefficients[C, d]`, and `inputs[T, C, d]` if inputs are always the same."""
+    """The fitted linear models of C chains, with their `coefficients[C, d]`.
+
+    If the inputs are always the same, `inputs[T, C, d]` has these T inputs; otherwise it is None. `noise` is σ, the
+    standard deviation of the noise in generated labels.
+    """
 
     coefficients: Floats
     noise: float
     inputs: Floats | None
 
     def sample(self, n: int, rng: np.random.Generator) -> Items:
-        """Draw n rows [x, y], `[n, C, d + 1]`, with y = x·β̂ + σ·ε.
+        """Generate n items [x, y], `[n, C, d + 1]`, with y = x·β̂ + σ·ε.
 
-        ε is standard normal. Raises ValueError if inputs are fixed and n is not their number.
+        x are the inputs, β̂ the fitted coefficients, σ is `noise`, and ε is standard normal. Raises ValueError if the
+        inputs are always the same, and n is not their number.
         """
         chains, d = self.coefficients.shape
         x = rng.standard_normal((n, chains, d)) if self.inputs is None else self.inputs
         if len(x) != n:
             raise ValueError(
-                f"inputs=same has {len(x)} inputs, but {n} items are drawn: use a world where a "
-                f"model generates {len(x)} items"
+                f"with inputs=same, a model generates exactly one item for each of its {len(x)} inputs, but the world "
+                f"requests {n} items: use the world truthful and leave out --human, or use inputs=new"
             )
         y = np.einsum("ncd,cd->nc", x, self.coefficients) + self.noise * rng.standard_normal((n, chains))
         return np.concatenate([x, y[..., np.newaxis]], axis=2)
@@ -36,19 +41,19 @@ class FittedRegression:
 
 @dataclass(frozen=True)
 class Regression:
-    """least squares without intercept, for items that are rows [x, y]"""
+    """linear regression by least squares without intercept, for items [x, y]"""
 
     noise: float = 1.0
     """σ, the standard deviation of the noise in the labels that a fitted model generates"""
     inputs: Inputs = "new"
-    """`new`: each round draws new inputs from N(0, I); `same`: the inputs are always the same, as in the exact
-    formula for accumulate"""
+    """`new`: a model draws new inputs from N(0, I) in each round; `same`: the inputs are the same in all rounds, as
+    in the exact formula for `accumulate`"""
 
     def fit(self, items: Items, rng: np.random.Generator) -> FittedRegression:
-        """Fit each chain to `items[n, C, d + 1]`, rows [x, y], without randomness.
+        """Fit one model per chain to `items[n, C, d + 1]`, items [x, y], without randomness.
 
-        Raises ValueError if there are not more items than coefficients, and for inputs=same if not every input occurs
-        equally often.
+        Raises ValueError if there are not more items than coefficients. With inputs=same, also raises ValueError if not
+        every input occurs equally often.
         """
         x, y = items[..., :-1], items[..., -1]
         if len(items) <= x.shape[2]:
@@ -70,5 +75,8 @@ def _distinct(x: Floats) -> Floats:
     copies = int((x[:, 0, 0] == x[0, 0, 0]).sum())
     distinct = ascending[::copies]
     if len(x) % copies or not np.array_equal(np.repeat(distinct, copies, axis=0), ascending):
-        raise ValueError("inputs=same needs a regime that trains on complete generations: use replace or accumulate")
+        raise ValueError(
+            "with inputs=same, a model must train on complete generations: use the regime replace "
+            "or accumulate, or inputs=new"
+        )
     return distinct

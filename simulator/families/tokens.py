@@ -1,4 +1,4 @@
-"""Checks of tokens for families of text, and the number of distinct tokens."""
+"""Checks of tokens for families of language models, and the number of distinct tokens."""
 
 import numpy as np
 
@@ -6,14 +6,14 @@ from simulator.families.base import Floats, Items
 
 
 def check(items: Items, vocabulary: int) -> None:
-    """Raise ValueError if a token is not below the size of the vocabulary."""
+    """Raise ValueError if a token of `items` is not smaller than `vocabulary`, the size of the vocabulary."""
     highest = int(items.max(initial=0))
     if highest >= vocabulary:
         raise ValueError(f"the data has tokens up to {highest}: set vocabulary={highest + 1} or more for the family")
 
 
 def check_one_line(items: Items) -> None:
-    """Raise ValueError if items have more than one chain."""
+    """Raise ValueError if `items` have more than one chain."""
     if items.shape[1] != 1:
         raise ValueError(f"chains is {items.shape[1]}: this family trains one chain at a time, use chains=1")
 

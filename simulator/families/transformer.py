@@ -23,37 +23,39 @@ WARM, LAST = 0.05, 0.1
 
 @dataclass(frozen=True)
 class Transformer:
-    """a small GPT trained from scratch; blocks of its training set are its prompts (Shumailov et al. 2023)"""
+    """a small GPT trained from scratch; its prompts are blocks of its training set (Shumailov et al. 2023)"""
 
     layers: int = 2
-    """number of layers; each has attention and hidden units"""
+    """number of layers; each layer has attention and a hidden layer"""
     heads: int = 4
     """number of attention heads"""
     width: int = 128
-    """number of dimensions of a token's embedding, a multiple of 2 · heads"""
+    """number of dimensions of the embedding of a token; it must be a multiple of 2 · heads"""
     epochs: float = 10.0
-    """passes over the items"""
+    """number of passes over the training items"""
     steps: int = 0
-    """number of optimizer steps, for any number of items, so that all regimes train equally long; 0: use `epochs`"""
+    """number of optimizer steps, independent of the number of items, so that all regimes train equally long; 0: use
+    `epochs`"""
     batch: int = 32
-    """items per optimizer step"""
+    """number of items per optimizer step"""
     rate: float = 2e-3
     """highest learning rate; the rate rises in the first 5 % of the steps, then falls to a tenth along a cosine"""
     temperature: float = 1.0
-    """temperature of sampling, which divides the logits"""
+    """number that divides the logits in sampling; below 1, likely tokens become more likely"""
     top_k: int = 0
-    """sample from this number of most likely tokens; 0: all"""
+    """number of most likely tokens from which a token is sampled; 0: all tokens"""
     top_p: float = 1.0
-    """sample from the smallest set of most likely tokens with at least this total probability; 1: all"""
+    """tokens are sampled from the smallest set of most likely tokens with at least this total probability; 1: all
+    tokens"""
     beams: int = 0
     """2 or more: beam search with this number of beams, instead of sampling"""
     prompted: bool = True
     """true: the prompt of a new block is a whole training block; false: it is the first token of a training block, and
     the new block starts with it"""
     vocabulary: int = 1024
-    """size of the vocabulary, at least that of the data"""
+    """size of the vocabulary, at least the size of the data's vocabulary"""
     device: str = field(default="cpu", compare=False)
-    """device that torch uses: cpu, cuda"""
+    """device that torch uses: `cpu`, `cuda` or `cuda:1`"""
 
     def __post_init__(self) -> None:
         if min(self.layers, self.heads, self.batch, self.vocabulary) < 1 or self.width % (2 * self.heads):
@@ -82,9 +84,9 @@ class Transformer:
         return TrainedTransformer(self, network, items[:, 0])
 
     def restore(self, arrays: Arrays) -> "TrainedTransformer":
-        """Return the model from which `arrays()` returned these arrays.
+        """Return the model whose method `arrays()` returned these arrays.
 
-        It has no training set, so it can evaluate text but not generate it.
+        It has no training set, so it can evaluate text but not generate text.
         """
         window = int(arrays["window"])
         network = TransformerNetwork(self._shape(window))
@@ -92,7 +94,10 @@ class Transformer:
         return TrainedTransformer(self, network.to(self.device), np.empty((0, window), dtype=np.uint16))
 
     def schedule(self, items: int, rng: np.random.Generator) -> Tensor:
-        """Return the row numbers of each step, `[steps, batch]`: all items in random order, then in a new one, etc."""
+        """Return the indices of the items of each step, `[steps, batch]`.
+
+        They are all items in random order, then all items in a new order, and so on.
+        """
         steps = self.steps or max(1, round(self.epochs * items / self.batch))
         return torch.from_numpy(shuffled_passes(rng, items, steps * self.batch).reshape(steps, self.batch))
 
@@ -124,7 +129,10 @@ class TrainedTransformer:
         return np.concatenate(written)[:, np.newaxis]
 
     def prompts(self, n: int, rng: np.random.Generator) -> Items:
-        """Return the prompts of n new blocks: training blocks `[n, L]`, or their first tokens `[n, 1]`."""
+        """Return the prompts of n new blocks: whole training blocks `[n, L]`, or their first tokens `[n, 1]`.
+
+        The setting `prompted` of the family decides which.
+        """
         if not len(self._blocks):
             raise ValueError(
                 "a model that was restored from its arrays has no training set for prompts, so it cannot generate "
@@ -134,13 +142,13 @@ class TrainedTransformer:
         return self._blocks[rows] if self._family.prompted else self._blocks[rows, :1]
 
     def losses(self, blocks: Items) -> Floats:
-        """Return the loss of each token except the first, as `simulator.families.base.Language` defines."""
+        """Return the loss of each token of the blocks except the first of a block: `[m, C, L − 1]`, in nats."""
         check(blocks, self._family.vocabulary)
         tokens = torch.from_numpy(blocks[:, 0].astype(np.int64)).to(self._family.device)
         return np.concatenate([_losses(self._network, part) for part in torch.split(tokens, AT_ONCE)])[:, np.newaxis]
 
     def arrays(self) -> Arrays:
-        """Return the weights by name, and the window (tokens per block)."""
+        """Return all weights by name, and the window: the number of tokens per block."""
         weights = {name: weight.cpu().numpy() for name, weight in self._network.state_dict().items()}
         return {**weights, "window": np.array(self._network.shape.window)}
 
@@ -155,9 +163,9 @@ class TrainedTransformer:
 
 
 def train(network: TransformerNetwork, blocks: Tensor, schedule: Tensor, rate: float) -> None:
-    """Train the network to predict the next tokens in `blocks[m, L]`.
+    """Train the network to predict the next token at each position of `blocks[m, L]`.
 
-    `schedule[steps, batch]` has the row numbers of each step; `rate` is the highest learning rate.
+    `schedule[steps, batch]` has the indices of the blocks of each step; `rate` is the highest learning rate.
     """
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, betas=(0.9, 0.95), fused=True)
     for step, rows in enumerate(schedule.to(blocks.device)):
@@ -171,7 +179,10 @@ def train(network: TransformerNetwork, blocks: Tensor, schedule: Tensor, rate: f
 
 
 def pace(step: int, steps: int) -> float:
-    """Return the learning rate of a step (from 0), as a share of the highest rate."""
+    """Return the learning rate of a step, divided by the highest rate.
+
+    `step` is the number of the step, counted from 0, and `steps` is the number of all steps.
+    """
     warm = max(1, round(WARM * steps))
     if step < warm:
         return (step + 1) / warm

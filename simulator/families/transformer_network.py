@@ -24,9 +24,9 @@ class TransformerShape(NamedTuple):
 
 
 class KeyValueCache:
-    """A cache of the keys and values of all positions so far, `[layers, 2, B, H, longest, width / H]`.
+    """A cache of the attention keys and values of all positions so far, `[layers, 2, B, H, longest, width / H]`.
 
-    B is the number of sequences, H the number of heads, `longest` the largest number of positions.
+    B is the number of sequences, H the number of heads, and `longest` the largest number of positions.
     """
 
     def __init__(self, shape: TransformerShape, rows: int, longest: int, like: Tensor) -> None:
@@ -35,9 +35,9 @@ class KeyValueCache:
         self.length = 0
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Add keys and values of t new positions to a layer, `[B, H, t, width / H]` each.
+        """Add the keys and values of t new positions to a layer, `[B, H, t, width / H]` each.
 
-        Return all keys and values that the new positions attend to.
+        Return the keys and values of all positions to which the new positions attend.
         """
         end = self.length + keys.shape[2]
         self._held[layer, 0, :, :, self.length : end] = keys
@@ -83,7 +83,7 @@ class _TransformerLayer(nn.Module):
 
 
 class TransformerNetwork(nn.Module):
-    """A network from tokens to the logits of each next token."""
+    """A network that computes, at each position, the logits of the next token from the tokens so far."""
 
     def __init__(self, shape: TransformerShape, generator: torch.Generator | None = None) -> None:
         """Draw the weights: normal with standard deviation 0.02, and less for layers that are added to their input.
@@ -107,10 +107,10 @@ class TransformerNetwork(nn.Module):
         self.register_buffer("sin", sin, persistent=False)
 
     def forward(self, tokens: Tensor, cache: KeyValueCache | None = None, *, last: bool = False) -> Tensor:
-        """Return the logits of the next token after each of `tokens[B, T]`: `[B, T, V]`.
+        """Return the logits of the next token after each token of `tokens[B, T]`: `[B, T, V]`.
 
-        With `last`, return only those after the last token: `[B, 1, V]`. With a cache, the tokens follow the tokens in
-        the cache, which must have space for them.
+        If `last` is true, return only the logits after the last token: `[B, 1, V]`. With a cache, the tokens follow the
+        tokens in the cache, which must have space for them.
         """
         start = 0 if cache is None else cache.length
         end = start + tokens.shape[1]
@@ -124,7 +124,7 @@ class TransformerNetwork(nn.Module):
 
 
 class Generation:
-    """A network that generates token by token (`simulator.families.decoding.Steps`)."""
+    """A network that generates text token by token, with a cache (`simulator.families.decoding.Steps`)."""
 
     def __init__(self, network: TransformerNetwork, longest: int) -> None:
         self._network, self._longest = network, longest
@@ -144,7 +144,7 @@ class Generation:
 
         An index may occur more than once (beam search).
         """
-        assert self._cache is not None, "call begin first"
+        assert self._cache is not None, "no prompts were read: call begin(prompts) before step or keep"
         self._cache.keep(rows)
 
     def _read(self, tokens: Tensor) -> Tensor:

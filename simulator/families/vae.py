@@ -1,7 +1,8 @@
-"""Variational autoencoders of images (Kingma and Welling 2013, 1312.6114): that of Shumailov et al., and a small one.
+"""Variational autoencoders of images (Kingma and Welling 2013, 1312.6114).
 
-Chains are trained together. Each chain has its own items and its own stream of random numbers. So the model of a chain
-does not depend on the number of chains, except for rounding.
+There are two networks: that of Shumailov et al. 2023, and a small one. Chains are trained together. Each chain has its
+own items and its own stream of random numbers. So the model of a chain does not depend on the number of chains, except
+for rounding.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,35 +42,36 @@ class VAE:
     """a variational autoencoder per chain, for pictures with one byte per pixel"""
 
     network: Kind = "small"
-    """`small`: one hidden layer in encoder and decoder; `paper`: the convolutions of Shumailov et al., for 28 × 28
-    pixels"""
+    """`small`: a network with one hidden layer in the encoder and one in the decoder; `paper`: the convolutional
+    network of Shumailov et al., for 28 × 28 pixels"""
     latent: int | None = None
-    """number of dimensions of a code; default 12 for small, 20 for paper"""
+    """number of dimensions of a code; by default 12 for network=small, 20 for network=paper"""
     hidden: int = 128
-    """width of the hidden layers of the small network"""
+    """width of the hidden layers; only for network=small"""
     epochs: int | None = None
-    """passes over the items; default 30 for paper"""
+    """number of passes over the training items; by default 30 for network=paper"""
     steps: int | None = None
-    """number of minibatches for any number of items, instead of epochs; default 2,000 for small"""
+    """number of minibatches, independent of the number of items; replaces `epochs`; by default 2,000 for
+    network=small"""
     batch: int | None = None
-    """items per minibatch; default 50 for small, 256 for paper"""
+    """number of items per minibatch; by default 50 for network=small, 256 for network=paper"""
     rate: float | None = None
-    """step size of Adam; default 0.005 for small, 0.001 for paper"""
+    """step size of the optimizer Adam; by default 0.005 for network=small, 0.001 for network=paper"""
     bits: int | None = None
-    """number of black or white points of which a pixel is the mean; it is the weight of a pixel in the loss. Default 16
-    for small, because the pixels of the digits are counts in blocks of 4 × 4 points (Alpaydin and Kaynak 1998); 1 for
-    paper"""
+    """number of black or white points whose mean is the value of a pixel; it is the weight of a pixel in the loss.
+    By default 16 for network=small, because the pixels of the digits are counts in blocks of 4 × 4 points (Alpaydin
+    and Kaynak 1998), and 1 for network=paper"""
     decay: float = 1e-5
-    """weight decay of Adam, added to the gradient"""
+    """weight decay of the optimizer Adam, which is added to the gradient"""
     device: str = field(default="cpu", compare=False)
-    """device that torch uses: cpu, cuda; only cpu gives the same bytes each time"""
+    """device that torch uses: `cpu`, `cuda` or `cuda:1`; only `cpu` gives the same bytes each time"""
 
     def __post_init__(self) -> None:
         chosen = self.settings
         if min(self.hidden, chosen.latent, chosen.batch, chosen.bits, chosen.epochs + chosen.steps) < 1:
-            raise ValueError(f"{self} is impossible: latent, hidden, epochs, steps, batch and bits must be at least 1")
+            raise ValueError(f"{self} is impossible: use 1 or more for latent, hidden, epochs, steps, batch and bits")
         if chosen.rate <= 0 or self.decay < 0:
-            raise ValueError(f"{self} is impossible: rate must be above 0, and decay 0 or more")
+            raise ValueError(f"{self} is impossible: use more than 0 for rate, and 0 or more for decay")
         if self.steps is not None and self.epochs is not None:
             raise ValueError(f"{self} is impossible: set steps or epochs, not both")
 
@@ -81,28 +83,32 @@ class VAE:
         """
         if items.dtype != np.uint8:
             raise ValueError(
-                f"the family vae needs pictures with one byte per pixel, not {items.dtype}: use data such as pixels "
-                "or idx"
+                "the family vae needs pictures with one byte per pixel (uint8), but these data are "
+                f"{items.dtype}: set the "
+                "data to `pixels` or `idx:FOLDER`, for example --data pixels"
             )
         if self.device.startswith("cuda") and not torch.cuda.is_available():
-            raise ValueError("this machine has no CUDA device: leave out device=cuda")
+            raise ValueError("this machine has no CUDA device: leave out device=cuda, or use device=cpu")
         network = self._network(items.shape[2])
         streams = [torch.Generator().manual_seed(int(rng.integers(2**63))) for _ in range(items.shape[1])]
         parameters = {name: values.to(self.device) for name, values in begin(network, streams).items()}
         self._train(network, parameters, ink_of(items).to(self.device), streams)
         if not all(values.isfinite().all() for values in parameters.values()):
-            raise ValueError(f"training diverged with rate={self.settings.rate:g}: use a smaller rate")
+            raise ValueError(
+                f"training diverged with rate={self.settings.rate:g}: use a smaller rate, such as "
+                f"rate={self.settings.rate / 10:g}"
+            )
         return Autoencoder(network, parameters, self.settings.bits)
 
     def restore(self, arrays: Arrays) -> Autoencoder:
-        """Return the model from which `arrays()` returned these arrays."""
+        """Return the trained autoencoders whose method `arrays()` returned these arrays."""
         parameters = {name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()}
         pixels = 28 * 28 if self.network == "paper" else parameters["ink.bias"].shape[1]
         return Autoencoder(self._network(pixels), parameters, self.settings.bits)
 
     @property
     def settings(self) -> TrainingSettings:
-        """The settings of this family, completed with the defaults of the network."""
+        """All settings of training: the given ones, and for the others the defaults of the network."""
         given = {name: getattr(self, name) for name in TrainingSettings._fields if getattr(self, name) is not None}
         defaults = _DEFAULTS[self.network]
         if self.steps is not None or self.epochs is not None:

@@ -18,28 +18,30 @@ TRIES = 10_000
 class Verified:
     """a Gaussian with a verifier that keeps right samples with probability φ, and wrong samples with probability ψ
 
-    An item is right if it is in the central part of the human distribution N(mean, std²), which is the same along each
-    axis: |x − mean|² is at most the quantile of `central`. So the verifier knows the true distribution, except for its
-    error rates. Rejected items are drawn again until n items are kept. Metrics of the model are those of the fit,
-    without the verifier.
+    A sample is right if it is in the central part of the human distribution N(mean, std²), which is the same along each
+    axis. This part has the share `central` of the distribution: |x − mean|² is at most the quantile of `central`. So
+    the verifier knows the true distribution, except for its error rates. Rejected samples are drawn again until n items
+    are kept. Metrics of the model are those of the fit, without the verifier.
     """
 
     keep_right: float = 1.0
-    """φ = P(keep | right)"""
+    """φ, the probability that the verifier keeps a right sample"""
     keep_wrong: float = 0.0
-    """ψ = P(keep | wrong)"""
+    """ψ, the probability that the verifier keeps a wrong sample"""
     central: float = 0.9
-    """share of the human distribution that is right, around its mean"""
+    """share of the human distribution, around its mean, in which samples are right"""
     mean: float = 0.0
     """mean of the human data, along each axis"""
     std: float = 1.0
     """standard deviation of the human data, along each axis"""
     estimator: Estimator = "mle"
-    """`mle` or `unbiased`, as for the family gaussian"""
+    """estimator of the variance, `mle` or `unbiased`, as for the family `gaussian`"""
 
     def __post_init__(self) -> None:
         if not all(0 <= rate <= 1 for rate in (self.keep_right, self.keep_wrong, self.central)):
-            raise ValueError(f"{self} is impossible: keep_right, keep_wrong and central must be between 0 and 1")
+            raise ValueError(
+                f"{self} is impossible: keep_right, keep_wrong and central must be between 0 and 1, such as 0.9"
+            )
 
     def fit(self, items: Items, rng: np.random.Generator) -> "Filtered":
         """Fit the Gaussian of each chain to `items[n, C, d]`."""
@@ -47,7 +49,7 @@ class Verified:
         return Filtered(fitted.weights, fitted.means, fitted.covariances, self)
 
     def keeps(self, items: Items, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-        """Return a mask of the `items[n, C, d]` that the verifier keeps: `[n, C]`."""
+        """Return a mask of the items that the verifier keeps, `[n, C]`, for `items[n, C, d]`."""
         away = ((items - self.mean) ** 2).sum(axis=2)
         right = away <= self.std**2 * stats.chi2.ppf(self.central, items.shape[2])
         return np.asarray(rng.random(right.shape) < np.where(right, self.keep_right, self.keep_wrong))
@@ -55,12 +57,15 @@ class Verified:
 
 @dataclass(frozen=True)
 class Filtered(Mixture):
-    """A mixture that samples only items that a verifier keeps."""
+    """A mixture whose samples are filtered by a verifier."""
 
     verifier: Verified
 
     def sample(self, n: int, rng: np.random.Generator) -> Items:
-        """Draw n items that the verifier keeps, `[n, C, d]`. Raises ValueError if it rejects an item `TRIES` times."""
+        """Generate n items that the verifier keeps, `[n, C, d]`.
+
+        Raises ValueError if the verifier rejects an item `TRIES` times.
+        """
         items = super().sample(n, rng)
         refused = ~self.verifier.keeps(items, rng)
         for _ in range(TRIES):

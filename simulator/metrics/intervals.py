@@ -37,7 +37,7 @@ CONFIDENCE = 0.95
 
 
 class Interval(NamedTuple):
-    """A mean and the ends of its 95 % interval; the ends are nan if the spread is not known."""
+    """A mean and the two ends of its 95 % interval. The ends are nan if the spread of the values is not known."""
 
     mean: float
     low: float
@@ -45,12 +45,12 @@ class Interval(NamedTuple):
 
     @property
     def known(self) -> bool:
-        """Whether the interval has ends."""
+        """Whether the ends of the interval are known, that is, not nan."""
         return math.isfinite(self.low) and math.isfinite(self.high)
 
     @property
     def symmetric(self) -> bool:
-        """Whether both ends are equally far from the mean, up to rounding."""
+        """Whether both ends have the same distance from the mean, except for rounding."""
         below, above = self.mean - self.low, self.high - self.mean
         return math.isclose(below, above, rel_tol=1e-6, abs_tol=1e-12)
 
@@ -71,28 +71,34 @@ NOT_NEGATIVE = Bounds(0.0)
 
 
 class ChainSummary(NamedTuple):
-    """A metric of one seed in one round: mean and standard deviation (divisor n − 1) over its independent chains."""
+    """The mean and the standard deviation (divisor n − 1) of a metric over the chains of one seed in one round."""
 
     mean: float
     sd: float
-    """nan for one chain, and for a metric that all chains share"""
+    """standard deviation; nan for one chain, and for a metric that has one value for all chains"""
     chains: int
 
 
 class Estimate(NamedTuple):
-    """A mean over seeds, its interval, and its standard error (nan if the spread is not known)."""
+    """A mean over seeds with its 95 % interval and its standard error.
+
+    The standard error is nan if the spread of the values is not known.
+    """
 
     interval: Interval
     standard_error: float
 
 
 def by_chains(seeds: int, chains: int) -> bool:
-    """Return whether the spread between chains is used (rule 2)."""
+    """Return whether the interval uses the spread between chains instead of the spread between seeds (rule 2)."""
     return 0 < seeds < MANY_SEEDS and chains >= MANY_CHAINS
 
 
 def estimate(seeds: Sequence[ChainSummary], bounds: Bounds = UNBOUNDED) -> Estimate:
-    """Return the mean over seeds with its 95 % interval (rules 1 to 3) and standard error; all nan without seeds."""
+    """Return the mean over seeds, with its 95 % interval and standard error (rules 1 to 3 of this module).
+
+    `seeds` has one summary per seed. If it is empty, all numbers are nan.
+    """
     means = np.array([seed.mean for seed in seeds], dtype=np.float64)
     spread = np.array([seed.sd for seed in seeds], dtype=np.float64)
     chains = min((seed.chains for seed in seeds), default=0)
@@ -105,10 +111,10 @@ def estimate(seeds: Sequence[ChainSummary], bounds: Bounds = UNBOUNDED) -> Estim
 
 
 def interval(values: Sequence[float], bounds: Bounds = UNBOUNDED) -> Interval:
-    """Return the mean of independent values, one per seed, with its 95 % interval (rules 1 and 3).
+    """Return the mean of independent values, one per seed, with its 95 % interval (rules 1 and 3 of this module).
 
-    Without values, all three numbers are nan. The bootstrap uses a fixed stream of random numbers, so the same values
-    always give the same interval.
+    Without values, all three numbers are nan. The bootstrap uses fixed random numbers, so the same values always give
+    the same interval.
     """
     array = np.asarray(values, dtype=np.float64)
     if len(array) == 0:
@@ -124,12 +130,18 @@ def interval(values: Sequence[float], bounds: Bounds = UNBOUNDED) -> Interval:
 
 
 def paired(ours: Mapping[int, float], theirs: Mapping[int, float]) -> Interval:
-    """Return the interval of the mean difference ours − theirs over the common seeds. Both map a seed to its value."""
+    """Return the mean difference `ours` − `theirs`, paired by seed, with its 95 % interval.
+
+    Both arguments map a seed to its value. Only seeds that both have are used.
+    """
     return interval([ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())])
 
 
 def difference(ours: Mapping[int, ChainSummary], theirs: Mapping[int, ChainSummary]) -> Interval:
-    """Return the interval of the mean difference ours − theirs (rule 4). Both map a seed to its summary."""
+    """Return the mean difference `ours` − `theirs`, paired by seed, with its 95 % interval (rule 4 of this module).
+
+    Both arguments map a seed to the summary of its chains.
+    """
     if len(ours) == len(theirs) == 1:
         (mine,), (other,) = ours.values(), theirs.values()
         if min(mine.chains, other.chains) >= MANY_CHAINS and not math.isnan(mine.sd + other.sd):

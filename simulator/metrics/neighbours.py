@@ -1,4 +1,4 @@
-"""Nearest neighbours by brute force: a matrix product is fast enough for thousands of points."""
+"""Nearest neighbours of points, computed from all pairwise distances, which is fast enough for thousands of points."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,7 +7,7 @@ from simulator.families.base import Floats, Points
 
 
 def squared_distances(a: Points, b: Points) -> Floats:
-    """Return the squared distance between each of `a[m, d]` and each of `b[n, d]`, `[m, n]`."""
+    """Return the squared distances between all points of `a[m, d]` and all points of `b[n, d]`: `[m, n]`."""
     centre = b.mean(axis=0)  # reduces rounding errors: the terms that cancel become small
     a, b = a - centre, b - centre
     distances = np.asarray(-2 * a @ b.T)
@@ -17,17 +17,17 @@ def squared_distances(a: Points, b: Points) -> Floats:
 
 
 def share_within(points: Points, support: Points, k: int) -> float:
-    """Return the share of `points[m, d]` in the manifold of `support[n, d]` (Kynkäänniemi et al. 2019, equation 1).
+    """Return the share of `points[m, d]` that are near a point of `support[n, d]`.
 
-    The manifold is the union of balls around the support points. The radius of a ball is the distance to the k-th
-    nearest other support point. The share of generated points in the human manifold is the precision; the share of
-    human points in the generated manifold is the recall.
-    Raises ValueError if the support has at most k points.
+    Source: Kynkäänniemi et al. 2019, equation 1. A point is near a support point if it is not farther away from it than
+    the k-th nearest other support point is. If the points are generated and the support is human, the share is the
+    precision. If the points are human and the support is generated, it is the recall. Raises ValueError if the support
+    has at most k points.
     """
     if len(support) <= k:
         raise ValueError(
-            f"a manifold by {k} neighbours needs more than {k} points, and there are {len(support)}: use a larger n or "
-            "aside"
+            f"precision and recall with {k} neighbours need more than {k} points, and there are {len(support)}: use a "
+            "larger n, or a larger aside of the data, such as 100"
         )
     # Each point is its own nearest neighbour, so the k-th other point has index k, counted from 0.
     reach = np.partition(squared_distances(support, support), k, axis=1)[:, k]
@@ -35,5 +35,5 @@ def share_within(points: Points, support: Points, k: int) -> float:
 
 
 def nearest(points: Points, among: Points) -> npt.NDArray[np.intp]:
-    """Return, for each of `points[m, d]`, the index of the nearest point in `among[n, d]`: `[m]`."""
+    """Return the index of the nearest point in `among[n, d]` for each point of `points[m, d]`: `[m]`."""
     return np.asarray(squared_distances(points, among).argmin(axis=1))

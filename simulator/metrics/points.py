@@ -1,8 +1,8 @@
-"""The metrics of each generation (one value per chain) and of its training mix (one value).
+"""The metrics of points: of each generation (one value per chain), and of its training mix (one value).
 
 The literature has eight definitions of collapse (Schaeffer et al. 2025, 2503.03150), so several metrics are computed:
-moments always; distances to the true distribution if it is known; likelihood, manifolds and classes if there is
-held-out human data. `simulator.metrics.definitions` defines each metric.
+always mean and variance; distances to the true distribution if it is known; likelihood, precision, recall and classes
+if there is held-out human data. `simulator.metrics.definitions` defines each metric.
 
 Only this module reads the true origin of items; training code never does. Each row of the results has the true human
 share of the training mix next to the registry's verdicts on the mix.
@@ -36,11 +36,12 @@ COVERED = 0.5
 
 
 def measure(corpus: Corpus, fitted: Fitted | None, items: Items, reference: Fitted | None = None) -> dict[str, Floats]:
-    """Return the metrics that apply to a fitted model and its `items[n, C, d]`, by name: arrays `[C]`.
+    """Return all metrics that apply to a model and to its output `items[n, C, d]`: arrays `[C]` by the metric's name.
 
-    If `fitted` is None, only metrics of the items are returned (round 0: human data). `reference` is the first model of
-    the run, if the family can restore it. Values depend on n, in particular precision and recall, so compare only
-    values with the same n. Metrics of a `Mixture` are exact; metrics of other models are computed from their items.
+    C is the number of chains. If `fitted` is None, only metrics of the items are returned (round 0: human data).
+    `reference` is the first model of the run, if the family can restore it. Values depend on n, in particular precision
+    and recall, so compare only values with the same n. Metrics of a `Mixture` are exact; metrics of other models are
+    computed from their items.
     """
     if isinstance(corpus, Measured):
         return corpus.measure(fitted, items, reference)
@@ -64,27 +65,31 @@ def measure(corpus: Corpus, fitted: Fitted | None, items: Items, reference: Fitt
 
 
 class TrueOrigin(NamedTuple):
-    """The true origins of m items."""
+    """The true origins of m items, which only the simulator knows."""
 
     human: npt.NDArray[np.bool_]
-    """`[m]`"""
+    """`[m]`: whether the item is human"""
     round: npt.NDArray[np.int64]
     """`[m]`: the round in which a model generated the item, or in which a human item appeared"""
 
 
 class TrueOrigins(Protocol):
-    """The items of a run (`simulator.runs.contents`), as the source of true origins."""
+    """An object that knows the true origins of the items of a run (`simulator.runs.contents`)."""
 
     def true_origin(self, digests: Digests) -> TrueOrigin:
-        """Return the true origins of digests `uint8[m, 32]`. Raises ValueError for unknown ones."""
+        """Return the true origins of the items with these digests, `uint8[m, 32]`.
+
+        Raises ValueError if a digest does not belong to an item of the run.
+        """
         ...
 
 
 def measure_mix(contents: TrueOrigins, digests: Digests) -> dict[str, Floats]:
-    """Return the true human share of a training mix with `digests`, `uint8[m, 32]`.
+    """Return the true human share of a training mix, as the metric `true_human_share`.
 
-    It is one value, `[1]`, because all chains share the mix. An item that occurs several times in the mix counts each
-    time. Raises ValueError for unknown digests.
+    `digests`, `uint8[m, 32]`, are those of the items in the mix. The metric has one value, `[1]`, because all chains
+    share the mix. An item that occurs several times in the mix counts each time. Raises ValueError if a digest does not
+    belong to an item of the run.
     """
     return {"true_human_share": np.array([contents.true_origin(digests).human.mean()])}
 
@@ -128,10 +133,11 @@ def _held_out_metrics(human: Points, fitted: Fitted | None, items: Items) -> dic
 
 
 def sampled_w2_squared(points: Points, drawn: Points) -> float:
-    """Return the squared 2-Wasserstein distance of the first min(n, m) of `points[n, d]` and `drawn[m, d]`.
+    """Return the squared 2-Wasserstein distance between two samples of equal size.
 
-    It is computed by optimal assignment. Two samples of the same distribution have a distance above 0, in particular
-    small samples. So the value for human data in round 0 is the smallest value to expect from a model.
+    The samples are the first min(n, m) of `points[n, d]` and of `drawn[m, d]`. The distance is computed by optimal
+    assignment. Two samples of the same distribution have a distance above 0, in particular small samples. So the value
+    for human data in round 0 is the smallest value to expect from a model.
     """
     count = min(len(points), len(drawn))
     ours, theirs = points[:count], drawn[:count]
@@ -148,9 +154,10 @@ def _standard(points: Points) -> Points:
 
 
 def classes_covered(points: Points, human: Labelled) -> float:
-    """Return the number of classes whose share of `points[n, d]` is at least half their share of the human points.
+    """Return the number of classes that occur often enough among `points[n, d]`.
 
-    The class of a point is the class of its nearest human point.
+    The share of such a class is at least half its share among the human points. The class of a point is the class of
+    its nearest human point.
     """
     labels = human.labels[nearest(points, human.points)]
     classes = int(human.labels.max()) + 1
@@ -160,7 +167,7 @@ def classes_covered(points: Points, human: Labelled) -> float:
 
 
 def _per_chain(items: Items, value: Callable[[Points], float]) -> Floats:
-    """Return `value(points)` for the points of each chain, `[C]`."""
+    """Return the results of the function `value`, applied to the points of each chain: `[C]`."""
     return np.array([value(np.ascontiguousarray(items[:, chain])) for chain in range(items.shape[1])])
 
 

@@ -1,4 +1,4 @@
-"""The first language model of a run, with a cache of losses. All later text is measured with it."""
+"""The first language model of a run, with a cache of losses. Metrics use it for all later text."""
 
 from functools import lru_cache
 from typing import Any
@@ -27,7 +27,7 @@ class CachedLanguageModel:
         return items
 
     def losses(self, blocks: Items) -> Floats:
-        """Return the loss of each token except the first, in nats, `[m, C, L − 1]`.
+        """Return the loss of each token of the blocks except the first of a block: `[m, C, L − 1]`, in nats.
 
         The array is cached: do not change it.
         """

@@ -1,9 +1,11 @@
-"""The metrics of text, one value per chain.
+"""The metrics of text, with one value per chain.
 
-The context of a token is the tokens before it in its block, so a perplexity depends on the block length: in a block
-four times as long, the same model has half the perplexity. Collapse begins with rare tokens, so the loss on rare tokens
-is measured in addition to the loss on all tokens. Generated text is measured in two ways: by its perplexity under the
-first model, and by its repetitions.
+The context of a token is the tokens before it in its block (here, a block is a sequence of L tokens). In a longer
+block, tokens have more context on average, so a model that uses the context has a lower perplexity. Compare
+perplexities only for blocks of the same length. Collapse begins with rare tokens, so the loss on rare
+tokens is measured in addition to the loss on all tokens. Generated text is measured in two ways: by its perplexity
+under the first model of the run, and by its repetitions. In all functions, C is the number of chains, L the number of
+tokens per block, and V the size of the vocabulary.
 """
 
 from collections import Counter
@@ -25,10 +27,10 @@ LONGEST, NONE_IN_COMMON = 4, 0.1
 def measure(
     human: Items, frequencies: Floats, fitted: Fitted | None, items: Items, reference: Fitted | None
 ) -> dict[str, Floats]:
-    """Return the metrics that apply to a model and its `items[n, C, L]`, by name: arrays `[C]`.
+    """Return all metrics that apply to a model and to its output `items[n, C, L]`: arrays `[C]` by the metric's name.
 
-    `human[m, L]` are the held-out blocks. `frequencies[V]` is the number of occurrences of each token in the pool.
-    `reference` is the first model of the run.
+    `human[m, L]` are held-out blocks of human text. `frequencies[V]` is the number of occurrences of each token in the
+    human text for training. `reference` is the first model of the run.
     """
     blocks = np.repeat(human[:, np.newaxis], items.shape[1], axis=1)
     measured: dict[str, Floats] = {}
@@ -45,7 +47,7 @@ def measure(
 
 
 def of_items(items: Items) -> dict[str, Floats]:
-    """Return the metrics of `items[n, C, L]` that need no model, by name: arrays `[C]`."""
+    """Return the metrics of `items[n, C, L]` that need no model: arrays `[C]` by the metric's name."""
     chains = range(items.shape[1])
     measured = {"unique": count_distinct(items)}
     if items.shape[2] > 1:
@@ -55,7 +57,7 @@ def of_items(items: Items) -> dict[str, Floats]:
 
 
 def perplexities(model: Fitted, items: Items) -> Floats:
-    """Return the perplexity of each of `items[n, C, L]` under a model, `[n, C]`.
+    """Return the perplexity of each item of `items[n, C, L]`, computed with a language model: `[n, C]`.
 
     Raises TypeError if the model has no method `losses`.
     """
@@ -65,25 +67,30 @@ def perplexities(model: Fitted, items: Items) -> Floats:
 
 
 def rare(tokens: Items, frequencies: Floats) -> npt.NDArray[np.bool_]:
-    """Return a mask `[m, L]` of the rarest tenth of `tokens[m, L]`, by their frequency in human text.
+    """Return a mask `[m, L]` of the tokens in `tokens[m, L]` that are among the rarest tenth.
 
-    All tokens with the frequency at the limit are included, so the mask can have more than a tenth of the tokens.
+    `frequencies[V]` is the frequency of each token in human text. All tokens with the frequency at the limit are
+    included, so the mask can have more than a tenth of the tokens.
     """
     counts = frequencies[tokens]
     return np.asarray(counts <= np.quantile(counts, RARE, method="inverted_cdf"))
 
 
 def distinct_pairs(blocks: Items) -> float:
-    """Return distinct bigrams divided by all bigrams of `blocks[n, L]`, from 0 to 1 (distinct-2, Li et al. 2016)."""
+    """Return the number of distinct pairs of neighbouring tokens, divided by the number of all pairs, from 0 to 1.
+
+    The pairs are those within the blocks `blocks[n, L]`. The metric is distinct-2 of Li et al. 2016.
+    """
     pairs = blocks[:, :-1].astype(np.int64) << 32 | blocks[:, 1:]
     return len(np.unique(pairs)) / pairs.size
 
 
 def self_bleu(blocks: Items) -> float:
-    """Return the self-BLEU (Zhu et al. 2018) of `blocks[n, L]`: the mean BLEU of each block against all other blocks.
+    """Return the self-BLEU of `blocks[n, L]`: the mean BLEU score of each block against all other blocks.
 
-    BLEU (Papineni et al. 2002) uses n-grams of 1 to 4 tokens with equal weights. All blocks have the same length, so
-    there is no brevity penalty. The value is 1 if all blocks are equal, and nan for a single block.
+    Source: Zhu et al. 2018. BLEU (Papineni et al. 2002) uses n-grams of 1 to 4 tokens with equal weights. All blocks
+    have the same length, so there is no brevity penalty. The value is 1 if all blocks are equal, and nan for a single
+    block.
     """
     if len(blocks) < 2:
         return float("nan")

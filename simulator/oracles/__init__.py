@@ -1,6 +1,7 @@
-"""Exact theoretical expectations, to check experiments. Nothing here uses a registry.
+"""Exact theoretical expectations, which check the results of experiments. They need no registry.
 
-If a function returns a bound instead of an exact expectation, its docstring says so.
+Most functions return the exact expected variance and squared mean of a model after each round. If a function returns a
+bound instead of an exact value, its docstring says so.
 """
 
 from simulator.oracles.chains import Trajectories, simulate_accumulate, simulate_fresh, simulate_replace

@@ -1,7 +1,8 @@
-"""Simulation of one-dimensional Gaussians that are refitted to their own samples, by sufficient statistics.
+"""Simulation of one-dimensional Gaussians that are refitted to their own samples, without generating items.
 
-No items are generated: a fit needs only the mean and the sum of squares of a sample. These are drawn directly, from a
-normal and a chi-square distribution. The simulation checks formulas and experiments without a registry.
+A fit needs only the mean and the sum of squared deviations of a sample. So these two numbers are drawn directly: the
+mean from a normal distribution, and the sum of squares from a chi-square distribution. Tests compare exact formulas and
+experiments with this simulation. It needs no registry.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,10 @@ from simulator.oracles.gaussian import humans_of
 
 
 class Trajectories(NamedTuple):
-    """The fitted variance and mean of C chains after t = 1 … rounds fits; each is an array `[rounds, C]`."""
+    """The fitted variance and mean of each of C chains after each round.
+
+    Each is an array `[rounds, C]`; row 0 is after the first fit. A chain is one sequence of models.
+    """
 
     variance: Floats
     mean: Floats
@@ -23,7 +27,11 @@ class Trajectories(NamedTuple):
 
 @dataclass(frozen=True)
 class _Sums:
-    """The sufficient statistics of a sample: its size, its mean `[C]` and its sum of squared deviations `[C]`."""
+    """The sufficient statistics of a sample of each of C chains.
+
+    They are the number of items (the same for all chains), the mean `[C]` and the sum of squared deviations from the
+    mean `[C]`.
+    """
 
     count: int
     mean: Floats
@@ -71,7 +79,11 @@ class _Chains:
 def simulate_replace(
     chains: int, n: int, rounds: int, rng: np.random.Generator, estimator: Estimator = "mle"
 ) -> Trajectories:
-    """Simulate C chains of the experiment that `expect_replace` describes, for `rounds` fits."""
+    """Simulate C independent chains of models under the regime `replace`, and return their trajectories.
+
+    `chains` is C, and `rounds` is the number of fits. `expect_replace` describes the experiment and returns its exact
+    expectations.
+    """
     state = _Chains(chains, estimator, rng)
     for _ in range(rounds):
         state.refit(state.outputs(n))  # human data in the first round, because the chains start at N(0, 1)
@@ -81,7 +93,11 @@ def simulate_replace(
 def simulate_accumulate(
     chains: int, n: int, rounds: int, rng: np.random.Generator, estimator: Estimator = "mle"
 ) -> Trajectories:
-    """Simulate C chains of the experiment that `expect_accumulate` describes, for `rounds` fits."""
+    """Simulate C independent chains of models under the regime `accumulate`, and return their trajectories.
+
+    `chains` is C, and `rounds` is the number of fits. `expect_accumulate` describes the experiment and returns its
+    exact expectations.
+    """
     state = _Chains(chains, estimator, rng)
     everything = state.humans(n)
     state.refit(everything)
@@ -94,7 +110,11 @@ def simulate_accumulate(
 def simulate_fresh(
     chains: int, n: int, share: float, rounds: int, rng: np.random.Generator, estimator: Estimator = "mle"
 ) -> Trajectories:
-    """Simulate C chains of the experiment that `expect_fresh` describes, for `rounds` fits."""
+    """Simulate C independent chains of models under the regime `fresh`, and return their trajectories.
+
+    `chains` is C, and `rounds` is the number of fits. `expect_fresh` describes the experiment and returns its exact
+    expectations. Raises ValueError if `share`·n is not a whole number.
+    """
     state = _Chains(chains, estimator, rng)
     humans = humans_of(n, share)
     state.refit(state.humans(n))

@@ -1,19 +1,21 @@
-"""Exact expectations for K providers that share a pool. Each fits a one-dimensional Gaussian to its draw of n items.
+"""Exact expectations for K providers that share a pool. Each provider fits a one-dimensional Gaussian to n items.
 
-Human data are N(0, 1), and fits are by maximum likelihood. The formulas are exact for every n. The state is G, the
-second moments of the K means: `G[i, j] = E[μ_i μ_j]`. Every item has E[x²] = 1 in every round, so E[v_i] = 1 − G[i, i].
-Take a random item of provider i's draw and a random item of provider j's draw. Then the next state is
+Human data are N(0, 1), and fits are by maximum likelihood. v_i and μ_i are the variance and the mean of the model of
+provider i. The formulas are exact for every n. In a round, each provider draws its n training items from the pool;
+these items are its draw. The state of the theory is the matrix G with G[i, j] = E[μ_i μ_j]. Every item has E[x²] = 1 in
+every round, so E[v_i] = 1 − G[i, i]. Take a random item of provider i's draw and a random item of provider j's draw.
+Then the next state is
 
     G'[i, j] = P(they are the same item) + Σ_kl P(they are different items, made by k and by l)·G[k, l].
 
-This is linear in the overlap of the draws. The expected overlap gives the expectation over all draws. The overlap of
-the draws of one run gives the expectation given these draws. All chains of a run share its draws, so a single run
-follows the second expectation. The mean over many seeds tends to the first, and its standard error is the standard
-error between seeds. Derived here.
+This is linear in the overlap of the draws, that is, in the items that two draws have in common. The expected overlap
+gives the expectation over all draws. The overlap of the draws of one run gives the expectation given these draws. All
+chains of a run share its draws, so a single run follows the second expectation. The mean over many seeds tends to the
+first, and its standard error is the standard error between seeds. Derived here.
 
 Special case: every provider draws n items from the same N' items, of which h are human and s_k are made by provider k.
-With s = Σ s_k, q = s(s − 1)/(N'(N' − 1)), r = Σ s_k(s_k − 1)/(s(s − 1)), M = G[i, i], S = G[i, j] (i ≠ j) and
-B = r·M + (1 − r)·S,
+With s = Σ s_k, q = s(s − 1)/(N'(N' − 1)), r = Σ s_k(s_k − 1)/(s(s − 1)), M = G[i, i], S = G[i, j] (i ≠ j) and B = r·M +
+(1 − r)·S,
 
     M' = 1/n + (1 − 1/n)·q·B,
     S' = 1/N' + (1 − 1/N')·q·B.
@@ -35,27 +37,31 @@ Counts = npt.NDArray[np.int64]
 
 
 class CandidateItems(NamedTuple):
-    """The items of a round's pool that a regime admits."""
+    """The numbers of items that the providers may draw from the pool of one round, by maker."""
 
     humans: int
-    """new human items, the same for every provider"""
+    """number of new human items that a provider may draw; the same for every provider"""
     made: Counts
     """`[K, K]`: `made[i, k]` is the number of items of provider k's last output that provider i may draw"""
 
 
 class Draws(NamedTuple):
-    """The overlap of K draws, as probabilities for a random item of draw i and a random item of draw j."""
+    """The overlap of the draws of K providers, as probabilities.
+
+    Take a random training item of provider i, and a random training item of provider j.
+    """
 
     same: Floats
-    """`[K, K]`: the probability that they are the same item"""
+    """`same[i, j]` is the probability that they are the same item, `[K, K]`"""
     pairs: Floats
-    """`[K, K, K, K]`: the probability that they are different items, the first made by k and the second by l"""
+    """`pairs[i, j, k, l]` is the probability that they are different items, the first made by provider k and the
+    second by provider l, `[K, K, K, K]`"""
 
 
 def candidates(world: World, regime: Crawl, n: int, seed: int, round: int) -> CandidateItems:
-    """Return the items that each provider may draw in a round, from the latest pool that its regime crawls.
+    """Return the numbers of items that each provider may draw in a round from the latest pool.
 
-    Raises ValueError for round 1, and if the draw is not uniform from one pool.
+    Raises ValueError for round 1, and if the regime does not draw uniformly from the latest pool.
     """
     if not regime.uniform or not world.pooled or round < 2:
         raise ValueError(
@@ -73,9 +79,10 @@ def candidates(world: World, regime: Crawl, n: int, seed: int, round: int) -> Ca
 
 
 def verdicts(world: World, batch: RoundBatch, seed: int, round: int, dated: bool = False) -> dict[Verdict, int]:
-    """Return the number of items of a batch by verdict, at the log position where `round` draws its mix.
+    """Return the number of items of a batch for each verdict of the registry.
 
-    With `dated`, count only items with a statement that they were collected before the first model.
+    The verdicts are those at the log position at which `round` selects its mix. If `dated` is true, count only items
+    with a statement that they were collected before the first model.
     """
     human, model, counted = np.zeros((3, batch.items), dtype=bool)
     later = [statement for t in range(1, round) for statement in world.corrections(batch, seed, t)]
@@ -88,15 +95,18 @@ def verdicts(world: World, batch: RoundBatch, seed: int, round: int, dated: bool
 
 
 def expected_draws(admitted: CandidateItems, sizes: Sequence[int]) -> Draws:
-    """Return the expected overlap of K independent uniform draws without replacement; `sizes[i]` is that of draw i.
+    """Return the expected overlap of K independent uniform draws without replacement.
 
-    Raises ValueError if a provider may draw fewer items than its size. The registry also rejects such a draw.
+    `admitted` has the numbers of items that each provider may draw. `sizes[i]` is the number of items that provider i
+    draws. Raises ValueError if a provider may draw fewer items than this. The registry also rejects such a draw.
     """
     made, providers = admitted.made.astype(np.float64), len(admitted.made)
     total = admitted.humans + made.sum(axis=1)
     for available, n in zip(total, sizes, strict=True):
         if available < n:
-            raise ValueError(f"the pool has {available:.0f} items for a provider that draws {n}: make the pool larger")
+            raise ValueError(
+                f"the pool has {available:.0f} items for a provider that draws {n}: make it larger, such as pool=20"
+            )
     both = np.minimum(made[:, np.newaxis], made[np.newaxis])  # [i, j, k]: a provider may draw all output of k, or none
     of_both = made[:, np.newaxis, :, np.newaxis] * made[np.newaxis, :, np.newaxis, :]
     two = of_both - both[..., np.newaxis] * np.eye(providers)
@@ -109,25 +119,33 @@ def expected_draws(admitted: CandidateItems, sizes: Sequence[int]) -> Draws:
 
 
 def after_draws(second: Floats, draws: Draws) -> Floats:
-    """Return the next G, `[K, K]`. `second` is the G of the models whose output is drawn."""
+    """Return the matrix G of the next round, `[K, K]`: G[i, j] = E[μ_i μ_j] for the means μ of the models.
+
+    `second` is the matrix G of the models whose output is in the pool. `draws` is the overlap of the draws.
+    """
     return np.asarray(draws.same + np.einsum("ijkl,kl->ij", draws.pairs, second))
 
 
 def expect_commons(
     world: World, regime: Crawl, n: int, rounds: int, seed: int = 0, archive: int | None = None
 ) -> Expected:
-    """Return E[v_t] and E[μ_t²] over all draws, averaged over the providers, after t = 1 … rounds fits.
+    """Return the expected variance and squared mean after each fit, averaged over the K providers of a world.
 
-    The first models are fitted to n of the `archive` items from before round 1 (default n). If the world has
-    `shared_base`, they are all fitted to the same items; otherwise each provider draws its own items. `seed` matters
-    only if it chooses the providers that register. Raises ValueError as `candidates` and `expected_draws` do.
+    v and μ are the variance and the mean of a model. The values are E[v_t] and E[μ_t²] over all draws, for the fits t =
+    1, 2, …, `rounds`. `archive` is the number of human items from before round 1 (default n). The first models are
+    fitted to n of these items. If the world has `shared_base`, all first models are fitted to the same n items;
+    otherwise each provider draws its own n items. `seed` has an effect only if it selects the providers that register.
+    Raises ValueError as `candidates` and `expected_draws` do.
     """
     mean_squared = expect_each(world, regime, n, rounds, seed, archive).mean(axis=1)
     return Expected(1 - mean_squared, mean_squared)
 
 
 def expect_each(world: World, regime: Crawl, n: int, rounds: int, seed: int = 0, archive: int | None = None) -> Floats:
-    """Return E[μ_t²] of each provider, `[rounds, K]`. The arguments are those of `expect_commons`."""
+    """Return E[μ_t²] of the model of each of K providers after each fit, `[rounds, K]`.
+
+    μ_t is the mean of the model after fit t. The arguments are those of `expect_commons`.
+    """
     sizes = [world.training_size(k, n) for k in range(world.providers)]
     second = np.full((world.providers, world.providers), 1 / n if world.shared_base else 1 / (archive or n))
     np.fill_diagonal(second, 1 / n if world.shared_base else 1 / np.array(sizes))
@@ -142,21 +160,23 @@ def expect_each(world: World, regime: Crawl, n: int, rounds: int, seed: int = 0,
 def expect_grown(
     world: World, regime: Crawl | Archive, n: int, rounds: int, seed: int = 0, archive: int | None = None
 ) -> Expected:
-    """Return E[v_t] and E[μ_t²] over all draws, for one provider that draws from all pools so far.
+    """Return the expected variance and squared mean after each fit, for one provider that draws from all pools so far.
 
-    The provider also draws from the archive if the regime is `Archive` or has `rounds=0`. Let T be the mean of the N
-    items that it may draw. A draw is uniform, so E[Tμ] = E[T²]. After h new human items and m new model items,
-    N' = N + h + m and
+    v_t and μ_t are the variance and the mean of the model after fit t. If the regime is `Archive` or has `rounds=0`,
+    the provider also draws from the archive: the human items from before round 1. Let T be the mean of the N items that
+    the provider may draw. A draw is uniform, so E[Tμ] = E[T²]. After h new human items and m new model items, N' = N +
+    h + m and
 
         N'²·E[T'²] = N(N + 2m)·E[T²] + m²·E[μ²] + m·E[v] + h.
 
-    A draw of n items then has E[μ'²] = 1/n + (1 − 1/n)·(N'·E[T'²] − 1)/(N' − 1). Derived here. Raises ValueError if
-    `grown` is false for the world and regime, and if there are fewer than n items to draw.
+    A draw of n items then has E[μ'²] = 1/n + (1 − 1/n)·(N'·E[T'²] − 1)/(N' − 1). Derived here. Raises ValueError if the
+    function `grown` is false for the world and regime, and if there are fewer than n items to draw.
     """
     if not grown(world, regime, rounds):
         raise ValueError(
-            "theory is exact for one provider that draws from all pools so far, without late claims: use providers=1, "
-            "late=0, and the regime archive, or crawl with rounds=0"
+            "there is no exact expectation for this world and regime: it is known only for one provider of a shared "
+            "pool that draws uniformly from all pools so far, without late claims. Use the world commons with "
+            "providers=1 and late=0. Use the regime archive, or crawl with rounds=0 and without share, weigh and log"
         )
     with_archive = isinstance(regime, Archive) or regime.rounds == 0
     admitted: list[Verdict] = ["human"] if isinstance(regime, Archive) else regime.verdicts()
@@ -173,7 +193,9 @@ def expect_grown(
         square = (total * (total + 2 * made) * square + made**2 * last + made * (1 - last) + humans) / new**2
         total, drawn = new, new if regime.everything else n
         if total < drawn:
-            raise ValueError(f"there are {total} items, but {drawn} are drawn in round {round}: make the pool larger")
+            raise ValueError(
+                f"there are {total} items, but {drawn} are drawn in round {round}: make it larger, such as pool=20"
+            )
         mean_squared.append(1 / drawn + (1 - 1 / drawn) * (total * square - 1) / max(1, total - 1))
     return Expected(1 - np.array(mean_squared), np.array(mean_squared))
 
@@ -191,8 +213,9 @@ def grown(world: World, regime: Crawl | Archive, rounds: int) -> bool:
 def expect_commons_at_last(n: int, share: float, providers: int) -> tuple[float, float]:
     """Return the limits of E[v] and E[μ²] after many rounds, for an infinite pool and K equal providers.
 
-    `share` is w, the human share of the items that a provider may draw. E[v] = 1 − E[μ²], and
-    E[μ²] = (1 − w)²·B·(1 − 1/n) + 1/n with B = 1/(nK·w(2 − w) + (1 − w)²).
+    v and μ are the variance and the mean of a model. `providers` is K. `share` is w, the share of human items among the
+    items that a provider may draw. E[v] = 1 − E[μ²], and E[μ²] = (1 − w)²·B·(1 − 1/n) + 1/n with B = 1/(nK·w(2 − w) +
+    (1 − w)²).
     """
     away = (1 - share) ** 2
     between = 1 / (n * providers * share * (2 - share) + away)

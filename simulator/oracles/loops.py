@@ -1,10 +1,12 @@
-"""Exact expectations for the loops of MAD with sampling bias λ (Alemohammad et al. 2023; Bertrand et al. 2023).
+"""Exact expectations for the training loops of Alemohammad et al. 2023 (MAD) with sampling bias λ.
 
-Human data are N(0, 1). Models are fitted by maximum likelihood and sample from N(μ, λv). Each recursion has two values:
-M = E[μ²], the second moment of the mean, and V = E[v] = E[x²] − M, where x is a training item. A prime marks the value
-of the next round. Derived here. In d dimensions with isotropic human data, V and M are those of each axis.
+See also Bertrand et al. 2023. Human data are N(0, 1). Models are fitted by maximum likelihood. A model with the mean μ
+and the variance v generates items from N(μ, λv). Each recursion has two values: M = E[μ²], the expected squared mean,
+and V = E[v] = E[x²] − M, where x is a training item. A prime (M') marks the value of the next round. Derived here. In d
+dimensions with isotropic human data, V and M are those of each axis.
 
-`humans` is n_human, `synthetic` is n_synthetic and `bias` is λ.
+In all functions, `humans` is n_human (human training items), `synthetic` is n_synthetic (training items from models)
+and `bias` is λ.
 """
 
 import numpy as np
@@ -14,11 +16,12 @@ from simulator.oracles.gaussian import Expected
 
 
 def expect_fresh_biased(humans: int, synthetic: int, bias: float, rounds: int) -> Expected:
-    """Return the expectations if each model is fitted to new human items and to output of the previous model.
+    """Return the expected variance V and squared mean M after each fit, if each model trains on new human items.
 
-    With n = n_human + n_synthetic and w = n_human/n: M' = w/n + (1 − w)·λV/n + (1 − w)²·M and
-    V' = w + (1 − w)(λV + M) − M'. The first model is fitted to n human items. Without new human items, this is the
-    regime replace with bias: E[v_t] = λ^{t−1}(1 − 1/n)^t.
+    Each model is fitted to n_human new human items and to n_synthetic items of the previous model. With n = n_human +
+    n_synthetic and w = n_human/n: M' = w/n + (1 − w)·λV/n + (1 − w)²·M and V' = w + (1 − w)(λV + M) − M'. The first
+    model is fitted to n human items. If n_human is 0, this is the regime `replace` with sampling bias: E[v_t] =
+    λ^{t−1}(1 − 1/n)^t.
     """
     step, constant = _fresh(humans, synthetic, bias)
     start = np.array([1 - 1 / (humans + synthetic), 1 / (humans + synthetic)])
@@ -26,17 +29,21 @@ def expect_fresh_biased(humans: int, synthetic: int, bias: float, rounds: int) -
 
 
 def expect_fresh_biased_at_last(humans: int, synthetic: int, bias: float) -> tuple[float, float]:
-    """Return the limits of `expect_fresh_biased` for many rounds, E[v] and E[μ²]. They do not depend on the start."""
+    """Return the limits of E[v] and E[μ²] in `expect_fresh_biased` after many rounds.
+
+    v and μ are the variance and the mean of the model. The limits do not depend on the first model.
+    """
     step, constant = _fresh(humans, synthetic, bias)
     variance, mean_squared = np.linalg.solve(np.eye(2) - step, constant)
     return float(variance), float(mean_squared)
 
 
 def expect_augment(humans: int, synthetic: int, bias: float, rounds: int) -> Expected:
-    """Return the expectations if each model is fitted to the same human items and to output of the previous model.
+    """Return the expected variance V and squared mean M after each fit, if each model trains on the same human items.
 
-    The mean x̄ of the human items is a part of every model's mean: E[μ·x̄] = 1/n_human. So with w = n_human/n,
-    M' = w²/n_human + 2w(1 − w)/n_human + (1 − w)²·(M + λV/n_synthetic), V' = w + (1 − w)(λV + M) − M'.
+    Each model is fitted to the same n_human human items and to n_synthetic items of the previous model. The mean x̄ of
+    the human items is a part of every model's mean: E[μ·x̄] = 1/n_human. So with w = n_human/n, M' = w²/n_human + 2w(1
+    − w)/n_human + (1 − w)²·(M + λV/n_synthetic), V' = w + (1 − w)(λV + M) − M'.
     """
     w = humans / (humans + synthetic)
     away = (1 - w) ** 2
@@ -47,9 +54,10 @@ def expect_augment(humans: int, synthetic: int, bias: float, rounds: int) -> Exp
 
 
 def expect_growing(humans: int, synthetic: int, bias: float, rounds: int) -> Expected:
-    """Return the expectations if each model is fitted to the same human items and to all output so far.
+    """Return the expected variance V and squared mean M after each fit, if models train on all earlier output.
 
-    Every model adds n_synthetic items. With λ = 1, this is the regime accumulate.
+    Each model is fitted to the same n_human human items and to n_synthetic items of every earlier model. With λ = 1,
+    this is the regime `accumulate`.
 
     T_t is the number of training items in round t, with T_1 = n_human. M_t = M_{t−1} + n_synthetic·λV_{t−1}/T_t², and
     T_t·(V_t + M_t) = T_{t−1}·(V_{t−1} + M_{t−1}) + n_synthetic·(λV_{t−1} + M_{t−1}).

@@ -1,8 +1,9 @@
-"""The regimes of the literature: rules for the training mix of a round.
+"""The regimes: rules that compose the training mix of each round.
 
-A regime is pure. It sees a `RunHistory`: the names of datasets and models, and the generations that the registry
-computed, but not the origin of an item. It returns parts: filters that the registry applies. To add a regime, write a
-frozen dataclass with a method `parts`, either here (and add its name to `simulator.names`) or in your own file.
+A regime has no side effects. It receives a `RunHistory`: the names of datasets and models, and the generations that the
+registry computed, but not the true origin of any item. It returns parts: filters that the registry applies. To add a
+regime, write a frozen dataclass with a method `parts`, either here (and add its name to `simulator.names`) or in your
+own file. The first line of its docstring says what a model trains on; `simulate list` and the report show it.
 """
 
 from simulator.regimes.crawl import Archive, Crawl, Entrant

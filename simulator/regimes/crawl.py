@@ -1,4 +1,7 @@
-"""Regimes of providers that crawl a pool, with rules for items of unknown origin."""
+"""Regimes of providers that crawl a pool, with rules for items whose origin is unknown.
+
+A pool has the items that can be collected in a round: new human items, and the output of the previous round.
+"""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +16,10 @@ from simulator.worlds.shares import check_share, whole
 
 @dataclass(frozen=True)
 class AdmittedVerdicts:
-    """The verdicts of the registry that are admitted to training."""
+    """The rule that decides which items may be used for training, by their verdict.
+
+    The fields are settings of `Crawl`; `private_log` is its setting `log`.
+    """
 
     unknown: Literal["human", "model", "drop"]
     models: Literal["drop", "keep"]
@@ -21,7 +27,10 @@ class AdmittedVerdicts:
     private_log: bool
 
     def verdicts(self) -> list[Verdict]:
-        """Return the admitted verdicts: all, if a private log replaces the registry."""
+        """Return the verdicts of the items that may be used for training.
+
+        These are all verdicts if `private_log` is true, because then nothing from the registry is used.
+        """
         if self.private_log:
             return list(VERDICTS)
         admitted: list[Verdict] = ["human"]
@@ -31,13 +40,19 @@ class AdmittedVerdicts:
         return admitted
 
     def model_verdicts(self) -> list[Verdict]:
-        """Return the verdicts of items that count as model output."""
+        """Return the verdicts that this regime treats as model output.
+
+        They are `model`, and also `unknown` with unknown=model.
+        """
         return ["model", "unknown"] if self.unknown == "model" else ["model"]
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The number of admitted items to train on, and the rule that selects them."""
+    """The number of items to train on, and the rule that selects them from the admitted items.
+
+    An item is admitted if the regime may train on it. The fields are settings of `Crawl`.
+    """
 
     share: float
     everything: bool
@@ -46,48 +61,59 @@ class Selection:
     def __post_init__(self) -> None:
         check_share("share", self.share)
         if self.share < 1 and self.everything:
-            raise ValueError("share divides n items, but everything=true takes all items: leave out one of them")
+            raise ValueError(
+                "share divides n items, but everything=true takes all items: leave out share or everything"
+            )
 
     def admitted_size(self, n: int) -> int | None:
-        """Return the number of admitted items to take: share · n, rounded, or None for all."""
+        """Return the number of admitted items to take: `share` · n, rounded; None to take all admitted items."""
         return None if self.everything else whole(self.share * n)
 
     def model_size(self, n: int) -> int:
-        """Return the number of items to take that count as model output: n minus the admitted items."""
+        """Return the number of items to take that count as model output: n minus the number of admitted items."""
         return n - whole(self.share * n)
 
     @property
     def weight(self) -> Literal["confidence"] | None:
-        """The weight by which items are drawn; None: all items have the same weight."""
+        """The setting `weight` of the recipe part: `confidence` or None.
+
+        With `confidence`, an item is drawn in proportion to the confidence of a detector that it is human. With None,
+        all items have the same weight.
+        """
         return "confidence" if self.weigh else None
 
 
 @dataclass(frozen=True)
 class Crawl(Regime):
-    """n items of the pool, except items that the registry lists as model output; the first model uses the archive"""
+    """trains on n items of the pool, without items that the registry lists as model output
+
+    The first model trains on human items from before round 1.
+    """
 
     unknown: Literal["human", "model", "drop"] = "human"
-    """how items of unknown origin are treated: as human, as model output, or not used"""
+    """how items with the verdict `unknown` are treated: `human`, `model` (as model output) or `drop` (not used)"""
     models: Literal["drop", "keep"] = "drop"
-    """whether items that are known as model output are dropped or kept; `keep` is training without labels"""
+    """whether items with the verdict `model` are used: `drop` (not used) or `keep` (used, as without labels)"""
     contested: Literal["drop", "human"] = "drop"
-    """how contested items are treated: not used, or as human"""
+    """how items with the verdict `contested` are treated: `drop` (not used) or `human`"""
     log: bool = False
-    """whether each provider leaves out its own output by a private log, and uses nothing from the registry"""
+    """true: each provider has a private log of its own output, removes this output, and uses nothing from the
+    registry"""
     rounds: int = 1
-    """number of pools to crawl, from the latest back; 0: all pools and the archive"""
+    """number of pools to crawl: the latest pool and the pools before it; 0: all pools, and the human items from
+    before round 1"""
     share: float = 1.0
-    """share of the n items that is drawn from admitted items; the others are drawn from items that count as model
-    output"""
+    """share of the n training items that is drawn from the admitted items; the others are drawn from items that
+    count as model output"""
     everything: bool = False
-    """whether to train on all admitted items instead of n"""
+    """true: train on all admitted items; false: train on n of them"""
     weigh: bool = False
-    """whether items are drawn in proportion to a detector's confidence that they are human; items without a confidence
-    are not used"""
+    """true: items are drawn in proportion to the confidence of a detector that they are human; items without a
+    confidence are not used"""
 
     def __post_init__(self) -> None:
         if self.rounds < 0:
-            raise ValueError(f"rounds is {self.rounds}: use a number of pools, or 0 for all pools")
+            raise ValueError(f"rounds is {self.rounds}: use a number of pools, such as 1, or 0 for all pools")
         selection = self.selection
         if self.log and (selection.share < 1 or selection.everything or selection.weigh):
             raise ValueError(
@@ -97,21 +123,21 @@ class Crawl(Regime):
 
     @cached_property
     def admission(self) -> AdmittedVerdicts:
-        """The admitted verdicts."""
+        """The rule that decides which items may be used for training, by their verdict."""
         return AdmittedVerdicts(self.unknown, self.models, self.contested, self.log)
 
     @cached_property
     def selection(self) -> Selection:
-        """The number of admitted items to train on."""
+        """The number of items to train on, and the rule that selects them."""
         return Selection(self.share, self.everything, self.weigh)
 
     @property
     def uniform(self) -> bool:
-        """Whether n items, or all, are drawn uniformly from the admitted items of the latest pool."""
+        """Whether items are drawn from the admitted items of only the latest pool, all with equal probability."""
         return self.rounds == 1 and self.share == 1 and not self.weigh
 
     def until(self, round: int) -> int:
-        """Return the round of the latest pool that is crawled in `round`."""
+        """Return the number of the latest pool that may be crawled in `round`. A pool has the number of its round."""
         return round
 
     @property
@@ -119,7 +145,7 @@ class Crawl(Regime):
         return self.log
 
     def verdicts(self) -> list[Verdict]:
-        """Return the admitted verdicts."""
+        """Return the verdicts of the items that may be used for training."""
         return self.admission.verdicts()
 
     def parts(self, history: RunHistory) -> list[Part]:
@@ -141,7 +167,10 @@ class Crawl(Regime):
 
 @dataclass(frozen=True)
 class Entrant(Crawl):
-    """crawls until it enters (entry=3); then it trains in every round on the pool with the output of that generation"""
+    """trains like `crawl` until it enters, then in every round on the pool at its entry
+
+    With entry=3, the last pool that it crawls has the output of generation 3.
+    """
 
     entry: int = 1
     """generation whose output is in the last pool that is crawled"""
@@ -157,10 +186,13 @@ class Entrant(Crawl):
 
 @dataclass(frozen=True)
 class Archive(Regime):
-    """only human items that were registered as collected before the first model (the first mover)"""
+    """trains only on items with the verdict human that, by their registration, were collected before any model existed
+
+    This is the advantage of a first mover.
+    """
 
     everything: bool = field(default=False, metadata=ADDED)
-    """whether to train on all these items instead of n"""
+    """true: train on all these items; false: train on n of them"""
 
     def parts(self, history: RunHistory) -> list[Part]:
         datasets, size = [history.human, *history.pools], None if self.everything else history.n

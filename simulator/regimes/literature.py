@@ -1,4 +1,4 @@
-"""The regimes of the literature."""
+"""The regimes that papers on recursive training compare, and the baseline with only human data."""
 
 from dataclasses import dataclass, field
 
@@ -10,12 +10,12 @@ from simulator.worlds.shares import check_share, whole
 
 @dataclass(frozen=True)
 class Replace(Regime):
-    """only the last generation's output (Shumailov et al. 2023)"""
+    """trains only on the output of the last generation (Shumailov et al. 2023)"""
 
     times: int = field(default=1, metadata=ADDED)
-    """training items, as a multiple of n; the first model has n human items. If models generate as many items
-    (`truthful:times=75`), training can use each item only once, so that every minibatch is a new draw from the last
-    model"""
+    """number of training items, as a multiple of n; the first model trains on n human items. If a model also
+    generates times · n items (world `truthful:times=75`), the next model can use each item only once, so that every
+    minibatch is a new draw from the last model"""
 
     def __post_init__(self) -> None:
         if self.times < 1:
@@ -27,7 +27,7 @@ class Replace(Regime):
 
 @dataclass(frozen=True)
 class Accumulate(Regime):
-    """all human and model items so far (Gerstgrasser et al. 2024)"""
+    """trains on all human items and all output of models so far (Gerstgrasser et al. 2024)"""
 
     def parts(self, history: RunHistory) -> list[Part]:
         return [everything(history)]
@@ -35,7 +35,7 @@ class Accumulate(Regime):
 
 @dataclass(frozen=True)
 class AccumulateSubsample(Regime):
-    """n items drawn from all human and model items so far (Kazdan et al. 2024)"""
+    """trains on n items drawn from all human items and all output of models so far (Kazdan et al. 2024)"""
 
     def parts(self, history: RunHistory) -> list[Part]:
         return [everything(history, history.n)]
@@ -43,10 +43,13 @@ class AccumulateSubsample(Regime):
 
 @dataclass(frozen=True)
 class Preserve(Regime):
-    """a share of the initial human data, drawn again each round; the rest is the last output (Shumailov et al. 2023)"""
+    """trains on a share of the initial human items, and otherwise on the last output (Shumailov et al. 2023)
+
+    The human items are drawn again in each round.
+    """
 
     share: float = 0.1
-    """share of human items, from 0 to 1"""
+    """share of human items among the n training items, from 0 to 1"""
 
     def __post_init__(self) -> None:
         check_share("share", self.share)
@@ -58,10 +61,10 @@ class Preserve(Regime):
 
 @dataclass(frozen=True)
 class Fresh(Regime):
-    """w·n new human items each round; the other items are from the last generation (Alemohammad et al. 2023)"""
+    """trains on new human items in each round, and otherwise on the last output (Alemohammad et al. 2023)"""
 
     share: float = 0.1
-    """share w of new human items, from 0 to 1"""
+    """w, the share of new human items among the n training items, from 0 to 1"""
 
     def __post_init__(self) -> None:
         check_share("share", self.share)
@@ -78,7 +81,7 @@ class Fresh(Regime):
 
 @dataclass(frozen=True)
 class HumanOnly(Regime):
-    """only human data in each round: the baseline"""
+    """trains only on human items in each round; this is the baseline"""
 
     def parts(self, history: RunHistory) -> list[Part]:
         return [human(history, history.n)]

@@ -1,4 +1,4 @@
-"""Regimes that set the numbers of human and model items by a ratio, a share, the age or the best weight."""
+"""Regimes that set the numbers of human and model items by a ratio, by a share, by age or by the best weight."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -14,21 +14,24 @@ PARTS = 64
 
 @dataclass(frozen=True)
 class Augment(Regime):
-    """all initial human data, plus λ times as many synthetic items (Bertrand et al. 2024; Alemohammad et al. 2023)
+    """trains on all initial human items, and on λ times as many model items (Bertrand et al. 2024)
 
-    The synthetic augmentation loop of MAD has λ = 1. With `growing`, the number of synthetic items increases by λ times
-    the human items in each round, and they are drawn from all generations so far.
+    λ is the setting `ratio`. With λ = 1, this is the synthetic augmentation loop of Alemohammad et al. 2023 (MAD). With
+    growing=true, the number of model items increases by λ times the human items in each round, and they are drawn from
+    all generations so far.
     """
 
     ratio: float = 1.0
-    """λ, the number of synthetic items as a multiple of the human items; a generation has at most n items"""
+    """λ, the number of model items as a multiple of the human items; a generation has at most n items"""
     growing: bool = False
-    """true: synthetic items are from all generations so far, and increase by λ times the human items each round; false:
-    they are only from the last generation"""
+    """true: model items are from all generations so far, and their number increases by λ times the human items in
+    each round; false: they are only from the last generation"""
 
     def __post_init__(self) -> None:
         if self.ratio < 0:
-            raise ValueError(f"ratio is {self.ratio:g}: it multiplies the number of human items, use 0 or more")
+            raise ValueError(
+                f"ratio is {self.ratio:g}: it multiplies the number of human items, use 0 or more, such as 1"
+            )
 
     def parts(self, history: RunHistory) -> list[Part]:
         if not history.models:
@@ -40,20 +43,20 @@ class Augment(Regime):
 
 @dataclass(frozen=True)
 class HumanPart(Regime):
-    """only the human items of `preserve` or `fresh`, without the synthetic items
+    """trains only on the human items of `preserve` or `fresh`, without the model items
 
-    This baseline shows whether synthetic data helps. The first model has n human items, as with those regimes.
+    This baseline shows whether model items help. The first model has n human items, as in these regimes.
     """
 
     share: float = 0.1
-    """human items as a share of n, above 0"""
+    """number of human items as a share of n, above 0"""
     fresh: bool = False
     """true: new human items in each round, as in `fresh`; false: drawn from the initial human data, as in `preserve`"""
 
     def __post_init__(self) -> None:
         check_share("share", self.share)
         if self.share == 0:
-            raise ValueError("share is 0, so there are no items to train on: use more than 0")
+            raise ValueError("share is 0, so there are no items to train on: use more than 0, such as 0.1")
 
     def new_humans(self, n: int) -> int:
         return whole(self.share * n) if self.fresh else 0
@@ -66,15 +69,15 @@ class HumanPart(Regime):
 
 @dataclass(frozen=True)
 class Cap(Regime):
-    """all initial human data, plus output of all models up to a share s of the mix"""
+    """trains on all initial human items, and on output of all models up to a share s of the mix"""
 
     share: float = 0.5
-    """s, the largest share of synthetic items, below 1"""
+    """s, the largest share of model items in the mix, below 1"""
 
     def __post_init__(self) -> None:
         check_share("share", self.share)
         if self.share == 1:
-            raise ValueError("share is 1, so there is no cap: use less than 1, or the regime accumulate")
+            raise ValueError("share is 1, so there is no cap: use less than 1, such as 0.5, or the regime accumulate")
 
     def parts(self, history: RunHistory) -> list[Part]:
         if not history.models:
@@ -85,19 +88,20 @@ class Cap(Regime):
 
 @dataclass(frozen=True)
 class Decay(Regime):
-    """n items from all generations; the weight of a generation is decay^age, and the human data are the oldest
+    """trains on n items from all generations; an older generation has fewer items if `decay` is below 1
 
-    The last generation has age 0. A decay of 0 is the regime replace; 1 takes the same number of items from each
-    generation; above 1, older generations have more items. If there are more than 64 generations, the 64 generations
-    with the largest weights are used.
+    The weight of a generation is decay^age. The last generation has age 0, and the human data are the oldest
+    generation. With decay=0, this is the regime `replace`. With decay=1, each generation has the same number of items.
+    Above 1, older generations have more items. If there are more than 64 generations, the 64 generations with the
+    largest weights are used.
     """
 
     decay: float = 0.5
-    """weight of a generation, as a multiple of the weight of the next generation"""
+    """weight of a generation, divided by the weight of the generation after it"""
 
     def __post_init__(self) -> None:
         if self.decay < 0:
-            raise ValueError(f"decay is {self.decay:g}: it is a weight, use 0 or more")
+            raise ValueError(f"decay is {self.decay:g}: it is a weight, use 0 or more, such as 0.5")
 
     def parts(self, history: RunHistory) -> list[Part]:
         generations = sorted(set(history.generations), reverse=True)
@@ -112,17 +116,17 @@ class Decay(Regime):
 
 @dataclass(frozen=True)
 class Golden(Regime):
-    """`fresh` with the best share for k human items per synthetic item (He et al. 2025, 2502.18049)
+    """trains as `fresh` with the best share for k human items per model item (He et al. 2025, 2502.18049)
 
-    In the paper, the share is a weight of estimates. Here it is the human share of the n items: 0.618 for k = 1.
+    In the paper, this share is a weight of estimates. Here it is the human share of the n items: 0.618 for k = 1.
     """
 
     ratio: float = 1.0
-    """k, the number of new human items per synthetic item"""
+    """k, the number of new human items per model item"""
 
     @property
     def chosen(self) -> Fresh:
-        """The regime fresh with the share w* = (√(k² + 4k) − k)/2."""
+        """The regime `fresh` with the best human share w* = (√(k² + 4k) − k)/2."""
         return Fresh(golden_ratio(self.ratio))
 
     def new_humans(self, n: int) -> int:
@@ -133,11 +137,11 @@ class Golden(Regime):
 
 
 def golden_ratio(k: float) -> float:
-    """Return the best weight of new human data, w* = (√(k² + 4k) − k)/2, for k human items per synthetic item.
+    """Return the best weight of new human data, w* = (√(k² + 4k) − k)/2, for k human items per model item.
 
-    He et al. 2025, 2502.18049. It minimizes `simulator.oracles.weighted_error_at_last`. Raises ValueError if k is not
-    above 0.
+    Source: He et al. 2025, 2502.18049. The weight minimizes `simulator.oracles.weighted_error_at_last`. Raises
+    ValueError if k is not above 0.
     """
     if k <= 0:
-        raise ValueError(f"ratio is {k:g}: it is the number of human items per synthetic item, use more than 0")
+        raise ValueError(f"ratio is {k:g}: it is the number of human items per model item, use more than 0, such as 1")
     return (sqrt(k**2 + 4 * k) - k) / 2

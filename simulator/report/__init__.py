@@ -22,10 +22,10 @@ _HERE = Path(__file__).parent
 
 
 def write(folders: Sequence[Path], out: Path, *, command: str) -> Path:
-    """Write the report of these runs to the HTML file `out`, and its figure to an SVG file with the same name.
+    """Write the report of these runs as the HTML file `out`, and its figure as an SVG file with the same name.
 
-    `command` is shown as the command that repeats the runs. Returns `out`. Raises ValueError if a folder has no
-    results, or if a run was stopped before its first model.
+    `folders` are the folders of the runs. The report shows `command` as the command that repeats the runs. Returns
+    `out`. Raises ValueError if a folder has no results, or if a run was stopped before its first model.
     """
     runs = [read(folder) for folder in folders]
     if begun := [str(run.folder) for run in runs if len(run.rows) < 2]:
@@ -41,7 +41,11 @@ def write(folders: Sequence[Path], out: Path, *, command: str) -> Path:
 
 
 def _story(groups: Sequence[Group]) -> Story:
-    """Return the story of the first metric for which lower or higher values are better, or else of the first metric."""
+    """Return the main result of these groups of runs.
+
+    It is about the first metric for which lower or higher values are better. If there is no such metric, it is about
+    the first metric.
+    """
     measured = page.metrics(groups)
     return Story(groups, next((metric for metric in measured if metric.sign), measured[0]))
 

@@ -16,11 +16,14 @@ from simulator.report.numbers import compact, ticks
 
 @dataclass(frozen=True)
 class RegimeCurve:
-    """The curve of one regime, with its band. `mean`, `low` and `high` have one value per round of `rounds`."""
+    """The curve of one regime in a chart, with the band of its 95 % intervals.
+
+    `mean`, `low` and `high` have one value per round of `rounds`.
+    """
 
     label: str
     slot: int
-    """number of the curve's colour: CSS variable `--s0`, `--s1`, …"""
+    """number of the colour of the curve; the CSS variables of the colours are `--s0`, `--s1`, …"""
     rounds: Sequence[int]
     mean: Sequence[float]
     low: Sequence[float]
@@ -29,19 +32,19 @@ class RegimeCurve:
 
 @dataclass(frozen=True)
 class BarSegment:
-    """A segment of a stacked bar."""
+    """One coloured segment of a stacked bar, with its height."""
 
     kind: str
-    """CSS class that sets its colour"""
+    """CSS class that sets the colour of the segment"""
     name: str
     height: float
     age: float | None = None
-    """shade of its colour, from 0 (youngest generation) to 1 (oldest); None: no shade"""
+    """shade of the colour, from 0 (youngest generation) to 1 (oldest generation); None: no shade"""
 
 
 @dataclass(frozen=True)
 class StackedBar:
-    """A stacked bar, with its segments from bottom to top."""
+    """A stacked bar for one round. Its segments are listed from bottom to top."""
 
     round: int
     segments: Sequence[BarSegment]
@@ -49,7 +52,11 @@ class StackedBar:
 
 @dataclass(frozen=True)
 class Frame:
-    """The area of a chart, and the mapping from data (x0 to x1, y0 to y1) to units of the SVG viewBox."""
+    """The area of a chart in an SVG, and the conversion of data values to positions in it.
+
+    Data values are from `x0` to `x1` and from `y0` to `y1`. Positions are in the units of the SVG viewBox. If `log` is
+    true, the vertical axis is logarithmic.
+    """
 
     width: float
     height: float
@@ -64,13 +71,13 @@ class Frame:
     log: bool = False
 
     def x(self, value: float) -> float:
-        """Return the horizontal position of a value, in units of the viewBox."""
+        """Return the horizontal position of a value in the chart, in units of the SVG viewBox."""
         return self.left_margin + (self.width - self.left_margin - self.right_margin) * (value - self.x0) / (
             (self.x1 - self.x0) or 1
         )
 
     def y(self, value: float) -> float:
-        """Return the vertical position of a value, in units of the viewBox."""
+        """Return the vertical position of a value in the chart, in units of the SVG viewBox."""
         low, high, at = (math.log10(max(v, self.y0)) if self.log else v for v in (self.y0, self.y1, value))
         return (
             self.height
@@ -80,9 +87,9 @@ class Frame:
 
 
 def tag(name: str, content: str = "", **attributes: object) -> str:
-    """Return an SVG element as text. `content` is inserted as it is.
+    """Return an SVG element as text. `content` is its inner SVG, which is inserted without change.
 
-    In a name of an attribute, `_` becomes `-` (`stroke_width`), and a `_` at the end is removed (`class_`).
+    In the name of an attribute, `_` becomes `-` (`stroke_width`), and a `_` at the end is removed (`class_`).
     """
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_value(value))}"' for key, value in attributes.items()
@@ -95,21 +102,25 @@ def _value(value: object) -> str:
 
 
 def text(content: str, x: float, y: float, **attributes: object) -> str:
-    """Return an SVG text element at a point, in units of the viewBox. `content` is escaped."""
+    """Return an SVG text element at the point (x, y), in units of the viewBox. `content` is escaped."""
     return tag("text", escape(content), x=x, y=y, **attributes)
 
 
 def svg(content: str, width: float, height: float, label: str) -> str:
-    """Return an SVG chart. `label` describes it for readers who cannot see it."""
+    """Return a complete SVG chart from its inner SVG, `content`.
+
+    `label` describes the chart for readers who cannot see it.
+    """
     return tag("svg", content, viewBox=f"0 0 {width:g} {height:g}", role="img", aria_label=label, class_="chart")
 
 
 def curves(
     lines: Sequence[RegimeCurve], *, title: str, width: float = 360, height: float = 230, level: float | None = None
 ) -> str:
-    """Return a chart with the curves and bands of regimes by round, and a dashed line at `level`, that of human data.
+    """Return a chart with one curve and one band per regime, by round.
 
-    If the chart is wider than 500 units, each curve has its name at its end. Otherwise, the page needs a legend.
+    If `level` is given, a dashed line shows it; it is the value of human data. If the chart is wider than 500 units,
+    each curve has its name at its end. Otherwise, the page needs a legend.
     """
     named = width > 500
     frame = _frame(lines, level, width, height, right=148 if named else 14)
@@ -169,7 +180,10 @@ def _points(frame: Frame, rounds: Sequence[int], values: Sequence[float]) -> str
 
 
 def _dots(frame: Frame, line: RegimeCurve) -> Iterator[str]:
-    """Yield a point per round, with its numbers as a tooltip; if there are over 60 rounds, only the last point."""
+    """Yield one point per round, with its values as a tooltip.
+
+    If there are over 60 rounds, yield only the last point.
+    """
     for index, round_ in enumerate(line.rounds):
         last = index == len(line.rounds) - 1
         if last or len(line.rounds) <= 60:
@@ -193,7 +207,7 @@ def _labels(frame: Frame, lines: Sequence[RegimeCurve]) -> Iterator[str]:
 
 
 def stacks(bars: Sequence[StackedBar], *, title: str, width: float = 300, height: float = 190) -> str:
-    """Return a chart of stacked bars by round. The vertical axis starts at 0."""
+    """Return a chart of stacked bars, one bar per round. The vertical axis starts at 0."""
     top = max(sum(segment.height for segment in bar.segments) for bar in bars)
     rounds = [bar.round for bar in bars]
     step = min((later - earlier for earlier, later in pairwise(rounds)), default=1)

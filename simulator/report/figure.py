@@ -14,7 +14,10 @@ _NAMES, _PICTURES, _COLUMN = 486, 606, 78
 
 
 def figure(story: Story) -> str:
-    """Return a stand-alone SVG that contains its background and its style sheet, for light and dark pages."""
+    """Return the figure of a report as a stand-alone SVG, for light and dark pages.
+
+    It contains its background and its style sheet.
+    """
     sheets = (Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("drawing.css", "figure.css"))
     style = tag("style", "".join(sheets))
     paper = tag("rect", width="100%", height="100%", rx=10, class_="paper")

@@ -1,4 +1,4 @@
-"""Groups of runs for comparison. Runs that differ only in their seed are one group."""
+"""Groups of runs, which the report compares. Runs that differ only in their seed are one group."""
 
 import json
 import re
@@ -21,50 +21,59 @@ POINTS = 150
 
 @dataclass(frozen=True)
 class Group:
-    """The runs of one regime with equal settings, one per seed."""
+    """The runs of one regime that have equal settings. They differ only in their seed."""
 
     regime: str
     """name of the regime, without its settings"""
     settings: str
-    """the group's values of those other settings in which the groups differ: `n 100, family.components 5`"""
+    """those settings, except for the regime, in which this group differs from other groups: `n 100,
+    family.components 5`"""
     label: str
-    """name of the group in charts and tables"""
+    """name of the group in charts and tables: regime and settings"""
     note: str
-    """description of the regime's training mix in one line; empty for a regime from a user's own file"""
+    """what the models of the group train on: the first line of the docstring of the regime; empty for a regime from
+    a user's own file"""
     slot: int
-    """number of the group's colour"""
+    """number of the colour of the group in charts"""
     runs: tuple[Results, ...]
 
     @property
     def rounds(self) -> list[int]:
-        """The rounds that all runs of the group have, in order."""
+        """The numbers of the rounds that all runs of the group have reached, beginning with 0."""
         return list(range(min(len(run.rows) for run in self.runs)))
 
     def summaries(self, metric: str, round_: int) -> dict[int, ChainSummary]:
-        """Return the summary of the metric over chains in a round, by seed. Seeds without a finite mean are omitted."""
+        """Return the mean and standard deviation of a metric in one round for each run, over its chains, by seed.
+
+        Seeds whose mean is not a number are omitted.
+        """
         by_seed = {run.seed: run.summary(metric, round_) for run in self.runs}
         return {seed: summary for seed, summary in by_seed.items() if summary is not None}
 
     def means(self, metric: str, round_: int) -> dict[int, float]:
-        """Return the mean of the metric over chains in a round, by seed."""
+        """Return the mean of a metric in one round for each run, as `{seed: mean over the chains of the run}`.
+
+        Seeds whose mean is not a number are omitted.
+        """
         return {seed: summary.mean for seed, summary in self.summaries(metric, round_).items()}
 
     def interval(self, metric: str, round_: int) -> Interval:
-        """Return the mean of the metric over the runs of the group in a round, with its 95 % interval."""
+        """Return the mean of a metric over the runs of the group in a round, with its 95 % interval."""
         return estimate(list(self.summaries(metric, round_).values()), describe(metric).bounds).interval
 
     def less(self, other: "Group", metric: str, round_: int, other_round: int | None = None) -> Interval:
-        """Return the mean difference of this group minus another group, paired by seed, with its 95 % interval.
+        """Return the mean difference of a metric, this group minus `other`, paired by seed, with its 95 % interval.
 
-        Both values are from `round_`, unless `other_round` is given for the other group.
+        Both values are from round `round_`. If `other_round` is given, the value of `other` is from this round.
         """
         theirs = other.summaries(metric, round_ if other_round is None else other_round)
         return difference(self.summaries(metric, round_), theirs)
 
     def curve(self, metric: str) -> RegimeCurve | None:
-        """Return the curve and the band of the metric, for at most about `POINTS` rounds.
+        """Return the curve of a metric over the rounds, with the band of its intervals.
 
-        If an interval has no ends, the height of the band is 0 there. Return None if no round has the metric.
+        It has at most about `POINTS` rounds. If the ends of an interval are not known, the height of the band is 0
+        there. Return None if no round has the metric.
         """
         step = 1 + len(self.rounds) // POINTS
         rounds = [r for r in self.rounds if (r % step == 0 or r == self.rounds[-1]) and self.means(metric, r)]
@@ -76,10 +85,11 @@ class Group:
         return RegimeCurve(self.label, self.slot, rounds, [i.mean for i in intervals], low, high)
 
     def counts(self, field: str, round_: int) -> dict[str, float] | None:
-        """Return the number of items by origin in `field` (`mix` or `registry`) of a round's row: mean over the runs.
+        """Return the numbers of items in a round, by origin, as the mean over the runs of the group.
 
-        The keys are `human`, the number of each generation, `contested` and `unknown`. Return None if a run has no
-        counts in this field.
+        `field` is `mix` (the items of the training mix) or `registry` (all items in the registry). The keys of the
+        result are `human`, the number of each generation, `contested` and `unknown`. Return None if a run has no such
+        numbers.
         """
         entries = [run.rows[round_][field] for run in self.runs]
         if any(entry is None for entry in entries):
@@ -90,7 +100,10 @@ class Group:
 
 
 def flatten_counts(counts: Mapping[str, Any]) -> dict[str, int]:
-    """Return an `OriginCounts` as one mapping: human, each generation by its number, contested, unknown."""
+    """Return the numbers of items in an `OriginCounts` as one flat mapping.
+
+    The keys are `human`, the number of each generation, `contested` and `unknown`.
+    """
     generations = {str(generation): count for generation, count in counts["generations"].items()}
     return {
         "human": counts["human"],
@@ -101,9 +114,9 @@ def flatten_counts(counts: Mapping[str, Any]) -> dict[str, int]:
 
 
 def group(runs: Sequence[Results]) -> list[Group]:
-    """Return the groups of runs whose configurations are equal except for the seed.
+    """Divide runs into groups. The runs of a group have equal configurations, except for the seed.
 
-    The order is that of `KNOWN`. Groups of other regimes follow in the order of their first run.
+    The groups are in the order of `KNOWN`. Groups of other regimes follow in the order of their first run.
     """
     by_settings: dict[str, list[Results]] = {}
     for run in sorted(runs, key=lambda run: run.seed):
@@ -122,7 +135,10 @@ def _settings(run: Results) -> dict[str, Any]:
 
 
 def regime_name(run: Results) -> str:
-    """Return `preserve` for `preserve:0.1`, and `half-and-half` for `mine.py:HalfAndHalf:0.5`."""
+    """Return the name of a run's regime without its settings: `preserve` for `preserve:0.1`.
+
+    For a regime from a user's own file, such as `mine.py:HalfAndHalf:0.5`, it is `half-and-half`.
+    """
     kind: str = run.config["regime"]["type"].rpartition(":")[2]
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", kind).lower()
 
@@ -171,7 +187,10 @@ def _label(run: Results, differing: str) -> str:
 
 
 def flatten(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the leaves of nested mappings: `("family.components", 10)` for `{"family": {"components": 10}}`."""
+    """Yield the values in nested mappings, with their dotted names.
+
+    For `{"family": {"components": 10}}`, this is `("family.components", 10)`.
+    """
     for name, inner in value.items():
         if isinstance(inner, Mapping):
             yield from flatten(inner, f"{prefix}{name}.")

@@ -1,4 +1,4 @@
-"""The parts of the report page: all texts, numbers and drawings that the template shows."""
+"""The parts of the report page: all texts, numbers and charts that the template shows. A group is a group of runs."""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ SHADES = 12
 
 @dataclass(frozen=True)
 class MetricChart:
-    """The chart of a metric, once for a wide page and once for a narrow page, as SVG."""
+    """The chart of a metric as SVG, in two versions: one for wide pages and one for narrow pages."""
 
     metric: Metric
     wide: str
@@ -33,7 +33,10 @@ class MetricChart:
 
 @dataclass(frozen=True)
 class RegimeRow:
-    """The row of one group in a table."""
+    """One row of a table in the report: the values of one group of runs.
+
+    `difference` is the difference from the baseline.
+    """
 
     group: Group
     cells: list[str]
@@ -42,7 +45,7 @@ class RegimeRow:
 
 @dataclass(frozen=True)
 class MetricTable:
-    """The table of a metric by group (rows) and round (columns)."""
+    """The table of a metric: one row per group of runs, one column per round."""
 
     metric: Metric
     rounds: list[int]
@@ -50,12 +53,12 @@ class MetricTable:
     human: str
     """value of the metric for human data; empty if it is not known"""
     compared: str
-    """name of the baseline of the differences; empty if there are no differences"""
+    """name of the baseline with which groups are compared; empty if there are no differences"""
 
 
 @dataclass(frozen=True)
 class RegimeCard:
-    """The summary of a group: the main metric in the last round."""
+    """The summary of a group of runs: the mean of the main metric in the last round, and its interval."""
 
     group: Group
     mean: str
@@ -64,38 +67,40 @@ class RegimeCard:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures by group (rows) and round (columns), as `data:` addresses."""
+    """Pictures of generated items: one row per group of runs, one column per round, as `data:` addresses."""
 
     rounds: list[int]
     rows: list[tuple[Group, list[str]]]
     shown: int
-    """largest number of items per picture"""
+    """largest number of items in a picture"""
 
 
 @dataclass(frozen=True)
 class Knowledge:
-    """The training mixes of a group and the contents of its registry, by round."""
+    """The origins of items for a group of runs, by round: in the training mixes, and in the registry."""
 
     group: Group
     mix: str
-    """chart of the training mixes, as SVG"""
+    """chart of the origins in the training mixes, as SVG"""
     truth: str
-    """sentence on the share of the last mix that is truly human; empty if this was not measured"""
+    """sentence on the share of the last training mix that is truly human; empty if this was not measured"""
     held: str
-    """chart of the contents of the registry, as SVG"""
+    """chart of the origins of the items in the registry, as SVG"""
     rows: list[list[str]]
-    """contents of the registry as a table"""
+    """the numbers of items in the registry, as rows of a table"""
 
 
 def metrics(groups: Sequence[Group]) -> list[Metric]:
-    """Return all metrics that at least one run has, in the order of the page."""
+    """Return all metrics that at least one run has, in the order in which the page shows them."""
     return order({name for group in groups for run in group.runs for name in run.metrics})
 
 
 def chosen(last: int, most: int = 6, first: int = 0) -> list[int]:
-    """Return the rounds that tables and pictures show: at most `most` rounds from `first` to `last`.
+    """Return the numbers of the rounds that a table or a gallery shows: at most `most` rounds from `first` to `last`.
 
-    They are from the series 0, 1, 2, 5, 10, 20, 50, …; the last round is always included.
+    The candidates are the rounds 0, 1, 2, 5, 10, 20, 50, … from `first`, and the round `last`. If there are more than
+    `most` (2 or more) candidates, `most` of them are chosen at even distances in this list; its first candidate and
+    `last` are always among them.
     """
     marks = [0, *(factor * 10**power for power in range(7) for factor in (1, 2, 5))]
     rounds = [mark for mark in marks if first <= mark < last] + [last]
@@ -104,10 +109,10 @@ def chosen(last: int, most: int = 6, first: int = 0) -> list[int]:
 
 
 def level(groups: Sequence[Group], metric: str) -> float | None:
-    """Return the value of the metric for human data; None if it is not known.
+    """Return the value of a metric for human data; None if it is not known.
 
-    It is the mean in round 0. If round 0 does not have the metric, it is the mean in round 1, but only if all models of
-    round 1 trained on human data alone.
+    It is the mean in round 0, which has only human data. If round 0 does not have the metric, it is the mean in round
+    1, but only if all models of round 1 trained on human data alone.
     """
     for round_ in (0, 1):
         if round_ == 0 or all(_trained_on_humans_alone(group) for group in groups):
@@ -123,7 +128,7 @@ def _trained_on_humans_alone(group: Group) -> bool:
 
 
 def chart(groups: Sequence[Group], metric: Metric) -> MetricChart | None:
-    """Return the chart of a metric; None if no group has it."""
+    """Return the chart of a metric; None if no group of runs has this metric."""
     lines = [line for group in groups if (line := group.curve(metric.name)) is not None]
     if not lines:
         return None
@@ -137,9 +142,9 @@ def _draw(groups: Sequence[Group], metric: Metric, lines: Sequence[RegimeCurve],
 
 
 def table(story: Story) -> MetricTable:
-    """Return the table of a story's metric: means with 95 % intervals, and differences from the baseline.
+    """Return the table of the metric of a story: means with 95 % intervals, and differences from the baseline.
 
-    The differences are those in the last round. All numbers have the same number of decimals.
+    The differences are from the last round. All numbers have the same number of decimals.
     """
     name = story.metric.name
     rounds = chosen(story.round, most=5, first=1)
@@ -165,16 +170,16 @@ def _difference(story: Story, group: Group, digits: int) -> str:
 
 
 def cards(story: Story) -> list[RegimeCard]:
-    """Return one summary per group."""
+    """Return one summary for each group of runs."""
     texts = [(group, written(group.interval(story.metric.name, story.round))) for group in story.groups]
     parts = [(group, text.partition(" (")) for group, text in texts]
     return [RegimeCard(group, mean, ends.rstrip(")")) for group, (mean, _, ends) in parts]
 
 
 def gallery(groups: Sequence[Group], last: int, square: int = SQUARE) -> Gallery | None:
-    """Return the first `square²` items of some rounds of each group's first run, as pictures.
+    """Return pictures of items of the first run of each group, for some rounds up to `last`.
 
-    Return None if the items are not pictures.
+    A picture shows the first `square²` items of a round. Return None if the items are not pictures.
     """
     rounds = [r for r in chosen(last, most=5) if all(_picture(group, r).is_file() for group in groups)]
     if not rounds:
@@ -192,9 +197,9 @@ def _picture(group: Group, round_: int) -> Path:
 
 
 def knowledge(group: Group, last: int) -> Knowledge:
-    """Return the charts of a group's training mixes and of the contents of its registry, up to the round `last`.
+    """Return charts and a table of the origins of items for a group of runs, up to the round `last`.
 
-    The contents of the registry are also returned as the rows of a table.
+    They show the training mixes, and the contents of the registry.
     """
     rounds = [r for r in group.rounds if r <= last]
     rounds = rounds[:: 1 + len(rounds) // MOST_BARS]
@@ -270,7 +275,7 @@ def settings(groups: Sequence[Group]) -> list[tuple[str, str]]:
 
 
 def units(groups: Sequence[Group]) -> str:
-    """Return the number of units over which intervals are computed: `5 seeds`, `one seed × 100 chains`."""
+    """Return the units over which intervals are computed, as text: `5 seeds`, or `one seed × 100 chains`."""
     counts = sorted({len(group.runs) for group in groups})
     most = "one seed" if counts[-1] == 1 else f"{counts[-1]} seeds"
     seeds = most if len(counts) == 1 else f"{counts[0]} to {most}"
@@ -279,7 +284,10 @@ def units(groups: Sequence[Group]) -> str:
 
 
 def origins(groups: Sequence[Group]) -> list[tuple[str, str]]:
-    """Return the names and values of commit, versions, device and digests. If runs differ, all values are shown."""
+    """Return the information that identifies the program and the data of the runs, as names and values.
+
+    These are the commit, versions, device and digests. If runs differ, all values are shown.
+    """
     headers = [run.header for group in groups for run in group.runs]
     by_run = [
         {

@@ -16,9 +16,10 @@ GREY_WITH_ALPHA = 4
 
 
 def sheet(images: Images, columns: int, rows: int, gap: int = 1) -> npt.NDArray[np.uint8]:
-    """Return one picture that shows the first `columns × rows` images row by row: `uint8[k, h, w] → uint8[H, W]`.
+    """Return one picture that shows many images in a grid: `uint8[k, h, w] → uint8[H, W]`.
 
-    `gap` is the number of pixels between two images. Pixels without an image are 0.
+    It shows the first `columns × rows` images, row by row. `gap` is the number of pixels between two images. Pixels
+    without an image are 0.
     """
     _, height, width = images.shape
     picture = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap), dtype=np.uint8)
@@ -29,9 +30,10 @@ def sheet(images: Images, columns: int, rows: int, gap: int = 1) -> npt.NDArray[
 
 
 def png(ink: npt.NDArray[np.uint8]) -> bytes:
-    """Return a black PNG with the opacity `ink[H, W]` (uint8), so that a style sheet can invert it on dark pages.
+    """Return a PNG file with black pixels whose opacity is `ink[H, W]` (uint8).
 
-    Format: PNG (ISO/IEC 15948), colour type 4, 8 bits, no filter.
+    So a style sheet can invert the picture on dark pages. Format: PNG (ISO/IEC 15948), colour type 4, 8 bits, no
+    filter.
     """
     height, width = ink.shape
     pixels = np.zeros((height, 1 + 2 * width), dtype=np.uint8)  # each row begins with a byte 0: no filter
@@ -46,5 +48,5 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def data_address(image: bytes) -> str:
-    """Return the `data:` address of a PNG."""
+    """Return the `data:` address of a PNG file, which contains the complete picture."""
     return "data:image/png;base64," + base64.b64encode(image).decode("ascii")

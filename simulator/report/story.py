@@ -12,17 +12,17 @@ from simulator.report.numbers import decimals, rounded
 
 @dataclass(frozen=True)
 class Difference:
-    """A mean difference, paired by seed, with its 95 % interval."""
+    """The mean difference of a metric between two groups of runs, paired by seed, with its 95 % interval."""
 
     interval: Interval
 
     @property
     def distinct(self) -> bool:
-        """Whether the interval excludes 0."""
+        """Whether the 95 % interval of the difference excludes 0."""
         return self.interval.low > 0 or self.interval.high < 0
 
     def worse(self, metric: Metric) -> bool:
-        """Return whether the metric is worse, and the interval of the difference excludes 0."""
+        """Return whether the first group has a worse value of the metric, and the interval excludes 0."""
         return self.distinct and self.interval.mean * metric.sign > 0
 
     def __str__(self) -> str:
@@ -34,10 +34,10 @@ class Difference:
 
 
 def written(value: Interval, *, digits: int | None = None, sign: bool = False) -> str:
-    """Return a mean and its interval as text: `53.9 (52.1 to 55.7)`. If the interval has no ends, return only the mean.
+    """Return a mean and its interval as text: `53.9 (52.1 to 55.7)`.
 
-    `digits` is the number of decimals, by default as many as the interval allows. With `sign`, positive numbers get a
-    plus sign.
+    If the ends of the interval are not known, return only the mean. `digits` is the number of decimals, by default as
+    many as the interval allows. If `sign` is true, positive numbers get a plus sign.
     """
     digits = decimals(value.low, value.high) if digits is None else digits
     mean, low, high = (rounded(number, digits, sign=sign) for number in value)
@@ -46,25 +46,33 @@ def written(value: Interval, *, digits: int | None = None, sign: bool = False) -
 
 @dataclass(frozen=True)
 class Story:
-    """The main result of an experiment: one metric in the last round that all groups have."""
+    """The main result of an experiment, in sentences.
+
+    It compares groups of runs by one metric, in the last round that every group has reached. A group has the runs of
+    one regime with equal settings.
+    """
 
     groups: Sequence[Group]
     metric: Metric
 
     @cached_property
     def round(self) -> int:
-        """The last round that all groups have."""
+        """The number of the last round that every group has reached."""
         return min(group.rounds[-1] for group in self.groups)
 
     def baseline(self, group: Group) -> Group | None:
-        """Return the baseline of a group: the group with human data alone and equal settings; None if none exists."""
+        """Return the baseline of a group: the group that trained only on human data, with equal settings.
+
+        Return None if there is no such group.
+        """
         alike = (other for other in self.groups if other.regime == BASELINE and other.settings == group.settings)
         return next(alike, None)
 
     def difference(self, group: Group, other: Group | None = None) -> Difference | None:
-        """Return the difference of a group from `other` in the last round; None if there is nothing to compare.
+        """Return the difference of the metric between a group and `other` in the last round.
 
-        Without `other`, the group is compared with its baseline. If it has none, it is compared with its own round 1.
+        Without `other`, the group is compared with its baseline. If it has no baseline, its last round is compared with
+        its own round 1. Return None if there is nothing to compare.
         """
         base = other or self.baseline(group)
         if base is group or (base is None and self.round <= 1):
@@ -75,17 +83,20 @@ class Story:
 
     @cached_property
     def damaged(self) -> list[Group]:
-        """The groups that are worse than their baseline, by an interval that excludes 0. The worst group is first."""
+        """The groups whose metric is worse than that of their baseline, by an interval that excludes 0.
+
+        The worst group is the first.
+        """
         differences = [(group, self.difference(group)) for group in self.groups]
         worse = [(group, d.interval.mean * self.metric.sign) for group, d in differences if d and d.worse(self.metric)]
         return [group for group, _ in sorted(worse, key=lambda entry: -entry[1])]
 
     @cached_property
     def remedy(self) -> Group | None:
-        """The group with human data in its training mix that lost least. The baseline is not considered.
+        """The group with human data in its training mix whose metric got worse by the smallest difference.
 
-        None, unless the worst group has no human data in its mix, lost over twice as much, and the interval of the
-        difference between both groups excludes 0.
+        The baseline does not count. None, unless three conditions hold: the worst group has no human data in its mix;
+        its difference is over twice as large; the interval of the difference between both groups excludes 0.
         """
         if not self.damaged or self.human_share(self.damaged[0]) > 0:
             return None
@@ -102,17 +113,17 @@ class Story:
         return difference.interval.mean * self.metric.sign if difference else 0.0
 
     def human_share(self, group: Group) -> float:
-        """Return the share of the last round's training mix that the registry lists as human."""
+        """Return the share of the items in a group's last training mix that the registry lists as human."""
         counts = group.counts("mix", self.round) or {}
         return counts.get("human", 0) / (sum(counts.values()) or 1)
 
     @property
     def compared(self) -> str:
-        """The name of the data with which the groups are compared."""
+        """The name of the data with which groups are compared: `human data alone` or `round 1`."""
         return "human data alone" if any(self.baseline(group) for group in self.groups) else "round 1"
 
     def headline(self) -> str:
-        """Return the main result in one sentence."""
+        """Return the main result in one or two sentences."""
         differences = [self.difference(group) for group in self.groups]
         measured = any(difference is not None and difference.interval.known for difference in differences)
         if not self.damaged and not measured:
@@ -132,7 +143,7 @@ class Story:
         return f"{collapse}. Human data kept in the training mix prevents {effect}."
 
     def lead(self) -> str:
-        """Return the numbers of the headline as a sentence; empty if no group is worse than its baseline."""
+        """Return a sentence with the numbers of the headline; empty if no group is worse than its baseline."""
         if not self.damaged:
             return ""
         worst = self.damaged[0]

@@ -15,7 +15,7 @@ from simulator.runs.results import Results
 
 
 class Cell(NamedTuple):
-    """The mean of a metric over the seeds of a regime in a round, with its 95 % interval."""
+    """The mean of a metric over the seeds of a regime in one round, with its 95 % interval."""
 
     metric: str
     regime: str
@@ -30,9 +30,10 @@ def milestones(generations: int) -> list[int]:
 
 
 def cells(runs: Sequence[Results], rounds: Iterable[int], metrics: Sequence[str] = ()) -> list[Cell]:
-    """Return the cells of all regimes in these rounds, metric by metric. By default, all metrics are shown.
+    """Return the cells of the table for these runs and rounds, one metric after the other.
 
-    A run that has not reached a round does not count in the cells of this round.
+    `metrics` are the names of the metrics; by default, all metrics of the runs. A run that has not reached a round does
+    not count in the cells of this round.
     """
     regimes = list(dict.fromkeys(run.regime for run in runs))
     shown = list(rounds)
@@ -48,7 +49,7 @@ def cells(runs: Sequence[Results], rounds: Iterable[int], metrics: Sequence[str]
 
 
 def render(cells: Sequence[Cell], title: str) -> Table:
-    """Return the table for the terminal: one section per metric, one line per regime, one column per round."""
+    """Return the table for the terminal: one section per metric, with one line per regime and one column per round."""
     rounds = list(dict.fromkeys(cell.round for cell in cells))
     table = Table(
         Column("generation", overflow="fold"), title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
@@ -65,7 +66,7 @@ def render(cells: Sequence[Cell], title: str) -> Table:
 
 
 def title(runs: Sequence[Results]) -> str:
-    """Return the title of the table, with the numbers of seeds and chains over which its intervals are computed."""
+    """Return the title of the table, with the numbers of seeds and chains over which intervals are computed."""
     seeds, chains = len({run.seed for run in runs}), min(int(run.config["chains"]) for run in runs)
     units = f"{seeds} seed{'s' * (seeds > 1)}" + (f" × {chains} chains" if by_chains(seeds, chains) else "")
     return (
@@ -76,7 +77,7 @@ def title(runs: Sequence[Results]) -> str:
 
 
 def text(value: Interval) -> str:
-    """Return a mean and the distances to the ends of its interval as text; `–` for an unknown mean.
+    """Return a mean, and the distances to the ends of its interval, as text; `–` if the mean is not known.
 
     The text has as many decimals as the interval allows.
     """
@@ -91,7 +92,7 @@ def text(value: Interval) -> str:
 
 
 def as_json(cells: Sequence[Cell]) -> list[dict[str, str | int | float | None]]:
-    """Return the cells as plain JSON values. A number that is unknown is None (null in JSON)."""
+    """Return the cells as values that JSON can represent. A number that is not known is None (null in JSON)."""
     return [
         {
             "metric": cell.metric,

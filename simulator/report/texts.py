@@ -1,4 +1,4 @@
-"""The texts that models generated, as a table, and their perplexities under the first model, as charts."""
+"""The parts of the report about text: texts that models generated, and their perplexities under the first model."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _WIDTH, _HEIGHT = 360, 210
 
 @dataclass(frozen=True)
 class TextSamples:
-    """Generated texts by group (rows) and round (columns)."""
+    """Texts that models generated: one row per group of runs, one column per round."""
 
     rounds: list[int]
     rows: list[tuple[Group, list[str]]]
@@ -26,14 +26,17 @@ class TextSamples:
 
 @dataclass(frozen=True)
 class PerplexityHistogram:
-    """The histograms of a group's perplexities in one chart: one curve per round."""
+    """The histograms of the perplexities of a group of runs, in one chart: one curve per round."""
 
     group: Group
     svg: str
 
 
 def texts(groups: Sequence[Group], rounds: Sequence[int]) -> TextSamples | None:
-    """Return the first text of each of these rounds from each group's first run; None if the items are not texts."""
+    """Return the first text of each of these rounds, from the first run of each group of runs.
+
+    Return None if the items are not texts.
+    """
     shown = [r for r in rounds if all(_file(group, r, "json").is_file() for group in groups)]
     if not shown:
         return None
@@ -45,10 +48,10 @@ def texts(groups: Sequence[Group], rounds: Sequence[int]) -> TextSamples | None:
 
 
 def histograms(groups: Sequence[Group], rounds: Sequence[int]) -> list[PerplexityHistogram]:
-    """Return the histograms of the perplexity of items under the first model, one chart per group.
+    """Return the histograms of the perplexities of items under the first model: one chart per group of runs.
 
-    The height of a curve is the share of a round's items in a bin. All charts have the same bins and the same vertical
-    scale. Later rounds are darker. Source: Shumailov et al. 2023, figure 1c.
+    The height of a curve is the share of a round's items in an interval of perplexities. All charts have the same
+    intervals and the same vertical scale. Later rounds are darker. Source: Shumailov et al. 2023, figure 1c.
     """
     by_group = [
         (group, {r: values for r in rounds if (values := _perplexities(group, r)) is not None}) for group in groups

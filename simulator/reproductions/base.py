@@ -1,4 +1,4 @@
-"""The definition of a named result: its runs, its metrics, the values of theory for them, and its figure."""
+"""The definition of a named result: its runs, its metrics, the values that theory predicts, and its figure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ Draw: TypeAlias = "Callable[[ResultTable], Figure]"
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A named result, which `firsthand simulate reproduce NAME` computes."""
+    """The definition of a named result, which `firsthand simulate reproduce NAME` computes."""
 
     name: str
     question: str
@@ -26,23 +26,25 @@ class Reproduction:
     source: str
     """paper that the result is from, or a note that it is not published"""
     experiment: Callable[[Size], Experiment]
-    """function from a size to the runs"""
+    """function from the size (`smoke`, `standard` or `full`) to the runs"""
     metrics: tuple[str, ...]
-    """metrics of the table; the first is the primary metric, which was chosen before any run"""
+    """names of the metrics of the table; the first is the primary metric, which was chosen before any run"""
     minutes: Mapping[Size, float]
     """approximate duration of each size on two cores, in minutes"""
     theory: Theory = no_theory
     baseline: str = ""
-    """condition with which all others are compared, paired by seed; by default there is no comparison"""
+    """name of the condition with which all others are compared, paired by seed; empty: no comparison"""
     rounds: Mapping[Size, Sequence[int]] = field(default_factory=dict)
-    """rounds of the table; by default 0 (the human data), 1, the middle round and the last round"""
+    """numbers of the rounds of the table, by size; by default 0 (the human data), 1, the middle round and the last
+    round"""
     covers: Callable[[Run, int], bool] = lambda run, round: True
-    """function that tells whether a round of a run belongs to its condition; by default all rounds do"""
+    """function from a run and a round to whether the round belongs to the condition of the run; by default always
+    true"""
     draw: "Draw | None" = None
-    """function that draws the figure; by default the curves of each metric over the rounds"""
+    """function that draws the figure; by default, it shows the curves of each metric over the rounds"""
     on_data: Callable[[str, Size], Experiment] | None = None
     """function from the path of a user's own data to the runs; None if the result cannot use such data"""
     answer: Callable[[ResultTable], list[str]] | None = None
-    """function that returns conclusions from more than one row, one sentence per entry"""
+    """function from the table to conclusions that need more than one row; each is a sentence"""
     condition: Callable[[Run], str] | None = None
-    """function that names the condition of a run; by default by the parts of the configuration in which runs differ"""
+    """function that names the condition of a run; by default, by the parts of the configuration in which runs differ"""

@@ -1,4 +1,7 @@
-"""The table of named results. It has references, because the results import torch, which other commands do not need."""
+"""The table of named results.
+
+It has import paths instead of objects, because the results import torch, which other commands do not need.
+"""
 
 from simulator import names
 from simulator.reproductions.base import Reproduction
@@ -25,7 +28,10 @@ REPRODUCTIONS: dict[str, str] = {
 
 
 def find(name: str) -> Reproduction:
-    """Return the result with this name. Raises ValueError, with a list of all names, if there is none."""
+    """Return the definition of the result with this name.
+
+    Raises ValueError if there is none; the message lists all names.
+    """
     if name not in REPRODUCTIONS:
         raise ValueError(f"{name!r} is not a named result: write one of {', '.join(REPRODUCTIONS)}")
     reproduction: Reproduction = names.resolve(REPRODUCTIONS[name])
@@ -33,5 +39,5 @@ def find(name: str) -> Reproduction:
 
 
 def every() -> list[Reproduction]:
-    """Return all named results, in the order of `REPRODUCTIONS`."""
+    """Return the definitions of all named results, in the order of `REPRODUCTIONS`."""
     return [find(name) for name in REPRODUCTIONS]

@@ -24,14 +24,15 @@ _DASHES = (0, (2, 2))
 
 
 def new(width: float = 9.0, height: float = 4.5) -> Figure:
-    """Return an empty figure of this size in inches."""
+    """Return an empty figure. `width` and `height` are in inches."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def draw(reproduction: Reproduction, table: ResultTable) -> Figure:
-    """Return the figure of a result.
+    """Return the figure of a named result.
 
-    If the result has no function for its figure, it gets curves, or points if there are more conditions than colours.
+    If its definition has no function for the figure, the figure has curves. If there are more conditions than colours,
+    it has points.
     """
     if reproduction.draw:
         return reproduction.draw(table)
@@ -105,18 +106,21 @@ def _curve(
 
 
 def expected(table: ResultTable, group: Sequence[PlayedRun], metric: str, t: int) -> float | None:
-    """Return the value of a metric in round t by theory, as the mean over runs; None if there is no theory."""
+    """Return the value of a metric in round t that theory predicts, as the mean over the runs of a condition.
+
+    `group` has these runs. Return None if there is no theory.
+    """
     references = [table.theory(member.run, metric, t) for member in group]
     values = [reference.value for reference in references if reference is not None]
     return sum(values) / len(values) if values else None
 
 
 def save(figure: Figure, path: str) -> None:
-    """Write the figure to an .svg or .png file. The file has no date, so the same figure gives the same bytes."""
+    """Write the figure to an .svg or .png file. The file contains no date, so the same figure gives the same bytes."""
     metadata = {"Date": None} if path.endswith(".svg") else {"Software": None}
     figure.savefig(path, dpi=_DOTS_PER_INCH, metadata=metadata)
 
 
 def styled() -> AbstractContextManager[None]:
-    """Return the context with the style in which figures must be drawn and saved."""
+    """Return a context manager that sets the style of figures. Figures must be drawn and saved inside it."""
     return style.context(str(_STYLE))

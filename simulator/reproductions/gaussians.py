@@ -53,9 +53,10 @@ def _expected(regime: Regime, estimator: Estimator, n: int, rounds: int) -> Expe
 
 
 def expected(run: Run, metric: str, round: int) -> Reference | None:
-    """Return the exact value of E[v_t] for `variance`, and of E[μ_t²] for `mean_error` (`simulator.oracles`).
+    """Return the exact value of a metric of a Gaussian in a round, from `simulator.oracles`.
 
-    Return None for other metrics, for round 0, and for regimes without theory.
+    It is E[v_t] for the metric `variance`, and E[μ_t²] for `mean_error`: v_t and μ_t are the variance and the mean of
+    the model after fit t. Return None for other metrics, for round 0, and for regimes without theory.
     """
     estimator = run.family.estimator if isinstance(run.family, Gaussian) else "mle"
     exact = _expected(run.regime, estimator, run.n, run.generations)

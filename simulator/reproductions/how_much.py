@@ -1,4 +1,8 @@
-"""The result `how-much-must-we-know`: the drift at generation 10, by the share of model output that is registered."""
+"""The result `how-much-must-we-know`: the drift at generation 10, by the share of model output that is registered.
+
+The drift of a condition is 0 if models are as good as with human data alone, and 1 if they are as bad as with the
+regime `replace` (see `drifts`).
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -44,7 +48,7 @@ _STRIP, _STRIP_OF = 12, "autoencoder, digits"
 
 
 class _FamilyCase(NamedTuple):
-    """A family with its data, metric and numbers of seeds. For Gaussians, chains are cheap and theory is exact."""
+    """A family of models with its data, its metric and its numbers of seeds."""
 
     name: str
     family: Family
@@ -58,7 +62,7 @@ class _FamilyCase(NamedTuple):
 
     @property
     def exact(self) -> bool:
-        """Whether theory is exact for the family."""
+        """Whether an exact formula exists for the drift of this family."""
         return isinstance(self.family, Gaussian)
 
 
@@ -94,7 +98,7 @@ _KINDS = (
 
 
 def enough(n: int, human: float, known: float) -> float:
-    """Return the size of a pool in which 1.25 n items are not known to be model output, as a multiple of n.
+    """Return a size of the pool with which 1.25 n items are not known to be model output, as a multiple of n.
 
     `human` is the share of human items in the pool, and `known` the share of its model output that is registered. The
     size is rounded up to a multiple of 100 items.
@@ -123,9 +127,9 @@ def _runs(kind: _FamilyCase, size: Size, seed: int) -> list[Run]:
 
 
 def _chains(run: Run, size: Size, seeds: int) -> int:
-    """Return the number of chains with which the half width of the interval of the drift is `_HALF`.
+    """Return the number of chains with which half the width of the interval of the drift is `_HALF`.
 
-    If μ is normal, the standard deviation of μ² is √2 E[μ²].
+    If the mean μ of a model is normally distributed, the standard deviation of μ² is √2 E[μ²].
     """
     low, high = _ends(run)
     spread = 2**0.5 * float(_expected(replace(run, seed=0))[-1]) / (high - low)
@@ -155,7 +159,10 @@ def _ends(run: Run) -> tuple[float, float]:
 
 
 def theory(run: Run, metric: str, round: int) -> Reference | None:
-    """Return the exact value of E[μ_t²] for the `mean_error` of a Gaussian; None for other families and metrics."""
+    """Return the exact value of E[μ_t²] for the metric `mean_error` of a Gaussian.
+
+    μ_t is the mean of the model after fit t. Return None for other families and metrics.
+    """
     if metric != "mean_error" or round == 0 or not isinstance(run.family, Gaussian):
         return None
     return Reference(float(_expected(run)[round - 1]), "exact")
@@ -171,12 +178,13 @@ class _DriftPoint(NamedTuple):
 
 
 def drifts(table: ResultTable, kind: _FamilyCase) -> list[_DriftPoint]:
-    """Return the drift of each condition at the last generation. It is 0 for human data alone, and 1 for replace.
+    """Return the drift of each condition of a family at the last generation.
 
-    The drift is r = (m − l)/(h − l): m is the metric of the condition, l that of human data alone, and h that of
-    replace, each as the mean over seeds. For a Gaussian, l and h are exact. For other families they are measured, by
-    seed. The interval is that of m_i − l_i − r·(h_i − l_i) over the seeds i, in units of h − l. This is the interval of
-    a ratio, to first order in m, l and h.
+    The drift is 0 if a condition is as good as human data alone, and 1 if it is as bad as the regime `replace`. It is r
+    = (m − l)/(h − l): m is the metric of the condition, l that of human data alone, and h that of `replace`, each as
+    the mean over seeds. For a Gaussian, l and h are exact. For other families they are measured, by seed. The interval
+    is that of m_i − l_i − r·(h_i − l_i) over the seeds i, in units of h − l. This is the interval of a ratio, to first
+    order in m, l and h.
     """
     ours = {name: group for name, group in table.groups.items() if group[0].run.family == kind.family}
     last = max(group[0].run.generations for group in ours.values())

@@ -37,7 +37,10 @@ def _expected(regime: Regime, bias: float, rounds: int) -> Expected:
 
 
 def theory(run: Run, metric: str, round: int) -> Reference | None:
-    """Return the exact value of E[v_t] for `variance`, and of E[μ_t²] for `mean_error`; None for other metrics."""
+    """Return the exact value of a metric of a Gaussian in a round: E[v_t] for `variance`, E[μ_t²] for `mean_error`.
+
+    v_t and μ_t are the variance and the mean of the model after fit t. Return None for other metrics and for round 0.
+    """
     if round == 0 or not isinstance(run.family, Gaussian):
         return None
     exact = _expected(run.regime, run.family.bias, run.generations)

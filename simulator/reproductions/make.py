@@ -1,4 +1,7 @@
-"""Write a named result from its runs: table.csv, table.md, figure.png, figure.svg and rows.jsonl in one folder."""
+"""Write the files of a named result from its runs: table.csv, table.md, figure.png, figure.svg and rows.jsonl.
+
+The file rows.jsonl has the results of all runs: for each run a header line, then one line per round.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,9 +16,10 @@ from simulator.runs import results
 
 
 def experiment(reproduction: Reproduction, size: Size, data: str | None) -> Experiment:
-    """Return the runs of a named result in a size. If `data` is a path, they use this data of the user.
+    """Return the runs of a named result in a size: `smoke`, `standard` or `full`.
 
-    Raises ValueError if the result cannot use a user's own data.
+    If `data` is given, the runs use the user's own data at this path. Raises ValueError if the result cannot use such
+    data.
     """
     if data is None:
         return reproduction.experiment(size)
@@ -25,7 +29,7 @@ def experiment(reproduction: Reproduction, size: Size, data: str | None) -> Expe
 
 
 def write(reproduction: Reproduction, size: Size, folders: Sequence[Path], out: Path, command: str) -> ResultTable:
-    """Write the files of a result from its finished runs, and return its table.
+    """Write the files of a result from the folders of its finished runs into the folder `out`. Return its table.
 
     The files have no times, positions or ids, so the same runs give the same files.
     """
@@ -44,12 +48,15 @@ def write(reproduction: Reproduction, size: Size, folders: Sequence[Path], out: 
 
 
 def conclusions(reproduction: Reproduction, table: ResultTable) -> list[str]:
-    """Return the conclusions from a table as sentences: its agreement with theory, then the answers of the result."""
+    """Return the conclusions from a table as sentences.
+
+    First comes the agreement with theory, then the answers of the named result.
+    """
     return [*agreement(table.rows), *(reproduction.answer(table) if reproduction.answer else [])]
 
 
 def caption(reproduction: Reproduction, table: ResultTable) -> str:
-    """Return the caption of a table: the meaning of its cells, and the numbers of seeds and chains."""
+    """Return the caption of a table: what its cells mean, and the numbers of seeds and chains."""
     chains: dict[int, set[int]] = {}
     for row in table.rows:
         chains.setdefault(row.seeds, set()).add(row.chains)

@@ -1,4 +1,7 @@
-"""The result `gmm-notebook`: the mixture of Gaussians of the paper's notebook, with 20 chains instead of one."""
+"""The result `gmm-notebook`: the Gaussian mixture of the notebook of Shumailov et al. 2023.
+
+The notebook has one chain. This result has 20 chains, so it shows how much of the drift is chance.
+"""
 
 from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""The theory of Gaussians that crawl a shared pool, for all named results with such a pool."""
+"""The theory of Gaussians whose providers crawl a shared pool, for all named results with such a pool."""
 
 from functools import cache
 
@@ -18,16 +18,16 @@ _VALUES = 5_000_000
 
 
 def limited_chains(world: World, n: int, chains: int) -> int:
-    """Return `chains`, or a smaller number with which a round in this world has at most `_VALUES` values."""
+    """Return `chains`, or a smaller number so that a round in this world generates at most `_VALUES` values."""
     return min(chains, _VALUES // world.shared_pool.items(n)) if isinstance(world, Commons) else chains
 
 
 @cache
 def expected_of_each(run: Run) -> Floats | None:
-    """Return E[μ_t²] of each of K providers, `[generations, K]`; with human data alone, K is 1.
+    """Return E[μ_t²] of the model of each provider after each fit, `[generations, K]`. K is the number of providers.
 
-    Return None if there is no theory: for other families, and for regimes that do not draw uniformly from one pool, or
-    from all pools so far.
+    μ_t is the mean of the model after fit t. With human data alone, K is 1. Return None if there is no theory: for
+    other families, and for regimes that do not draw uniformly from one pool, or from all pools so far.
     """
     if not isinstance(run.family, Gaussian):
         return None
@@ -44,13 +44,19 @@ def expected_of_each(run: Run) -> Floats | None:
 
 
 def expected(run: Run) -> Floats | None:
-    """Return the mean of E[μ_t²] over providers, `[generations]`; None if `expected_of_each` returns None."""
+    """Return E[μ_t²] of the models after each fit, as the mean over providers, `[generations]`.
+
+    μ_t is the mean of a model after fit t. Return None if there is no theory, as in `expected_of_each`.
+    """
     by_provider = expected_of_each(run)
     return None if by_provider is None else np.asarray(by_provider.mean(axis=1))
 
 
 def theory(run: Run, metric: str, round: int) -> Reference | None:
-    """Return the exact value of E[μ_t²] over all draws, for `mean_error`; None if there is no theory."""
+    """Return the exact value of E[μ_t²] over all draws, for the metric `mean_error` in a round.
+
+    μ_t is the mean of the model after fit t. Return None for other metrics, and if there is no theory.
+    """
     if metric != "mean_error" or round == 0 or (mean_squared := expected(run)) is None:
         return None
     return Reference(float(mean_squared[round - 1]), "exact")

@@ -22,7 +22,7 @@ _HUMAN = 0.1
 
 
 class Condition(NamedTuple):
-    """A named condition: a regime in a world."""
+    """A named condition of an experiment: a regime in a world."""
 
     name: str
     regime: Regime
@@ -57,7 +57,7 @@ def _runs(size: Size, cases: list[Condition], generations: int) -> tuple[Run, ..
 
 
 class ConditionNames:
-    """A function from a run to the name of its condition."""
+    """A function object that returns the name of a run's condition."""
 
     def __init__(self, cases: list[Condition]) -> None:
         self._names = {(case.regime, case.world, case.archive): case.name for case in cases}

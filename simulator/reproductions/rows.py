@@ -1,4 +1,4 @@
-"""The numbers of a named result: the rows of its table, the runs that they come from, and the values of theory."""
+"""The numbers of a named result: the rows of its table, the runs from which they are computed, and values of theory."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ Kind = Literal["exact", "bound", "first-order"]
 
 
 class Reference(NamedTuple):
-    """The value of a metric by theory."""
+    """The value of a metric that theory predicts, and its kind: exact, a lower bound, or approximate."""
 
     value: float
     kind: Kind
@@ -28,16 +28,17 @@ Theory: TypeAlias = Callable[[Run, str, int], Reference | None]
 
 
 def no_theory(run: Run, metric: str, round: int) -> Reference | None:
-    """Return None, for a result without theory."""
+    """Return None. This is the function `theory` of a result without theory."""
     return None
 
 
 @dataclass(frozen=True)
 class ResultRow:
-    """The mean of a metric over the seeds and chains of a condition in a round. A number that is unknown is nan.
+    """A row of the table of a named result: one metric of one condition in one round.
 
-    `low` and `high` are the ends of its 95 % interval. `reference` is the value of theory, and `difference` the mean
-    difference from the baseline.
+    `measured` is the mean over the seeds and chains. `low` and `high` are the ends of its 95 % interval. `reference` is
+    the value that theory predicts, and `difference` is the mean difference from the baseline. A number that is not
+    known is nan.
     """
 
     condition: str
@@ -58,12 +59,12 @@ class ResultRow:
 
     @property
     def z(self) -> float:
-        """The distance of the measurement from the reference, in standard errors."""
+        """The distance of the measured mean from the value of theory, in standard errors."""
         return (self.measured - self.reference) / self.standard_error
 
     @property
     def chance(self) -> float:
-        """The two-sided p-value: the probability of at least this distance from an exact reference."""
+        """The two-sided p-value: the probability of at least this distance from theory, if theory is exact."""
         freedom = math.inf if by_chains(self.seeds, self.chains) else self.seeds - 1
         return float(2 * stats.t.sf(abs(self.z), freedom))
 
@@ -78,17 +79,20 @@ class PlayedRun:
 
 @dataclass(frozen=True)
 class ResultTable:
-    """All rows of a named result, and the runs of each condition."""
+    """The table of a named result: all its rows, and the runs of each condition."""
 
     metrics: tuple[str, ...]
-    """metrics of the table, the primary metric first"""
+    """names of the metrics of the table; the primary metric is first"""
     groups: Mapping[str, Sequence[PlayedRun]]
-    """runs of each condition, by its name"""
+    """runs of each condition, by the name of the condition"""
     rows: Sequence[ResultRow]
     theory: Theory
     covers: Callable[[Run, int], bool]
-    """function that tells whether a round of a run belongs to its condition"""
+    """function from a run and a round to whether the round belongs to the condition of the run"""
 
     def of(self, metric: str, condition: str | None = None) -> list[ResultRow]:
-        """Return the rows of a metric, in the order of conditions and rounds: for all conditions, or for one."""
+        """Return the rows of a metric, for one condition or (without `condition`) for all conditions.
+
+        The rows are in the order of conditions and rounds.
+        """
         return [row for row in self.rows if row.metric == metric and condition in (None, row.condition)]

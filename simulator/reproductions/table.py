@@ -18,10 +18,10 @@ from simulator.runs.results import Results
 
 
 def tabulate(reproduction: Reproduction, played: Sequence[Results], rounds: Sequence[int] = ()) -> ResultTable:
-    """Return the table of a named result from its finished runs.
+    """Return the table of a named result, computed from its finished runs.
 
-    `rounds` are the rounds of the table, by default the human data, the first, the middle and the last round. Raises
-    ValueError if there is a metric that no run has in these rounds.
+    `rounds` are the numbers of the rounds of the table, by default the human data (0), the first, the middle and the
+    last round. Raises ValueError if there is a metric that no run has in these rounds.
     """
     members = [PlayedRun(decode(results.config), results) for results in played]
     name = reproduction.condition or _differing_parts([member.run for member in members])
@@ -47,9 +47,9 @@ def tabulate(reproduction: Reproduction, played: Sequence[Results], rounds: Sequ
 
 
 def row_of(group: Sequence[PlayedRun], condition: str, metric: str, t: int) -> ResultRow:
-    """Return the row of a condition, with mean, standard error, 95 % interval and median of a metric in round t.
+    """Return the row of a condition for a metric in round t: mean, standard error, 95 % interval and median.
 
-    The row has no reference and no difference from the baseline.
+    `group` has the runs of the condition. The row has no value of theory and no difference from the baseline.
     """
     summaries = summaries_by_seed(group, metric, t)
     chains = group[0].run.chains
@@ -60,16 +60,16 @@ def row_of(group: Sequence[PlayedRun], condition: str, metric: str, t: int) -> R
 
 
 def summaries_by_seed(group: Sequence[PlayedRun], metric: str, t: int) -> dict[int, ChainSummary]:
-    """Return the summary of a metric over the chains of each run in round t, by seed.
+    """Return the mean and standard deviation of a metric over the chains of each run in round t, by seed.
 
-    Seeds without a finite mean are omitted.
+    Seeds whose mean is not a number are omitted.
     """
     by_seed = {member.run.seed: member.results.summary(metric, t) for member in group}
     return {seed: summary for seed, summary in by_seed.items() if summary is not None}
 
 
 def values_by_seed(group: Sequence[PlayedRun], metric: str, t: int) -> dict[int, float]:
-    """Return the mean of a metric over chains in round t, by seed."""
+    """Return the mean of a metric over the chains of each run in round t, by seed."""
     return {seed: summary.mean for seed, summary in summaries_by_seed(group, metric, t).items()}
 
 

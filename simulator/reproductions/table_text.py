@@ -1,4 +1,4 @@
-"""The text of a named result: its agreement with theory in sentences, its rows as CSV, Markdown and terminal tables."""
+"""The table of a named result as text: as CSV, as Markdown and for the terminal; and its agreement with theory."""
 
 import csv
 import io
@@ -20,10 +20,11 @@ _LEVEL = 0.99
 
 
 def agreement(rows: Sequence[ResultRow]) -> list[str]:
-    """Return sentences about the agreement of the rows with their references.
+    """Return sentences that say whether the measured values agree with the values of theory.
 
-    Exact references are tested together, by a Bonferroni correction, at 99 %. Lower bounds are tested in the same way,
-    one-sided. Rows with equal numbers count once, because many conditions have the same model in round 1.
+    The rows with an exact value of theory are tested together, at 99 %, with a Bonferroni correction. The rows with a
+    lower bound are tested in the same way, but one-sided. Rows with equal numbers count only once, because many
+    conditions have the same model in round 1.
     """
     sentences, rows = [], _distinct(rows)
     with_exact = [row for row in rows if row.kind == "exact"]
@@ -74,7 +75,7 @@ def _distinct(rows: Sequence[ResultRow]) -> list[ResultRow]:
 
 
 def as_csv(rows: Sequence[ResultRow]) -> str:
-    """Return the rows as CSV with a header. A number that is unknown becomes an empty field."""
+    """Return the rows of a table as CSV with a header. A number that is not known becomes an empty field."""
     out = io.StringIO()
     columns = [field.name for field in fields(ResultRow)]
     writer = csv.DictWriter(out, columns, lineterminator="\n")
@@ -85,7 +86,7 @@ def as_csv(rows: Sequence[ResultRow]) -> str:
 
 
 def as_markdown(table: ResultTable) -> str:
-    """Return one Markdown table per metric, with one line per condition and one column per round."""
+    """Return the table as Markdown: one table per metric, with one line per condition and one column per round."""
     blocks = []
     for metric, rounds, lines in _by_metric(table):
         head = [f"| {metric} | " + " | ".join(f"round {t}" for t in rounds) + " |", "|---" * (len(rounds) + 1) + "|"]
@@ -95,7 +96,7 @@ def as_markdown(table: ResultTable) -> str:
 
 
 def as_terminal_tables(table: ResultTable) -> Iterator[Table]:
-    """Yield one terminal table per metric, with one line per condition and one column per round."""
+    """Yield tables for the terminal: one per metric, with one line per condition and one column per round."""
     for metric, rounds, lines in _by_metric(table):
         unit = describe(metric).unit
         title = f"{escape(describe(metric).title)} ({metric}{f', {unit}' if unit else ''})"

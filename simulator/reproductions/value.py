@@ -1,6 +1,6 @@
-"""The result `value-of-human-data`: the gain if each generation has one more human item instead of a synthetic one.
+"""The result `value-of-human-data`: the gain if each generation has one more human item instead of a model item.
 
-It depends on the generation and on the human share. New human items are used in each round from the second on, so one
+The gain depends on the generation and on the human share. New human items are used in each round after round 1, so one
 more item per generation needs t − 1 items up to generation t. Therefore both the gain per item per generation and the
 gain per item used are reported.
 """
@@ -42,7 +42,10 @@ def _expected(n: int, share: float, rounds: int) -> Floats:
 
 
 def theory(run: Run, metric: str, round: int) -> Reference | None:
-    """Return the exact value of E[μ_t²] for `mean_error`; None for other metrics and for round 0."""
+    """Return the exact value of E[μ_t²] for the metric `mean_error` in round t.
+
+    μ_t is the mean of the model after fit t. Return None for other metrics and for round 0.
+    """
     if metric != "mean_error" or round == 0 or not isinstance(run.regime, Fresh):
         return None
     return Reference(float(_expected(run.n, run.regime.share, run.generations)[round - 1]), "exact")

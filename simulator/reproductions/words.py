@@ -1,4 +1,4 @@
-"""The result `word-survival`: the number of words that survive, compared with the lower bound of Suresh et al. 2024."""
+"""The result `word-survival`: how many distinct words survive, compared with the lower bound of Suresh et al. 2024."""
 
 from functools import cache
 
@@ -35,9 +35,9 @@ def _expected(corpus: Zipf, n: int, rounds: int) -> Floats:
 
 
 def theory(run: Run, metric: str, round: int) -> Reference | None:
-    """Return the lower bound on the number of distinct words (`unique`) under replace.
+    """Return the lower bound on the number of distinct words (metric `unique`) in a round of the regime `replace`.
 
-    The first generation of the paper is round 0 here: it is drawn from the true distribution.
+    Generation 1 of the paper is round 0 here: its words are drawn with their true probabilities.
     """
     if metric != "unique" or not isinstance(run.regime, Replace) or not isinstance(run.corpus, Zipf):
         return None

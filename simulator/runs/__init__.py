@@ -1,1 +1,1 @@
-"""A run: its rounds, registry process, contents, journal, checkpoints and results."""
+"""Runs of experiments: their rounds, registry, items, files, saved states and results."""

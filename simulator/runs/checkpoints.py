@@ -1,10 +1,13 @@
-"""The saved plan and state of a run. A run that is killed at any time, and then resumed, writes the same results."""
+"""The saved plan and the saved state of a run.
+
+A run that is killed at any time, and then resumed, writes the same results.
+"""
 
 import contextlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +16,15 @@ from firsthand.files.atomic import write_bytes
 
 @dataclass(frozen=True)
 class State:
-    """The state of a run after its last saved round."""
+    """The state of a run after its last saved round, in the file `state.json`."""
 
     position: int
     """position of the log after the round's registrations; the next round selects its mix at this position"""
     generations: tuple[int, ...]
-    """generation of the output of each round; `generations[0]` is 0, that of the human data"""
+    """generation of the output of each round, as computed by the registry; `generations[0]` is 0, for the human data"""
     results_bytes: int
-    """bytes of `results.jsonl` up to the end of this round's row; later bytes are from an unfinished round"""
+    """number of bytes of `results.jsonl` up to the end of the last saved row; later bytes are from an unfinished
+    round"""
 
     @property
     def round(self) -> int:
@@ -30,11 +34,12 @@ class State:
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan of a run: its configuration, its registry, and the directory of the files that it names."""
+    """The plan of a run, in the file `run.json`: the configuration, the registry and the directory."""
 
     config: dict[str, Any]
     registry: str
-    """URL of a registry, or data folder (relative to the run's folder) of a registry that is started for the run"""
+    """URL of a registry; or the data folder, relative to the folder of the run, of a registry that is started for
+    the run"""
     directory: str
     """directory to which the paths of the user's own files are relative"""
     command: str = ""
@@ -42,14 +47,19 @@ class Plan:
 
 
 def save(folder: Path, state: State) -> None:
-    """Save the state of a run. The old state is replaced atomically."""
+    """Save the state of a run in its folder. The old state is replaced atomically."""
     write_bytes(folder / "state.json", json.dumps(asdict(state)).encode(), sync=True)
 
 
 def load(folder: Path) -> State | None:
-    """Return the last saved state of a run; None if no round is saved."""
+    """Return the last saved state of a run; None if no round is saved.
+
+    Raises ValueError if the file with the state is damaged.
+    """
     with contextlib.suppress(FileNotFoundError):
-        saved = json.loads((folder / "state.json").read_bytes())
+        path = folder / "state.json"
+        saved = _read_object(path)
+        _check_keys(path, saved, State)
         return State(saved["position"], tuple(saved["generations"]), saved["results_bytes"])
     return None
 
@@ -61,21 +71,63 @@ def save_plan(folder: Path, plan: Plan) -> None:
 
 
 def load_plan(folder: Path) -> Plan:
-    """Return the plan of a run. Raises ValueError if `folder` is not the folder of a run."""
+    """Return the plan of a run.
+
+    Raises ValueError if `folder` is not the folder of a run, or if the file with the plan is damaged.
+    """
+    path = folder / "run.json"
     try:
-        return Plan(**json.loads((folder / "run.json").read_bytes()))
+        saved = _read_object(path)
     except FileNotFoundError:
         raise ValueError(
-            f"{folder} is not the folder of a run, because it has no file run.json: give the folder of a run"
+            f"{folder} is not the folder of a run, because it has no file run.json: give the folder of a run, such as "
+            "runs/digits/replace-seed-0-1a2b3c4d"
         ) from None
+    _check_keys(path, saved, Plan)
+    config = saved["config"]
+    if not (isinstance(config, dict) and isinstance(config.get("generations"), int)):
+        raise ValueError(
+            f"{path} is damaged: its `config` has no number of `generations`. Restore the file from a copy, or start "
+            "the run again in a new folder"
+        )
+    return Plan(**saved)
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        saved = json.loads(path.read_bytes())
+    except ValueError as error:  # not JSON, or not UTF-8
+        raise ValueError(
+            f"{path} is damaged: it is not valid JSON ({error}). Restore the file from a copy, or start the run again "
+            "in a new folder"
+        ) from None
+    if not isinstance(saved, dict):
+        raise ValueError(
+            f"{path} is damaged: it is not a JSON object. Restore the file from a copy, or start the run again in a "
+            "new folder"
+        )
+    return saved
+
+
+def _check_keys(path: Path, saved: dict[str, Any], kind: type[Plan] | type[State]) -> None:
+    known = {field.name: field.default is MISSING for field in fields(kind)}
+    unknown = sorted(set(saved) - set(known))
+    missing = [name for name, required in known.items() if required and name not in saved]
+    if unknown or missing:
+        problem = f"has the unknown key {unknown[0]!r}" if unknown else f"lacks the key {missing[0]!r}"
+        raise ValueError(
+            f"{path} {problem}, so it is damaged, or another version of Firsthand wrote it. Its keys must be "
+            f"{', '.join(known)}. Restore the file from a copy, or start the run again in a new folder"
+        )
 
 
 @contextlib.contextmanager
 def in_directory_of(plan: Plan) -> Iterator[None]:
-    """Change to the directory where a run was planned, because the paths of the user's files are saved as typed.
+    """Change the current directory to the one where a run was planned, until the block ends.
 
-    If this directory does not exist, for example on another machine, the paths are relative to the current directory.
-    There could be other files with the same paths, so a run that is resumed compares the digests of the files.
+    The paths of the user's own files are saved as typed, relative to this directory. If it does not exist, for example
+    on another machine, the directory is not changed. There could be other files with the same paths, so a run that is
+    resumed compares the digests of the files.
     """
     with contextlib.chdir(plan.directory if Path(plan.directory).is_dir() else "."):
         yield
@@ -83,16 +135,17 @@ def in_directory_of(plan: Plan) -> Iterator[None]:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Lock a run's folder until the block ends, because lines from two processes would be mixed in its files.
+    """Lock the folder of a run until the block ends. Otherwise lines from two processes could be mixed in its files.
 
-    The lock ends too if the process ends. Raises RuntimeError if another process has locked the folder.
+    The lock also ends if the process ends. Raises RuntimeError if another process has locked the folder.
     """
     with (folder / "lock").open("a") as file:
         try:
             _lock(file.fileno())
         except OSError:
             raise RuntimeError(
-                f"another process is working on the run in {folder}: wait until that process ends, or stop it"
+                f"another process is working on the run in {folder}: wait until that process ends, or stop it, "
+                "then run the command again"
             ) from None
         yield
 

@@ -29,18 +29,19 @@ _REFERENCE = "reference.npz"
 
 
 class SortedDigests(NamedTuple):
-    """A part of a run's digests in ascending order, and the location of the item of each digest."""
+    """A part of the digests of a run, in ascending order, and where the item of each digest is stored."""
 
     keys: npt.NDArray[np.bytes_]
-    """`[m]`: the digests, as strings of 32 bytes"""
+    """`[m]`: the digests, as byte strings with 32 bytes"""
     rows: npt.NDArray[np.int64]
-    """`[m, 2]`: number of the batch, and row in the batch"""
+    """`[m, 2]`: for each digest, the number of the batch and the index of the item in the batch"""
 
 
 def digests_of(items: Items, run: str, round: int, role: Role) -> Digests:
-    """Return the digests of the items of a batch: `items[n, C, d] → uint8[n, 32]`.
+    """Return the digests of a batch of items: `items[n, C, d] → uint8[n, 32]`.
 
-    A digest is the SHA-256 of a header (run, round, role, index) and the item's bytes in little-endian order.
+    A digest is the SHA-256 hash of a header (run, round, role, index) and the item's bytes in little-endian order.
+    `run` is the id of the run, and `role` names the maker.
     """
     rows = np.ascontiguousarray(items, dtype=items.dtype.newbyteorder("<"))
     header = f"firsthand item v1\n{run}\n{round}\n{role}\n"
@@ -48,7 +49,7 @@ def digests_of(items: Items, run: str, round: int, role: Role) -> Digests:
 
 
 class Contents:
-    """The items of a run, in a folder of their own. They can be read by digest."""
+    """The items of a run, stored in a folder. They can be read by digest."""
 
     def __init__(self, folder: Path, run: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -58,9 +59,9 @@ class Contents:
         self._sorted: list[SortedDigests] = []  # all digests in parts; each part is at least twice as long as the next
 
     def put(self, role: Role, round: int, items: Items) -> Digests:
-        """Save the items `[n, C, d]` of a batch, and return their digests, `uint8[n, 32]`.
+        """Save a batch: the items `[n, C, d]` of one maker in one round. Return their digests, `uint8[n, 32]`.
 
-        If the same batch is saved again after a crash, nothing changes.
+        `role` names the maker. If the same batch is saved again after a crash, nothing changes.
         """
         digests = digests_of(items, self._run, round, role)
         for name, array in (("items", items), ("digests", digests)):  # digests last, so a batch with them is complete
@@ -70,7 +71,10 @@ class Contents:
         return digests
 
     def load(self, role: Role, round: int) -> None:
-        """Load a saved batch as a memory map. Raises FileNotFoundError if it was not saved."""
+        """Load a saved batch as a memory map, so that its items can be read by digest.
+
+        Raises FileNotFoundError if the batch was not saved.
+        """
         if (role, round) in self._origins:
             return
         strings = as_strings(self.digests(role, round))
@@ -83,9 +87,9 @@ class Contents:
         self._origins.append((role, round))
 
     def items(self, digests: Digests) -> Items:
-        """Return the items `[m, C, d]` of the digests `uint8[m, 32]`, in the order of the digests.
+        """Return the items with these digests, `uint8[m, 32]`, in the order of the digests: `[m, C, d]`.
 
-        Raises ValueError if a digest does not belong to this run.
+        Raises ValueError if a digest does not belong to an item of this run.
         """
         located = self._locate(digests)
         items = np.empty((len(digests), *self._batches[0].shape[1:]), dtype=self.dtype)
@@ -96,11 +100,11 @@ class Contents:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The data type of all items: that of the first batch, which is human data."""
+        """The data type of all items of the run: the data type of its first batch, which is human data."""
         return self._batches[0].dtype
 
     def without(self, digests: Digests, role: Role) -> Digests:
-        """Return the digests `uint8[m, 32]` without those of the items that the maker `role` made.
+        """Return the digests `uint8[m, 32]`, without those of items that the maker `role` made.
 
         The order is kept. A provider can do this because it keeps a private log of its own output.
         """
@@ -108,9 +112,11 @@ class Contents:
         return digests[~np.isin(self._locate(digests)[:, 0], own)]
 
     def true_origin(self, digests: Digests) -> TrueOrigin:
-        """Return the true origins of the items of the digests `uint8[m, 32]`: whether an item is human, and its round.
+        """Return the true origins of the items with these digests, `uint8[m, 32]`.
 
-        Only `metrics.points` may call this method. Training code knows origins from the registry only.
+        A true origin is whether the item is human, and its round.
+
+        Only `metrics.points` may call this method. Training code knows origins only from the registry.
         """
         batches = self._locate(digests)[:, 0]
         human = np.array([role == HUMAN for role, _ in self._origins])
@@ -118,17 +124,23 @@ class Contents:
         return TrueOrigin(human[batches], rounds[batches])
 
     def digests(self, role: Role, round: int) -> Digests:
-        """Return the digests `uint8[n, 32]` of a saved batch, in the order of its items. Raises FileNotFoundError."""
+        """Return the digests of a saved batch, `uint8[n, 32]`, in the order of its items.
+
+        Raises FileNotFoundError if the batch was not saved.
+        """
         digests: Digests = np.load(self._path(role, round, "digests"))
         return digests
 
     def put_reference(self, arrays: Arrays) -> None:
-        """Save the arrays of the run's first model, by name."""
+        """Save the parameters of the run's first model: arrays by name."""
         with atomic.writing(self._folder / _REFERENCE, sync=True) as file:
             np.savez(file, allow_pickle=False, **arrays)
 
     def reference(self) -> Arrays:
-        """Return the arrays of the run's first model, by name. Raises FileNotFoundError if it was not saved."""
+        """Return the saved parameters of the run's first model: arrays by name.
+
+        Raises FileNotFoundError if they were not saved.
+        """
         with np.load(self._folder / _REFERENCE, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
 

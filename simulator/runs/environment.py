@@ -10,9 +10,9 @@ _LIBRARIES = ("firsthand", "numpy", "scipy", "scikit-learn", "tokenizers", "torc
 
 
 def commit() -> str | None:
-    """Return the commit of the clone that this code is in, with `-dirty` if tracked files differ from the commit.
+    """Return the git commit of this code; with `-dirty` at the end if tracked files differ from the commit.
 
-    Return None if the code is not in a clone.
+    Return None if the code is not in a git clone.
     """
     head = _git("rev-parse", "HEAD")
     if head is None:
@@ -38,7 +38,7 @@ def versions() -> dict[str, str]:
 
 
 def device() -> str:
-    """Return the names of the processor and of the system, as one text. A run uses one thread."""
+    """Return the names of the processor and of the operating system, as one text. A run uses one thread."""
     return f"{_processor()}, one thread, {platform.system()} {platform.machine()}"
 
 

@@ -25,7 +25,7 @@ TEXTS = 12
 
 
 class Journal:
-    """The writer of the files in a run's folder."""
+    """The object that writes the files in the folder of a run."""
 
     def __init__(self, folder: Path, plan: Plan, run: Run) -> None:
         self._folder, self._plan, self._run = folder, plan, run
@@ -33,15 +33,15 @@ class Journal:
         """length of the header in bytes; 0 before it is written"""
 
     def begin(self) -> None:
-        """Write the header of `results.jsonl`, and record that the run has begun."""
+        """Write the header of `results.jsonl`, and record in `events.jsonl` that the run has begun."""
         (self._folder / "samples").mkdir(exist_ok=True)
         self.begun_bytes = results.append(self._folder / results.FILE, self._header(), after=0)
         self.event("begun")
 
     def resume(self) -> None:
-        """Record that the run is resumed.
+        """Record in `events.jsonl` that the run is resumed.
 
-        Raises ValueError if its configuration or its data have changed since it began.
+        Raises ValueError if the configuration or the data of the run have changed since it began.
         """
         begun, now = results.read(self._folder).header, self._header()
         for name in ("config", "data"):
@@ -53,9 +53,10 @@ class Journal:
         self.event("resumed", commit=now["commit"], versions=now["versions"], device=now["device"])
 
     def save(self, state: State, row: dict[str, Any], items: Items) -> State:
-        """Save the pictures and the row of a round, then its state. Return the state with the length of the results.
+        """Save the pictures and the results of a round, then the state.
 
-        `items[n, C, d]` is the output of the round. After a crash, a round without a saved state is repeated.
+        Return the state with the new length of the results. `items[n, C, d]` is the output of the round, and `row` its
+        results. After a crash, a round without a saved state is repeated.
         """
         pictures = self._run.corpus.images(items[:PICTURES])
         if pictures is not None:
@@ -68,7 +69,7 @@ class Journal:
     def save_texts(self, round: int, items: Items, reference: Fitted | None) -> None:
         """If the items are text, save the first texts of a round, and the perplexity of each item.
 
-        The perplexity is that under `reference`, the first model; it is saved only if this is a language model. The
+        The perplexity is computed with `reference`, the first model; it is saved only if this is a language model. The
         first model does not exist before round 1, so the perplexities of the human items are saved after round 1.
         """
         corpus, path = self._run.corpus, self._folder / "samples" / f"round-{round:03d}"
@@ -80,7 +81,7 @@ class Journal:
             _save_array(path.with_suffix(".perplexity.npy"), perplexities(reference, items)[:, 0])
 
     def event(self, event: str, **details: Any) -> None:
-        """Append an event to `events.jsonl`. Its details can differ between two equal runs: times, positions, ids."""
+        """Append an event to `events.jsonl`. `details` can differ between two equal runs: times, positions, ids."""
         moment = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
         with (self._folder / "events.jsonl").open("a") as file:
             file.write(json.dumps({"time": moment, "event": event, **details}) + "\n")

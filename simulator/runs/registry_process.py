@@ -1,4 +1,4 @@
-"""The registry of a run: either a server that is started for the run, or an existing registry at a URL."""
+"""The registry that runs use: a server that is started for them, or an existing registry at a URL."""
 
 import contextlib
 import json
@@ -20,15 +20,18 @@ DEATH_SECONDS = 1.0
 
 
 class RegistryDiedError(RuntimeError):
-    """The registry that was started for a run did not become ready, or ended early.
+    """The registry that was started for runs did not become ready, or ended too early.
 
-    The message has the last lines of its log.
+    The message has the last lines of the log of the registry.
     """
 
 
 @dataclass(frozen=True)
 class RegistryAddress:
-    """The URL of a registry, and an API key. If the key is None, the client uses the environment or stored keys."""
+    """The URL of a registry, and an API key.
+
+    If the key is None, the client uses the key from the environment, or the stored key for this URL.
+    """
 
     url: str
     api_key: str | None = field(default=None, repr=False)
@@ -36,10 +39,11 @@ class RegistryAddress:
 
 @contextlib.contextmanager
 def at(location: str, folder: Path) -> Iterator[RegistryAddress]:
-    """Yield the address of the registry at a location. Raises RegistryDiedError as `serve` does.
+    """Yield the address of the registry at `location`, for the time of the block.
 
-    A location is the http(s) URL of an existing registry. Otherwise it is a data folder, relative to `folder`: then a
-    registry with this data folder is started, and stopped when the block ends.
+    `location` is the URL (http or https) of an existing registry, or a data folder, relative to `folder`. For a data
+    folder, a registry with these data is started, and stopped at the end of the block. Raises RegistryDiedError as
+    `serve` does.
     """
     if location.startswith(("http://", "https://")):
         yield RegistryAddress(location)
@@ -50,10 +54,10 @@ def at(location: str, folder: Path) -> Iterator[RegistryAddress]:
 
 @contextlib.contextmanager
 def serve(data_dir: Path) -> Iterator[RegistryAddress]:
-    """Start a registry with an embedded database on a free port, and stop it when the block ends.
+    """Start a registry with an embedded database on a free port, and yield its address.
 
-    The data stay in `data_dir`, so that a run can be resumed. Raises RegistryDiedError if the registry does not become
-    ready, or if it ends before the block ends.
+    The registry is stopped at the end of the block. The data stay in `data_dir`, so that runs can be resumed. Raises
+    RegistryDiedError if the registry does not become ready, or if it ends before the block ends.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     log = data_dir / "server.log"

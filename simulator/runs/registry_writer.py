@@ -1,4 +1,4 @@
-"""The requests of a run to the registry. Training code knows the origins of items only from their answers."""
+"""All requests of a run to the registry. Training code knows the origins of items only from the answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ _BEFORE, _SINCE = FIRST_MODEL - timedelta(days=365), FIRST_MODEL + timedelta(day
 
 @dataclass(frozen=True)
 class RunRegistry:
-    """The datasets and models of a run in a registry. Their names contain the run's id."""
+    """The datasets and models of one run in a registry. Their names contain the id of the run."""
 
     client: Client
     organization: str
@@ -33,7 +33,7 @@ class RunRegistry:
 
     @property
     def human(self) -> str:
-        """The name of the dataset of human items that are registered before round 1."""
+        """The name of the dataset with the human items that are registered before round 1."""
         return f"{self.organization}/{self.run.id}-human"
 
     @property
@@ -42,15 +42,18 @@ class RunRegistry:
         return f"{self.organization}/{self.run.id}-outputs"
 
     def fresh(self, round: int) -> str:
-        """Return the name of the dataset with a round's new human items, if the world has no shared pool."""
+        """Return the name of the dataset with the new human items of a round, if the world has no shared pool."""
         return f"{self.organization}/{self.run.id}-fresh-{round:04d}"
 
     def pool(self, round: int) -> str:
-        """Return the name of the dataset with a round's pool: the output of the round before, and new human items."""
+        """Return the name of the dataset with the pool of a round.
+
+        A pool has the output of the previous round, and new human items.
+        """
         return f"{self.organization}/{self.run.id}-pool-{round:04d}"
 
     def model(self, round: int, provider: int = 0) -> str:
-        """Return the name of the model that a provider fits in a round."""
+        """Return the name of the model that a provider trains in a round."""
         line = self.run.id if self.run.world.providers == 1 else f"{self.run.id}-{provider}"
         return f"{self.organization}/{line}@{round}"
 
@@ -63,7 +66,10 @@ class RunRegistry:
         return self.fresh(batch.round) if batch.maker is None else self.outputs
 
     def history(self, state: State, provider: int = 0) -> RunHistory:
-        """Return the names and generations that the regime may know about the rounds up to `state`."""
+        """Return the information that the regime of a provider receives for the next round.
+
+        `state` is the state of the run after the last round.
+        """
         run, done = self.run, range(1, state.round + 1)
         refreshed = done if run.regime.new_humans(run.n) and not run.world.pooled else ()
         shared = state.round == 0 and run.world.shared_base
@@ -81,9 +87,9 @@ class RunRegistry:
         )
 
     def draw(self, history: RunHistory, position: int) -> tuple[Mix, Digests]:
-        """Select the mix of the next round as of a position, and return it with the digests of its items.
+        """Create the training mix of the next round at a log position. Return it with the digests of its items.
 
-        The digests `uint8[m, 32]` are in the order of the mix. Raises ValueError if the registry selects no items.
+        The digests, `uint8[m, 32]`, are in the order of the mix. Raises ValueError if the registry selects no items.
         """
         same = history.round == 1 and self.run.world.shared_base
         purpose = "mix" if same or not history.provider else f"mix of {history.provider}"
@@ -97,14 +103,17 @@ class RunRegistry:
         return mix, np.concatenate([np.empty((0, 32), np.uint8), *self.client.mix_digests(mix.id, mix.items)])
 
     def register_model(self, round: int, provider: int, mix: str) -> Model:
-        """Register a model with the id of its training mix, and return it with its computed generation."""
+        """Register the model that a provider trained on the mix with the id `mix`.
+
+        Return the model with the generation that the registry computed.
+        """
         return self.client.put_model(self.model(round, provider), trained_on=[TrainedOn(mix=mix)])
 
     def register(self, batch: RoundBatch, digests: Digests, statements: Sequence[OriginStatement]) -> int:
-        """Register statements on a batch, and return the position of the log after them; 0 without statements.
+        """Register statements on the items of a batch. Return the position of the log after them; 0 without statements.
 
-        `digests` are those of all items of the batch, `uint8[n, 32]`. If the dataset of the batch does not exist, it is
-        created.
+        `digests`, `uint8[n, 32]`, are those of all items of the batch. If the dataset of the batch does not exist, it
+        is created.
         """
         dataset = self.dataset(batch)
         if dataset not in self._put:
@@ -128,9 +137,9 @@ class RunRegistry:
         return position
 
     def tainted(self, round: int, position: int) -> float:
-        """Return the share, from 0 to 1, of a round's training items that their recipe would not select at a position.
+        """Return the share of a round's training items that their recipe would not select at a log position.
 
-        The training items of all providers are counted together.
+        The share is from 0 to 1. The training items of all providers are counted together.
         """
         changed = items = 0
         for provider in range(self.run.world.providers):
@@ -140,6 +149,6 @@ class RunRegistry:
         return changed / items
 
     def known(self, state: State) -> OriginCounts:
-        """Return the number of items of the run by verdict and generation, at the position of a state."""
+        """Return the numbers of all items of the run by verdict and generation, at the log position of a state."""
         everything = Part(verdict_in=["human", "model", "contested", "unknown"], datasets=self.history(state).datasets)
         return self.client.create_mix(Recipe(as_of=state.position, parts=[everything]), dry_run=True).counts

@@ -1,4 +1,4 @@
-"""The file `results.jsonl` of a run: a header line, then one row per round.
+"""The file `results.jsonl` of a run: a header line, then one line (row) of results per round.
 
 A program can read it without torch, and without the classes of the run.
 
@@ -30,7 +30,7 @@ FILE = "results.jsonl"
 
 @dataclass(frozen=True)
 class Results:
-    """The results of a run, up to the last round that was saved."""
+    """The results of a run: the header, and one row for each round from 0 to the last saved round."""
 
     folder: Path
     header: dict[str, Any]
@@ -49,39 +49,43 @@ class Results:
 
     @property
     def regime(self) -> str:
-        """The regime as text: `preserve:0.1`."""
+        """The regime with its settings, as text: `preserve:0.1`."""
         return str(self.header["names"]["regime"])
 
     @property
     def finished(self) -> bool:
-        """Whether every round was saved."""
+        """Whether all rounds of the run are saved."""
         return len(self.rows) == int(self.config["generations"]) + 1
 
     @cached_property
     def metrics(self) -> list[str]:
-        """The names of all metrics of the run, in the order of the first round that has them."""
+        """The names of all metrics of the run, in the order in which the rounds first have them."""
         return list(dict.fromkeys(name for row in self.rows for name in row["metrics"]))
 
     def series(self, metric: str, statistic: str = "mean") -> npt.NDArray[np.float64]:
-        """Return the `mean`, `sd` or `median` of a metric over chains in each round, `[rounds + 1]`.
+        """Return a statistic of a metric over the chains for each saved round, beginning with round 0.
 
-        The value is nan in a round that does not have the metric. The metric `tainted` is the share of a round's
-        training items that its recipe no longer selected after the missing claims were registered.
+        `statistic` is `mean`, `sd` (standard deviation) or `median`. The value is nan in a round that does not have the
+        metric. The metric `tainted` is the share of a round's training items that its recipe no longer selected after
+        the missing claims were registered.
         """
         return np.array([self.statistic(metric, round, statistic) for round in range(len(self.rows))], np.float64)
 
     def summary(self, metric: str, round: int) -> ChainSummary | None:
-        """Return a metric of one round over the chains.
+        """Return the mean and the standard deviation of a metric over the chains in one round.
 
-        Return None if the run has no such round, or if the mean in this round is not a number. Providers that share a
-        pool are not independent, so they do not count as chains.
+        Return None if the run has not reached this round, or if the mean in this round is not a number. Providers that
+        share a pool are not independent, so they do not count as chains.
         """
         if round >= len(self.rows) or math.isnan(mean := self.statistic(metric, round, "mean")):
             return None
         return ChainSummary(mean, self.statistic(metric, round, "sd"), int(self.config["chains"]))
 
     def statistic(self, metric: str, round: int, statistic: str) -> float:
-        """Return the `mean`, `sd` or `median` of a metric over chains in one round; nan if there is no such value."""
+        """Return a statistic of a metric over the chains in one round: `mean`, `sd` or `median`.
+
+        It is nan if the round does not have it.
+        """
         if metric == "tainted":
             value = None if statistic == "sd" else self._tainted.get(str(round))
         else:
@@ -95,9 +99,9 @@ class Results:
 
 
 def read(folder: Path) -> Results:
-    """Return the results in a run's folder. An incomplete last line is ignored.
+    """Return the results in the folder of a run. An incomplete last line is ignored.
 
-    Raises ValueError if the folder has no results, or if they have another format.
+    Raises ValueError if the folder has no results, or if they are damaged or have another format.
     """
     try:
         text = (folder / FILE).read_text()
@@ -105,7 +109,13 @@ def read(folder: Path) -> Results:
         raise ValueError(
             f"{folder} has no results: the file {FILE} is missing. Give the folder of a run that has begun"
         ) from None
-    lines = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    try:
+        lines = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{folder / FILE} is damaged: a line is not valid JSON ({error}). Restore the file from a copy, or start "
+            "the run again in a new folder"
+        ) from None
     if not lines or lines[0].get("format") != FORMAT:
         raise ValueError(
             f"{folder / FILE} does not have the format {FORMAT!r}, so another version of Firsthand wrote it. Start the "
@@ -115,9 +125,10 @@ def read(folder: Path) -> Results:
 
 
 def append(file: Path, entry: Mapping[str, Any], after: int) -> int:
-    """Write an entry as one line of JSON at byte `after` of a file, and return the number of the byte after the line.
+    """Write `entry` as one line of JSON into a file, at the byte number `after`.
 
-    All earlier content from byte `after` on is removed, because it is from an interrupted round.
+    Return the number of the byte after the line. All earlier content of the file from byte `after` on is removed,
+    because it is from an interrupted round.
     """
     line = json.dumps(entry, ensure_ascii=False, allow_nan=False).encode() + b"\n"
     with file.open("r+b" if after else "wb") as out:
@@ -137,9 +148,9 @@ def row(
     registry: OriginCounts,
     metrics: Sequence[Mapping[str, npt.NDArray[np.float64]]],
 ) -> dict[str, Any]:
-    """Return the row of one round.
+    """Return the results of one round as a row of the file.
 
-    `metrics` has one mapping per provider, from the name of a metric to its values: one per chain `[C]`, or one that
+    `metrics` has one mapping per provider. It maps the name of a metric to its values: one per chain `[C]`, or one that
     all chains share `[1]`. The `metrics` of the row summarize the values of all providers together. If there are
     several providers, the row also has `providers`, with one summary per provider.
     """
@@ -158,9 +169,9 @@ def row(
 
 
 def summarize(values: npt.NDArray[np.float64]) -> dict[str, float | int | None]:
-    """Return the mean, standard deviation (with n − 1) and median of values, and their number n.
+    """Return the mean, the standard deviation (divisor n − 1) and the median of values, and n, their number.
 
-    A statistic is None if it is not finite. The standard deviation of one value is None.
+    A statistic is None if it is not finite. The standard deviation of a single value is None.
     """
     with np.errstate(invalid="ignore"):  # ∞ − ∞ is nan, which becomes null
         sd = float(np.std(values, ddof=1)) if len(values) > 1 else np.nan

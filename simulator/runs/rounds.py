@@ -1,9 +1,9 @@
-"""The main loop of a run: mix → fit → sample → register → measure → save.
+"""The main loop of a run: in each round select a mix, fit, sample, register, measure and save.
 
-Each round selects its mix at the position after the registrations of the round before. At its end, it saves its row,
-then its state. A run that was killed repeats all steps after its last saved state, and the result is the same, because
-the registry returns the same answer to a repeated registration. If a world has several providers, each provider fits
-one model in every round.
+Each round selects its mix at the log position after the registrations of the previous round. At its end, it saves its
+results, then its state. If a run is killed, it later repeats all steps after its last saved state. The result is the
+same, because the registry returns the same answer to a repeated registration. If a world has several providers, each
+provider fits one model in every round.
 """
 
 import time
@@ -32,7 +32,7 @@ from simulator.worlds.base import TRUTHFUL, RoundBatch
 
 
 def play(folder: Path, client: Client) -> None:
-    """Play the run whose plan is in `folder`: compute its rounds, from the last saved one to the end of the run.
+    """Compute all remaining rounds of the run in `folder`, beginning after the last saved round.
 
     Raises the errors of `play_rounds`.
     """
@@ -41,11 +41,11 @@ def play(folder: Path, client: Client) -> None:
 
 
 def play_rounds(folder: Path, client: Client) -> Iterator[int]:
-    """Play the run whose plan is in `folder`, and yield the number of each round after it is saved.
+    """Compute all remaining rounds of the run in `folder`. Yield the number of each round after it is saved.
 
-    The first number is that of the last round that was saved before, or 0 for a new run.
+    The first number that it yields is that of the last round that was saved before, or 0 for a new run.
 
-    Raises ValueError if the run is impossible, or if its configuration or data have changed since it began;
+    Raises ValueError if the run is not possible, or if its configuration or data have changed since it began;
     FirsthandError if the registry refuses a request or does not answer; RuntimeError if another process is working on
     the run.
     """
@@ -62,7 +62,7 @@ def play_rounds(folder: Path, client: Client) -> Iterator[int]:
 
 
 class ProviderRound(NamedTuple):
-    """The model of one provider in a round, with its output and its training mix."""
+    """The result of one provider in a round: its model, the output of the model, and the training mix."""
 
     fitted: Fitted
     samples: Items
@@ -73,7 +73,7 @@ class ProviderRound(NamedTuple):
 
 
 class RunLoop:
-    """A run during its rounds: its configuration, its items, its entries in the registry, and its files."""
+    """The main loop of one run, with its configuration, its items, its registry and its files."""
 
     def __init__(self, folder: Path, plan: Plan, client: Client) -> None:
         self.run: Run = decode(plan.config, Path.cwd())
@@ -84,7 +84,7 @@ class RunLoop:
         """the first model, if the family can restore it"""
 
     def play_round(self, state: State) -> State:
-        """Play the round after `state`, save it, and return the new state."""
+        """Compute the round after `state`, save it, and return the new state."""
         run, t, started = self.run, state.round + 1, time.perf_counter()
         trained = [self._train(state, provider, count) for provider, count in enumerate(run.world.outputs(run.n))]
         positions = [self._register_output(t, k, provider.samples) for k, provider in enumerate(trained)]
@@ -111,7 +111,7 @@ class RunLoop:
         return self.journal.save(after, row, trained[0].samples)
 
     def begin(self) -> State:
-        """Play round 0: register the human items, measure them, and save the first row. Return the first state."""
+        """Compute round 0: register the human items, measure them, and save the results. Return the first state."""
         self.journal.begin()
         humans = self._first_humans()
         batch = RoundBatch(0, None, len(humans))
@@ -123,7 +123,7 @@ class RunLoop:
         return self.journal.save(state, row, humans)
 
     def resume(self, state: State) -> State:
-        """Load the items and the first model of a run that was stopped after `state`, and return the state."""
+        """Load the items and the first model of a run that was stopped after `state`. Return the state."""
         self.journal.resume()
         self.contents.load("human", 0)
         for t in range(1, state.round + 1):
@@ -136,12 +136,16 @@ class RunLoop:
         return state
 
     def _train(self, state: State, provider: int, count: int) -> ProviderRound:
-        """Train and register a provider's model in the round after `state`: select its mix, fit, draw `count` items."""
+        """Train and register the model of a provider in the round after `state`.
+
+        The mix is selected, the model is fitted to it, and generates `count` items.
+        """
         run, t = self.run, state.round + 1
         if count == 0:
             raise ValueError(
-                f"provider {provider} makes no items in the world {names.label(run.world)}: set its `pool` to a larger "
-                "value"
+                f"provider {provider} generates no items in the world {names.label(run.world)}: set `pool` of "
+                "the world "
+                "to a larger value, such as pool=20"
             )
         mix, digests = self.registry.draw(self.registry.history(state, provider), state.position)
         if run.regime.private and t > 1:
@@ -152,17 +156,18 @@ class RunLoop:
         return ProviderRound(fitted, samples, mix, digests, self.registry.register_model(t, provider, str(mix.id)))
 
     def _without_own(self, digests: Digests, provider: int) -> Digests:
-        """Return the digests of the first n items of a mix `uint8[m, 32]` that the provider did not make.
+        """Return the digests of the first n items of a mix that the provider did not make itself.
 
-        n is the number of items that the provider trains on. The order of the mix is random (by its seed), so these
-        items are a random draw. Raises ValueError if there are fewer than n such items.
+        `digests`, `uint8[m, 32]`, are those of all items in the mix. n is the number of items that the provider trains
+        on. The order of the mix is random (by its seed), so these items are a random draw. Raises ValueError if there
+        are fewer than n such items.
         """
         others = self.contents.without(digests, self._role(provider))
         n = self.run.world.training_size(provider, self.run.n)
         if len(others) < n:
             raise ValueError(
                 f"the pool has {len(others)} items that provider {provider} did not make, and it trains on {n}: set "
-                "`pool` of the world to a larger value"
+                "`pool` of the world to a larger value, such as pool=20"
             )
         return others[:n]
 
@@ -222,7 +227,9 @@ class RunLoop:
         pool = run.corpus.pool(run.chains, run.seed)
         if len(pool) < run.humans:
             raise ValueError(
-                f"the data has {len(pool)} human items, and the run needs {run.humans}: use a smaller n or human"
+                f"the data has {len(pool)} human items, and the run needs {run.humans}: use a smaller n or "
+                "human, such as "
+                f"--n {len(pool)}"
             )
         chosen = generator(run.seed, "first humans").choice(len(pool), run.humans, replace=False)
         return pool[np.sort(chosen)]

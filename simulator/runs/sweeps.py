@@ -1,8 +1,8 @@
-"""Many runs in worker processes that share one registry.
+"""Many runs at the same time, in worker processes that share one registry.
 
-Each worker computes on one thread, for two reasons. Small problems are slower on more threads: the papers' notebook is
-ten times slower. And the results of a run must not depend on the number of other runs at the same time. Ctrl-C ends the
-workers at once, because a run can be stopped at any time.
+Each worker computes on one thread, for two reasons. Small problems are slower on more threads: the notebook of the
+paper is ten times slower. And the results of a run must not depend on the number of other runs at the same time. Ctrl-C
+ends the workers at once, because a run can be stopped at any time.
 """
 
 import contextlib
@@ -24,6 +24,7 @@ from rich.text import Text
 from firsthand.checking.process_pool import run_unordered
 from firsthand.client import Client
 from simulator.config import Experiment, encode
+from simulator.options import explain
 from simulator.runs import checkpoints, registry_process
 from simulator.runs.checkpoints import Plan
 from simulator.runs.registry_process import RegistryAddress
@@ -36,17 +37,17 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLI
 
 @dataclass(frozen=True)
 class RunFailure:
-    """The folder of a run that failed before its last round, and the reason."""
+    """A run that failed before its last round: its folder, and the reason."""
 
     folder: Path
     reason: str
 
 
 def plan(experiment: Experiment, out: Path, registry: str | None = None, command: str = "") -> list[Path]:
-    """Write the plan of each run to its own folder below `out`, and return the folders.
+    """Write the plan of each run into a folder of its own in the folder `out`. Return the folders.
 
-    `registry` is the URL of a registry. If it is None, a registry with the data folder `out/registry` is started for
-    the runs. `command` is saved as the command that planned the runs. If a run has a plan already, nothing changes.
+    `registry` is the URL of a registry. If it is None, a registry with the data folder `out/registry` is started later
+    for the runs. `command` is saved as the command that planned the runs. A run that already has a plan is not changed.
     """
     folders = [out / run.name for run in experiment.runs]
     for folder, run in zip(folders, experiment.runs, strict=True):
@@ -58,10 +59,10 @@ def plan(experiment: Experiment, out: Path, registry: str | None = None, command
 def play(
     folders: Sequence[Path], workers: int, console: Console, *, quiet: bool = False, keep: bool = True
 ) -> list[RunFailure]:
-    """Play all unfinished runs in worker processes, and return those that failed. The other runs continue.
+    """Compute all unfinished runs in worker processes. Return the runs that failed; the other runs continue.
 
-    With `quiet`, no progress is shown. Without `keep`, the items of a finished run are deleted, because they can need
-    gigabytes; its results are kept. Raises KeyboardInterrupt after Ctrl-C (all runs can be resumed), and
+    If `quiet` is true, no progress is shown. If `keep` is false, the items of a finished run are deleted, because they
+    can need gigabytes; its results are kept. Raises KeyboardInterrupt after Ctrl-C (all runs can be resumed), and
     RegistryDiedError if the registry does not become ready or ends early.
     """
     failures = []
@@ -100,7 +101,10 @@ def _playing(address: RegistryAddress, keep: bool) -> Iterator[Callable[[Path], 
 
 
 def _play_one(address: RegistryAddress, keep: bool, folder: Path) -> Iterator[int | str]:
-    """Play one run, and yield the number of each saved round. If the run fails, yield the reason as the last value."""
+    """Compute one run, and yield the number of each saved round.
+
+    If the run fails, the last value is the reason, as text for the terminal.
+    """
     from simulator.runs import rounds  # imports torch for the families; the parent process does not need it
 
     details = folder / DETAILS
@@ -112,11 +116,11 @@ def _play_one(address: RegistryAddress, keep: bool, folder: Path) -> Iterator[in
             shutil.rmtree(folder / "contents")
     except Exception as error:
         details.write_text(traceback.format_exc())
-        yield str(error) or repr(error)
+        yield (explain(error) if isinstance(error, ValueError) else str(error)) or repr(error)
 
 
 def unfinished(folders: Sequence[Path]) -> list[Path]:
-    """Return the folders of the runs that are not finished, sorted by registry and directory."""
+    """Return the folders of the runs that are not finished, sorted by their registry and by their directory."""
     return sorted((folder for folder in folders if _done(folder) < _total(folder)), key=_setting_of)
 
 

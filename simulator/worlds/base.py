@@ -1,8 +1,8 @@
 """The interface of a world, and the simplest world.
 
 A world decides which items appear in a round, and which statements on their origin are registered. It knows the true
-origin of each item; training code does not. A world is pure: it only returns statements with the rows of a batch that
-they cover. The loop of the run registers them.
+origin of each item; training code does not. A world has no side effects: it only returns statements, each with the
+indices of the items that it covers. `simulator.runs.rounds` registers them.
 """
 
 from abc import ABC, abstractmethod
@@ -30,9 +30,9 @@ class OriginStatement(NamedTuple):
     """for the origin `model`: the number of the provider whose model generated the items"""
     evidence: Evidence = "declared"
     before: bool = False
-    """whether the stated time of collection is before the first model"""
+    """whether the statement says that the items were collected before the first model"""
     confidences: npt.NDArray[np.uint8] | None = None
-    """for each row, the detector's confidence that the item is human, from 0 to 255"""
+    """for each item, the detector's confidence that the item is human: 0 to 255; None without a detector"""
 
 
 class RoundBatch(NamedTuple):
@@ -52,7 +52,7 @@ class RoundBatch(NamedTuple):
 
 
 class World(ABC):
-    """The providers, the items that appear in each round, and the statements that are registered on these items."""
+    """The makers of the items of a run, and the statements that are registered on these items."""
 
     @property
     @abstractmethod
@@ -61,36 +61,48 @@ class World(ABC):
 
     @abstractmethod
     def outputs(self, n: int) -> tuple[int, ...]:
-        """Return the number of items that each provider generates in a round, in a run with this n."""
+        """Return the number of items that each provider generates in a round, in the order of the providers.
+
+        `n` is the n of the run.
+        """
 
     @abstractmethod
     def new_humans(self, n: int) -> int:
-        """Return the number of new human items in the pool of each round from the second on."""
+        """Return the number of new human items in the pool of each round after round 1."""
 
     @abstractmethod
     def statements(self, batch: RoundBatch, seed: int) -> list[OriginStatement]:
-        """Return the statements that are registered when a batch appears. Rows without one stay unregistered."""
+        """Return the statements that are registered when the items of a batch appear.
+
+        Items that no statement covers stay unregistered.
+        """
 
     def training_size(self, provider: int, n: int) -> int:
         """Return the number of items that a provider trains on, in a run with this n. The default is n."""
         return n
 
     def corrections(self, batch: RoundBatch, seed: int, round: int) -> list[OriginStatement]:
-        """Return the statements that `round` adds on a batch of this or an earlier round. The default is none."""
+        """Return the statements that are added in `round` on a batch of this round or of an earlier round.
+
+        The default is no statement.
+        """
         return []
 
     def measured_items(self, n: int) -> int | None:
-        """Return the number of a provider's first items that its metrics use; None for all items."""
+        """Return the number of items of a provider that metrics use: the first ones of its output; None for all."""
         return None
 
     @property
     def pooled(self) -> bool:
-        """Whether the output of a round and the new human items are in one dataset that all providers crawl."""
+        """Whether there is a shared pool.
+
+        A pool is one dataset with the output of a round and the new human items of the next round.
+        """
         return False
 
     @property
     def correction_round(self) -> int:
-        """The first round at whose end missing claims are registered; 0: never."""
+        """The first round at whose end missing claims are registered; 0 if they are never registered."""
         return 0
 
     @property
@@ -101,10 +113,11 @@ class World(ABC):
 
 @dataclass(frozen=True)
 class Truthful(World):
-    """one provider; everything is registered with its true origin"""
+    """one provider; every item is registered with its true origin"""
 
     times: int = field(default=1, metadata=ADDED)
-    """items that a model generates, as a multiple of n; metrics use the first n, so that runs can be compared"""
+    """number of items that a model generates, as a multiple of n; metrics use only the first n of them, so that runs
+    can be compared"""
 
     def __post_init__(self) -> None:
         if self.times < 1:

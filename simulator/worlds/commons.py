@@ -32,48 +32,55 @@ class Commons(World):
     """providers share a pool of new human items and of their own output; a part of the output is registered"""
 
     human: float = 0.1
-    """share p of human items in each round's pool"""
+    """p, the share of human items in the pool of each round"""
     registered: float = 1.0
-    """share of each provider's output that is registered, or share of the providers that register (see `by`)"""
+    """share of each provider's output that is registered (`by` is `item`), or share of the providers that register
+    (`by` is `provider`)"""
     by: Literal["item", "provider"] = "item"
-    """`item`: every provider registers this share of its items; `provider`: this share of the providers registers all
-    their items"""
+    """`item`: every provider registers the share `registered` of its items; `provider`: the share `registered` of
+    the providers registers all their items"""
     providers: int = 1
     """K, the number of providers that share the pool"""
     market: Market = "equal"
-    """output of the providers: `equal`, or `zipf`: the k-th generates 1/k times as many items as the first"""
+    """how many items the providers generate: `equal`: all the same number; `zipf`: provider number k generates 1/k
+    times as many items as the first"""
     order: Order = "random"
-    """order in which providers are selected to register, if `by` is provider"""
+    """order in which providers are selected to register, if `by` is `provider`: `largest`, `smallest`, `best`,
+    `worst` or `random`"""
     pool: float = 0.0
-    """items of a round's pool, as a multiple of n; 0: n/p items, of which n are human, enough to train one model. Use
-    a larger pool if some human items are accused, or dropped as unknown"""
+    """number of items in the pool of a round, as a multiple of n; 0: n/p items, of which n are human, enough to
+    train one model. Use a larger pool if some human items are registered as model output (`accused`), or not used
+    because their origin is unknown"""
     missed: float = 0.0
-    """false negatives: share of the registered output that a detector registers as human"""
+    """false negatives: share of the registered output that a detector registers as human by mistake"""
     accused: float = 0.0
-    """false positives: share of human items that a detector registers as output of the first provider"""
+    """false positives: share of human items that a detector registers as output of the first provider by mistake"""
     lies: float = 0.0
-    """share of each provider's output that it registers as human"""
+    """share of each provider's output that the provider registers as human on purpose"""
     contested: float = 0.0
-    """share of these lies that another party registers as model output"""
+    """share of these lies that another party registers correctly, as model output"""
     archived: float = 0.0
-    """share of human items that are registered as human"""
+    """share of new human items that are registered as human, with the evidence `capture`"""
     backdated: bool = False
-    """whether lies state a time of collection before the first model"""
+    """true: lies say that the items were collected before the first model"""
     detector: float = 0.0
-    """distance between a detector's mean scores for human and for model items (variance 1); 0: no detector. It
-    registers every remaining item as human; its confidence is the probability that the item is human"""
+    """distance between the mean scores of a detector for human items and for model items (scores have variance 1);
+    0: no detector. The detector registers every remaining item as human; its confidence is the probability that the
+    item is human"""
     growth: float = 0.0
-    """increase of `missed` and `accused` per round; a rate that is 0 stays 0"""
+    """increase of the shares `missed` and `accused` per round; a share that is 0 stays 0"""
     late: int = 0
-    """round at whose end all missing claims on output are registered; each later round ends with the missing claims on
-    its own output; 0: never"""
+    """number of the round at whose end all missing claims on output are registered; after it, each round registers
+    the missing claims on its own output at its end; 0: never"""
     base: bool = True
-    """whether all first models are fitted to the same items; if fitting uses randomness, the models still differ"""
+    """true: the first models of all providers are fitted to the same items; if fitting uses randomness, the models
+    still differ"""
     vouched: bool = field(default=False, metadata=ADDED)
-    """whether archived items are registered with the highest confidence, so that weighing by confidence selects them"""
+    """true: archived items are registered with the highest confidence, so that `weigh=true` of the regime selects
+    them"""
     training: Training = field(default="equal", metadata=ADDED)
-    """size of the providers' training sets: `equal`: n items; `zipf`: the k-th provider has n/k items, so the first has
-    the best model. First models that are fitted to the same items (`base`) have n items"""
+    """number of items that providers train on: `equal`: n; `zipf`: n/k for provider number k, so the first provider
+    has the best model. First models that are fitted to the same items (`base`) have n items"""
 
     def __post_init__(self) -> None:
         parts = (
@@ -86,49 +93,54 @@ class Commons(World):
         )
         assert all(parts)  # building a part checks its settings; the checks below concern two parts
         if self.vouched and not self.detector:
-            raise ValueError("vouched needs a detector, to compare its confidence with: set detector above 0")
+            raise ValueError(
+                "vouched needs a detector, to compare its confidence with: set detector above 0, such as detector=1"
+            )
         if self.order in ("best", "worst") and self.training == "equal":
             raise ValueError(f"order is {self.order}, but all providers train on n items: set training=zipf")
         if self.late < 0:
-            raise ValueError(f"late is {self.late}: use the number of a round, or 0 for never")
+            raise ValueError(f"late is {self.late}: use the number of a round, such as 5, or 0 for never")
         if self.late and self.detector:
             raise ValueError(
-                "late needs items without a claim, but a detector claims all items: set late or detector, not both"
+                "late needs items without a claim, but a detector claims all items: set late=0 or detector=0"
             )
         if self.accused + self.archived > 1:
             raise ValueError(
                 f"the sum of accused and archived is {self.accused + self.archived:g}: a human item has only one of "
-                "these statements, so use at most 1"
+                "these statements, so use at most 1 for the sum, such as accused=0.1,archived=0.5"
             )
 
     @cached_property
     def shared_pool(self) -> SharedPool:
-        """The part that sets the items of each round's pool."""
+        """The part of the world that sets the items of each round's pool."""
         return SharedPool(self.human, self.providers, self.market, self.training, self.pool)
 
     @cached_property
     def registration(self) -> ProviderRegistration:
-        """The part that decides which output is registered."""
+        """The part of the world that decides which output is registered."""
         return ProviderRegistration(self.registered, self.by, self.order)
 
     @cached_property
     def label_errors(self) -> LabelErrors:
-        """The part that decides which items are registered with a wrong origin by mistake."""
+        """The part of the world that decides which items are registered with a wrong origin by mistake."""
         return LabelErrors(self.missed, self.accused, self.growth)
 
     @cached_property
     def false_claims(self) -> Lies:
-        """The part that decides which output is registered as human on purpose."""
+        """The part of the world that decides which output is registered as human on purpose."""
         return Lies(self.lies, self.contested, self.backdated)
 
     @cached_property
     def archive(self) -> HumanArchive:
-        """The part that decides which human items are registered as human."""
+        """The part of the world that decides which human items are registered as human."""
         return HumanArchive(self.archived, self.vouched)
 
     @cached_property
     def detection(self) -> OriginDetector:
-        """The detector, which makes a statement on every remaining item. It is used only if its distance is not 0."""
+        """The detector, which makes a statement on every item without another statement.
+
+        It is used only if the setting `detector` is not 0.
+        """
         return OriginDetector(self.detector)
 
     @property
@@ -153,11 +165,14 @@ class Commons(World):
         return self.shared_pool.outputs(n)
 
     def registering(self, seed: int) -> frozenset[int]:
-        """Return the numbers of the providers that register, if `by` is provider."""
+        """Return the numbers of the providers that register their output, if `by` is `provider`."""
         return self.registration.registering(self.providers, seed)
 
     def statements(self, batch: RoundBatch, seed: int) -> list[OriginStatement]:
-        """Return the statements on a batch. The settings fix the number of items of each; the seed chooses them."""
+        """Return the statements that are registered on a batch of items.
+
+        The settings determine how many items each statement covers; the seed determines which items.
+        """
         stream = generator(seed, f"what is said of {batch.maker_name}", batch.round)
         rows = stream.permutation(batch.items)
         if batch.maker is None:
@@ -189,9 +204,10 @@ class Commons(World):
         return human, (1 - self.human) * (1 - self.lies) * (1 - registered)
 
     def corrections(self, batch: RoundBatch, seed: int, round: int) -> list[OriginStatement]:
-        """Return the missing claims on a batch of output, if `round` registers them.
+        """Return the missing claims on a batch of output, if they are registered in `round`; otherwise an empty list.
 
-        That is round `late` for earlier batches, and the batch's own round for later ones.
+        For a batch from before round `late`, they are registered in round `late`. For a later batch, they are
+        registered in the round of the batch.
         """
         if not self.late or batch.maker is None or max(batch.round, self.late) != round:
             return []

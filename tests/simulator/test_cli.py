@@ -97,7 +97,7 @@ def test_help_teaches_by_example(command: str) -> None:
         (["run", "--regime", "preserve:1.5"], "between 0 and 1"),
         (["run", "--seeds", "0"], "seeds: 0 is not a number of seeds"),
         (["run", "--seeds", "-3"], "seeds: -3 is not a number of seeds"),
-        (["run", "--seeds", "1,-3"], "seed is -3: it must be at least 0"),
+        (["run", "--seeds", "1,-3"], "seed is -3: use 0 or more"),
         (["run", "absent.yaml"], "absent.yaml cannot be read"),
         (["run", "absent.py:experiment"], "there is no file"),
         (["run", "--data", "digits", "--n", "5000"], "1397 human items, and the run needs 5000"),

@@ -86,7 +86,7 @@ def test_a_configuration_read_back_is_the_same_run(family: Gaussian | GMM, corpu
 @pytest.mark.parametrize("field", ["n", "generations", "chains", "human"])
 def test_a_run_of_nothing_is_refused(field: str) -> None:
     nothing: dict[str, Any] = {field: 0}
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match="use 1 or more"):
         dataclasses.replace(RUN, **nothing)
 
 
@@ -147,6 +147,8 @@ def test_a_label_is_what_one_types_to_get_it_again(value: object) -> None:
         ("absent.py:Thing", "no file"),
         ("simulator.absent:Thing", "cannot be imported"),
         ("simulator.regimes:Absent", "does not define 'Absent'"),
+        ("preserve:[", "'preserve:[' has a setting with the value '[', which cannot be read: write a number"),
+        ("simulator.regimes:human", "human is not a frozen dataclass"),
     ],
 )
 def test_what_cannot_be_understood_is_explained(text: str, words: str) -> None:
@@ -238,7 +240,7 @@ def test_yaml_and_options_give_the_same_experiment_and_options_come_first(tmp_pa
         ("generation: 3", "generation: there is no such field"),
         ("n: none", "n 'none': use a whole number"),
         ("- 1", "no options"),
-        ("a: [", "not YAML"),
+        ("a: [", "is not valid YAML in line 1, column 5"),
     ],
 )
 def test_a_wrong_yaml_file_names_the_field(tmp_path: Path, content: str, words: str) -> None:

@@ -171,7 +171,7 @@ def test_items_of_one_cluster_of_two_have_precision_and_half_the_recall() -> Non
 
 
 def test_a_manifold_without_neighbours_is_refused() -> None:
-    with pytest.raises(ValueError, match="by 3 neighbours needs more than 3 points"):
+    with pytest.raises(ValueError, match="with 3 neighbours need more than 3 points"):
         share_within(np.zeros((5, 1)), np.zeros((3, 1)), 3)
 
 

@@ -37,7 +37,7 @@ ROWS = np.arange(10)
         (lambda: OriginDetector(-1.0), "detector is -1"),
         (lambda: Commons(vouched=True), "vouched needs a detector"),
         (lambda: Commons(order="best"), "set training=zipf"),
-        (lambda: Commons(late=2, detector=1.0), "set late or detector"),
+        (lambda: Commons(late=2, detector=1.0), "set late=0 or detector=0"),
         (lambda: Commons(late=-1), "late is -1"),
         (lambda: Commons(accused=0.6, archived=0.5), "use at most 1"),
     ],
