@@ -9,6 +9,7 @@ Calls return the messages of `firsthand.schemas`. Verdicts and digests of many i
 """
 
 import os
+import re
 import sys
 import time
 import uuid
@@ -29,9 +30,10 @@ from firsthand.core.verdicts import Origin, PolicyName
 from firsthand.errors import CredentialsError, Forbidden, InvalidArgument, NotUnderstood, SnapshotError, Withdrawn
 from firsthand.files.inputs import REGISTER_BATCH, Digest, Digested, Item, Items, hash_both
 from firsthand.http import credentials, lookup_result, request_bodies
+from firsthand.http.bounded_answers import MAX_STREAM
 from firsthand.http.lookup_result import Lookup
 from firsthand.http.request_bodies import Column, Sizes
-from firsthand.http.transport import Transport
+from firsthand.http.transport import MAX_TIMEOUT, Transport
 from firsthand.schemas.corrections import Dispute, NewDispute, NewWithdrawal, Withdrawal
 from firsthand.schemas.datasets import Dataset, NewDataset
 from firsthand.schemas.explain import explain
@@ -61,7 +63,7 @@ from firsthand.schemas.registrations import (
     Registered,
     Registration,
 )
-from firsthand.schemas.snapshots import Bits, NewSnapshot, Requested, Snapshot, Summary
+from firsthand.schemas.snapshots import DEFAULT_BITS, Bits, NewSnapshot, Requested, Snapshot, Summary
 from firsthand.schemas.statements import Statement
 from firsthand.schemas.statistics import History
 from firsthand.snapshots import download
@@ -83,8 +85,12 @@ class Client:
 
     `url` and `api_key` default to FIRSTHAND_URL (or FIRSTHAND_PORT on this machine) and FIRSTHAND_API_KEY, then to the
     values that `firsthand login` stored, then to http://127.0.0.1:8734 without a key. Connection errors and the
-    statuses 502, 503 and 504 are retried `retries` times, with growing pauses. `timeout` is in seconds, for each step
-    (connect, send, receive); it defaults to FIRSTHAND_TIMEOUT, then to 60. Threads can share a client.
+    statuses 502, 503 and 504 are retried `retries` times, with growing pauses. If the registry has too many requests
+    (429), a request waits as long as the registry asks, up to `longest_wait` seconds in total; this is not one of the
+    retries. `timeout` is in seconds, for each step (connect, send, receive); it defaults to FIRSTHAND_TIMEOUT, then to
+    60. Threads can share a client.
+
+    The registry is not trusted: redirects are not followed, and answers are read up to a limit.
     """
 
     def __init__(
@@ -94,16 +100,18 @@ class Client:
         *,
         timeout: float | None = None,
         retries: int = 5,
+        longest_wait: float = 600.0,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
         self.url, key = credentials.resolve(url, api_key)
         seconds = _timeout() if timeout is None else timeout
-        self._arguments = (self.url, key, seconds, retries, transport)
+        self._arguments = (self.url, key, seconds, retries, longest_wait, transport)
         self._wire = Transport(
             self.url,
             key,
             timeout=seconds,
             retries=retries,
+            longest_wait=longest_wait,
             transport=transport,
             key_description=credentials.describe_key(key, given=api_key is not None),
         )
@@ -221,9 +229,9 @@ class Client:
         body = _checked(NewDataset, profile=profile, title=title)
         return self._wire.ask(Dataset, "PUT", _dataset_path(name), body=body)
 
-    def dataset(self, name: str) -> Dataset:
-        """Return a dataset. Raises NotFound."""
-        return self._wire.ask(Dataset, "GET", _dataset_path(name))
+    def dataset(self, name: str, *, once: bool = False) -> Dataset:
+        """Return a dataset. Raises NotFound. With `once`, the request is not retried, and has a time limit of 5 s."""
+        return self._wire.ask(Dataset, "GET", _dataset_path(name), once=once)
 
     def datasets(self) -> Iterator[Dataset]:
         """Yield all datasets, by name."""
@@ -248,9 +256,9 @@ class Client:
         )
         return self._wire.ask(Model, "PUT", _model_path(name), body=body)
 
-    def model(self, name: str) -> Model:
-        """Return a model. Raises NotFound."""
-        return self._wire.ask(Model, "GET", _model_path(name))
+    def model(self, name: str, *, once: bool = False) -> Model:
+        """Return a model. Raises NotFound. With `once`, the request is not retried, and has a time limit of 5 s."""
+        return self._wire.ask(Model, "GET", _model_path(name), once=once)
 
     def models(self) -> Iterator[Model]:
         """Yield all models, by name."""
@@ -432,10 +440,13 @@ class Client:
         """Return a mix: its recipe, counts and digest. Raises NotFound."""
         return self._wire.ask(Mix, "GET", f"/v1/mixes/{id}")
 
-    def mix_digests(self, id: str) -> Iterator[Digests]:
-        """Yield the digests of a mix, in the order of the mix, as arrays `uint8[k, 32]`. Memory holds one array."""
-        incomplete = b""
-        with self._wire.stream(f"/v1/mixes/{id}/digests") as pieces:
+    def mix_digests(self, id: str, items: int | None = None) -> Iterator[Digests]:
+        """Yield the digests of a mix, in the order of the mix, as arrays `uint8[k, 32]`. Memory holds one array.
+
+        `items` is the number of items that the mix has. Raises NotUnderstood if the registry sends more.
+        """
+        incomplete, limit = b"", MAX_STREAM if items is None else items * SIZE
+        with self._wire.stream(f"/v1/mixes/{id}/digests", limit=limit) as pieces:
             for piece in pieces:
                 received = incomplete + piece
                 end = len(received) // SIZE * SIZE
@@ -443,13 +454,14 @@ class Client:
                 yield _as_digests(received[:end])
         _as_digests(incomplete)
 
-    def mix_file(self, id: str, media: str) -> Iterator[bytes]:
+    def mix_file(self, id: str, media: str, limit: int = MAX_STREAM) -> Iterator[bytes]:
         """Yield the bytes of a file with the items of a mix, in the order of the mix.
 
         `media` is a media type other than JSON. All types except raw digests have the columns digest, part (its index,
-        from 0), verdict and generation; and the column size, if the unit of the recipe is `size`.
+        from 0), verdict and generation; and the column size, if the unit of the recipe is `size`. Raises NotUnderstood
+        if the file has more than `limit` bytes.
         """
-        with self._wire.stream(f"/v1/mixes/{id}/digests", accept=media) as pieces:
+        with self._wire.stream(f"/v1/mixes/{id}/digests", accept=media, limit=limit) as pieces:
             yield from pieces
 
     def mix_diff(self, id: str, as_of: int | None = None) -> Iterator[Change]:
@@ -462,7 +474,9 @@ class Client:
 
     # Snapshots
 
-    def create_snapshot(self, policy: PolicyName = "strict", bits: Bits = 12, as_of: int | None = None) -> Snapshot:
+    def create_snapshot(
+        self, policy: PolicyName = "strict", bits: Bits = DEFAULT_BITS, as_of: int | None = None
+    ) -> Snapshot:
         """Build a snapshot in the registry, wait until it is ready, and return its manifest. Needs the scope operator.
 
         If the snapshot exists, it is returned at once. If a call is interrupted, repeat it: the build continues.
@@ -497,25 +511,41 @@ class Client:
             raise SnapshotError(
                 f"{self.url} has no snapshot yet. Its operator can build one with: firsthand snapshot create"
             )
-        return download.pull(
-            lambda path: self._wire.send("GET", f"/v1/snapshots/{chosen}{path}"), Path(folder), progress
-        )
+        if not re.fullmatch(r"[0-9a-f]{32}", chosen):
+            raise InvalidArgument(f"{chosen!r} is not the id of a snapshot: use 32 hexadecimal digits")
+
+        def fetch(path: str, limit: int) -> bytes:
+            return self._wire.send("GET", f"/v1/snapshots/{chosen}{path}", limit=limit)
+
+        return download.pull(fetch, chosen, Path(folder), progress)
 
 
 def _timeout() -> float:
     """Return FIRSTHAND_TIMEOUT in seconds, or 60."""
     given = os.environ.get("FIRSTHAND_TIMEOUT") or "60"
     try:
-        return float(given)
+        seconds = float(given)
     except ValueError:
-        raise CredentialsError(f"FIRSTHAND_TIMEOUT is {given!r}; set it to a number of seconds, such as 60") from None
+        seconds = 0.0
+    if not 0 < seconds <= MAX_TIMEOUT:
+        raise CredentialsError(
+            f"FIRSTHAND_TIMEOUT is {given!r}; set it to a number of seconds above 0 and up to {MAX_TIMEOUT:,.0f}, such"
+            " as 60"
+        )
+    return seconds
 
 
 def _client(
-    url: str, key: str | None, timeout: float, retries: int, transport: httpx2.BaseTransport | None, nonce: bytes
+    url: str,
+    key: str | None,
+    timeout: float,
+    retries: int,
+    longest_wait: float,
+    transport: httpx2.BaseTransport | None,
+    nonce: bytes,
 ) -> Client:
     """Return the client of a pickle; `nonce` only makes the pickle different from all others."""
-    return Client(url, key, timeout=timeout, retries=retries, transport=transport)
+    return Client(url, key, timeout=timeout, retries=retries, longest_wait=longest_wait, transport=transport)
 
 
 def _checked(kind: type[Message], **fields: Any) -> Message:

@@ -6,7 +6,7 @@ FirsthandError
 ├── InvalidArgument      an argument has a value that no registry accepts
 ├── ContentError         one of the user's own files or items cannot be read or hashed
 │   └── RowError         one row of a file cannot be read; the rows after it can be
-├── CredentialsError     the stored or configured address, key or time limit is not valid
+├── CredentialsError     the stored or configured address, key, proxy or time limit is not valid
 ├── Withdrawn            the items were registered with the same arguments before, and then withdrawn
 ├── SnapshotError        a file of a snapshot is missing or damaged
 └── ProblemError         the registry refused the request, and says why (RFC 9457)
@@ -21,6 +21,7 @@ FirsthandError
     └── ServerFault      other 5xx: an error inside the registry
 """
 
+from firsthand.core.control_characters import escape_controls
 from firsthand.schemas.explain import located
 from firsthand.schemas.problems import Problem
 
@@ -63,7 +64,7 @@ class RowError(ContentError):
 
 
 class CredentialsError(FirsthandError):
-    """The stored or configured address, key or time limit is not valid."""
+    """The stored or configured address, key, proxy or time limit is not valid."""
 
 
 class Withdrawn(FirsthandError):
@@ -96,8 +97,9 @@ class ProblemError(FirsthandError):
         super().__init__(problem, key)
 
     def __str__(self) -> str:
-        detail = self.problem.detail or self.problem.title
-        errors = [located(error.where, error.message) for error in self.problem.errors]
+        # The texts come from the registry: they must not steer the terminal that shows this error.
+        detail = escape_controls(self.problem.detail or self.problem.title, keep="\n")
+        errors = [escape_controls(located(error.where, error.message)) for error in self.problem.errors]
         lines = [detail, *(f"  {line}" for line in errors[:_MOST_ERRORS_SHOWN] if line != detail)]
         if len(errors) > _MOST_ERRORS_SHOWN:
             lines.append(f"  and {len(errors) - _MOST_ERRORS_SHOWN} more")

@@ -10,6 +10,7 @@ sends the spooled digests to the registry.
 import hashlib
 import logging
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,14 +24,18 @@ import platformdirs
 from pydantic import ValidationError
 
 from firsthand.client import Client
+from firsthand.core.control_characters import escape_controls
 from firsthand.core.digests import Profile, text_bytes
-from firsthand.errors import FirsthandError, InvalidArgument
+from firsthand.errors import FirsthandError, InvalidArgument, NotFound
 from firsthand.schemas.explain import explain
 from firsthand.schemas.registrations import Evidence
 from firsthand.spool.segment import DAY_SECONDS, SegmentHeader, SpoolWriter
-from firsthand.spool.sender import SegmentSender, SenderThread
+from firsthand.spool.sender import SegmentSender, SenderThread, check_profile
 
 _log = logging.getLogger(__name__)
+
+#: The most files that are named in a warning.
+_MOST_NAMED = 5
 
 
 class SpoolFull(FirsthandError, OSError):
@@ -49,12 +54,19 @@ class Counts:
     dropped: int
     #: Acknowledged by the registry, including items that an earlier recorder had spooled.
     sent: int
-    #: In the spool now.
+    #: In the spool now, to be sent.
     waiting: int
     #: Records of the spool that were skipped because their checksum is wrong.
     damaged: int
     #: The error message of the last attempt to send; None if it succeeded.
     problem: str | None
+    #: Refused by the registry for good, for example because the model does not exist. They are kept on the disk;
+    #: `firsthand spool list` shows them, and `firsthand spool drop` removes them.
+    refused: int
+    #: Why the last of them was refused; None if none was.
+    refusal: str | None
+    #: The names of files in the spool that are not segments of one, and are passed over.
+    passed_over: tuple[str, ...]
 
 
 class Recorder:
@@ -75,12 +87,16 @@ class Recorder:
     is applied. With `sizes`, the size of each item in bytes is registered too, for mixes with the unit `size`.
 
     **If the spool has `max_bytes` bytes, or the disk is full,** the new item is dropped and counted. With
-    `when_full="raise"`, `add` raises SpoolFull. Items in the spool remain there. This also applies to items that the
-    registry refuses, for example because the dataset does not exist: they are sent again every minute, and
-    `counts.problem` gives the reason.
+    `when_full="raise"`, `add` raises SpoolFull. Items in the spool remain there.
 
-    Threads can share a recorder. After a fork, each process must create its own recorder. Raises InvalidArgument if an
-    argument has a wrong form.
+    **Items that the registry refuses for good** (for example because the model was not registered) are kept apart, and
+    do not stop others: `counts.refused` and `counts.refusal`. The next recorder on the folder sends them once more.
+    `firsthand spool list` shows them, and `firsthand spool drop` removes them.
+
+    Threads can share a recorder. After a fork, each process must create its own recorder: that of its parent refuses
+    every call in a child, and `close` does nothing there. Raises InvalidArgument if an argument has a wrong form. If
+    the registry answers within 5 s, raises NotFound if the dataset or the model does not exist, and WrongProfile if the
+    dataset has another profile.
     """
 
     def __init__(
@@ -104,12 +120,14 @@ class Recorder:
             header = SegmentHeader(dataset=dataset, model=model, evidence=evidence, profile=profile, day=date.min)
         except ValidationError as error:
             raise InvalidArgument(explain(error)) from None
+        _check_names(client, header)
         folder = default_folder(client.url) if spool is None else Path(spool)
         self._profile, self._min_bytes, self._raises, self._clock = profile, min_bytes, when_full == "raise", clock
         self._spool = SpoolWriter(folder, header, batch=batch, max_bytes=max_bytes)
         self._spooled = self._short = self._dropped = 0
         self._closed = False
         self._process = os.getpid()
+        self._warn_of_other_files()
         self._sender = SenderThread(SegmentSender(client, sizes), self._spool, seconds)
 
     def add(self, text: str) -> bool:
@@ -118,8 +136,7 @@ class Recorder:
         Raises SpoolFull if there is no room and `when_full="raise"`. Raises ValueError if the recorder is closed or
         belongs to another process.
         """
-        if os.getpid() != self._process:  # before the lock, which another thread can have held during the fork
-            raise ValueError("this recorder belongs to another process; create one in each process, after the fork")
+        self._check_process()
         content = text_bytes(text, self._profile)
         if len(content) < self._min_bytes:
             with self._spool.changed:
@@ -153,7 +170,8 @@ class Recorder:
 
     @property
     def counts(self) -> Counts:
-        """The counts of texts at this moment."""
+        """The counts of texts at this moment. Raises ValueError if the recorder belongs to another process."""
+        self._check_process()
         with self._spool.changed:
             return Counts(
                 self._spooled,
@@ -163,14 +181,27 @@ class Recorder:
                 self._spool.waiting,
                 self._sender.damaged,
                 self._sender.problem,
+                self._spool.refused,
+                self._sender.refusal,
+                tuple(map(str, self._spool.passed_over)),
             )
 
     def flush(self, timeout: float = 30.0) -> bool:
-        """Send all spooled items now, for at most `timeout` seconds. Return whether the spool is empty."""
+        """Send all spooled items now, for at most `timeout` seconds. Return whether all were sent.
+
+        Items that were refused for good before do not count. Raises ValueError if the recorder belongs to another
+        process.
+        """
+        self._check_process()
         return self._sender.flush(timeout)
 
     def close(self, timeout: float = 30.0) -> None:
-        """Send all spooled items, for at most `timeout` seconds. The next recorder on the folder sends the rest."""
+        """Send all spooled items, for at most `timeout` seconds. The next recorder on the folder sends the rest.
+
+        In a forked child, this does nothing: the folder belongs to the parent.
+        """
+        if os.getpid() != self._process:
+            return
         with self._spool.changed:
             if self._closed:
                 return
@@ -187,8 +218,44 @@ class Recorder:
     ) -> None:
         self.close()
 
+    def _check_process(self) -> None:
+        """Raise ValueError in a forked child. Call this before locking: another thread can have held the lock then."""
+        if os.getpid() != self._process:
+            raise ValueError("this recorder belongs to another process; create one in each process, after the fork")
+
+    def _warn_of_other_files(self) -> None:
+        passed_over = [escape_controls(str(path)) for path in self._spool.passed_over]
+        if passed_over:
+            more = f" and {len(passed_over) - _MOST_NAMED} more" if len(passed_over) > _MOST_NAMED else ""
+            _log.warning(
+                "the spool has files that are not its own, or are damaged; they are passed over. Move them to another"
+                " folder: %s%s",
+                ", ".join(passed_over[:_MOST_NAMED]),
+                more,
+            )
+
+
+def _check_names(client: Client, header: SegmentHeader) -> None:
+    """Raise NotFound or WrongProfile if the registry answers that it would refuse the items.
+
+    If it does not answer now, or not with this key, the recorder starts nevertheless: a model server must not wait for
+    the registry.
+    """
+    try:
+        profile = client.dataset(header.dataset, once=True).profile
+        client.model(header.model, once=True)
+    except NotFound:
+        raise
+    except FirsthandError:
+        return
+    check_profile(header, profile)
+
 
 def default_folder(url: str) -> Path:
-    """Return the spool folder of a registry: in FIRSTHAND_SPOOL_DIR, or in the user's data folder."""
+    """Return the spool folder of a registry: in FIRSTHAND_SPOOL_DIR, or in the user's data folder.
+
+    Its name is the host and port, without characters that could lead to another folder, and without a password.
+    """
     root = os.environ.get("FIRSTHAND_SPOOL_DIR") or Path(platformdirs.user_data_dir("firsthand")) / "spool"
-    return Path(root) / urlsplit(url).netloc.replace(":", "_")
+    host_and_port = re.sub(r"[^\w.\[\]-]", "_", urlsplit(url).netloc.rpartition("@")[2])
+    return Path(root) / (host_and_port if host_and_port.strip(".") else "_")

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from firsthand.core.control_characters import escape_controls
 from firsthand.http import credentials
 from service import logging_setup, processes
 from service.app import WrongRevision, check_revision
@@ -218,7 +219,7 @@ def _errors_in_words(settings: Settings) -> Iterator[None]:
         )
     else:
         return
-    _err.print(f"[red]{escape(message)}[/red]")
+    _err.print(f"[red]{escape(escape_controls(message, keep=chr(10)))}[/red]")
     raise typer.Exit(1)
 
 

@@ -1,16 +1,59 @@
-"""The log of a process, including the logs of uvicorn and SQLAlchemy: text for a console, or JSON for machines."""
+"""The log of a process, including the logs of uvicorn and SQLAlchemy: text for a console, or JSON for machines.
+
+Paths of requests, names and error messages of others are among the values. So control characters are escaped: a value
+can neither steer the terminal that shows the log, nor look like another line.
+"""
 
 import logging
+import os
 import sys
+import textwrap
+from typing import Any
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from firsthand.core.control_characters import escape_controls, escape_controls_in_json
+
+#: Texts of several lines: tracebacks. Their lines are indented, so that none looks like the begin of an entry.
+_SEVERAL_LINES = ("exception", "stack")
+
+
+def escape_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Escape control characters in all texts of a log entry, before a renderer adds its colours."""
+    return {
+        escape_controls(key): textwrap.indent(escape_controls(value, keep="\n"), "  ").rstrip()
+        if key in _SEVERAL_LINES and isinstance(value, str)
+        else _escaped(value)
+        for key, value in event.items()
+    }
+
+
+def _escaped(value: Any) -> Any:
+    match value:
+        case str():
+            return escape_controls(value.rstrip("\n"))
+        case None | bool() | int() | float():
+            return value
+        case _:
+            return escape_controls(repr(value))
+
+
+def render_json(logger: WrappedLogger, method: str, event: EventDict) -> str:
+    """Return a log entry as one line of JSON."""
+    line = structlog.processors.JSONRenderer()(logger, method, event)
+    return escape_controls_in_json(line if isinstance(line, str) else line.decode())
+
+
+def shows_colours() -> bool:
+    """Return whether the log has colours: standard error is a terminal, and NO_COLOR is not set."""
+    return sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
 
 def set_up(log_format: str, level: int = logging.INFO) -> None:
     """Write the log lines of structlog and of the standard library to standard error, in one format.
 
-    `log_format` is `console` or `json`. Colors are used only if standard error is a terminal.
+    `log_format` is `console` or `json`. Colours are used only if standard error is a terminal and NO_COLOR is not set.
     """
     common: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -18,11 +61,13 @@ def set_up(log_format: str, level: int = logging.INFO) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderers: list[Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        [structlog.processors.format_exc_info, render_json]
         if log_format == "json"
         # plain tracebacks: the rich ones print local variables, and an API key may be among them
         else [
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+            structlog.processors.format_exc_info,
+            escape_values,
+            structlog.dev.ConsoleRenderer(colors=shows_colours(), exception_formatter=structlog.dev.plain_traceback),
         ]
     )
     structlog.configure(

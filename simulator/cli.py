@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from firsthand.cli.options import usage
+from firsthand.core.control_characters import escape_controls
 from firsthand.errors import FirsthandError
 from simulator import demo, names, options, report
 from simulator.config import Experiment
@@ -417,7 +418,9 @@ def _play(folders: Sequence[Path], workers: int, as_json: bool, *, keep: bool = 
 def _stop_at_failures(failures: Sequence[sweeps.RunFailure]) -> None:
     """Print the failed runs and how to resume them. If there are any, end the command with status 1."""
     for failure in failures:
-        _messages().print(f"[red]{escape(failure.folder.name)} failed:[/] {escape(failure.reason)}")
+        _messages().print(
+            f"[red]{escape(failure.folder.name)} failed:[/] {escape(escape_controls(failure.reason, keep=chr(10)))}"
+        )
         if (failure.folder / sweeps.DETAILS).exists():
             _messages().print(f"  (traceback: {escape(str(failure.folder / sweeps.DETAILS))})")
     if failures:
@@ -482,7 +485,7 @@ def _explained() -> Iterator[None]:
         yield
     except (ValueError, FirsthandError, RegistryDiedError) as error:
         message = options.explain(error) if isinstance(error, ValueError) else str(error)
-        _messages().print(f"[red]Error:[/] {escape(message)}")
+        _messages().print(f"[red]Error:[/] {escape(escape_controls(message, keep=chr(10)))}")
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         _messages().print("Stopped. To resume, run the same command again, or use firsthand simulate resume.")

@@ -25,7 +25,7 @@ def rows(bench: Bench) -> Iterator[BenchmarkRow]:
     def build() -> float:
         register_human(registry.client, random_digests(1, bench.generator))
         started = perf_counter()
-        registry.client.create_snapshot()
+        registry.client.create_snapshot(bits=12)
         return perf_counter() - started
 
     with MemoryWatch(registry.served.pid, registry.idle) as watch:

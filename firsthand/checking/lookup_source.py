@@ -4,7 +4,7 @@ A source is small and can be pickled. Each process opens its own copy with `open
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 
 from firsthand.client import Client
 from firsthand.core.digests import Digests
-from firsthand.core.verdicts import IS_HUMAN, NO_GENERATION, UNKNOWN, PolicyName
+from firsthand.core.verdicts import IS_HUMAN, NO_GENERATION, UNKNOWN, PolicyName, Verdict
 from firsthand.files.inputs import Item, hash_both
 from firsthand.http import lookup_result
 from firsthand.http.lookup_result import Lookup
@@ -23,6 +23,20 @@ from firsthand.snapshots.snapshot import Snapshot
 
 #: The minimum number of bits per fingerprint with which the verdict `human` of a snapshot is accepted.
 _BITS_FOR_HUMAN = 28
+
+
+def refuse_human(keep: Collection[Verdict], bits: int) -> None:
+    """Raise ValueError if items with the verdict human are to be kept, and a snapshot with these bits never answers it.
+
+    Without a registry, such a snapshot answers unknown instead of human. So all items with the verdict human would be
+    dropped, unless items with the verdict unknown are kept too.
+    """
+    if bits < _BITS_FOR_HUMAN and "human" in keep and "unknown" not in keep:
+        raise ValueError(
+            f"this snapshot has fingerprints of {bits} bits, and never answers human: every item that people made would"
+            f" be dropped. Use a snapshot of {_BITS_FOR_HUMAN} bits (`firsthand snapshot create`), or let the registry"
+            " confirm the verdict human (`--confirm`; in Python, SnapshotSource(snapshot, client))"
+        )
 
 
 @dataclass(frozen=True)
@@ -103,6 +117,11 @@ class SnapshotSource:
             content = manifest.load(Path(self._snapshot)).model_dump_json()
             state["_manifest_digest"] = hashlib.sha256(content.encode()).hexdigest()
         return state
+
+    @property
+    def registry(self) -> Client | None:
+        """The registry that confirms the verdict human; None if there is none."""
+        return self._registry
 
     @property
     def snapshot(self) -> Snapshot:

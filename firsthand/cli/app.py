@@ -1,11 +1,13 @@
 """The command `firsthand` with all its subcommands."""
 
+import sys
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from firsthand.cli import dataset, item, key, log, mix, model, organization, output, registration, snapshot
+from firsthand.cli import dataset, item, key, log, mix, model, organization, output, registration, snapshot, spool
 from firsthand.cli.check import check
 from firsthand.cli.commands import Commands
 from firsthand.cli.filter import filter
@@ -31,6 +33,7 @@ for name, resource, help in (
     ("registration", registration.app, "Show, withdraw or dispute a registration."),
     ("mix", mix.app, "Training sets that a recipe selects from the registry."),
     ("snapshot", snapshot.app, "Downloadable files for look-ups without a network."),
+    ("spool", spool.app, "Items that recorders have not registered yet."),
     ("log", log.app, "All statements, in the order in which they were recorded."),
     ("organization", organization.app, "The parties that hold keys and make statements."),
     ("key", key.app, "The keys of organizations."),
@@ -67,4 +70,12 @@ def firsthand(
 
 def main() -> None:
     """Run the command `firsthand`."""
-    app(prog_name="firsthand")
+    output.prepare_streams()
+    try:
+        app(prog_name="firsthand")
+    except OSError as error:  # of the output of `--help`; those of commands are printed by `Commands`
+        with suppress(OSError):
+            output.error(str(error))
+        sys.exit(output.FAILED)
+    finally:
+        output.finish_streams()

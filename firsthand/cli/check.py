@@ -159,7 +159,7 @@ def check(
         snapshot=_snapshot_used(snapshot, totals.confidence) if snapshot else None,
     )
     if json:
-        output.say(report.model_dump_json())
+        output.json_line(report)
     else:
         _print(parts, report)
         if snapshot is not None:
@@ -219,7 +219,7 @@ def _print(parts: "list[CheckedItems]", report: CheckReport) -> None:
         width = max((len(_model_in_words(item)) for item in verdicts), default=0)
         for item in verdicts:
             verdict = output.coloured(f"{item.verdict:<9}", _COLOURS[item.verdict])
-            output.say(f"{verdict}  {_model_in_words(item):<{width}}  {item.item}")
+            output.say(f"  {_model_in_words(item):<{width}}  {item.item}", lead=verdict)
     table = Table("verdict", "items", "", box=None, pad_edge=False, header_style="bold")
     for verdict_name in _COLOURS:
         count = report.counts[verdict_name]

@@ -4,6 +4,8 @@
 So the list of commands, the completion and all other commands do not import those packages.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -13,10 +15,14 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from firsthand.cli import output
+from firsthand.core.control_characters import escape_controls
 from firsthand.errors import FirsthandError
 from firsthand.schemas.explain import explain
 
 GROUP = "firsthand.commands"
+
+#: The base class of errors of the command line, which typer does not export.
+_USAGE_ERROR: Any = typer.BadParameter.__base__
 
 ELSEWHERE = {
     "serve": "Run a registry, with an embedded database in a folder or with PostgreSQL.",
@@ -43,9 +49,14 @@ class Commands(TyperGroup):
         name, command, remaining = super().resolve_command(ctx, args)
         return name, load(name) if name in ELSEWHERE else command, remaining
 
+    def make_context(self, *arguments: Any, **settings: Any) -> Any:
+        with _printable_usage_errors():
+            return super().make_context(*arguments, **settings)
+
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with _printable_usage_errors():
+                return super().invoke(ctx)
         except BrokenPipeError:
             raise  # the reader has closed the pipe (`| head`): typer ends without a message
         except (FirsthandError, OSError) as error:
@@ -53,6 +64,16 @@ class Commands(TyperGroup):
         except ValidationError as error:
             output.error(explain(error))
         raise typer.Exit(output.FAILED)
+
+
+@contextmanager
+def _printable_usage_errors() -> Iterator[None]:
+    """Escape control characters in errors that typer prints: they repeat words of the command line."""
+    try:
+        yield
+    except _USAGE_ERROR as error:
+        error.message = escape_controls(error.message, keep="\n")
+        raise
 
 
 def load(name: str) -> Any:

@@ -1,17 +1,19 @@
 """`firsthand filter`: write the items of the user's own files that belong to a mix or have a certain verdict."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
 from pydantic import BaseModel
 
-from firsthand.checking.lookup_source import SnapshotConfidence
+from firsthand.checking.lookup_source import SnapshotConfidence, refuse_human
 from firsthand.cli import options, output, session
 from firsthand.core.digests import SIZE
 from firsthand.core.verdicts import VERDICTS
 from firsthand.files import locations
+from firsthand.snapshots import manifest
 
 if TYPE_CHECKING:
     from firsthand.checking.filter import FilteredPart
@@ -100,11 +102,14 @@ def filter(
     with output.progress("filtering", total=len(files)) as advance:
         if mix is not None:
             with session.long_client() as client:
-                empty = np.empty((0, SIZE), dtype=np.uint8)
-                selector = filtering.SelectByMix(np.concatenate([empty, *client.mix_digests(mix)]))
+                empty, items = np.empty((0, SIZE), dtype=np.uint8), client.mix(mix).items
+                selector = filtering.SelectByMix(np.concatenate([empty, *client.mix_digests(mix, items)]))
             _run(report, filtering.write(files, field, target, selector), advance)
             report.missing = selector.missing
             return _print(report, json)
+        if snapshot is not None and not confirm:
+            check_bits: Callable[[int], None] = partial(refuse_human, verdicts)
+            options.usage(check_bits, "--verdict")(manifest.load(snapshot).bits)
         source, report.position = session.lookup_source(policy, as_of, snapshot, confirm, long=True)
         confidence = _run(report, filtering.by_verdict(files, field, target, source, verdicts, workers), advance)
     _print(report, json)

@@ -166,7 +166,10 @@ def diff(
         changed, not_selected = 0, 0
         for change in client.mix_diff(mix, as_of):
             changed, not_selected = changed + 1, not_selected + (not change.admitted)
-            output.say(change.model_dump_json() if json else _change_in_words(change))
+            if json:
+                output.json_line(change)
+            else:
+                output.say(_change_in_words(change))
     if not json:
         output.say(f"{changed:,} of {output.count(drawn.items, 'item')} changed since position {drawn.position:,}")
         if not_selected:

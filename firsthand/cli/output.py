@@ -1,10 +1,16 @@
-"""Output of the commands: answers on standard output; errors, progress and remarks on standard error."""
+"""Output of the commands: answers on standard output; errors, progress and remarks on standard error.
 
+All texts pass `escape_controls` on their way to a terminal, because titles, names and file names of others are among
+them. In a value, a line end is escaped too, so that it cannot look like another line of the answer.
+"""
+
+import codecs
+import io
 import json
 import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import typer
@@ -24,6 +30,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from firsthand.core.control_characters import escape_controls, escape_controls_in_json
+
 #: Exit statuses. Typer itself uses 2 for a wrong command line.
 FAILED = 1
 REFUSED = 3
@@ -42,26 +50,78 @@ Row = TypeVar("Row", bound=BaseModel)
 #: The width without a terminal. No line is so long, so no line is wrapped: programs read a pipe line by line.
 _NO_TERMINAL = 10_000
 
+#: The only control character that messages keep: our own messages have several lines.
+_LINE_END = "\n"
+
+#: The name of the error handler of our output streams.
+_AS_IN_JSON = "firsthand-as-in-json"
+
+
+def prepare_streams() -> None:
+    """Make standard input, output and error usable for every text, whatever the caller of the process did to them.
+
+    A closed stream is replaced with the null device, so that no file of ours gets its number. A character that the
+    encoding of a stream does not have is written as `\\u2013`, which is also valid in JSON.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115 - it stays open until the process ends
+            if stream.fileno() != number:
+                os.dup2(stream.fileno(), number)
+            setattr(sys, name, stream)
+    codecs.register_error(_AS_IN_JSON, _escape_as_in_json)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_AS_IN_JSON)
+
+
+def finish_streams() -> None:
+    """Flush standard output and error. If that fails, drop what is left, so that Python prints no traceback at exit."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):  # the reader has closed the pipe, or the disk is full
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _escape_as_in_json(error: UnicodeError) -> tuple[str, int]:
+    r"""Return the characters that cannot be encoded as `\u2013`, those above U+FFFF as two, and the position after."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[n : n + 2].hex()}" for n in range(0, len(units), 2)), error.end
+
 
 def console(*, stderr: bool = False) -> Console:
     """Return a console for standard output or standard error. It wraps lines only if the stream is a terminal."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, width=None if stream.isatty() else _NO_TERMINAL, highlight=False)
+    return Console(stderr=stderr, width=None if stream.isatty() else _NO_TERMINAL, highlight=False, emoji=False)
 
 
 def error(message: str) -> None:
     """Print an error on standard error."""
-    console(stderr=True).print(f"[bold red]Error:[/] {escape(message)}")
+    console(stderr=True).print(f"[bold red]Error:[/] {escape(escape_controls(message, keep=_LINE_END))}")
 
 
 def remark(message: str) -> None:
     """Print a remark for the user on standard error, in addition to the answer."""
-    console(stderr=True).print(escape(message), style="dim")
+    console(stderr=True).print(escape(escape_controls(message, keep=_LINE_END)), style="dim")
 
 
-def say(message: str) -> None:
-    """Print a line of the answer on standard output."""
-    typer.echo(message)
+def say(message: str, lead: str = "") -> None:
+    """Print a line of the answer on standard output. `lead` is printed before it as it is: a word in a colour."""
+    _print_line(lead + escape_controls(message, keep=_LINE_END))
+
+
+def json_line(answer: BaseModel) -> None:
+    """Print an answer as one line of JSON on standard output."""
+    _print_line(escape_controls_in_json(answer.model_dump_json()))
+
+
+def _print_line(line: str) -> None:
+    # The stream is named, because typer.echo otherwise writes UTF-8 to a stream in ASCII.
+    typer.echo(line, file=sys.stdout)
 
 
 def coloured(text: str, colour: str) -> str:
@@ -80,13 +140,12 @@ def record(answer: BaseModel, as_json: bool, verbatim: Collection[str] = ()) -> 
     In the list, the values of the fields named in `verbatim` are JSON.
     """
     if as_json:
-        typer.echo(answer.model_dump_json())
-        return
+        return json_line(answer)
     grid = Table.grid(padding=(0, 2))
     for name, value in answer.model_dump(mode="json").items():
         grid.add_row(
             f"[bold]{escape(name.replace('_', ' '))}[/]",
-            escape(json.dumps(value, ensure_ascii=False) if name in verbatim else _text(value)),
+            escape(escape_controls(json.dumps(value, ensure_ascii=False) if name in verbatim else _text(value))),
         )
     console().print(grid)
 
@@ -98,11 +157,11 @@ def listing(rows: Iterable[Row], columns: Mapping[str, Callable[[Row], Any]], as
     """
     if as_json:
         for row in rows:
-            typer.echo(row.model_dump_json())
+            json_line(row)
         return
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        table.add_row(*(escape(_text(column(row))) for column in columns.values()))
+        table.add_row(*(escape(escape_controls(_text(column(row)))) for column in columns.values()))
     console().print(table)
 
 

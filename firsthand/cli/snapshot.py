@@ -34,12 +34,12 @@ class SnapshotDescription(BaseModel):
 @app.command()
 def create(
     bits: Annotated[
-        Literal["12", "28"],
+        Literal["28", "12"],
         typer.Option(
-            help="Bits per fingerprint, such as 28. 12: about 2.3 bytes per item; the verdict human needs --confirm in"
-            " `check` and `filter`. 28: twice the size; the verdict human can be used directly."
+            help="Bits per fingerprint, such as 12. 28: about 4.5 bytes per item; the verdict human can be used"
+            " directly. 12: half the size; the verdict human needs --confirm in `check` and `filter`."
         ),
-    ] = "12",
+    ] = "28",
     policy: options.Policy = "strict",
     as_of: options.AsOf = None,
     json: options.Json = False,
@@ -48,11 +48,11 @@ def create(
 
     ```
     firsthand snapshot create
-    firsthand snapshot create --bits 28 --as-of 1000
+    firsthand snapshot create --bits 12 --as-of 1000
     ```
     """
     with session.long_client() as client, output.progress("building"):
-        _print(client.create_snapshot(policy, 28 if bits == "28" else 12, as_of), json)
+        _print(client.create_snapshot(policy, 12 if bits == "12" else 28, as_of), json)
 
 
 @app.command()
@@ -141,11 +141,12 @@ def show(
 
 
 def _print(manifest: Snapshot, as_json: bool) -> None:
+    stored = [shard.codes for shard in manifest.shards]
     description = SnapshotDescription(
         **manifest.model_dump(exclude={"shards", "form", "digest", "statement"}),
         bytes=manifest.bytes,
-        false_verdicts=verdict_codes.false_verdicts(manifest.bits),
-        false_humans=verdict_codes.false_humans(manifest.bits),
+        false_verdicts=verdict_codes.false_verdicts(manifest.bits, stored),
+        false_humans=verdict_codes.false_humans(manifest.bits, stored),
     )
     if as_json:
         return output.record(description, as_json)
@@ -154,4 +155,9 @@ def _print(manifest: Snapshot, as_json: bool) -> None:
     counts = manifest.counts
     output.say(f"  {counts.human:,} human, {counts.model:,} model, {counts.contested:,} contested")
     output.say(f"  {manifest.bytes:,} bytes, fingerprints of {manifest.bits} bits")
-    output.say(f"  about 1 in {round(1 / description.false_verdicts):,} unregistered items gets a wrong verdict")
+    rate = (
+        f"about 1 in {1 / description.false_verdicts:,.0f} unregistered items"
+        if description.false_verdicts
+        else "no unregistered item"
+    )
+    output.say(f"  {rate} gets a wrong verdict")

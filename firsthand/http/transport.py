@@ -1,9 +1,15 @@
 """HTTP requests of the client: retries, errors, pages and streams. It does not depend on the resources of the API."""
 
+import logging
+import math
+import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -11,8 +17,11 @@ import httpx2
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
+from firsthand.core.control_characters import escape_controls
 from firsthand.core.media_types import NDJSON
-from firsthand.errors import CredentialsError, NotUnderstood, Unreachable, from_problem
+from firsthand.errors import CredentialsError, InvalidArgument, NotUnderstood, Unreachable, from_problem
+from firsthand.http import bounded_answers
+from firsthand.http.bounded_answers import MAX_ANSWER, MAX_LINE, MAX_STREAM
 from firsthand.schemas.base import Page
 from firsthand.schemas.explain import explain
 from firsthand.schemas.problems import MEDIA_TYPE, Problem
@@ -20,7 +29,18 @@ from firsthand.schemas.problems import MEDIA_TYPE, Problem
 Answer = TypeVar("Answer", bound=BaseModel)
 
 _RETRIED = frozenset({502, 503, 504})
+_TOO_MANY_REQUESTS = 429
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+#: The largest problem that is read, in bytes.
+_MAX_PROBLEM = 2**20
+#: The time limit of a request without retries, in seconds.
+_ONCE_SECONDS = 5.0
+#: The longest time limit of a step of a request, in seconds: a day.
+MAX_TIMEOUT = 86_400.0
+#: The user is told of a wait at most once in this number of seconds.
+_TELL_AGAIN_SECONDS = 60.0
+
+_log = logging.getLogger("firsthand.client")
 
 
 @dataclass(frozen=True)
@@ -37,8 +57,23 @@ class Backoff:
     def seconds(self, attempt: int, retry_after: str | None = None) -> float:
         """Return the pause in seconds after attempt 0, 1, …: at least `retry_after`, which is limited to 60 s."""
         pause = min(self.first * 2.0**attempt, self.longest) * float(self.jitter.uniform(0.5, 1.5))
-        requested = float(retry_after) if retry_after and retry_after.isdigit() else 0.0
+        requested = float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdecimal() else 0.0
         return max(pause, min(requested, 60.0))
+
+    def requested_seconds(self, retry_after: str) -> float | None:
+        """Return the pause that `Retry-After` requests, in seconds, or slightly more; None if it is not valid.
+
+        The value is a number of seconds or a date (RFC 9110, section 10.2.3). The random addition of up to a fifth
+        spreads the clients that wait for the same moment.
+        """
+        if retry_after.isascii() and retry_after.isdecimal():
+            seconds = float(retry_after)
+        else:
+            try:
+                seconds = (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds()
+            except (ValueError, TypeError, OverflowError):  # TypeError: a date without a zone
+                return None
+        return max(seconds, self.first) * float(self.jitter.uniform(1.0, 1.2))
 
 
 class Transport:
@@ -47,6 +82,12 @@ class Transport:
     Every request can be retried: reads change nothing, PUT is idempotent, and other writes have an Idempotency-Key that
     is the same for all retries. If a read reaches its time limit, it is not retried, because the registry would do the
     same work twice. A write with a key is retried: the registry lets it wait for the first request with this key.
+
+    If the registry answers 429 with `Retry-After`, the request waits as long as the registry asks, and is sent again.
+    This is not one of the retries. One request waits `longest_wait` seconds in total, at most.
+
+    A redirect is never followed, because the key would be sent to an address that the user did not choose. An answer is
+    read up to a limit only (see `bounded_answers`).
     """
 
     def __init__(
@@ -60,6 +101,7 @@ class Transport:
         backoff: Backoff | None = None,
         sleep: Callable[[float], None] = time.sleep,
         key_description: str = "",
+        longest_wait: float = 600.0,
     ) -> None:
         if _scheme(url) not in ("http", "https"):
             raise Unreachable(f"{url!r} is not the address of a registry: it must begin with http:// or https://")
@@ -67,17 +109,26 @@ class Transport:
             raise CredentialsError(
                 "The key has characters that are not allowed in keys. Copy it again, or run: firsthand login URL"
             )
+        if not 0 < timeout <= MAX_TIMEOUT:
+            raise InvalidArgument(f"timeout is {timeout}; use a number of seconds above 0 and up to {MAX_TIMEOUT:,.0f}")
+        if retries < 0 or math.isnan(longest_wait) or longest_wait < 0:
+            raise InvalidArgument("retries and longest_wait cannot be negative; use 0 to send each request once")
         self.url, self._timeout = url, timeout
+        self._longest_wait, self._told_at = longest_wait, -math.inf
         self._key_description = key_description
         self._retries, self._backoff, self._sleep = retries, backoff or Backoff(), sleep
-        self._http = httpx2.Client(
-            base_url=url,
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-            timeout=timeout,
-            transport=transport,
-            # A proxy that the environment names cannot reach a registry on this machine.
-            trust_env=urlsplit(url).hostname not in _LOOPBACK,
-        )
+        try:
+            self._http = httpx2.Client(
+                base_url=url,
+                headers=bounded_answers.UNCOMPRESSED | ({"Authorization": f"Bearer {api_key}"} if api_key else {}),
+                timeout=timeout,
+                transport=transport,
+                follow_redirects=False,
+                # A proxy that the environment names cannot reach a registry on this machine.
+                trust_env=urlsplit(url).hostname not in _LOOPBACK,
+            )
+        except (ImportError, ValueError, OSError, httpx2.InvalidURL) as error:
+            raise CredentialsError(_environment_in_words(url, error)) from None
 
     def close(self) -> None:
         self._http.close()
@@ -93,47 +144,75 @@ class Transport:
         content_type: str = "application/json",
         accept: str = "*/*",
         idempotency_key: str | None = None,
+        limit: int = MAX_ANSWER,
+        once: bool = False,
     ) -> bytes:
-        """Send one request and return the complete answer. Raises Unreachable, ProblemError or NotUnderstood."""
+        """Send one request and return the complete answer. Raises Unreachable, ProblemError or NotUnderstood.
+
+        `limit` is the largest answer that is accepted, in bytes. With `once`, the request is not retried, never waits
+        for a busy registry, and has a time limit of 5 s.
+        """
         if body is not None:
             content = body.model_dump_json(exclude_unset=True).encode()
         headers = {"Accept": accept, **({"Content-Type": content_type} if content is not None else {})}
         if idempotency_key is not None:
             headers["Idempotency-Key"] = idempotency_key
-        request = self._http.build_request(method, path, params=_present(params), content=content, headers=headers)
-        return self._attempt(request, stream=False).content
+        seconds = min(self._timeout, _ONCE_SECONDS) if once else self._timeout
+        request = self._http.build_request(
+            method, path, params=_present(params), content=content, headers=headers, timeout=seconds
+        )
+        _, answer = self._attempt(request, limit=limit, once=once)
+        return answer
 
     def ask(self, answer: type[Answer], method: str, path: str, **request: Any) -> Answer:
         """Send one request, and return the answer as a message of the class `answer`."""
         return self._read(answer, self.send(method, path, **request))
 
     def pages(self, entry: type[Answer], path: str, **params: Any) -> Iterator[Answer]:
-        """Yield all entries of a list. Each page is requested when its first entry is needed."""
+        """Yield all entries of a list. Each page is requested when its first entry is needed.
+
+        Raises NotUnderstood if a page leads to itself, or if an empty page leads to another one.
+        """
         cursor: str | None = params.pop("cursor", None)
         while True:
             page = self.ask(Page[entry], "GET", path, params={**params, "cursor": cursor})  # type: ignore[valid-type]
             yield from page.items
-            cursor = page.next
-            if cursor is None:
+            if page.next is None:
                 return
+            if page.next == cursor or not page.items:
+                raise NotUnderstood(
+                    f"A list of {self.url} never ends: a page leads to itself, or has no entries. Check that this is"
+                    " the address of a registry."
+                )
+            cursor = page.next
 
     def lines(self, answer: type[Answer], path: str, **params: Any) -> Iterator[Answer]:
-        """Yield the messages of a long answer in NDJSON, each when it arrives."""
+        """Yield the messages of a long answer in NDJSON, each when it arrives. A line has at most 1 MiB."""
         incomplete = b""
         with self.stream(path, accept=NDJSON, **params) as pieces:
             for piece in pieces:
                 *lines, incomplete = (incomplete + piece).split(b"\n")
                 yield from (self._read(answer, line) for line in lines)
+                if len(incomplete) > MAX_LINE:
+                    raise NotUnderstood(
+                        f"An answer of {self.url} has a line of more than {MAX_LINE:,} bytes. Check that this is the"
+                        " address of a registry."
+                    )
         if incomplete:
             raise NotUnderstood(f"The answer of {self.url} ended in the middle of a line. Try again.")
 
     @contextmanager
-    def stream(self, path: str, *, accept: str = "*/*", **params: Any) -> Iterator[Iterator[bytes]]:
-        """Yield the pieces of a long answer. After it begins, it is not retried: an interruption raises Unreachable."""
+    def stream(
+        self, path: str, *, accept: str = "*/*", limit: int = MAX_STREAM, **params: Any
+    ) -> Iterator[Iterator[bytes]]:
+        """Yield the pieces of a long answer. After it begins, it is not retried: an interruption raises Unreachable.
+
+        Raises NotUnderstood if the answer has more than `limit` bytes.
+        """
         request = self._http.build_request("GET", path, params=_present(params), headers={"Accept": accept})
-        response = self._attempt(request, stream=True)
+        response, _ = self._attempt(request, limit=None)
         try:
-            yield response.iter_bytes()
+            yield bounded_answers.pieces(response, limit, self.url)
         except httpx2.TransportError as error:
             raise Unreachable(
                 f"The connection to {self.url} was interrupted during an answer ({error}). Try again."
@@ -144,32 +223,69 @@ class Transport:
     def answers(self, path: str) -> bool:
         """Return whether a GET of `path` succeeds, without retries."""
         try:
-            return self._http.get(path).is_success
-        except httpx2.TransportError:
+            with self._http.stream("GET", path) as response:
+                return response.is_success
+        except (httpx2.TransportError, OverflowError, UnicodeError):
             return False
 
-    def _attempt(self, request: httpx2.Request, *, stream: bool) -> httpx2.Response:
-        for attempt in range(self._retries + 1):
-            last = attempt == self._retries
+    def _attempt(
+        self, request: httpx2.Request, *, limit: int | None, once: bool = False
+    ) -> tuple[httpx2.Response, bytes]:
+        """Send a request until it succeeds. Return the response and its content.
+
+        Without `limit`, the content is empty, and the caller reads and closes the response.
+        """
+        attempt, waited, retries = 0, 0.0, 0 if once else self._retries
+        while True:
+            last = attempt >= retries
             try:
-                response = self._http.send(request, stream=stream)
+                response = self._http.send(request, stream=True)
+                if response.is_success and limit is None:
+                    return response, b""
+                with _closing(response):
+                    if response.is_success and limit is not None:
+                        return response, bounded_answers.read(response, limit, self.url)
+                    content = self._refusal_content(response)
             except httpx2.ReadTimeout as error:
                 if last or "Idempotency-Key" not in request.headers:
                     raise Unreachable(self._slow(request)) from error
                 self._sleep(self._backoff.seconds(attempt))
+                attempt += 1
                 continue
-            except httpx2.TransportError as error:
+            except (httpx2.TransportError, OverflowError, UnicodeError) as error:  # the last two: an impossible host
                 if last:
                     raise Unreachable(self._nobody(error)) from error
                 self._sleep(self._backoff.seconds(attempt))
+                attempt += 1
                 continue
-            if response.is_success:
-                return response
-            response.read()
+            retry_after = response.headers.get("Retry-After", "")
+            if response.status_code == _TOO_MANY_REQUESTS and retry_after and not once:
+                pause = self._backoff.requested_seconds(retry_after)
+                if pause is not None and waited + pause <= self._longest_wait:
+                    self._tell(pause)
+                    self._sleep(pause)
+                    waited += pause
+                    continue
             if response.status_code not in _RETRIED or last:
-                raise self._refusal(response)
-            self._sleep(self._backoff.seconds(attempt, response.headers.get("Retry-After")))
-        raise AssertionError("the last attempt returns or raises")
+                raise self._refusal(response, content, waited)
+            self._sleep(self._backoff.seconds(attempt, retry_after))
+            attempt += 1
+
+    def _refusal_content(self, response: httpx2.Response) -> bytes:
+        """Return the content of an answer without success; empty if it is not a problem, which is then not read."""
+        is_problem = response.headers.get("Content-Type", "").startswith(MEDIA_TYPE)
+        return bounded_answers.read(response, _MAX_PROBLEM, self.url) if is_problem else b""
+
+    def _tell(self, seconds: float) -> None:
+        """Tell the user that a request waits, but not for each of many requests."""
+        now = time.monotonic()
+        if now - self._told_at >= _TELL_AGAIN_SECONDS:
+            self._told_at = now
+            _log.warning(
+                "%s has too many requests of this key or address and asks to wait; continuing in %.0f s",
+                self.url,
+                seconds,
+            )
 
     def _nobody(self, error: Exception) -> str:
         return (
@@ -183,14 +299,35 @@ class Transport:
             "Set a longer time limit with FIRSTHAND_TIMEOUT=SECONDS; in Python, with Client(timeout=SECONDS)."
         )
 
-    def _refusal(self, response: httpx2.Response) -> Exception:
+    def _refusal(self, response: httpx2.Response, content: bytes, waited: float) -> Exception:
+        """Return the exception for an answer without success, after `waited` seconds of waiting for the registry."""
+        busy, retry_after = "", escape_controls(response.headers.get("Retry-After", "")[:40])
+        if response.status_code == _TOO_MANY_REQUESTS and retry_after:
+            busy = (
+                f"\nThe registry asks to wait longer (Retry-After: {retry_after}), after {waited:.0f} s of waiting; a"
+                f" request waits at most {self._longest_wait:g} s. Send fewer requests at the same time, or try again"
+                " later."
+            )
         if response.headers.get("Content-Type", "").startswith(MEDIA_TYPE):
-            return from_problem(self._read(Problem, response.content), self._key_description)
-        if response.status_code in _RETRIED:  # the answer of a gateway in front of a registry that is down
+            problem = self._read(Problem, content)
+            detail = (problem.detail or problem.title) + busy
+            return from_problem(
+                problem.model_copy(update={"detail": detail}) if busy else problem, self._key_description
+            )
+        if response.status_code in _RETRIED or busy:  # the answer of a gateway in front of a registry that is down
             detail = f"{self.url} answers {response.status_code}: the registry is busy or restarting. Try again later."
-            return from_problem(Problem(type="about:blank", title="Busy", status=response.status_code, detail=detail))
+            problem = Problem(type="about:blank", title="Busy", status=response.status_code, detail=detail + busy)
+            return from_problem(problem)
+        request = response.request
+        if response.is_redirect:
+            return NotUnderstood(
+                f"{self.url} redirects {request.method} {request.url.path} to"
+                f" {escape_controls(response.headers.get('Location', '')[:500])}. Redirects are not followed, because"
+                " the key would be sent there too. Check that this is the address of a registry. If you trust the other"
+                " address, use it: set FIRSTHAND_URL, or run: firsthand login URL"
+            )
         return NotUnderstood(
-            f"{self.url} answered {response.status_code} to {response.request.method} {response.request.url.path}, "
+            f"{self.url} answered {response.status_code} to {request.method} {request.url.path}, "
             "but not in the form of a registry. Check that this is the address of a registry."
         )
 
@@ -210,6 +347,33 @@ def _scheme(url: str) -> str:
         return httpx2.URL(url).scheme if urlsplit(url).hostname else ""
     except (ValueError, httpx2.InvalidURL):
         return ""
+
+
+@contextmanager
+def _closing(response: httpx2.Response) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        response.close()
+
+
+def _environment_in_words(url: str, error: Exception) -> str:
+    """Return the error of a proxy or of certificates that the environment sets, and that cannot be used."""
+    proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    set_proxies = [name for upper in proxies for name in (upper, upper.lower()) if os.environ.get(name)]
+    if isinstance(error, OSError) or not set_proxies:
+        return (
+            f"The connection to {url} cannot be prepared ({escape_controls(str(error))}). Check SSL_CERT_FILE and"
+            " SSL_CERT_DIR, and the variables HTTP_PROXY, HTTPS_PROXY and ALL_PROXY."
+        )
+    reason = (
+        "SOCKS proxies are not supported" if isinstance(error, ImportError) else "it is not the URL of an HTTP proxy"
+    )
+    values = ", ".join(f"{name}={re.sub(r'//[^/]*@', '//***@', os.environ[name])}" for name in set_proxies)
+    return (
+        f"The proxy of the environment cannot be used: {reason} ({escape_controls(values)}).\nSet it to a URL such as"
+        f" http://proxy.example.org:3128, or reach the registry without it: NO_PROXY={urlsplit(url).hostname}"
+    )
 
 
 def _present(params: Mapping[str, Any] | None) -> dict[str, Any]:

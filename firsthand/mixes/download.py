@@ -21,6 +21,8 @@ from firsthand.schemas.mixes import Mix
 MEDIA_TYPES = {".bin": RAW, ".arrow": ARROW, ".arrows": ARROW, ".parquet": PARQUET, ".jsonl": NDJSON, ".ndjson": NDJSON}
 
 _ROWS = 2**15
+#: The largest file of a mix: so many bytes, and so many per item. A line of JSON has about 170 bytes.
+_MOST_BYTES, _MOST_BYTES_PER_ITEM = 2**24, 1_024
 
 
 def download(client: Client, mix: Mix, out: Path, progress: Callable[[int], None]) -> None:
@@ -31,7 +33,7 @@ def download(client: Client, mix: Mix, out: Path, progress: Callable[[int], None
     """
     with atomic.replacing(out) as temporary:
         with temporary.open("wb") as file:
-            for piece in _pieces(client, str(mix.id), out.suffix):
+            for piece in _pieces(client, mix, out.suffix):
                 file.write(piece)
         digest = hashlib.sha256()
         for digests in _read(temporary, out.suffix):
@@ -43,10 +45,11 @@ def download(client: Client, mix: Mix, out: Path, progress: Callable[[int], None
             )
 
 
-def _pieces(client: Client, id: str, suffix: str) -> Iterator[bytes]:
+def _pieces(client: Client, mix: Mix, suffix: str) -> Iterator[bytes]:
     if suffix in MEDIA_TYPES:
-        return client.mix_file(id, MEDIA_TYPES[suffix])
-    lines = ("".join(f"{to_text(digest)}\n" for digest in to_bytes(digests)) for digests in client.mix_digests(id))
+        return client.mix_file(str(mix.id), MEDIA_TYPES[suffix], _MOST_BYTES + mix.items * _MOST_BYTES_PER_ITEM)
+    parts = client.mix_digests(str(mix.id), mix.items)
+    lines = ("".join(f"{to_text(digest)}\n" for digest in to_bytes(digests)) for digests in parts)
     return (piece.encode() for piece in lines)
 
 

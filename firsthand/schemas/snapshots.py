@@ -9,11 +9,18 @@ from firsthand.schemas.base import Digest, Position, Request, Response
 from firsthand.schemas.models import OriginCounts
 
 #: The form of the files; docs/reference/snapshot-format.md describes it.
-Form = Literal["firsthand snapshot 1"]
-FORM: Form = "firsthand snapshot 1"
+Form = Literal["firsthand snapshot 2"]
+FORM: Form = "firsthand snapshot 2"
 
-#: Bits per fingerprint. 12: about 2.3 bytes per item; 28: twice as many, and wrong verdicts 65,536 times rarer.
+#: Bits per fingerprint. 28: about 4.5 bytes per item; 12: half as many, and wrong verdicts 65,536 times more often.
 Bits = Literal[12, 28]
+DEFAULT_BITS: Bits = 28
+
+#: The codes of verdicts that a shard can store; docs/reference/snapshot-format.md lists them.
+Code = Literal[1, 2, 5, 6, 7, 13, 14, 15]
+
+#: The largest file of a snapshot, in bytes: 240 million items whose digests have the same first byte.
+MAX_SHARD_BYTES = 2**30
 
 
 class NewSnapshot(Request):
@@ -22,14 +29,16 @@ class NewSnapshot(Request):
     #: The position of the log to use, by default the last one.
     as_of: Position | None = None
     policy: PolicyName = "strict"
-    bits: Bits = 12
+    bits: Bits = DEFAULT_BITS
 
 
 class Shard(Response):
     """One file of a snapshot."""
 
     items: Annotated[int, Field(ge=0)]
-    bytes: Annotated[int, Field(ge=0)]
+    #: The codes of the verdicts of its items. If a look-up gives another code, the verdict is unknown.
+    codes: Annotated[list[Code], Field(max_length=8)]
+    bytes: Annotated[int, Field(ge=0, le=MAX_SHARD_BYTES)]
     #: The SHA-256 of the file.
     digest: Digest
 

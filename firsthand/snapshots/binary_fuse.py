@@ -28,12 +28,15 @@ Table: TypeAlias = npt.NDArray[Any]
 
 PAYLOAD_BITS = 4
 _ARITY = 4
-_TAG = b"firsthand snapshot 1"
+_TAG = b"firsthand snapshot 2"
 _GOLDEN = 0x9E3779B97F4A7C15
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 _WORD = 2**64 - 1
 #: A seed can fail. If so many seeds fail in a row, the cause is an error in the program.
 _MOST_ATTEMPTS = 200
+#: The fewest slots of a segment, if there is an item. Then a digest can have at least 16⁴ different sets of slots. With
+#: fewer sets, unregistered digests would share the slots of a registered item, and get its payload, much too often.
+_LEAST_LENGTH = 16
 
 
 @dataclass(frozen=True)
@@ -135,10 +138,13 @@ def _shape(items: int, attempt: int) -> Shape:
     """Return the size of a table for n items (`items`). It grows slightly after every second failed seed.
 
     The segment length is that of Graf and Lemire for four slots. The first factor is 3 % below theirs: 1 in 5 seeds
-    fails at 40,000 items, which costs less than more slots in every copy of the snapshot.
+    fails at 40,000 items, which costs less than more slots in every copy of the snapshot. Without items, no payload is
+    ever answered, so the table is as small as possible.
     """
+    if not items:
+        return Shape(1, 1)
     at_least_two = max(items, 2)
-    length = 2 ** max(0 if items < 4 else 2, min(18, int(math.log(at_least_two) / math.log(2.91) - 0.5)))
+    length = max(_LEAST_LENGTH, 2 ** min(18, max(0, int(math.log(at_least_two) / math.log(2.91) - 0.5))))
     factor = max(1.065, 0.74 + 0.305 * math.log(600_000) / math.log(at_least_two)) + 0.01 * (attempt // 2)
     return Shape(max(1, math.ceil(items * factor / length) - (_ARITY - 1)), length)
 

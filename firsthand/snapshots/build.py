@@ -82,7 +82,14 @@ class SnapshotWriter:
             counted += np.bincount(codes, minlength=len(counted))
             content = shards.encode(binary_fuse.build(digests, codes, self._subject.bits), shard)
             (self._folder / shards.name(shard)).write_bytes(content)
-            written.append(Shard(items=len(digests), bytes=len(content), digest=to_text(sha256(content).digest())))
+            written.append(
+                Shard(
+                    items=len(digests),
+                    codes=np.unique(codes).tolist(),
+                    bytes=len(content),
+                    digest=to_text(sha256(content).digest()),
+                )
+            )
         content = manifest.write(self._subject, _counts(counted), written)
         (self._folder / manifest.FILE).write_bytes(content)
 

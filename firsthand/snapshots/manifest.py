@@ -1,19 +1,18 @@
 """The manifest of a snapshot, `manifest.json`: its source, its counts, and the digest of each shard."""
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-
-from pydantic import ValidationError
 
 from firsthand.core import canonical
 from firsthand.core.digests import to_text
 from firsthand.core.verdicts import PolicyName
 from firsthand.errors import SnapshotError
 from firsthand.schemas.models import OriginCounts
-from firsthand.schemas.snapshots import FORM, Shard, Snapshot
+from firsthand.schemas.snapshots import DEFAULT_BITS, FORM, Shard, Snapshot
 from firsthand.snapshots.binary_fuse import Bits
 
 FILE = "manifest.json"
@@ -29,7 +28,7 @@ class Subject:
     #: The digest of the statement at the position, `sha256:…`. It differs between registries.
     statement: str | None
     policy: PolicyName = "strict"
-    bits: Bits = 12
+    bits: Bits = DEFAULT_BITS
 
     @property
     def id(self) -> str:
@@ -52,14 +51,25 @@ def read(content: bytes) -> Snapshot:
     """Parse a manifest. Raises SnapshotError if the bytes are not a manifest, or have changed since it was written."""
     try:
         fields = json.loads(content)
+        _check_form(fields)
         snapshot = Snapshot.model_validate(fields)
-    except (ValueError, ValidationError):
+        digest = _digest({name: value for name, value in fields.items() if name != "digest"})
+    except (ValueError, RecursionError):  # a hostile registry can send any bytes, also deeply nested ones
         raise SnapshotError(f"{FILE} is not the manifest of a snapshot; {_PULL_AGAIN}") from None
-    digest = _digest({name: value for name, value in fields.items() if name != "digest"})
     subject = Subject(snapshot.position, snapshot.statement, snapshot.policy, snapshot.bits)
     if digest != snapshot.digest or snapshot.id != subject.id:
         raise SnapshotError(f"{FILE} has changed since it was written: its digest is wrong; {_PULL_AGAIN}")
     return snapshot
+
+
+def _check_form(fields: Any) -> None:
+    """Raise SnapshotError if this is the manifest of a snapshot in another form."""
+    form = fields.get("form") if isinstance(fields, dict) else None
+    if isinstance(form, str) and re.fullmatch(r"firsthand snapshot [0-9]{1,9}", form) and form != FORM:
+        raise SnapshotError(
+            f"{FILE} has the form `{form}`, and this version reads `{FORM}` only; {_PULL_AGAIN}. If the registry offers"
+            " only older ones, let an administrator build one with: firsthand snapshot create"
+        )
 
 
 def load(folder: Path) -> Snapshot:

@@ -9,7 +9,7 @@ from firsthand.errors import SnapshotError
 from firsthand.snapshots.binary_fuse import Bits, Filter, Shape, slot_type
 
 SHARDS = 256
-_MAGIC = b"fhsnap1\n"
+_MAGIC = b"fhsnap2\n"
 #: Magic, shard, bits per fingerprint, padding, items, seed, segments, slots per segment.
 _HEADER = struct.Struct("<8sBB6xQQII")
 

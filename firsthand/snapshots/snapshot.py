@@ -26,13 +26,15 @@ class Snapshot:
     """The verdicts of a registry at a position.
 
     A registered item always gets the same verdict as from the registry. An unregistered item gets the verdict unknown,
-    except about 1 in 8,192 with fingerprints of 12 bits, or 1 in 537 million with 28 bits (`false_verdicts`). Threads
+    except at most 1 in 537 million with fingerprints of 28 bits, or 1 in 8,192 with 12 bits (`false_verdicts`). Threads
     can share a snapshot. Forked processes share its memory.
     """
 
     def __init__(self, manifest: Manifest, rows: npt.NDArray[np.uint64], table: Table) -> None:
         self.manifest = manifest
         self._rows, self._table = rows, table
+        self._stored = [shard.codes for shard in manifest.shards]
+        self._answered = verdict_codes.answered(self._stored)
 
     @classmethod
     def open(cls, folder: Path | str) -> "Snapshot":
@@ -50,12 +52,12 @@ class Snapshot:
     @property
     def false_verdicts(self) -> float:
         """The probability that an unregistered item gets the verdict human, model or contested, instead of unknown."""
-        return verdict_codes.false_verdicts(self.manifest.bits)
+        return verdict_codes.false_verdicts(self.manifest.bits, self._stored)
 
     @property
     def false_humans(self) -> float:
         """The probability that an unregistered item gets the verdict human."""
-        return verdict_codes.false_humans(self.manifest.bits)
+        return verdict_codes.false_humans(self.manifest.bits, self._stored)
 
     def lookup(self, digests: Digests) -> tuple[Codes, Generations]:
         """Return the verdict and the generation of each digest, `uint8[n, 32]`.
@@ -82,7 +84,7 @@ class Snapshot:
         return lookup_result.without_models(self.judge(digests), self.manifest.policy, self.manifest.position)
 
     def _payloads(self, digests: Digests) -> Any:
-        """Return the payload of each digest if its fingerprint matches, otherwise 0."""
+        """Return the payload of each digest if its fingerprint matches and its shard stores it, otherwise 0."""
         shard, rows = digests[:, 0], self._rows
         mixed = binary_fuse.hashes(digests, [rows[key].take(shard) for key in range(_WIDTH)])
         width, length, start = (rows[row].take(shard) for row in (_WIDTH, _LENGTH, _START))
@@ -91,8 +93,11 @@ class Snapshot:
         for slot in slots:
             slot += start
             value ^= self._table.take(slot.view(np.int64))
-        matches = (value >> binary_fuse.PAYLOAD_BITS) == prints
-        return np.where(matches, value & (2**binary_fuse.PAYLOAD_BITS - 1), 0)
+        matches = np.flatnonzero((value >> binary_fuse.PAYLOAD_BITS) == prints)
+        payloads = (value[matches] & (2**binary_fuse.PAYLOAD_BITS - 1)).astype(np.uint16)
+        answers = np.zeros(len(digests), dtype=np.uint8)
+        answers[matches] = self._answered[(shard[matches].astype(np.uint16) << binary_fuse.PAYLOAD_BITS) | payloads]
+        return answers
 
 
 def _read(folder: Path, shard: int, manifest: Manifest) -> binary_fuse.Filter:

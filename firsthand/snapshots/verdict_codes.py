@@ -9,8 +9,11 @@
 | 13, 14, 15 | the same as 5, 6, 7; the generation is a lower bound |
 
 The other eight payloads have no meaning and are never stored. If the fingerprint of an unregistered item matches by
-chance, its payload is random. In half of these cases, it has no meaning, and the verdict is unknown.
+chance, its payload is random. The manifest lists the payloads of each shard, and all others mean unknown: an empty
+shard answers nothing, and a shard without models never answers model.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -29,8 +32,8 @@ _GENERATION[_HUMAN] = 0
 # the highest generation also represents all above it, so it is always a lower bound
 _BOUND = _MADE & ((_PAYLOADS & _LOWER_BOUND != 0) | (_PAYLOADS & HIGHEST == HIGHEST))
 
-#: The number of payloads with a meaning. Exactly one of these means human.
-MEANINGFUL = int((_VERDICT != UNKNOWN).sum())
+#: The payloads with a meaning.
+MEANINGFUL: tuple[int, ...] = tuple(np.flatnonzero(_VERDICT != UNKNOWN).tolist())
 
 
 def encode(verdicts: Verdicts) -> Codes:
@@ -47,17 +50,33 @@ def decode(payloads: Codes) -> Verdicts:
     return Verdicts(_VERDICT[payloads], _GENERATION[payloads], _BOUND[payloads])
 
 
-def false_verdicts(bits: Bits) -> float:
+def answered(stored: Sequence[Sequence[int]]) -> Codes:
+    """Return the payload that is answered per shard and payload read, `uint8[256 * 16]`: the same, or 0 for unknown.
+
+    `stored` has the payloads that each shard stores.
+    """
+    answers = np.zeros((len(stored), 2**PAYLOAD_BITS), dtype=np.uint8)
+    for shard, payloads in enumerate(stored):
+        answers[shard, list(payloads)] = payloads
+    return answers.reshape(-1)
+
+
+def false_verdicts(bits: Bits, stored: Sequence[Sequence[int]]) -> float:
     """Return the probability that an unregistered item gets the verdict human, model or contested, not unknown.
 
-    It is 2⁻¹³ for 12 bits, and 2⁻²⁹ for 28 bits.
-
-    This is true only for digests that were chosen without knowledge of the snapshot. An attacker who has the snapshot
-    can search for a digest that gets the verdict human.
+    It is at most 2⁻¹³ for 12 bits, and 2⁻²⁹ for 28 bits. `stored` has the payloads that each shard stores. The digests
+    of unregistered items are taken as uniform. This is true only for digests that were chosen without knowledge of the
+    snapshot. An attacker who has the snapshot can search for a digest that gets the verdict human.
     """
-    return MEANINGFUL * 2.0 ** -(bits + PAYLOAD_BITS)
+    return _share(stored, MEANINGFUL) * 2.0**-bits
 
 
-def false_humans(bits: Bits) -> float:
-    """Return the probability that an unregistered item gets the verdict human: 2⁻¹⁶ (12 bits), 2⁻³² (28 bits)."""
-    return 2.0 ** -(bits + PAYLOAD_BITS)
+def false_humans(bits: Bits, stored: Sequence[Sequence[int]]) -> float:
+    """Return the probability that an unregistered item gets the verdict human, at most 2⁻¹⁶ or 2⁻³² (28 bits)."""
+    return _share(stored, (_HUMAN,)) * 2.0**-bits
+
+
+def _share(stored: Sequence[Sequence[int]], wanted: Sequence[int]) -> float:
+    """Return the probability that a random payload in a random shard is stored there and is one of `wanted`."""
+    of_shards = [len(set(wanted) & set(payloads)) / len(_PAYLOADS) for payloads in stored]
+    return sum(of_shards) / max(len(of_shards), 1)

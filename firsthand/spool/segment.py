@@ -3,23 +3,29 @@
     FOLDER/lock                 held for a short time by a process that creates or takes over a folder
     FOLDER/recorder-*/lock      held by its process while it runs; the system releases it, also after SIGKILL
     FOLDER/recorder-*/*.spool   segments: opened for appending, then sealed, sent and removed
+    FOLDER/recorder-*/*.refused why the registry refused the segment with the same name for good: a text in UTF-8
 
 A segment has a header of 1,024 bytes (the magic line, a CRC-32, JSON padded with spaces) and records of 44 bytes. All
 numbers are little-endian. A record has the length of its payload (uint32, always 36), the CRC-32 of its payload
 (uint32), and the payload: the digest (32 bytes) and the size of the content in bytes (uint32). All items of a segment
 belong to one statement, which is in the header. The name of the segment is the `occasion` of its registration, so a
 segment that is sent twice is registered once.
+
+Everything else in these folders is passed over, and named. A forked child inherits the files of its parent, and closes
+them without a change in the folders, which belong to the parent.
 """
 
 import errno
 import fcntl
 import os
+import stat
 import tempfile
 import threading
 import time
+import weakref
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -44,6 +50,8 @@ _PAYLOAD = RECORD_BYTES - 8
 _LENGTH = _PAYLOAD.to_bytes(4, "little")
 
 _FOLDER_PREFIX = "recorder-"
+LOCK = "lock"
+SEGMENT_SUFFIX, REFUSAL_SUFFIX = ".spool", ".refused"
 
 #: Seconds per day. A time divided by it gives the number of days since 1970.
 DAY_SECONDS = 86_400
@@ -118,9 +126,33 @@ def read(path: Path) -> Segment | None:
 
     An incomplete record at the end is ignored. Raises ContentError if the file is not a segment.
     """
-    content = path.read_bytes()
-    if len(content) < HEADER_BYTES:
+    content = _read_regular(path)
+    header = _header(path, content)
+    if header is None:
         return None
+    records = np.frombuffer(content, _RECORD, offset=HEADER_BYTES, count=items_in(len(content)))
+    raw = records.tobytes()
+    sums = [zlib.crc32(raw[start + 8 : start + RECORD_BYTES]) for start in range(0, len(raw), RECORD_BYTES)]
+    good = (records["length"] == _PAYLOAD) & (records["crc"] == np.array(sums, dtype=np.uint32))
+    return Segment(header, records["digest"][good], records["size"][good], int((~good).sum()))
+
+
+def read_header(path: Path) -> SegmentHeader | None:
+    """Return the statement of a segment; None if it is incomplete. Raises ContentError if the file is not a segment."""
+    return _header(path, _read_regular(path, HEADER_BYTES))
+
+
+def _read_regular(path: Path, size: int = -1) -> bytes:
+    """Return the first `size` bytes of a file, or all. Raises ContentError if it is a pipe, a link or a folder."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise ContentError(f"{path} is not a file, so it is not a segment of the spool; move it to another folder")
+    with path.open("rb") as file:
+        return file.read(size)
+
+
+def _header(path: Path, content: bytes) -> SegmentHeader | None:
+    if len(content) < HEADER_BYTES and MAGIC.startswith(content[: len(MAGIC)]):
+        return None  # the process was killed before it had written the header
     checksum, text = content[len(MAGIC) : len(MAGIC) + 4], content[len(MAGIC) + 4 : HEADER_BYTES]
     try:
         header = SegmentHeader.model_validate_json(text)
@@ -128,13 +160,10 @@ def read(path: Path) -> Segment | None:
         header = None
     if header is None or not content.startswith(MAGIC) or zlib.crc32(text).to_bytes(4, "little") != checksum:
         raise ContentError(
-            f"{path} is damaged, or was written by another version; move it to another folder, so that it is ignored"
+            f"{path} is not a segment of the spool, or is damaged, or was written by another version; move it to"
+            " another folder"
         )
-    records = np.frombuffer(content, _RECORD, offset=HEADER_BYTES, count=items_in(len(content)))
-    raw = records.tobytes()
-    sums = [zlib.crc32(raw[start + 8 : start + RECORD_BYTES]) for start in range(0, len(raw), RECORD_BYTES)]
-    good = (records["length"] == _PAYLOAD) & (records["crc"] == np.array(sums, dtype=np.uint32))
-    return Segment(header, records["digest"][good], records["size"][good], int((~good).sum()))
+    return header
 
 
 def items_in(size: int) -> int:
@@ -149,32 +178,50 @@ class SpoolFolder:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self._locks: dict[Path, int] = {}
-        with _locked(folder / "lock"):
+        #: Files and folders in the spool that are not part of one.
+        self.passed_over: list[Path] = []
+        with locked(folder):
             self._own = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX, dir=folder))
-            for path in sorted(folder.glob(_FOLDER_PREFIX + "*")):
-                if (lock := _try_lock(path / "lock")) is not None:
+            for path in recorder_folders(folder, self.passed_over):
+                try:
+                    lock = try_lock(path)
+                except OSError:
+                    self.passed_over.append(path)
+                    continue
+                if lock is not None:
                     self._locks[path] = lock
 
     def left_over(self) -> list[SealedSegment]:
-        """Return the segments of processes that ended, the oldest first."""
-        paths = [path for folder in self._locks if folder != self._own for path in folder.glob("*.spool")]
-        paths.sort(key=lambda path: path.name)
-        return [SealedSegment(path, items_in(path.stat().st_size)) for path in paths]
+        """Return the segments of processes that ended, the oldest first. Other files are added to `passed_over`."""
+        segments = []
+        for folder in self._locks:
+            for path in segment_files(folder, self.passed_over) if folder != self._own else ():
+                try:
+                    read_header(path)
+                    segments.append(SealedSegment(path, items_in(path.stat().st_size)))
+                except (ContentError, OSError):
+                    self.passed_over.append(path)
+        return sorted(segments, key=lambda segment: segment.path.name)
 
     def new_segment(self, header: SegmentHeader) -> SegmentWriter:
         """Create a segment. Raises OSError if the disk is full."""
         # The nanoseconds sort the names by age; the name of the folder makes them unique.
-        return SegmentWriter(self._own / f"{time.time_ns():020d}-{self._own.name}.spool", header)
+        return SegmentWriter(self._own / f"{time.time_ns():020d}-{self._own.name}{SEGMENT_SUFFIX}", header)
 
     def release(self) -> None:
         """Release all folders, so that the next process can take them over. Empty folders are removed."""
-        with _locked(self._folder / "lock"):
+        with locked(self._folder):
             for path, lock in self._locks.items():
-                if not any(path.glob("*.spool")):
-                    (path / "lock").unlink()
-                    path.rmdir()
+                remove_if_empty(path)
                 os.close(lock)
             self._locks = {}
+
+    def abandon(self) -> None:
+        """Close the locks that a forked child has inherited. The parent still holds them."""
+        for lock in self._locks.values():
+            with suppress(OSError):
+                os.close(lock)
+        self._locks = {}
 
 
 class SpoolWriter:
@@ -190,13 +237,28 @@ class SpoolWriter:
         self._header, self._batch, self._max_bytes = header, batch, max_bytes
         self._sealed = self._folder.left_over()
         self._bytes = sum(segment.bytes for segment in self._sealed)
+        self._refused: list[SealedSegment] = []
         self._open: SegmentWriter | None = None
         self._day = 0
         self._synced: set[Path] = set()
+        _WRITERS.add(self)
+
+    @property
+    def passed_over(self) -> list[Path]:
+        """The files and folders in the spool that are not part of one."""
+        with self.changed:
+            return list(self._folder.passed_over)
+
+    @property
+    def refused(self) -> int:
+        """The number of items in segments that the registry refused for good. They count for `max_bytes`."""
+        with self.changed:
+            self._forget_dropped()
+            return sum(segment.items for segment in self._refused)
 
     @property
     def waiting(self) -> int:
-        """The number of items in the spool."""
+        """The number of items in the spool that are not sent yet, without refused ones."""
         with self.changed:
             return sum(segment.items for segment in self._sealed) + (self._open.items if self._open else 0)
 
@@ -214,6 +276,8 @@ class SpoolWriter:
     def append(self, digest: bytes, size: int, day: int) -> None:
         """Append an item that was made on `day` (days since 1970). Raises OSError if there is no room for it."""
         with self.changed:
+            if self._bytes + RECORD_BYTES > self._max_bytes:
+                self._forget_dropped()
             if self._bytes + RECORD_BYTES > self._max_bytes:
                 raise OSError(f"the spool has {self._bytes:,} bytes, and its limit is {self._max_bytes:,}")
             if self._open is None or day != self._day:
@@ -242,6 +306,44 @@ class SpoolWriter:
             self._sealed.remove(segment)
             self._bytes -= segment.bytes
 
+    def refuse(self, segment: SealedSegment, reason: str) -> bool:
+        """Set a segment aside that the registry refused for good. Return whether it was not refused before.
+
+        It stays on the disk, with the reason next to it. The next recorder on the folder sends it once more.
+        """
+        refusal = segment.path.with_suffix(REFUSAL_SUFFIX)
+        before = refusal.exists()
+        with suppress(OSError):  # without it, the next recorder does not know that the segment was refused before
+            refusal.write_text(reason, encoding="utf-8", errors="backslashreplace")
+        with self.changed:
+            self._sealed.remove(segment)
+            self._refused.append(segment)
+        return not before
+
+    def _forget_dropped(self) -> None:
+        """Forget refused segments that `firsthand spool drop` has removed."""
+        for segment in [segment for segment in self._refused if not segment.path.exists()]:
+            self._refused.remove(segment)
+            self._bytes -= segment.bytes
+
+    def pass_over(self, segment: SealedSegment) -> None:
+        """Set a file aside that is not a segment."""
+        with self.changed:
+            self._sealed.remove(segment)
+            self._bytes -= segment.bytes
+            self._folder.passed_over.append(segment.path)
+
+    def abandon(self) -> None:
+        """Close the files that a forked child has inherited, without a change in the folder of its parent.
+
+        This does not wait for `changed`: another thread of the parent can have held it during the fork.
+        """
+        if self._open is not None:
+            with suppress(OSError):
+                self._open.close()
+        self._open, self._sealed = None, []
+        self._folder.abandon()
+
     def sync(self) -> None:
         """Write all segments to the disk (fsync), so that they survive a power failure. Raises OSError."""
         with self.changed:
@@ -267,9 +369,49 @@ def sync_files(paths: list[Path]) -> None:
             os.close(file)
 
 
+def recorder_folders(folder: Path, passed_over: list[Path]) -> list[Path]:
+    """Return the folders of recorders in a spool, sorted. Everything else in it is added to `passed_over`."""
+    folders = []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(_FOLDER_PREFIX) and path.is_dir() and not path.is_symlink():
+            folders.append(path)
+        elif path.name != LOCK:
+            passed_over.append(path)
+    return folders
+
+
+def segment_files(folder: Path, passed_over: list[Path]) -> list[Path]:
+    """Return the files of a recorder's folder that have the name of a segment, sorted.
+
+    Everything else in it is added to `passed_over`, except its lock and the refusals of segments.
+    """
+    paths = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix == SEGMENT_SUFFIX:
+            paths.append(path)
+        elif path.name != LOCK and path.suffix != REFUSAL_SUFFIX:
+            passed_over.append(path)
+    return paths
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Remove a recorder's folder if there is nothing in it but its lock, which the caller holds."""
+    with suppress(OSError):
+        if {path.name for path in folder.iterdir()} <= {LOCK}:
+            (folder / LOCK).unlink()
+            folder.rmdir()
+
+
+def remove(path: Path) -> None:
+    """Remove a segment and, if there is one, its refusal."""
+    path.unlink(missing_ok=True)
+    path.with_suffix(REFUSAL_SUFFIX).unlink(missing_ok=True)
+
+
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a whole spool. Waits for a process that holds it."""
+    file = _open_lock(folder)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -277,11 +419,28 @@ def _locked(path: Path) -> Iterator[None]:
         os.close(file)
 
 
-def _try_lock(path: Path) -> int | None:
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def try_lock(folder: Path) -> int | None:
+    """Take the lock of a recorder's folder, and return its file; None if the recorder runs. Raises OSError."""
+    file = _open_lock(folder)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(file)
         return None
     return file
+
+
+def _open_lock(folder: Path) -> int:
+    return os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+#: The spools of this process, whose files a forked child closes.
+_WRITERS: "weakref.WeakSet[SpoolWriter]" = weakref.WeakSet()
+
+
+def _abandon_all() -> None:
+    for writer in list(_WRITERS):
+        writer.abandon()
+
+
+os.register_at_fork(after_in_child=_abandon_all)

@@ -8,10 +8,26 @@ from datetime import UTC, datetime, time
 from typing import NamedTuple
 
 from firsthand.client import Client
+from firsthand.core.control_characters import escape_controls
 from firsthand.core.digests import Profile
-from firsthand.errors import Busy, FirsthandError, NotUnderstood, ServerFault, Unauthorized, Unreachable, Withdrawn
+from firsthand.errors import (
+    BadRequest,
+    Busy,
+    Conflict,
+    ContentError,
+    FirsthandError,
+    Forbidden,
+    NotFound,
+    NotUnderstood,
+    Refused,
+    ServerFault,
+    TooLarge,
+    Unauthorized,
+    Unreachable,
+    Withdrawn,
+)
 from firsthand.files.inputs import Digested
-from firsthand.spool.segment import SealedSegment, SegmentHeader, SpoolWriter, read
+from firsthand.spool.segment import SealedSegment, SegmentHeader, SpoolWriter, read, remove
 
 _log = logging.getLogger("firsthand.recorder")
 
@@ -24,6 +40,10 @@ _REGISTRY_UNAVAILABLE = (Unreachable, NotUnderstood, Busy, ServerFault, Unauthor
 
 class WrongProfile(FirsthandError):
     """The digest profile of the items is not the profile of their dataset."""
+
+
+#: After one of these errors, the same segment is refused again, until a person corrects the cause.
+_REFUSED_FOR_GOOD = (BadRequest, Conflict, Forbidden, NotFound, Refused, TooLarge, WrongProfile)
 
 
 class SentSegment(NamedTuple):
@@ -42,8 +62,14 @@ class SegmentSender:
         self._served_from: dict[str, datetime | None] = {}
 
     def send(self, sealed: SealedSegment) -> SentSegment:
-        """Register a segment, then remove its file. Raises FirsthandError or OSError; the file then remains."""
-        segment = read(sealed.path)
+        """Register a segment, then remove its file. Raises FirsthandError or OSError; the file then remains.
+
+        A file that does not exist any more was dropped by `firsthand spool drop`.
+        """
+        try:
+            segment = read(sealed.path)
+        except FileNotFoundError:
+            return SentSegment(0, 0)
         if segment is not None and len(segment.digests):
             header = segment.header
             self._check_profile(header)
@@ -60,7 +86,7 @@ class SegmentSender:
                     batch=len(segment.digests),  # one request, since the idempotency key is for the whole segment
                     occasion=sealed.path.stem,
                 )
-        sealed.path.unlink()
+        remove(sealed.path)
         return SentSegment(0, 0) if segment is None else SentSegment(len(segment.digests), segment.damaged)
 
     def _collected_at(self, header: SegmentHeader) -> datetime:
@@ -77,12 +103,16 @@ class SegmentSender:
         """Raise WrongProfile if the profiles differ. Checked here, as a recorder can start without a registry."""
         if header.dataset not in self._profiles:
             self._profiles[header.dataset] = self._client.dataset(header.dataset).profile
-        profile = self._profiles[header.dataset]
-        if profile != header.profile:
-            raise WrongProfile(
-                f"The dataset {header.dataset} has the digest profile {profile}, but these items were hashed under"
-                f" {header.profile}. Create the Recorder with profile={profile!r}, or use another dataset."
-            )
+        check_profile(header, self._profiles[header.dataset])
+
+
+def check_profile(header: SegmentHeader, profile: Profile) -> None:
+    """Raise WrongProfile if `profile`, that of the dataset, is not the profile of the items."""
+    if profile != header.profile:
+        raise WrongProfile(
+            f"The dataset {header.dataset} has the digest profile {profile}, but these items were hashed under"
+            f" {header.profile}. Create the Recorder with profile={profile!r}, or use another dataset."
+        )
 
 
 class SenderThread:
@@ -96,19 +126,22 @@ class SenderThread:
         #: Counts since the start, and the error message of the last attempt; None if it succeeded.
         self.sent = self.damaged = 0
         self.problem: str | None = None
+        #: Why the last segment was refused for good; and the number of segments that were not refused before.
+        self.refusal: str | None = None
+        self._newly_refused = 0
         self._flushes_requested = self._flushes_done = 0
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="firsthand-recorder", daemon=True)
         self._thread.start()
 
     def flush(self, timeout: float) -> bool:
-        """Send all items now, for at most `timeout` seconds. Return whether the spool is empty."""
+        """Send all items now, for at most `timeout` seconds. Return whether none is left, and none was refused now."""
         with self._spool.changed:
             self._flushes_requested += 1
-            number = self._flushes_requested
+            number, refused = self._flushes_requested, self._newly_refused
             self._spool.changed.notify_all()
             self._spool.changed.wait_for(lambda: self._flushes_done >= number, timeout)
-            return self._spool.is_empty
+            return self._spool.is_empty and self._newly_refused == refused
 
     def stop(self) -> bool:
         """Stop the thread. Return False if it is still in a request, and so still uses the spool."""
@@ -159,6 +192,11 @@ class SenderThread:
             except _REGISTRY_UNAVAILABLE as error:
                 problems.append(str(error))
                 break
+            except _REFUSED_FOR_GOOD as error:
+                self._set_aside(segment, str(error))
+            except ContentError as error:
+                self._spool.pass_over(segment)
+                _log.warning("a file in the spool is passed over: %s", escape_controls(str(error), keep="\n"))
             except Exception as error:  # only this segment is affected: send the others, and keep the thread alive
                 problems.append(str(error))
         self._note(problems[0] if problems else None)
@@ -171,11 +209,26 @@ class SenderThread:
                 )
         return not problems
 
+    def _set_aside(self, segment: SealedSegment, reason: str) -> None:
+        """Keep a segment that was refused for good apart from the others, and tell the user once."""
+        new = self._spool.refuse(segment, reason)
+        with self._spool.changed:
+            self.refusal = reason
+            self._newly_refused += new
+        if new:
+            _log.warning(
+                "the registry refused %d items for good, so they are kept apart. Correct the cause; the next recorder"
+                " sends them again. To see or remove them: firsthand spool list|drop. The reason: %s",
+                segment.items,
+                escape_controls(reason, keep="\n"),
+            )
+
     def _note(self, problem: str | None) -> None:
         """Store the message of the problem, and log it if it has changed."""
         with self._spool.changed:
             before, self.problem = self.problem, problem
         if problem is not None and problem != before:
-            _log.warning("items could not be sent; they remain in the spool, and are sent later: %s", problem)
+            shown = escape_controls(problem, keep="\n")
+            _log.warning("items could not be sent; they remain in the spool, and are sent later: %s", shown)
         elif problem is None and before is not None:
             _log.warning("sending works again")

@@ -54,7 +54,8 @@ class SnapshotBuilds:
             self._forget(id_)
             return True
         with self._lock:
-            if id_ not in self._running:
+            # a build that has ended without anyone waiting does not count: its folder can have been deleted since then
+            if id_ not in self._running or self._running[id_].done():
                 self._running[id_] = self._pool.submit(self._build, view, subject)
             build = self._running[id_]
         try:

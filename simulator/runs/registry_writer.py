@@ -100,7 +100,7 @@ class RunRegistry:
                 f"round {history.round}: the registry selects no items for the recipe of {self.run.regime}. Use "
                 "another regime, or a world that registers more items"
             )
-        return mix, np.concatenate([np.empty((0, 32), np.uint8), *self.client.mix_digests(mix.id)])
+        return mix, np.concatenate([np.empty((0, 32), np.uint8), *self.client.mix_digests(mix.id, mix.items)])
 
     def register_model(self, round: int, provider: int, mix: str) -> Model:
         """Register the model that a provider trained on the mix with the id `mix`.

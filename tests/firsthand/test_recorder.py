@@ -18,9 +18,12 @@ from firsthand import Client, Recorder, SpoolFull
 from firsthand.core.digests import digest_text
 from firsthand.core.verdicts import IS_MODEL
 from firsthand.errors import NotFound
+from firsthand.recorder import default_folder
 from firsthand.spool.segment import HEADER_BYTES, RECORD_BYTES
+from firsthand.spool.sender import WrongProfile
 from tests.conftest import Registry, on_both
 from tests.factories import NOBODY, answer, small_disk
+from tests.firsthand.conftest import Firsthand
 
 
 def make_a_dataset_and_a_model(registry: Registry) -> None:
@@ -264,29 +267,91 @@ def test_recorders_that_share_a_folder_leave_each_other_alone(client: Client, no
     assert known(client, range(1, 3)) == 2
 
 
-def test_refused_items_are_kept_and_reported_and_delay_no_others(client: Client, folder: Path) -> None:
-    refused = recorder(client, folder, dataset="local/later")
-    refused.add(answer(1))
-    assert not refused.flush(120)
-    assert "no dataset local/later" in (refused.counts.problem or "")
-    refused.close()
+def test_refused_items_are_kept_apart_and_make_no_later_flush_fail(
+    client: Client, nobody: Client, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with recorder(nobody, folder, dataset="local/later") as early:  # no registry answers, so nothing is checked
+        early.add(answer(1))
     with recorder(client, folder) as records:
         records.add(answer(2))
-        assert not records.flush(120)
-        assert (records.counts.sent, records.counts.waiting) == (1, 1)
-        client.put_dataset("local/later", profile="text-1")
+        assert not records.flush(120)  # one segment is refused now
         assert records.flush(120)
-        assert records.counts.problem is None
-    assert known(client, range(1, 3)) == 2
+        records.add(answer(3))
+        assert records.flush(120)
+        counts = records.counts
+        assert (counts.sent, counts.waiting, counts.refused, counts.problem) == (2, 0, 1, None)
+        assert "no dataset local/later" in (counts.refusal or "")
+    assert "firsthand spool list|drop" in caplog.text
+    with recorder(client, folder) as again:
+        assert again.flush(120)  # it was refused before
+        assert again.counts.refused == 1
+    client.put_dataset("local/later", profile="text-1")
+    with recorder(client, folder) as last:
+        assert last.flush(120)
+        assert (last.counts.sent, last.counts.refused, last.counts.refusal) == (1, 0, None)
+    assert known(client, range(1, 4)) == 3
+    assert os.listdir(folder) == ["lock"]
 
 
-def test_items_hashed_under_another_profile_than_their_datasets_are_not_sent(client: Client, folder: Path) -> None:
+def test_a_recorder_is_refused_at_once_if_its_names_do_not_exist(client: Client, folder: Path) -> None:
+    with pytest.raises(NotFound, match="no dataset local/later"):
+        recorder(client, folder, dataset="local/later")
+    with pytest.raises(NotFound, match="local/m@9"):
+        recorder(client, folder, model="local/m@9")
     client.put_dataset("local/files")
-    with recorder(client, folder, dataset="local/files") as records:
-        records.add(answer(1))
+    with pytest.raises(WrongProfile, match="profile='bytes-1'"):
+        recorder(client, folder, dataset="local/files")
+    assert not folder.exists()
+
+
+def test_items_hashed_under_another_profile_than_their_datasets_are_not_sent(
+    client: Client, nobody: Client, folder: Path
+) -> None:
+    client.put_dataset("local/files")
+    with recorder(nobody, folder, dataset="local/files") as early:
+        early.add(answer(1))
+    with recorder(client, folder) as records:
         assert not records.flush(120)
-        assert "profile='bytes-1'" in (records.counts.problem or "")
+        assert "profile='bytes-1'" in (records.counts.refusal or "")
     assert claims(client) == 0
+
+
+def test_what_was_refused_is_listed_and_dropped(
+    client: Client, nobody: Client, firsthand: Firsthand, folder: Path
+) -> None:
+    for dataset in ("local/later", "local/answers"):
+        with recorder(nobody, folder, dataset=dataset) as early:
+            early.add(answer(1))
+            early.add(answer(2))
+    with recorder(client, folder) as records:
+        records.flush(120)
+        records.add(answer(3))
+        (folder / "notes\x1b.txt").write_text("mine")
+        listed = firsthand("spool", "list", "--spool", folder, "--json").lines
+        assert [(entry["state"], entry["items"]) for entry in listed] == [
+            ("refused", 2),
+            ("in use", 1),
+            ("not a segment", 0),
+        ]
+        assert listed[0]["dataset"] == "local/later"
+        assert "no dataset local/later" in listed[0]["reason"]
+        shown = firsthand("spool", "list", "--spool", folder).out
+        assert "refused" in shown
+        assert "\x1b" not in shown
+        in_use = listed[1]["segment"]
+        assert "a running recorder uses" in firsthand("spool", "drop", in_use, "--spool", folder, status=1).err
+        assert "1 segment removed, with 2 items" in firsthand("spool", "drop", "--refused", "--spool", folder).out
+        assert records.counts.refused == 0
+        assert records.flush(120)
+        assert known(client, range(1, 4)) == 3  # the dropped items were those of another dataset
+    assert "there is no segment" in firsthand("spool", "drop", in_use, "--spool", folder, status=1).err
+    firsthand("spool", "drop", "--spool", folder, status=2)
+    assert sorted(os.listdir(folder)) == ["lock", "notes\x1b.txt"]
+
+
+def test_a_spool_that_does_not_exist_is_empty(firsthand: Firsthand) -> None:
+    assert firsthand("spool", "list", "--json").out == ""
+    assert "0 segments removed" in firsthand("spool", "drop", "--refused").out
 
 
 def test_the_spool_is_bounded_and_what_it_holds_stays(nobody: Client, folder: Path) -> None:
@@ -353,18 +418,102 @@ def test_a_torn_end_is_cut_off_and_a_damaged_record_left_out_and_counted(
     assert known(client, range(5)) == 3
 
 
-def test_a_file_that_is_no_segment_is_named_and_kept(nobody: Client, client: Client, folder: Path) -> None:
+def test_what_is_no_segment_is_passed_over_named_and_kept(
+    nobody: Client, client: Client, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with recorder(nobody, folder) as records:
         records.add(answer(1))
     (segment,) = folder.glob("*/*.spool")
     content = segment.read_bytes()
     segment.with_name("0-torn.spool").write_bytes(content[:100])  # killed before its header was whole
-    segment.with_name("1-other.spool").write_bytes(b"x" * 2_000)
+    segment.with_name("0-empty.spool").write_bytes(b"")
+    others = [
+        segment.with_name(name) for name in ("1-text.spool", "2-short.spool", "3-damaged.spool", "4-folder.spool")
+    ]
+    others[0].write_bytes(b"x" * 2_000)
+    others[1].write_bytes(b"x")
+    others[2].write_bytes(content[:50] + b"!" + content[51:])
+    others[3].mkdir()
+    others += [segment.with_name("5-pipe.spool"), segment.with_name("6-link.spool"), segment.with_name("notes\x1b")]
+    os.mkfifo(others[4])
+    others[5].symlink_to(segment)
+    others[6].write_text("mine")
+    others += [folder / "recorder-file", folder / "recorder-link", folder / "mine"]
+    others[7].write_text("mine")
+    others[8].symlink_to(segment.parent)
+    others[9].mkdir()
     with recorder(client, folder) as later:
-        assert not later.flush(120)
-        assert "1-other.spool is damaged" in (later.counts.problem or "")
-        assert later.counts.sent == 1
-    assert [path.name for path in folder.glob("*/*.spool")] == ["1-other.spool"]
+        assert later.flush(120)
+        counts = later.counts
+        assert (counts.sent, counts.waiting, counts.problem) == (1, 0, None)
+        assert set(counts.passed_over) == set(map(str, others))
+    assert "1-text.spool" in caplog.text
+    assert "and 5 more" in caplog.text
+    assert "\x1b" not in caplog.text
+    assert all(path.exists() or path.is_symlink() for path in others)
+    assert {path.name for path in folder.glob("*/*.spool")} == {path.name for path in others[:6]}
+
+
+FORKS = """
+import os, sys
+from pathlib import Path
+from firsthand import Client, Recorder
+from tests.factories import NOBODY, answer
+
+def state(folder):
+    return {path: path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+
+with Client(NOBODY, retries=0) as client:
+    records = Recorder(client, model="local/m@1", dataset="local/answers", spool=sys.argv[1], seconds=3600.0)
+    records.add(answer(1))
+    before = state(sys.argv[1])
+    records._spool.changed.acquire()  # as if another thread held it during the fork
+    child = os.fork()
+    if not child:
+        for call in (lambda: records.add(answer(2)), records.flush, lambda: records.counts):
+            try:
+                call()
+            except ValueError as error:
+                assert "belongs to another process" in str(error)
+            else:
+                os._exit(3)
+        with records:
+            pass
+        records.close()
+        assert not [fd for fd in os.listdir("/proc/self/fd") if sys.argv[1] in os.path.realpath(f"/proc/self/fd/{fd}")]
+        with Recorder(client, model="local/m@1", dataset="local/answers", spool=sys.argv[1] + "-child") as own:
+            own.add(answer(3))
+            assert own.counts.waiting == 1
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert state(sys.argv[1]) == before
+    records._spool.changed.release()
+    records.add(answer(4))
+    assert records.counts.waiting == 2
+    with Recorder(client, model="local/m@1", dataset="local/answers", spool=sys.argv[1]) as other:
+        assert other.counts.waiting == 0, "the parent still holds its folder"
+    os._exit(0)
+"""
+
+
+@pytest.mark.slow
+def test_a_forked_child_never_touches_the_folder_of_its_parent(folder: Path) -> None:
+    ran = subprocess.run([sys.executable, "-c", FORKS, str(folder)], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("http://127.0.0.1:8734", "127.0.0.1_8734"),
+        ("https://user:secret@registry.test:1", "registry.test_1"),
+        ("http://..", "_"),
+        ("http://a\\b\x1b", "a_b_"),
+    ],
+)
+def test_the_folder_of_a_registry_is_a_plain_name_without_secrets(url: str, name: str) -> None:
+    assert default_folder(url).name == name
+    assert ".." not in default_folder(url).parts
 
 
 def test_no_text_is_on_the_disk(nobody: Client, folder: Path) -> None:

@@ -58,7 +58,7 @@ def test_a_registry_answers_as_a_snapshot_does_and_at_an_earlier_position(client
 
 
 def test_a_human_out_of_12_bits_is_unknown_unless_the_registry_confirms(client: Client, tmp_path: Path) -> None:
-    client.create_snapshot()
+    client.create_snapshot(bits=12)
     client.pull_snapshot(tmp_path / "pulled")
     narrow = Snapshot.open(tmp_path / "pulled")
     assert firsthand.annotate(BATCH, narrow)["verdict"].to_pylist()[:2] == ["model", "unknown"]

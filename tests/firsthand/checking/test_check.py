@@ -112,12 +112,20 @@ def test_a_null_is_unknown_and_kept_where_the_unknown_are(alone: Firsthand, shar
     assert alone(*words, "--verdict", "human", "--out", tmp_path / "h", "--json").json["kept"] == 1
 
 
+def test_a_filter_by_a_12_bit_snapshot_refuses_to_drop_everything_that_is_human(
+    alone: Firsthand, shards: Path, tmp_path: Path
+) -> None:
+    words = ("filter", shards, "--snapshot", write_snapshot(tmp_path / "s", bits=12), "--out", tmp_path / "out")
+    refused = " ".join(alone(*words, "--verdict", "human", "--verdict", "model", status=2).err.split())
+    assert "this snapshot has fingerprints of 12 bits, and never answers human" in refused
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_filter_by_a_12_bit_snapshot_says_how_many_human_verdicts_it_did_not_use(
     alone: Firsthand, shards: Path, tmp_path: Path
 ) -> None:
     words = ("filter", shards, "--snapshot", write_snapshot(tmp_path / "s", bits=12), "--out", tmp_path / "out")
-    printed = alone(*words, "--verdict", "human").out
-    assert "0 of" in printed
+    printed = alone(*words, "--verdict", "human", "--verdict", "unknown").out
     assert "counted as unknown: 3 look-ups with the verdict human, since 12 bits are not certain enough" in printed
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from datatrove.data import Document
 
-from firsthand import Snapshot
+from firsthand import Client, Snapshot
+from firsthand.checking.lookup_source import SnapshotSource
 from firsthand.integrations.datatrove import OriginFilter
-from tests.factories import TEXTS, write_snapshot
+from tests.factories import NOBODY, TEXTS, write_snapshot
 
 
 def documents() -> list[Document]:
@@ -38,6 +39,24 @@ def test_a_gate_travels_to_workers_and_opens_its_folder_there(tmp_path: Path) ->
     assert len(pickle.dumps(gate)) < 10_000
     (kept,) = pickle.loads(pickle.dumps(gate)).run(iter(documents()))
     assert kept.text == TEXTS[0]
+
+
+def test_a_filter_for_human_items_refuses_a_snapshot_that_never_answers_human(tmp_path: Path) -> None:
+    folder = write_snapshot(tmp_path / "s", bits=12)
+    snapshot = Snapshot.open(folder)
+    for source in (folder, str(folder), snapshot, SnapshotSource(snapshot)):
+        with pytest.raises(ValueError, match="fingerprints of 12 bits, and never answers human"):
+            OriginFilter(source)
+    assert OriginFilter(folder, keep=["human", "unknown"]).filter(documents()[1]) is True
+    with Client(NOBODY) as client:
+        OriginFilter(SnapshotSource(snapshot, client))
+
+
+def test_a_folder_that_only_the_worker_has_is_refused_there(tmp_path: Path) -> None:
+    gate = OriginFilter(tmp_path / "s")
+    write_snapshot(tmp_path / "s", bits=12)
+    with pytest.raises(ValueError, match="never answers human"):
+        gate.filter(documents()[0])
 
 
 def test_a_verdict_that_there_is_not_is_refused() -> None:

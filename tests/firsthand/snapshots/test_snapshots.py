@@ -12,6 +12,7 @@ from firsthand import Snapshot, SnapshotError
 from firsthand.core.digests import Digests
 from firsthand.core.verdicts import CONTESTED, IS_HUMAN, IS_MODEL, NO_GENERATION, UNKNOWN, Verdicts
 from firsthand.schemas.snapshots import Bits
+from firsthand.schemas.snapshots import Snapshot as Manifest
 from firsthand.snapshots import SnapshotWriter, Subject, download, manifest
 from tests.factories import crafted, digests, random_digests
 
@@ -56,7 +57,7 @@ def test_every_item_is_answered_as_it_was_judged(tmp_path: Path, items: Digests,
 
 def test_items_that_were_never_added_are_unknown_except_for_the_stated_share(tmp_path: Path) -> None:
     snapshot = Snapshot.open(written(tmp_path / "snapshot", random_digests(50_000)))
-    assert snapshot.false_verdicts == 2**-13
+    assert snapshot.false_verdicts == 7 / 8 * 2**-13  # of the eight codes, one is not among the verdicts of the items
     n = 2_000_000
     origin, generation = snapshot.lookup(random_digests(n, seed=1))
     expected = n * snapshot.false_verdicts
@@ -77,7 +78,7 @@ def test_with_28_bits_two_million_strangers_are_all_unknown(tmp_path: Path) -> N
 @pytest.mark.slow
 def test_ten_million_strangers_are_mistaken_as_often_as_stated_and_no_member_ever_is(tmp_path: Path) -> None:
     (folder := tmp_path / "snapshot").mkdir()
-    with SnapshotWriter(folder, Subject(9, None)) as writer:
+    with SnapshotWriter(folder, Subject(9, None, bits=12)) as writer:
         for seed in range(4):
             writer.add(random_digests(500_000, seed), verdicts(500_000))
         writer.finish()
@@ -95,7 +96,7 @@ def test_ten_million_strangers_are_mistaken_as_often_as_stated_and_no_member_eve
 def test_the_manifest_counts_each_item_once_by_what_it_is(tmp_path: Path) -> None:
     (folder := tmp_path / "snapshot").mkdir()
     items, judged = digests(range(60)), verdicts(60)
-    with SnapshotWriter(folder, Subject(9, None, "pessimistic")) as writer:
+    with SnapshotWriter(folder, Subject(9, None, "pessimistic", 12)) as writer:
         writer.add(items[:40], Verdicts(judged.verdict[:40], judged.generation[:40], judged.lower_bound[:40]))
         writer.add(items, judged)
         writer.finish()
@@ -118,11 +119,11 @@ def test_an_item_with_two_verdicts_is_refused(tmp_path: Path) -> None:
 def test_the_same_items_give_the_bytes_that_were_written_down(folder: Path, tmp_path: Path) -> None:
     """The vectors of docs/reference/snapshot-format.md: items 0 to 1,999, with the verdicts of `verdicts`."""
     known = manifest.load(folder)
-    assert known.id == "8c47420e66bf80151d1f6f5361ef1293"
-    assert known.digest == "sha256:92928ab715da6a6be8323bbb0dc5548f340f23632e119206f8dca229f6b49ac0"
+    assert known.id == "cc1e7046ac34d7b2d4f26d86378d6bbc"
+    assert known.digest == "sha256:f2783417211dfd73ba53d9761a9e8e1396fad441d39e0d4d6ce950927331c232"
     assert (
         sha256((folder / "00.fuse").read_bytes()).hexdigest()
-        == "487b82dc15c54a7ed4819238d63cffe26a87f63e980bfdc69e33728d2d166c93"
+        == "403a940d6c64de6056f08f40a6a0954222992f4b17ba9fc659ca4472303c6c42"
     )
     again = written(tmp_path / "again", digests(reversed(range(0, 2_000, 1)))[::-1].copy())
     assert (again / "manifest.json").read_bytes() == (folder / "manifest.json").read_bytes()
@@ -176,6 +177,38 @@ def test_a_manifest_that_was_changed_is_refused(folder: Path, field: str, value:
         Snapshot.open(folder)
 
 
+@pytest.mark.parametrize("items", [0, 3])
+def test_a_shard_answers_only_the_codes_that_it_stores(tmp_path: Path, items: int) -> None:
+    """Empty shards once shared one table, whose payload was answered although no item had it."""
+    snapshot = Snapshot.open(written(tmp_path / "snapshot", digests(range(items))))
+    stored = {shard: entry.codes for shard, entry in enumerate(snapshot.manifest.shards) if entry.codes}
+    assert len(stored) == items
+    assert snapshot.false_verdicts == items / 256 * 2**-16
+    strangers = random_digests(500_000)
+    verdict, _ = snapshot.lookup(strangers)
+    assert set(strangers[verdict != UNKNOWN, 0].tolist()) <= set(stored)
+    codes = {1: {IS_HUMAN}, 2: {CONTESTED}, 5: {IS_MODEL}, 6: {IS_MODEL}, 14: {IS_MODEL}}
+    for shard, (code,) in stored.items():
+        strangers[:, 0] = shard
+        verdict, _ = snapshot.lookup(strangers)
+        assert set(verdict.tolist()) == {UNKNOWN, *codes[code]}
+
+
+def test_a_snapshot_of_an_older_form_is_refused_by_its_name(folder: Path) -> None:
+    fields = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(fields | {"form": "firsthand snapshot 1"}))
+    with pytest.raises(SnapshotError, match=r"the form `firsthand snapshot 1`, and this version reads `firsthand snap"):
+        Snapshot.open(folder)
+
+
+@pytest.mark.parametrize(
+    "content", [b"[" * 100_000, b'{"form": "firsthand snapshot 2", "x": 1e999}', b"[]", b"\xff", b"1" * 5_000]
+)
+def test_a_hostile_manifest_is_refused_in_words(content: bytes) -> None:
+    with pytest.raises(SnapshotError, match=r"manifest\.json is not the manifest of a snapshot"):
+        manifest.read(content)
+
+
 def test_a_folder_without_a_snapshot_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(SnapshotError, match="firsthand snapshot pull"):
         Snapshot.open(tmp_path)
@@ -187,7 +220,10 @@ class Served:
     def __init__(self, folder: Path, most: int = 256) -> None:
         self.folder, self.left, self.asked = folder, most, list[str]()
 
-    def __call__(self, path: str) -> bytes:
+    def pull(self, out: Path, progress: Callable[[int], None] = lambda _: None) -> Manifest:
+        return download.pull(self, manifest.load(self.folder).id, out, progress)
+
+    def __call__(self, path: str, limit: int) -> bytes:
         self.asked.append(path)
         if not path:
             return (self.folder / "manifest.json").read_bytes()
@@ -200,12 +236,12 @@ class Served:
 def test_a_pull_that_broke_off_leaves_nothing_and_goes_on_where_it_stood(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "pulled"
     with pytest.raises(ConnectionError):
-        download.pull(Served(folder, most=100), out)
+        Served(folder, most=100).pull(out)
     assert not out.exists()
     _flip(tmp_path / "deep" / ".pulled.part" / "20.fuse")  # as a machine leaves it that lost its power
     resumed = Served(folder)
     progress: list[int] = []
-    known = download.pull(resumed, out, progress.append)
+    known = resumed.pull(out, progress.append)
     assert len(resumed.asked) == 1 + 156 + 1
     assert sum(progress) == known.bytes
     assert Snapshot.open(out).manifest == known
@@ -215,27 +251,27 @@ def test_a_pull_that_broke_off_leaves_nothing_and_goes_on_where_it_stood(folder:
 def test_what_arrives_damaged_is_refused_by_name_and_what_was_there_stays(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "pulled"
     old = written(tmp_path / "old", digests(range(500)), position=5)
-    download.pull(Served(old), out)
+    Served(old).pull(out)
     _flip(folder / "07.fuse")
     with pytest.raises(SnapshotError, match=r"07\.fuse is damaged"):
-        download.pull(Served(folder), out)
+        Served(folder).pull(out)
     assert Snapshot.open(out).manifest.position == 5
 
 
 def test_a_newer_snapshot_takes_the_place_of_an_older_one(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "pulled"
-    download.pull(Served(written(tmp_path / "old", digests(range(500)), position=5)), out)
-    download.pull(Served(folder), out)
+    Served(written(tmp_path / "old", digests(range(500)), position=5)).pull(out)
+    Served(folder).pull(out)
     assert Snapshot.open(out).manifest.position == 9
     assert sorted(path.name for path in tmp_path.iterdir()) == ["old", "pulled", "snapshot"]
 
 
 def test_a_pull_mends_a_damaged_folder_with_the_one_file_that_it_needs(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "pulled"
-    download.pull(Served(folder), out)
+    Served(folder).pull(out)
     _cut(out / "7f.fuse")
     again = Served(folder)
-    download.pull(again, out)
+    again.pull(out)
     assert again.asked == ["", "/shards/7f"]
     Snapshot.open(out)
 
@@ -244,5 +280,5 @@ def test_a_folder_of_something_else_is_left_alone(folder: Path, tmp_path: Path) 
     (mine := tmp_path / "mine").mkdir()
     (mine / "thesis.tex").write_text("years of work")
     with pytest.raises(SnapshotError, match="are not a snapshot"):
-        download.pull(Served(folder), mine)
+        Served(folder).pull(mine)
     assert (mine / "thesis.tex").read_text() == "years of work"
