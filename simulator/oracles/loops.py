@@ -54,7 +54,7 @@ def expect_augment(humans: int, synthetic: int, bias: float, rounds: int) -> Exp
 
 
 def expect_growing(humans: int, synthetic: int, bias: float, rounds: int) -> Expected:
-    """Return the expected variance V and squared mean M after each fit, if models train on the output of all earlier models.
+    """Return the expected variance V and squared mean M after each fit, if models train on all earlier output.
 
     Each model is fitted to the same n_human human items and to n_synthetic items of every earlier model. With λ = 1,
     this is the regime `accumulate`.
