@@ -170,7 +170,8 @@ def upgrade(data_dir: DataDir = None, json_: Json = False) -> None:
     if first:
         _out.print(f"Created the organization {first.organization} with an API key for its administrator.")
         _out.print(f"The key is not shown again: {first.api_key}")
-        _out.print("Start the registry with: firsthand serve   Then store the key with: firsthand login URL")
+        _out.print("Start the registry with: firsthand serve")
+        _out.print("Then store this key with: firsthand login URL (the address of the registry)")
 
 
 def _partitions_in_words(partitions: int, settings: Settings) -> str:

@@ -172,7 +172,7 @@ def diff(
         if not_selected:
             output.say(f"the recipe no longer holds: {output.count(not_selected, 'item')} would no longer be selected")
         else:
-            output.say("the recipe holds")
+            output.say("the recipe still holds: all items would still be selected")
     if not_selected:
         raise typer.Exit(output.REFUSED)
 

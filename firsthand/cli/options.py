@@ -20,7 +20,10 @@ _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 
 def usage(parse: Callable[[Given], Parsed], option: str | None = None) -> Callable[[Given], Parsed]:
-    """Return a parser for typer that calls `parse` and raises its ValueError as a usage error with the same message."""
+    """Return a parser for typer that calls `parse` and raises its ValueError as a usage error for `option`.
+
+    The message stays the same; a validation error of pydantic is explained in words.
+    """
 
     def parsed(given: Given) -> Parsed:
         try:

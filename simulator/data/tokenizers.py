@@ -44,7 +44,8 @@ class BytePairs(Codec):
         alphabet = pre_tokenizers.ByteLevel.alphabet()
         if vocabulary < len(alphabet):
             raise ValueError(
-                f"vocabulary is {vocabulary}: byte pairs need one token per byte, use {len(alphabet)} or more"
+                f"vocabulary is {vocabulary}: byte pair encoding needs a token for each of the "
+                f"{len(alphabet)} possible values of a byte; use {len(alphabet)} or more"
             )
         self._tokenizer = Tokenizer(models.BPE())
         self._tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

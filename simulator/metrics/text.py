@@ -1,7 +1,8 @@
 """The metrics of text, with one value per chain.
 
-The context of a token is the tokens before it in its block, so a perplexity depends on the length of a block: in a
-block four times as long, the same model has half the perplexity. Collapse begins with rare tokens, so the loss on rare
+The context of a token is the tokens before it in its block (here, a block is a sequence of L tokens). In a longer
+block, tokens have more context on average, so a model that uses the context has a lower perplexity. Compare
+perplexities only for blocks of the same length. Collapse begins with rare tokens, so the loss on rare
 tokens is measured in addition to the loss on all tokens. Generated text is measured in two ways: by its perplexity
 under the first model of the run, and by its repetitions. In all functions, C is the number of chains, L the number of
 tokens per block, and V the size of the vocabulary.

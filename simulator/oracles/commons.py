@@ -174,8 +174,9 @@ def expect_grown(
     """
     if not grown(world, regime, rounds):
         raise ValueError(
-            "theory is exact for one provider that draws from all pools so far, without late claims: use providers=1, "
-            "late=0, and the regime archive, or crawl with rounds=0"
+            "there is no exact expectation for this world and regime: it is known only for one provider of a shared "
+            "pool that draws uniformly from all pools so far, without late claims. Use the world commons with "
+            "providers=1 and late=0. Use the regime archive, or crawl with rounds=0 and without share, weigh and log"
         )
     with_archive = isinstance(regime, Archive) or regime.rounds == 0
     admitted: list[Verdict] = ["human"] if isinstance(regime, Archive) else regime.verdicts()

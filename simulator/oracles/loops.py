@@ -16,7 +16,7 @@ from simulator.oracles.gaussian import Expected
 
 
 def expect_fresh_biased(humans: int, synthetic: int, bias: float, rounds: int) -> Expected:
-    """Return the expected variance V and squared mean M after each fit, with new human items in each round.
+    """Return the expected variance V and squared mean M after each fit, if each model trains on new human items.
 
     Each model is fitted to n_human new human items and to n_synthetic items of the previous model. With n = n_human +
     n_synthetic and w = n_human/n: M' = w/n + (1 − w)·λV/n + (1 − w)²·M and V' = w + (1 − w)(λV + M) − M'. The first
@@ -39,7 +39,7 @@ def expect_fresh_biased_at_last(humans: int, synthetic: int, bias: float) -> tup
 
 
 def expect_augment(humans: int, synthetic: int, bias: float, rounds: int) -> Expected:
-    """Return the expected variance V and squared mean M after each fit, with the same human items in each round.
+    """Return the expected variance V and squared mean M after each fit, if each model trains on the same human items.
 
     Each model is fitted to the same n_human human items and to n_synthetic items of the previous model. The mean x̄ of
     the human items is a part of every model's mean: E[μ·x̄] = 1/n_human. So with w = n_human/n, M' = w²/n_human + 2w(1
@@ -54,7 +54,7 @@ def expect_augment(humans: int, synthetic: int, bias: float, rounds: int) -> Exp
 
 
 def expect_growing(humans: int, synthetic: int, bias: float, rounds: int) -> Expected:
-    """Return the expected variance V and squared mean M after each fit, with the output of all models so far.
+    """Return the expected variance V and squared mean M after each fit, if models train on all earlier output.
 
     Each model is fitted to the same n_human human items and to n_synthetic items of every earlier model. With λ = 1,
     this is the regime `accumulate`.

@@ -75,7 +75,11 @@ class Selection:
 
     @property
     def weight(self) -> Literal["confidence"] | None:
-        """The weight by which items are drawn: `confidence`, or None if all items have the same weight."""
+        """The setting `weight` of the recipe part: `confidence` or None.
+
+        With `confidence`, an item is drawn in proportion to the confidence of a detector that it is human. With None,
+        all items have the same weight.
+        """
         return "confidence" if self.weigh else None
 
 

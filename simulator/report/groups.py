@@ -43,7 +43,7 @@ class Group:
         return list(range(min(len(run.rows) for run in self.runs)))
 
     def summaries(self, metric: str, round_: int) -> dict[int, ChainSummary]:
-        """Return the mean and standard deviation of a metric over the chains of each run in a round, by seed.
+        """Return the mean and standard deviation of a metric in one round for each run, over its chains, by seed.
 
         Seeds whose mean is not a number are omitted.
         """
@@ -51,7 +51,10 @@ class Group:
         return {seed: summary for seed, summary in by_seed.items() if summary is not None}
 
     def means(self, metric: str, round_: int) -> dict[int, float]:
-        """Return the mean of a metric over the chains of each run in a round, by seed."""
+        """Return the mean of a metric in one round for each run, as `{seed: mean over the chains of the run}`.
+
+        Seeds whose mean is not a number are omitted.
+        """
         return {seed: summary.mean for seed, summary in self.summaries(metric, round_).items()}
 
     def interval(self, metric: str, round_: int) -> Interval:

@@ -62,7 +62,7 @@ def test_a_diff_exits_with_3_only_where_the_recipe_no_longer_holds(
     every = str(client.create_mix(Recipe(parts=[Part(datasets=["local/texts"])])).id)
     for name in (mix, every):
         assert "0 of 10 items changed" in firsthand("mix", "diff", name, status=0).out
-        assert "the recipe holds" in firsthand("mix", "diff", name, status=0).out
+        assert "the recipe still holds" in firsthand("mix", "diff", name, status=0).out
     made = register(client, digests([4]), "model", model="local/m@1", dataset="local/out")
     item = f"sha256:{to_bytes(digests([4]))[0].hex()}"
     printed = firsthand("mix", "diff", mix, status=3).out.splitlines()

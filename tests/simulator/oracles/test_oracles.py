@@ -118,7 +118,7 @@ def test_a_late_entrant_stays_where_it_came_in() -> None:
     ids=["several providers", "told late", "some pools", "by shares", "a late entrant"],
 )
 def test_what_is_not_known_exactly_of_a_growing_pool_is_refused(world: Commons, regime: Crawl | Archive) -> None:
-    with pytest.raises(ValueError, match="theory is exact for"):
+    with pytest.raises(ValueError, match="there is no exact expectation for this world"):
         oracles.expect_grown(world, regime, 20, 6)
 
 
