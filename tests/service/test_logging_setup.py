@@ -14,7 +14,7 @@ from service import logging_setup
 HOSTILE = "a\x1b[31m\x9b\u202e\x7f\r\n2026-01-01T00:00:00Z [info] forged"
 
 
-class Terminal(io.StringIO):
+class TerminalStream(io.StringIO):
     """A stream that says that it is a terminal."""
 
     def isatty(self) -> bool:
@@ -58,7 +58,7 @@ def test_nothing_of_others_reaches_a_log_file_raw(monkeypatch: pytest.MonkeyPatc
 
 def test_a_terminal_gets_colours_and_no_other_codes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
-    text = written(monkeypatch, "console", Terminal())
+    text = written(monkeypatch, "console", TerminalStream())
     assert "\x1b[" in text
     assert "a\\x1b[31m" in text
     assert "\x9b" not in text
@@ -66,4 +66,4 @@ def test_a_terminal_gets_colours_and_no_other_codes(monkeypatch: pytest.MonkeyPa
 
 def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    assert "\x1b" not in written(monkeypatch, "console", Terminal())
+    assert "\x1b" not in written(monkeypatch, "console", TerminalStream())
