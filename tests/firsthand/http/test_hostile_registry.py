@@ -283,8 +283,8 @@ def test_a_busy_registry_is_waited_for_without_spending_retries(caplog: pytest.L
     assert 7 <= wire.pauses[0] <= 7 * 1.2
     assert 20 <= wire.pauses[1] <= 20 * 1.2
     assert all(0 < pause < 1 for pause in wire.pauses[2:])
-    (warning,) = caplog.messages  # once a minute, not for every wait
-    assert "too many requests of this key or address and asks to wait" in warning
+    (message,) = caplog.messages  # once a minute, not for every wait
+    assert "too many requests of this key or address and asks to wait" in message
 
 
 def test_the_total_wait_is_limited_and_the_user_is_told() -> None:

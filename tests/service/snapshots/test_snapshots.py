@@ -240,4 +240,4 @@ def test_where_it_cannot_be_written_the_answer_says_so(client: Client, registry:
     assert answer.status_code == 503
     assert "The snapshot was not built" in answer.json()["detail"]
     registry.settings.snapshots.unlink()
-    assert http.post("/v1/snapshots", json={}).status_code == 201
+    assert http.post("/v1/snapshots", json={}).status_code in (201, 202)  # 202: not built within 2 s
