@@ -122,7 +122,7 @@ def test_what_failed_is_in_the_log_with_what_raised_and_the_id_that_the_caller_w
     unreadable = f"/v1/mixes/{'0' * 32}"
     database = Database(registry.settings)
     with database.engine.begin() as connection:
-        connection.execute(text("INSERT INTO mixes VALUES (:id, 1, 'no recipe', '{}', 0)"), {"id": "0" * 32})
+        connection.execute(text("INSERT INTO mixes VALUES (:id, 1, 'no recipe', '{}', 0, NULL)"), {"id": "0" * 32})
     database.close()
     answer = http.get(unreadable, headers={"X-Request-ID": "the-one"})
     assert (answer.status_code, answer.headers["x-request-id"]) == (500, "the-one")
