@@ -150,7 +150,7 @@ class TooManyRequests(Refusal):
 
     status, slug, title = 429, "too-many-requests", "Too many requests"
 
-    def __init__(self, detail: str, retry_after: int) -> None:
+    def __init__(self, detail: str, retry_after: int = 1) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
 
 

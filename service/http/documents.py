@@ -18,7 +18,8 @@ PATHS = ("/openapi.json", "/docs", "/redoc")
 def get_openapi(request: Request, _: Reader) -> JSONResponse:
     """Get the OpenAPI document."""
     document: dict[str, Any] = request.app.openapi()
-    return JSONResponse(document)
+    prefix = _prefix(request)
+    return JSONResponse({**document, "servers": [{"url": prefix}]} if prefix else document)
 
 
 @router.get("/docs")
@@ -34,6 +35,10 @@ def get_redoc(request: Request, _: Reader) -> HTMLResponse:
 
 
 def _document_url(request: Request) -> str:
-    """Return the path of the document, with the prefix under which a proxy serves the registry."""
+    return f"{_prefix(request)}/openapi.json"
+
+
+def _prefix(request: Request) -> str:
+    """Return the prefix under which a proxy serves the registry; empty if there is none."""
     prefix: str = request.scope.get("root_path", "").rstrip("/")
-    return f"{prefix}/openapi.json"
+    return prefix

@@ -45,7 +45,7 @@ def test_every_command_speaks_json(alone: Firsthand) -> None:
 def test_help_lists_what_there_is_and_what_exit_statuses_mean(alone: Firsthand) -> None:
     shown = alone("--help").out
     everyday = ["login", "serve", "migrate", "register", "check", "filter", "simulate"]
-    resources = ["dataset", "model", "item", "registration", "mix", "snapshot", "log", "organization", "key"]
+    resources = ["dataset", "model", "item", "registration", "mix", "snapshot", "spool", "log", "organization", "key"]
     listed = [line.split()[1] for line in shown.splitlines() if line.startswith("│ ") and line[2].islower()]
     assert listed == [*everyday, *resources]
     for text in (shown, alone("check", "--help").out):

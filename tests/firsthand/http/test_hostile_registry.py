@@ -18,7 +18,7 @@ from firsthand.schemas.organizations import Organization
 from firsthand.schemas.snapshots import MAX_SHARD_BYTES
 from firsthand.snapshots import manifest
 from tests.factories import write_snapshot
-from tests.firsthand.http.test_transport import ORGANIZATION, Wire, problem
+from tests.firsthand.http.wire import ORGANIZATION, Wire, problem
 
 MIB = 2**20
 

@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import lzma
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -476,3 +477,20 @@ def everything() -> list[StrangeFile]:
     ]
     assert len({file.name for file in files}) == len(files)
     return files
+
+
+def readable() -> list[StrangeFile]:
+    """Return all files that readers accept."""
+    return [file for file in everything() if file.verdicts is not None]
+
+
+def written(file: StrangeFile, folder: Path) -> Path:
+    (folder / "in").mkdir(exist_ok=True)
+    path = folder / "in" / file.name
+    path.write_bytes(file.content)
+    return path
+
+
+def in_verdicts(file: StrangeFile) -> str:
+    """The verdicts on a file: no item and bytes that are not text are unknown."""
+    return re.sub("[-b]", "u", file.verdicts or "")

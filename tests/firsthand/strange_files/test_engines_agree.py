@@ -18,8 +18,8 @@ import pytest
 from firsthand.errors import ContentError
 from tests.conftest import Registry
 from tests.firsthand.strange_files import collection
+from tests.firsthand.strange_files.collection import in_verdicts, readable, written
 from tests.firsthand.strange_files.readers import LETTERS, columns
-from tests.firsthand.strange_files.test_readers_agree import READABLE, in_verdicts, written
 
 pytestmark = pytest.mark.slow
 
@@ -116,7 +116,7 @@ def test_rows_of_all_files_have_the_verdicts_of_check(code: str, tmp_path: Path)
     collection.write_known(tmp_path / "known")
     parts: defaultdict[str, list[Any]] = defaultdict(list)
     expected: defaultdict[str, str] = defaultdict(str)
-    for file in READABLE:
+    for file in readable():
         verdicts = in_verdicts(file)
         for column in columns(written(file, tmp_path)):
             name = "".join(letter if letter.isalnum() else "_" for letter in str(column.type))

@@ -13,13 +13,12 @@ from firsthand.files import discover
 from firsthand.files.formats.base import Rows
 from tests.firsthand.conftest import Firsthand
 from tests.firsthand.strange_files import collection
-from tests.firsthand.strange_files.collection import StrangeFile
+from tests.firsthand.strange_files.collection import StrangeFile, in_verdicts, written
 from tests.firsthand.strange_files.readers import Readers, answered
 
 pytestmark = pytest.mark.slow  # each test is short, and there are more than a thousand
 
-FILES = collection.everything()
-READABLE = [file for file in FILES if file.verdicts is not None]
+FILES, READABLE = collection.everything(), collection.readable()
 REFUSED = [file for file in FILES if file.verdicts is None]
 KEPT: tuple[Verdict, ...] = ("model", "human", "unknown")
 
@@ -34,20 +33,8 @@ def readers(known: Snapshot, tmp_path: Path) -> Readers:
     return Readers(tmp_path, known)
 
 
-def written(file: StrangeFile, folder: Path) -> Path:
-    (folder / "in").mkdir(exist_ok=True)
-    path = folder / "in" / file.name
-    path.write_bytes(file.content)
-    return path
-
-
 def of_files(files: list[StrangeFile]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("file", files, ids=lambda file: file.name)
-
-
-def in_verdicts(file: StrangeFile) -> str:
-    """The verdicts on a file: no item and bytes that are not text are unknown."""
-    return re.sub("[-b]", "u", file.verdicts or "")
 
 
 def test_the_collection_has_many_files_of_every_format() -> None:

@@ -217,7 +217,7 @@ def test_each_pass_goes_through_every_item_once_in_another_order() -> None:
     ("family", "items", "words"),
     [
         (VAE("paper"), digits(20), "28 × 28 pixels, and the data has 64: use network=small"),
-        (VAE(), digits(20).astype(np.float64), "not float64: use data such as pixels"),
+        (VAE(), digits(20).astype(np.float64), "these data are float64: set the data to `pixels`"),
         (VAE(rate=1e30, steps=20), digits(100), "diverged with rate=1e\\+30: use a smaller rate"),
     ],
     ids=["size", "type", "rate"],
