@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from firsthand.core.digests import to_bytes
 from firsthand.mixes import download
-from firsthand.schemas.mixes import Part, Recipe
+from firsthand.schemas.mixes import Mix, Part, Recipe
 from tests.conftest import Registry
 from tests.factories import digests, model, register
 from tests.firsthand.conftest import Firsthand
