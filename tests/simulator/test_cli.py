@@ -166,7 +166,7 @@ def test_options_play_every_regime_under_every_seed_and_print_a_table(folder: Pa
     assert again.exit_code == 0, again.output
     assert "human-only" in again.stdout
     assert "2 seeds" in again.stdout
-    assert "finished before" in again.stderr
+    assert "already finished" in again.stderr
     assert not list(folder.glob("out/registry"))
 
     reported = json.loads(simulate("report", "out", "--out", "page.html", "--json").stdout)
