@@ -1,5 +1,6 @@
 """HTTP handlers for organizations and API keys."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
@@ -78,8 +79,7 @@ def create_key(
     manager = _manager(caller)
     manager.check_organization(new.organization)
     manager.check_scopes(new.scopes)
-    expires_at = None if new.expires_at is None else int(new.expires_at.timestamp())
-    rules.check_expiry(expires_at, now())
+    expires_at = _expiry(new.expires_at)
 
     def work(key: NewApiKey) -> IssuedKey:
         store.issue_key(session, new.organization, new.name, new.scopes, expires_at, key)
@@ -108,8 +108,7 @@ def rotate_key(
     Both are valid for `overlap` seconds; then the old one expires. Only this answer shows the new key, and a repeat
     under the same Idempotency-Key.
     """
-    expires_at = None if new.expires_at is None else int(new.expires_at.timestamp())
-    rules.check_expiry(expires_at, now())
+    expires_at = _expiry(new.expires_at)
 
     def work(key: NewApiKey) -> RotatedKey:
         until = store.rotate(session, _manager(caller), id, new.overlap, expires_at, key)
@@ -163,3 +162,10 @@ def _key(row: Any) -> Key:
         last_used_at=optional_moment(row.last_used_at),
         replaced_by=row.replaced_by,
     )
+
+
+def _expiry(expires_at: datetime | None) -> int | None:
+    """Return the time at which a new key expires, in seconds. Raises Unprocessable if it is not in the future."""
+    seconds = None if expires_at is None else int(expires_at.timestamp())
+    rules.check_expiry(seconds, now())
+    return seconds
