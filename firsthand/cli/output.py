@@ -39,7 +39,7 @@ STOPPED = 130
 
 STATUSES = (
     "Exit statuses: 0 success, 1 an error, 2 a wrong command line, 3 the condition is not met (`check`: the share of "
-    "synthetic items can be too high; `mix diff`: the recipe no longer holds), 130 stopped with Ctrl-C."
+    "synthetic items is or can be too high; `mix diff`: the recipe no longer holds), 130 stopped with Ctrl-C."
 )
 
 EVERY_DAY = "Every day"
@@ -166,7 +166,7 @@ def listing(rows: Iterable[Row], columns: Mapping[str, Callable[[Row], Any]], as
 
 
 @contextmanager
-def progress(activity: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+def progress(activity: str, total: int | None = None, shown: bool = True) -> Iterator[Callable[[int], None]]:
     """Show a progress bar on standard error, if it is a terminal. Yield a function that adds finished items to the bar.
 
     The bar shows the items per second and, if the total is known, the remaining time.
@@ -175,8 +175,8 @@ def progress(activity: str, total: int | None = None) -> Iterator[Callable[[int]
     columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), done, RateColumn(), TimeElapsedColumn()]
     if total is not None:
         columns += [TextColumn("remaining"), TimeRemainingColumn()]
-    shown = console(stderr=True)
-    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as bar:
+    terminal = console(stderr=True)
+    with Progress(*columns, console=terminal, transient=True, disable=not (shown and terminal.is_terminal)) as bar:
         task = bar.add_task(activity, total=total)
         yield lambda done: bar.advance(task, done)
 

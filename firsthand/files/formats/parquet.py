@@ -38,11 +38,11 @@ class Parquet:
     def writing(self, path: Path, like: Location) -> Iterator[RowWriter]:
         with _reading(like) as file:
             writer = _RowGroupWriter(path, file.schema_arrow, file.metadata)
-            try:
-                yield writer
-                writer.finish()
-            finally:
-                writer.close()
+        try:  # outside of the block above: an error of the caller or of the output is no error of the file `like`
+            yield writer
+            writer.finish()
+        finally:
+            writer.close()
 
     def estimate_rows(self, path: Path) -> int | None:
         """Return the exact number of rows, from the metadata; None for a damaged file (reading it raises the error)."""
