@@ -16,6 +16,7 @@ from firsthand.errors import ContentError
 from firsthand.files import discover
 from firsthand.files.discover import InputFile
 from firsthand.files.formats import RowFormat
+from firsthand.files.locations import ReadMeter
 from firsthand.http import lookup_result
 from firsthand.http.lookup_result import Lookup
 
@@ -32,6 +33,8 @@ class CheckedItems:
     confidence: SnapshotConfidence
     #: The rows and files that could not be read. Each of them is one of the items, with the verdict unknown.
     errors: Sequence[ReadError] = ()
+    #: The number of bytes of the user's files that were read for these items. For all items it is the files' size.
+    read_bytes: int = 0
 
 
 def check(
@@ -86,21 +89,49 @@ def _check(
     answer = source.lookup_joined(hashed.profiles)
     if hashed.errors:
         answer = lookup_result.spread(answer, hashed.rows, len(files))
-    yield CheckedItems(None, [str(file.path) for file in files], answer, source.take_confidence(), hashed.errors)
+    yield CheckedItems(
+        None,
+        [str(file.path) for file in files],
+        answer,
+        source.take_confidence(),
+        hashed.errors,
+        discover.total_size(files) or 0,
+    )
 
 
 def _check_rows(
     source: OpenSource, field: str, names: bool, on_error: OnError, file: InputFile, row_format: RowFormat
 ) -> Iterator[CheckedItems]:
-    path = str(file.path)
+    path, meter = str(file.path), FileMeter(file)
+    errors: Sequence[ReadError]
     try:
-        for rows in row_format.read(file.path, field, skip=on_error == "skip"):
+        for rows in row_format.read(file.path, field, skip=on_error == "skip", meter=meter.meter):
             answer = look_up(rows.items, source)
             row_names = [discover.row_name(file, number) for number in rows.numbers] if names else None
-            yield CheckedItems(path, row_names, answer, source.take_confidence(), read_errors.of_rows(rows.errors))
+            errors = read_errors.of_rows(rows.errors)
+            yield CheckedItems(path, row_names, answer, source.take_confidence(), errors, meter.take())
+        answer, row_names, errors = look_up(pa.nulls(0), source), [] if names else None, ()
     except ContentError as error:
         if on_error == "stop":
             raise
-        unknown = look_up(pa.nulls(1), source)
+        answer, row_names = look_up(pa.nulls(1), source), [path] if names else None
         errors = (read_errors.of_file(file, error),)
-        yield CheckedItems(path, [path] if names else None, unknown, source.take_confidence(), errors)
+    yield CheckedItems(path, row_names, answer, source.take_confidence(), errors, meter.rest())
+
+
+class FileMeter:
+    """The bytes that were read of one file, at most its size: some readers read parts of it twice, or not at all."""
+
+    def __init__(self, file: InputFile) -> None:
+        self.meter = ReadMeter()
+        self._size, self._taken = file.size(), 0
+
+    def take(self) -> int:
+        """Return the number of bytes that were read since the last call."""
+        read = self.meter.bytes if self._size is None else min(self.meter.bytes, self._size)
+        taken, self._taken = read - self._taken, read
+        return taken
+
+    def rest(self) -> int:
+        """Return the number of bytes from the last call to the end of the file."""
+        return self.take() if self._size is None else self._size - self._taken

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import compress
 from typing import Protocol, TypeAlias
@@ -17,7 +17,7 @@ from firsthand.checking.read_errors import OnError, ReadError
 from firsthand.core.digests import Digests, as_strings, sort_unique
 from firsthand.core.verdicts import VERDICTS, Verdict
 from firsthand.errors import ContentError
-from firsthand.files import locations
+from firsthand.files import discover, locations
 from firsthand.files.arrow_digests import hash_column
 from firsthand.files.discover import InputFile
 from firsthand.files.formats import RowFormat
@@ -117,6 +117,8 @@ class FilteredPart:
     confidence: SnapshotConfidence
     #: The rows and files that could not be read. They are among the items, and are not written.
     errors: Sequence[ReadError] = ()
+    #: The size of the files.
+    read_bytes: int = 0
 
 
 def by_verdict(
@@ -178,12 +180,13 @@ def _write(
 ) -> Iterator[FilteredPart]:
     row_format, selector = files[0].row_format, make_selector()
     if row_format is None:
-        yield _copy(files, out, selector, on_error)
-        return
-    try:
-        yield _write_rows(files[0], row_format, field, out / files[0].relative, selector, on_error)
-    except _FileSkipped as skipped:
-        yield FilteredPart(1, 1, 0, selector.confidence, (skipped.error,))
+        part = _copy(files, out, selector, on_error)
+    else:
+        try:
+            part = _write_rows(files[0], row_format, field, out / files[0].relative, selector, on_error)
+        except _FileSkipped as skipped:
+            part = FilteredPart(1, 1, 0, selector.confidence, (skipped.error,))
+    yield replace(part, read_bytes=discover.total_size(files) or 0)
 
 
 class _FileSkipped(Exception):

@@ -163,6 +163,8 @@ class Totals:
             self.files[error.file][-1] += 1
 
     def _add_to_file(self, file: str, more: Sequence[int]) -> None:
+        if not sum(more):
+            return
         name = printable(file)
         self.files[name] = [a + b for a, b in zip(self.files.get(name, [0] * len(more)), more, strict=True)]
 

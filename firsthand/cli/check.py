@@ -24,6 +24,8 @@ _UNKNOWN_IN_WORDS = {
     "human": "unknown items are counted as human, because of --unknown human",
     "ignore": "unknown items are not counted, because of --unknown ignore",
 }
+#: What is added if some of the unknown items could not be read, and unknown items do not count.
+_NOT_LOOKED_UP = ". What could not be read may be a model's output"
 #: The order in which verdicts are listed, and their colours.
 _COLOURS: dict[Verdict, str] = {"human": "green", "model": "magenta", "contested": "yellow", "unknown": "bright_black"}
 
@@ -189,12 +191,14 @@ def check(
         output.remark(remark)
     source, position = session.lookup_source(policy, as_of, snapshot, confirm)
     limits = gate.Limits(max_synthetic, max_known_synthetic, unknown or "model")
-    with output.progress("checking", shown=not items) as advance, read_errors.logging(errors) as log:
+    # Lines of items and a progress bar would overwrite each other on a terminal.
+    bar = output.byte_progress("checking", discover.total_size(files), shown=not items)
+    with bar as advance, read_errors.logging(errors) as log:
 
         def on_items(part: "CheckedItems") -> None:
             if items:
                 _print_items(part, json)
-            advance(len(part.answer.verdict))
+            advance(part.read_bytes, len(part.answer.verdict))
 
         result = gate.run(
             files,
@@ -339,19 +343,21 @@ def _print(report: CheckReport) -> None:
 
 def _undecided_in_words(report: CheckReport) -> str:
     """Return how unknown or contested items were counted; without such items, the share needs no remark."""
+    unreadable = report.unreadable.rows + report.unreadable.files
     if report.counts["unknown"]:
-        return f" ({_UNKNOWN_IN_WORDS[report.unknown]})"
+        not_looked_up = _NOT_LOOKED_UP if unreadable and report.unknown != "model" else ""
+        return f" ({_UNKNOWN_IN_WORDS[report.unknown]}{not_looked_up})"
     return " (contested items may be a model's output)" if report.counts["contested"] else ""
 
 
 def _print_gate(report: CheckReport) -> None:
-    gate = report.gate
-    if gate is None:
+    decision = report.gate
+    if decision is None:
         return
-    for reason in gate.reasons:
+    for reason in decision.reasons:
         output.say(f"gate refused: {reason}")
-    if gate.passed:
-        limits = {"max-synthetic": gate.max_synthetic, "max-known-synthetic": gate.max_known_synthetic}
+    if decision.passed:
+        limits = {"max-synthetic": decision.max_synthetic, "max-known-synthetic": decision.max_known_synthetic}
         given = (f"{name} is {100 * limit:g} %" for name, limit in limits.items() if limit is not None)
         output.say(f"gate passed: {report.share.text} may be made by models; {', '.join(given)}")
 

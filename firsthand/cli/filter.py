@@ -111,7 +111,7 @@ def filter(
     for remark in () if whole else containers.remarks(files):
         output.remark(remark)
     report = FilterReport(files=len(files), items=0, kept=0, missing=None, position=None, out=out)
-    with output.progress("filtering", total=len(files)) as advance, read_errors.logging(errors) as log:
+    with output.byte_progress("filtering", discover.total_size(files)) as advance, read_errors.logging(errors) as log:
         if mix is not None:
             with session.long_client() as client:
                 empty, items = np.empty((0, SIZE), dtype=np.uint8), client.mix(mix).items
@@ -133,7 +133,7 @@ def filter(
 
 
 def _run(
-    report: FilterReport, parts: "Iterable[FilteredPart]", log: "ErrorLog", advance: Callable[[int], None]
+    report: FilterReport, parts: "Iterable[FilteredPart]", log: "ErrorLog", advance: Callable[[int, int], None]
 ) -> SnapshotConfidence:
     """Process all tasks, and add their counts to the report. Return the confidence of their look-ups."""
     confidence = SnapshotConfidence()
@@ -141,7 +141,7 @@ def _run(
         report.items, report.kept = report.items + part.items, report.kept + part.kept
         log.add(part.errors)
         confidence += part.confidence
-        advance(part.files)
+        advance(part.read_bytes, part.items)
     report.unreadable_rows, report.unreadable_files = log.rows, log.files
     return confidence
 

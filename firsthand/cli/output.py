@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     Progress,
     ProgressColumn,
     SpinnerColumn,
@@ -26,6 +27,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 from rich.table import Table
 from rich.text import Text
@@ -166,7 +168,7 @@ def listing(rows: Iterable[Row], columns: Mapping[str, Callable[[Row], Any]], as
 
 
 @contextmanager
-def progress(activity: str, total: int | None = None, shown: bool = True) -> Iterator[Callable[[int], None]]:
+def progress(activity: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
     """Show a progress bar on standard error, if it is a terminal. Yield a function that adds finished items to the bar.
 
     The bar shows the items per second and, if the total is known, the remaining time.
@@ -176,9 +178,33 @@ def progress(activity: str, total: int | None = None, shown: bool = True) -> Ite
     if total is not None:
         columns += [TextColumn("remaining"), TimeRemainingColumn()]
     terminal = console(stderr=True)
-    with Progress(*columns, console=terminal, transient=True, disable=not (shown and terminal.is_terminal)) as bar:
+    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
         task = bar.add_task(activity, total=total)
         yield lambda done: bar.advance(task, done)
+
+
+@contextmanager
+def byte_progress(activity: str, total: int | None, shown: bool = True) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar of bytes on standard error, if it is a terminal and `shown` is set.
+
+    Yield a function that adds bytes and items to the bar. The bar shows the bytes that were read of all bytes, the
+    bytes per second, the number of items and, if the total is known, the remaining time.
+    """
+    columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()]
+    columns += [TextColumn("{task.fields[items]:,} items"), TimeElapsedColumn()]
+    if total is not None:
+        columns += [TextColumn("remaining"), TimeRemainingColumn()]
+    terminal = console(stderr=True)
+    with Progress(*columns, console=terminal, transient=True, disable=not (shown and terminal.is_terminal)) as bar:
+        task = bar.add_task(activity, total=total, items=0)
+        items = 0
+
+        def advance(read_bytes: int, more_items: int) -> None:
+            nonlocal items
+            items += more_items
+            bar.update(task, advance=read_bytes, items=items)
+
+        yield advance
 
 
 class RateColumn(ProgressColumn):

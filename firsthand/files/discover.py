@@ -31,6 +31,15 @@ class InputFile:
     #: Why the file cannot be read, if this is known before it is read.
     unreadable: str | None = None
 
+    def size(self) -> int | None:
+        """Return the size of the file in bytes; None for a URL, because asking a store for each file is slow."""
+        if self.content is not None:
+            return len(self.content)
+        try:
+            return self.path.stat().st_size if isinstance(self.path, Path) else None
+        except OSError:  # for example a link to nothing
+            return 0
+
     def item(self) -> Item:
         """Return the item: the path of a local file that is not compressed, otherwise the content."""
         if self.unreadable is not None:
@@ -139,6 +148,12 @@ def groups(files: Iterable[InputFile], most: int | None = None) -> Iterator[list
             group.append(file)
     if group:
         yield group
+
+
+def total_size(files: Iterable[InputFile]) -> int | None:
+    """Return the size of all files in bytes; None if that of a file is not known."""
+    sizes = [file.size() for file in files]
+    return None if None in sizes else sum(size or 0 for size in sizes)
 
 
 def row_name(file: InputFile, number: int) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -235,8 +236,28 @@ def test_bad_rows_are_skipped_named_and_unknown(alone: Firsthand, tmp_path: Path
         *(("a.jsonl", number) for number in range(2, 9)),
         ("b.parquet", None),
     ]
+    assert (
+        "(unknown items are counted as human, because of --unknown human. What could not be read may be"
+        in alone(*words, "--on-error", "skip", "--unknown", "human").out
+    )
     report = alone(*words, "--on-error", "skip", "--json", "--items")
     assert report.summary["unreadable"] == {"rows": 7, "files": 1}
     assert [item["verdict"] for item in report.items] == ["human", *["unknown"] * 8]
     refused = alone(*words, "--errors", tmp_path / "bad.jsonl", status=2).err
     assert "it can only be used with --on-error skip" in " ".join(refused.replace("│", " ").split())
+
+
+def test_progress_shows_the_bytes_of_all_bytes_the_items_and_the_rate(
+    alone: Firsthand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    monkeypatch.setenv("COLUMNS", "160")
+    crawl, snapshot = tmp_path / "crawl", write_snapshot(tmp_path / "snapshot")
+    crawl.mkdir()
+    write_lines(crawl / "a.jsonl", [TEXTS[1]] * 3)
+    (crawl / "b.txt").write_text(TEXTS[3])
+    size = sum(path.stat().st_size for path in crawl.iterdir())
+    for words in (("check",), ("filter", "--verdict", "human", "--out", tmp_path / "out")):
+        err = alone(*words, crawl, "--snapshot", snapshot).err
+        assert re.search(rf"{size}/{size} bytes .*/s.* 4 items .*remaining", err), err
+    assert "bytes" not in alone("check", crawl, "--snapshot", snapshot, "--items").err
