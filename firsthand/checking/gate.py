@@ -105,7 +105,7 @@ class GateResult:
     #: The numbers of rows and files that could not be read. Each of them is one unknown item.
     unreadable_rows: int
     unreadable_files: int
-    #: The first 100 of them.
+    #: The first three of each file, and at most 100.
     errors: tuple[ReadError, ...]
     policy: PolicyName
     position: int

@@ -20,6 +20,9 @@ from firsthand.files.discover import FileItems, InputFile
 from firsthand.files.inputs import both_profiles, hash_both
 from firsthand.files.locations import printable
 
+#: Errors that are kept in memory: of one file, and of all. A file in which no row can be read must not hide the others.
+_MOST_OF_FILE, _MOST_KEPT = 3, 100
+
 OnError: TypeAlias = Literal["stop", "skip"]
 
 
@@ -81,22 +84,25 @@ def hash_files(files: Sequence[InputFile], on_error: OnError) -> HashedFiles:
 
 
 class ErrorLog:
-    """Counts errors, keeps the first of them, and writes all to a file, if there is one, as JSON Lines.
+    """Counts errors, keeps the first of each file, and writes all to a file, if there is one, as JSON Lines.
 
     Each line is an object with `file`, `row` (null for a file as a whole) and `reason`.
     """
 
-    def __init__(self, file: IO[bytes] | None = None, most_kept: int = 100) -> None:
+    def __init__(self, file: IO[bytes] | None = None) -> None:
         self.rows = self.files = 0
         self.first: list[ReadError] = []
-        self._file, self._most_kept = file, most_kept
+        self._file, self._last_file, self._of_last_file = file, "", 0
 
     def add(self, errors: Sequence[ReadError]) -> None:
         """Add errors, in the order of the files."""
         for error in errors:
             self.rows += error.row is not None
             self.files += error.row is None
-            if len(self.first) < self._most_kept:
+            if error.file != self._last_file:
+                self._last_file, self._of_last_file = error.file, 0
+            self._of_last_file += 1
+            if self._of_last_file <= _MOST_OF_FILE and len(self.first) < _MOST_KEPT:
                 self.first.append(error)
             if self._file is not None:
                 self._file.write(json.dumps(asdict(error)).encode() + b"\n")

@@ -79,15 +79,17 @@ def print_confidence(confidence: SnapshotConfidence, snapshot: Path) -> None:
 def print_read_errors(
     rows: int, files: int, first: "Sequence[ReadError]", errors: Path | None, consequence: str
 ) -> None:
-    """Print how many rows and files could not be read, what follows from it, and the first of them or where all are."""
+    """Print how many rows and files could not be read, what follows from it, and the first of each file."""
     if not rows and not files:
         return
     counts = [output.count(number, noun) for number, noun in ((rows, "row"), (files, "file")) if number]
     output.say(f"could not be read: {' and '.join(counts)}; {consequence}")
     if files:
         output.say("  a file counts as one item, because the number of items in it is not known")
-    for error in first[:_MOST_ERRORS_SHOWN]:
+    of_each_file = {error.file: error for error in reversed(first)}
+    shown = list(reversed(of_each_file.values()))[:_MOST_ERRORS_SHOWN]
+    for error in shown:
         output.say(f"  {error}")
-    if rows + files > _MOST_ERRORS_SHOWN:
-        remaining = f"  and {rows + files - _MOST_ERRORS_SHOWN:,} more"
+    if rows + files > len(shown):
+        remaining = f"  and {rows + files - len(shown):,} more"
         output.say(f"{remaining}; use --errors FILE to get all" if errors is None else f"{remaining}, in {errors}")

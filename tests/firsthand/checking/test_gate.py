@@ -191,3 +191,13 @@ def test_arguments_that_make_no_gate_are_refused(snapshot: Snapshot, arguments: 
 def test_the_share_of_a_file_prints_as_an_interval(snapshot: Snapshot, tmp_path: Path) -> None:
     result = firsthand.gate(write(tmp_path / "a.jsonl", row(UNKNOWN)), snapshot, max_synthetic=1)
     assert [str(Share(file.low, file.high)) for file in result.by_file] == ["0–100 %"]
+
+
+def test_a_file_in_which_no_row_can_be_read_does_not_hide_other_files(snapshot: Snapshot, tmp_path: Path) -> None:
+    write(tmp_path / "crawl" / "a.jsonl", *['{"text": 5}'] * 500)
+    write(tmp_path / "crawl" / "b.jsonl", '{"text": 5}')
+    result = firsthand.gate(tmp_path / "crawl", snapshot, max_synthetic=1, on_error="skip")
+    assert result.unreadable_rows == 501
+    assert [(Path(error.file).name, error.row) for error in result.errors] == [
+        ("a.jsonl", 1), ("a.jsonl", 2), ("a.jsonl", 3), ("b.jsonl", 1),
+    ]  # fmt: skip

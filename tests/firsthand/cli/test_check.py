@@ -228,7 +228,8 @@ def test_bad_rows_are_skipped_named_and_unknown(alone: Firsthand, tmp_path: Path
     assert "could not be read: 7 rows and 1 file; counted as unknown" in ran.out
     assert "  a file counts as one item, because the number of items in it is not known" in ran.out
     assert f"  {crawl}/a.jsonl:2: the field 'text' must hold a text, and holds 0." in ran.out
-    assert f"  and 3 more, in {tmp_path}/bad.jsonl" in ran.out
+    assert f"  and 6 more, in {tmp_path}/bad.jsonl" in ran.out
+    assert f"  {crawl}/b.parquet: cannot be read as Parquet" in ran.out  # rows of another file do not hide it
     assert f"human 1, unknown 7, not read 7  {crawl}/a.jsonl" in ran.out
     assert "use --errors FILE to get all" in alone(*words, "--on-error", "skip").out
     named = [json.loads(line) for line in (tmp_path / "bad.jsonl").read_text().splitlines()]
