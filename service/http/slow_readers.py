@@ -28,7 +28,7 @@ class DropSlowReaders(H11Protocol):
     #: Seconds of a period, and the bytes that the reader must take in it. `with_deadline` sets them.
     send_seconds: float
     least_bytes: int
-    _deadline: asyncio.TimerHandle | None = None
+    _reader_deadline: asyncio.TimerHandle | None = None
 
     def pause_writing(self) -> None:
         """Stop the application from writing, and begin to watch the reader."""
@@ -46,12 +46,12 @@ class DropSlowReaders(H11Protocol):
         super().connection_lost(exc)
 
     def _watch(self) -> None:
-        self._deadline = self.loop.call_later(self.send_seconds, self._check, self._waiting_bytes())
+        self._reader_deadline = self.loop.call_later(self.send_seconds, self._check, self._waiting_bytes())
 
     def _end_watch(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        if self._reader_deadline is not None:
+            self._reader_deadline.cancel()
+            self._reader_deadline = None
 
     def _waiting_bytes(self) -> int:
         """Return the bytes that the reader has not taken: those in this process, and those in the kernel.

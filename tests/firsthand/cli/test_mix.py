@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from firsthand.core.digests import to_bytes
 from firsthand.mixes import download
-from firsthand.schemas.mixes import Part, Recipe
+from firsthand.schemas.mixes import Mix, Part, Recipe
 from tests.conftest import Registry
 from tests.factories import digests, model, register
 from tests.firsthand.conftest import Firsthand
@@ -47,9 +47,9 @@ def test_a_mix_is_downloaded_in_the_form_that_the_files_name_asks_for(
 def test_what_arrives_and_is_not_the_mix_leaves_no_file(
     firsthand: Firsthand, mix: str, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = json.loads(firsthand("mix", "create", "--part", "dataset=local/more", "--json").out)["id"]
+    other = Mix.model_validate_json(firsthand("mix", "create", "--part", "dataset=local/more", "--json").out)
     whole = download._pieces
-    monkeypatch.setattr(download, "_pieces", lambda client, _id, suffix: whole(client, other, suffix))
+    monkeypatch.setattr(download, "_pieces", lambda client, _mix, suffix: whole(client, other, suffix))
     assert "Download the mix again" in firsthand("mix", "download", mix, "--out", tmp_path / name, status=1).err
     assert [path.name for path in tmp_path.iterdir() if "mix" in path.name] == []
 

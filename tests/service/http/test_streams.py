@@ -97,9 +97,9 @@ def test_a_reader_that_took_everything_is_watched_no_longer() -> None:
     async def test() -> None:
         with watched_transport() as (watched, _):
             watched.pause_writing()
-            assert watched._deadline is not None
+            assert watched._reader_deadline is not None
             watched.resume_writing()
-            assert watched._deadline is None
+            assert watched._reader_deadline is None
 
     asyncio.run(test())
 
