@@ -1,11 +1,12 @@
 """Firsthand: a registry of the origin of training data.
 
-A pipeline uses `Client` (all calls of a registry), `Snapshot` (look-ups without a network) and `annotate` (verdicts on
-a batch of rows). A model server uses `Recorder`, which registers the output of the model. All errors derive from
-`FirsthandError`.
+A pipeline uses `Client` (all calls of a registry), `Snapshot` (look-ups without a network), `annotate` (verdicts on a
+batch of rows) and `gate` (limits on the share of model output). A model server uses `Recorder`, which registers the
+output of the model. All errors derive from `FirsthandError`.
 """
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from firsthand.client import Client
@@ -18,6 +19,7 @@ from firsthand.errors import (
     CredentialsError,
     FirsthandError,
     Forbidden,
+    GateRefused,
     InvalidArgument,
     NotFound,
     NotUnderstood,
@@ -43,6 +45,7 @@ if sys.platform != "win32":  # the spool needs POSIX file locks, which the syste
 
 if TYPE_CHECKING:
     from firsthand.checking.annotate import annotate
+    from firsthand.checking.gate import FileShare, GateResult, gate
 
 __all__ = [
     "BadRequest",
@@ -54,8 +57,11 @@ __all__ = [
     "CredentialsError",
     "Digest",
     "Digested",
+    "FileShare",
     "FirsthandError",
     "Forbidden",
+    "GateRefused",
+    "GateResult",
     "InvalidArgument",
     "Lookup",
     "NewStatement",
@@ -78,14 +84,22 @@ __all__ = [
     "Unreachable",
     "Withdrawn",
     "annotate",
+    "gate",
     "synthetic_share",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import `annotate` at its first use: importing pyarrow takes as long as importing the rest of this package."""
-    if name != "annotate":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from firsthand.checking.annotate import annotate
+#: Names that are imported at their first use: importing pyarrow takes as long as importing the rest of this package.
+_MODULES = {
+    "annotate": "firsthand.checking.annotate",
+    "gate": "firsthand.checking.gate",
+    "GateResult": "firsthand.checking.gate",
+    "FileShare": "firsthand.checking.gate",
+}
 
-    return annotate
+
+def __getattr__(name: str) -> Any:
+    """Import a name of `_MODULES` at its first use."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)

@@ -9,6 +9,7 @@ FirsthandError
 ├── CredentialsError     the stored or configured address, key, proxy or time limit is not valid
 ├── Withdrawn            the items were registered with the same arguments before, and then withdrawn
 ├── SnapshotError        a file of a snapshot is missing or damaged
+├── GateRefused          a gate refused the data: too much of it is made by models, or can be
 └── ProblemError         the registry refused the request, and says why (RFC 9457)
     ├── BadRequest       400  the body does not have the form of its content type
     ├── Unauthorized     401  no key, or a key that is not valid
@@ -82,6 +83,10 @@ class Withdrawn(FirsthandError):
 
 class SnapshotError(FirsthandError):
     """A file of a snapshot is missing, damaged or of another format. The message names it."""
+
+
+class GateRefused(FirsthandError):
+    """A gate refused the data. The message says why, and names the worst files."""
 
 
 class ProblemError(FirsthandError):

@@ -1,5 +1,6 @@
 """Add verdicts to a batch of rows: in `firsthand check`, and in engines such as Ray Data, datasets and datatrove."""
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -48,22 +49,12 @@ def annotate(
     the added columns exists already or if a snapshot has another policy or position, ContentError if two columns have
     this name or a text is not UTF-8, and the errors of the client.
     """
-    names = batch.schema.names
-    if field not in names:
-        raise KeyError(
-            f"there is no column {field!r}; the columns are {', '.join(names)}. Choose one of them with field="
-        )
-    if (count := names.count(field)) > 1:
-        raise ContentError(f"{count} columns have the name {field!r}; rename or remove all but one of them")
     for name in ADDED:
-        if name in names:
+        if name in batch.schema.names:
             raise ValueError(f"the column {name!r} exists already; rename or drop it before annotating")
-    column = batch.column(field)
-    if holds_items(column.type) and (invalid := not_utf8(column)):
-        raise ContentError(
-            f"row {invalid[0]} of the batch, counted from 0: the text in the column {field!r} is not UTF-8. Cast the"
-            " column to binary, or convert the text"
-        )
+    column, invalid = item_column(batch, field)
+    if invalid:
+        raise text_not_utf8(invalid[0], field)
     answer = look_up(column, _source(source, policy, as_of))
     added = (
         pa.DictionaryArray.from_arrays(pa.array(answer.verdict.astype(np.int8)), list(VERDICTS)).cast(pa.string()),
@@ -82,10 +73,47 @@ def look_up(column: Any, source: OpenSource) -> Lookup:
     return answer if len(hashed.rows) == len(column) else lookup_result.spread(answer, hashed.rows, len(column))
 
 
+def item_column(batch: Any, field: str) -> tuple[Any, list[int]]:
+    """Return the column `field` of a batch or table, and its rows that are not UTF-8. Raises as `annotate` does."""
+    names = batch.schema.names
+    if field not in names:
+        raise KeyError(
+            f"there is no column {field!r}; the columns are {', '.join(names)}. Choose one of them with field="
+        )
+    if (count := names.count(field)) > 1:
+        raise ContentError(f"{count} columns have the name {field!r}; rename or remove all but one of them")
+    column = batch.column(field)
+    return column, not_utf8(column) if holds_items(column.type) else []
+
+
+def text_not_utf8(row: int, field: str) -> ContentError:
+    """Return the error of a text that is not UTF-8."""
+    return ContentError(
+        f"row {row} of the batch, counted from 0: the text in the column {field!r} is not UTF-8. Cast the column to"
+        " binary, or convert the text"
+    )
+
+
+def without(column: Any, rows: Sequence[int]) -> Any:
+    """Return a column (Array or ChunkedArray) in which the items of these rows are null."""
+    if not rows:
+        return column
+    keep = np.ones(len(column), dtype=np.bool_)
+    keep[rows] = False
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    contents = column.cast(kind).cast(pa.large_binary()).to_pylist()
+    return pa.array([item if kept else None for item, kept in zip(contents, keep, strict=True)], pa.large_binary())
+
+
 def _source(source: AnnotateSource, policy: PolicyName | None, as_of: int | None) -> OpenSource:
     """Return the opened source. Raises ValueError if it is a snapshot with another policy or position."""
     if isinstance(source, Client):
         return RegistrySource(source, policy or "strict", as_of)
+    return opened_snapshot(source, policy, as_of)
+
+
+def opened_snapshot(source: Snapshot | SnapshotSource, policy: PolicyName | None, as_of: int | None) -> SnapshotSource:
+    """Return a snapshot as an opened source. Raises ValueError if it has another policy or position."""
     if isinstance(source, Snapshot):
         source = SnapshotSource(source)
     manifest = source.snapshot.manifest

@@ -5,13 +5,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from firsthand.checking import process_pool
+import pyarrow as pa
+
+from firsthand.checking import process_pool, read_errors
 from firsthand.checking.annotate import look_up
 from firsthand.checking.lookup_source import LookupSource, OpenSource, SnapshotConfidence
 from firsthand.checking.process_pool import Work
+from firsthand.checking.read_errors import OnError, ReadError
+from firsthand.errors import ContentError
 from firsthand.files import discover
-from firsthand.files.discover import FileItems, InputFile
-from firsthand.files.inputs import hash_both
+from firsthand.files.discover import InputFile
+from firsthand.files.formats import RowFormat
+from firsthand.files.locations import ReadMeter
+from firsthand.http import lookup_result
 from firsthand.http.lookup_result import Lookup
 
 
@@ -19,17 +25,33 @@ from firsthand.http.lookup_result import Lookup
 class CheckedItems:
     """Consecutive items of the user's files, with their verdicts."""
 
-    #: The name of each item; None if names were not requested.
+    #: The file of the items; None if each item is a file of its own.
+    file: str | None
+    #: The name of each item; None for rows if their names were not requested.
     names: Sequence[str] | None
     answer: Lookup
     confidence: SnapshotConfidence
+    #: The rows and files that could not be read. Each of them is one of the items, with the verdict unknown.
+    errors: Sequence[ReadError] = ()
+    #: The number of bytes of the user's files that were read for these items. For all items it is the files' size.
+    read_bytes: int = 0
 
 
 def check(
-    files: Sequence[InputFile], field: str, source: LookupSource, *, names: bool = True, processes: int = 1
+    files: Sequence[InputFile],
+    field: str,
+    source: LookupSource,
+    *,
+    names: bool = True,
+    processes: int = 1,
+    on_error: OnError = "stop",
 ) -> Iterator[CheckedItems]:
-    """Yield the verdicts on all items of the files, in order. Raises ContentError for an item that cannot be read."""
-    setup = partial(_opened, source, field, names)
+    """Yield the verdicts on all items of the files, in order.
+
+    Raises ContentError for a row or a file that cannot be read. With `on_error="skip"`, it is an unknown item instead,
+    and its error is in `CheckedItems.errors`.
+    """
+    setup = partial(_opened, source, field, names, on_error)
     return process_pool.run(setup, tasks(files, processes), processes, task_name)
 
 
@@ -49,19 +71,67 @@ def task_name(files: Sequence[InputFile]) -> str:
 
 
 @contextmanager
-def _opened(source: LookupSource, field: str, names: bool) -> Iterator[Work[list[InputFile], CheckedItems]]:
+def _opened(
+    source: LookupSource, field: str, names: bool, on_error: OnError
+) -> Iterator[Work[list[InputFile], CheckedItems]]:
     with source.open() as opened:
-        yield partial(_check, opened, field, names)
+        yield partial(_check, opened, field, names, on_error)
 
 
-def _check(source: OpenSource, field: str, names: bool, files: list[InputFile]) -> Iterator[CheckedItems]:
+def _check(
+    source: OpenSource, field: str, names: bool, on_error: OnError, files: list[InputFile]
+) -> Iterator[CheckedItems]:
     row_format = files[0].row_format
-    if row_format is None:
-        answer = source.lookup_joined(hash_both(FileItems(files)))
-        paths = [str(file.path) for file in files] if names else None
-        yield CheckedItems(paths, answer, source.take_confidence())
+    if row_format is not None:
+        yield from _check_rows(source, field, names, on_error, files[0], row_format)
         return
-    for rows in row_format.read(files[0].path, field):
-        answer = look_up(rows.items, source)
-        row_names = [discover.row_name(files[0], number) for number in rows.numbers] if names else None
-        yield CheckedItems(row_names, answer, source.take_confidence())
+    hashed = read_errors.hash_files(files, on_error)
+    answer = source.lookup_joined(hashed.profiles)
+    if hashed.errors:
+        answer = lookup_result.spread(answer, hashed.rows, len(files))
+    yield CheckedItems(
+        None,
+        [str(file.path) for file in files],
+        answer,
+        source.take_confidence(),
+        hashed.errors,
+        discover.total_size(files) or 0,
+    )
+
+
+def _check_rows(
+    source: OpenSource, field: str, names: bool, on_error: OnError, file: InputFile, row_format: RowFormat
+) -> Iterator[CheckedItems]:
+    path, meter = str(file.path), FileMeter(file)
+    errors: Sequence[ReadError]
+    try:
+        for rows in row_format.read(file.path, field, skip=on_error == "skip", meter=meter.meter):
+            answer = look_up(rows.items, source)
+            row_names = [discover.row_name(file, number) for number in rows.numbers] if names else None
+            errors = read_errors.of_rows(rows.errors)
+            yield CheckedItems(path, row_names, answer, source.take_confidence(), errors, meter.take())
+        answer, row_names, errors = look_up(pa.nulls(0), source), [] if names else None, ()
+    except ContentError as error:
+        if on_error == "stop":
+            raise
+        answer, row_names = look_up(pa.nulls(1), source), [path] if names else None
+        errors = (read_errors.of_file(file, error),)
+    yield CheckedItems(path, row_names, answer, source.take_confidence(), errors, meter.rest())
+
+
+class FileMeter:
+    """The bytes that were read of one file, at most its size: some readers read parts of it twice, or not at all."""
+
+    def __init__(self, file: InputFile) -> None:
+        self.meter = ReadMeter()
+        self._size, self._taken = file.size(), 0
+
+    def take(self) -> int:
+        """Return the number of bytes that were read since the last call."""
+        read = self.meter.bytes if self._size is None else min(self.meter.bytes, self._size)
+        taken, self._taken = read - self._taken, read
+        return taken
+
+    def rest(self) -> int:
+        """Return the number of bytes from the last call to the end of the file."""
+        return self.take() if self._size is None else self._size - self._taken

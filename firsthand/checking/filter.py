@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import compress
 from typing import Protocol, TypeAlias
@@ -10,17 +10,17 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from firsthand.checking import check, process_pool
+from firsthand.checking import check, process_pool, read_errors
 from firsthand.checking.lookup_source import LookupSource, OpenSource, SnapshotConfidence
 from firsthand.checking.process_pool import Work
+from firsthand.checking.read_errors import OnError, ReadError
 from firsthand.core.digests import Digests, as_strings, sort_unique
 from firsthand.core.verdicts import VERDICTS, Verdict
 from firsthand.errors import ContentError
-from firsthand.files import locations
+from firsthand.files import discover, locations
 from firsthand.files.arrow_digests import hash_column
-from firsthand.files.discover import FileItems, InputFile
+from firsthand.files.discover import InputFile
 from firsthand.files.formats import RowFormat
-from firsthand.files.inputs import hash_both
 from firsthand.files.locations import Location
 
 Keep: TypeAlias = npt.NDArray[np.bool_]
@@ -39,6 +39,12 @@ class ItemSelector(Protocol):
     def __call__(self, items: Profiles) -> Keep:
         """Return, for each of n items, whether it must be written: `bool[n]`."""
 
+    def undo(self) -> None:
+        """Forget the selections since the last call of `commit`: these items were not written."""
+
+    def commit(self) -> None:
+        """Keep the selections until now: these items are written."""
+
 
 class SelectByVerdict:
     """A rule that selects every item with one of the given verdicts. A row without an item counts as unknown."""
@@ -52,6 +58,12 @@ class SelectByVerdict:
         self.confidence += self._source.take_confidence()
         return np.isin(answer.verdict, self._codes)
 
+    def undo(self) -> None:
+        """Do nothing: a verdict does not depend on earlier items."""
+
+    def commit(self) -> None:
+        """Do nothing."""
+
 
 class SelectByMix:
     """A rule that selects each item of a mix once: at its first occurrence in the files."""
@@ -62,6 +74,7 @@ class SelectByMix:
         unique, _ = sort_unique(digests)
         self._wanted = as_strings(unique)
         self._not_written = np.ones(len(unique), dtype=np.bool_)
+        self._since_commit: list[npt.NDArray[np.intp]] = []
 
     @property
     def missing(self) -> int:
@@ -71,6 +84,14 @@ class SelectByMix:
     def __call__(self, items: Profiles) -> Keep:
         exact, text = items
         return self._take(exact) | self._take(text)
+
+    def undo(self) -> None:
+        for selected in self._since_commit:
+            self._not_written[selected] = True
+        self._since_commit.clear()
+
+    def commit(self) -> None:
+        self._since_commit.clear()
 
     def _take(self, digests: Digests) -> Keep:
         """Return which digests are in the mix and were not selected before, `bool[n]`. Mark them as selected."""
@@ -82,6 +103,7 @@ class SelectByMix:
         selected, first = np.unique(nearest[rows], return_index=True)
         keep[rows[first]] = True
         self._not_written[selected] = False
+        self._since_commit.append(selected)
         return keep
 
 
@@ -93,6 +115,10 @@ class FilteredPart:
     items: int
     kept: int
     confidence: SnapshotConfidence
+    #: The rows and files that could not be read. They are among the items, and are not written.
+    errors: Sequence[ReadError] = ()
+    #: The size of the files.
+    read_bytes: int = 0
 
 
 def by_verdict(
@@ -102,22 +128,28 @@ def by_verdict(
     source: LookupSource,
     verdicts: Collection[Verdict],
     processes: int = 1,
+    on_error: OnError = "stop",
 ) -> Iterator[FilteredPart]:
     """Write the items with these verdicts, as `write` does, in `processes` processes. Each process opens the source."""
     check_targets(files, out)
-    setup = partial(_opened, source, verdicts, field, out)
+    setup = partial(_opened, source, verdicts, field, out, on_error)
     return process_pool.run(setup, check.tasks(files, processes), processes, check.task_name)
 
 
-def write(files: Sequence[InputFile], field: str, out: Location, selector: ItemSelector) -> Iterator[FilteredPart]:
+def write(
+    files: Sequence[InputFile], field: str, out: Location, selector: ItemSelector, on_error: OnError = "stop"
+) -> Iterator[FilteredPart]:
     """Write the selected items into the folder `out`. Yield the counts of each task.
 
     An output file has the relative path of its input file. It gets its final name when it is complete. Raises
     ContentError, before anything is written, if two inputs have the same output, or if an output is also an input.
+
+    Raises ContentError for a row or a file that cannot be read. With `on_error="skip"`, the row is not written, and
+    nothing of the file is written; the errors are in `FilteredPart.errors`.
     """
     check_targets(files, out)
     for task in check.tasks(files, 1):
-        yield from _write(lambda: selector, field, out, task)
+        yield from _write(lambda: selector, field, out, on_error, task)
 
 
 def check_targets(files: Sequence[InputFile], out: Location) -> None:
@@ -137,42 +169,69 @@ def check_targets(files: Sequence[InputFile], out: Location) -> None:
 
 @contextmanager
 def _opened(
-    source: LookupSource, verdicts: Collection[Verdict], field: str, out: Location
+    source: LookupSource, verdicts: Collection[Verdict], field: str, out: Location, on_error: OnError
 ) -> Iterator[Work[list[InputFile], FilteredPart]]:
     with source.open() as opened:
-        yield partial(_write, partial(SelectByVerdict, opened, verdicts), field, out)
+        yield partial(_write, partial(SelectByVerdict, opened, verdicts), field, out, on_error)
 
 
 def _write(
-    make_selector: Callable[[], ItemSelector], field: str, out: Location, files: list[InputFile]
+    make_selector: Callable[[], ItemSelector], field: str, out: Location, on_error: OnError, files: list[InputFile]
 ) -> Iterator[FilteredPart]:
     row_format, selector = files[0].row_format, make_selector()
     if row_format is None:
-        yield _copy(files, out, selector)
+        part = _copy(files, out, selector, on_error)
     else:
-        yield _write_rows(files[0], row_format, field, out / files[0].relative, selector)
+        try:
+            part = _write_rows(files[0], row_format, field, out / files[0].relative, selector, on_error)
+        except _FileSkipped as skipped:
+            part = FilteredPart(1, 1, 0, selector.confidence, (skipped.error,))
+    yield replace(part, read_bytes=discover.total_size(files) or 0)
 
 
-def _copy(files: Sequence[InputFile], out: Location, selector: ItemSelector) -> FilteredPart:
-    keep = selector(hash_both(FileItems(files)))
+class _FileSkipped(Exception):
+    """A file that cannot be read: leave the blocks that write its output, so that the output is removed."""
+
+    def __init__(self, error: ReadError) -> None:
+        self.error = error
+        super().__init__(error)
+
+
+def _copy(files: Sequence[InputFile], out: Location, selector: ItemSelector, on_error: OnError) -> FilteredPart:
+    hashed = read_errors.hash_files(files, on_error)
+    keep = np.zeros(len(files), dtype=np.bool_)
+    keep[hashed.rows] = selector(hashed.profiles)
+    selector.commit()
     for file in compress(files, keep):
         with locations.replacing(out / file.relative) as temporary:
             if file.content is not None:
                 temporary.write_bytes(file.content)
             else:
                 locations.copy(file.path, temporary)
-    return FilteredPart(len(files), len(files), int(keep.sum()), selector.confidence)
+    return FilteredPart(len(files), len(files), int(keep.sum()), selector.confidence, hashed.errors)
 
 
 def _write_rows(
-    file: InputFile, row_format: RowFormat, field: str, target: Location, selector: ItemSelector
+    file: InputFile, row_format: RowFormat, field: str, target: Location, selector: ItemSelector, on_error: OnError
 ) -> FilteredPart:
     items = kept = 0
-    with locations.replacing(target) as temporary, row_format.writing(temporary, like=file.path) as writer:
-        for rows in row_format.read(file.path, field, whole=True):
-            hashed = hash_column(rows.items)
-            keep = np.full(len(rows.items), selector.keeps_empty_rows)
-            keep[hashed.rows] = selector((hashed.exact, hashed.text))
-            writer.write(rows, keep)
-            items, kept = items + len(keep), kept + int(keep.sum())
-    return FilteredPart(1, items, kept, selector.confidence)
+    errors: list[ReadError] = []
+    with locations.replacing(target) as temporary:
+        try:
+            with row_format.writing(temporary, like=file.path) as writer:
+                for rows in row_format.read(file.path, field, whole=True, skip=on_error == "skip"):
+                    hashed = hash_column(rows.items)
+                    keep = np.full(len(rows.items), selector.keeps_empty_rows)
+                    keep[hashed.rows] = selector((hashed.exact, hashed.text))
+                    if rows.errors:
+                        keep &= ~np.isin(np.asarray(rows.numbers), [error.number for error in rows.errors])
+                        errors += read_errors.of_rows(rows.errors)
+                    writer.write(rows, keep)
+                    items, kept = items + len(keep), kept + int(keep.sum())
+        except ContentError as error:
+            if on_error == "stop":
+                raise
+            selector.undo()
+            raise _FileSkipped(read_errors.of_file(file, error)) from None
+    selector.commit()
+    return FilteredPart(1, items, kept, selector.confidence, errors)

@@ -74,6 +74,17 @@ class LookupSource(Protocol):
 
 
 @dataclass(frozen=True)
+class KeptOpen:
+    """An opened source that belongs to the caller, and stays open when a look-up of many items ends."""
+
+    source: OpenSource
+
+    @contextmanager
+    def open(self) -> Iterator[OpenSource]:
+        yield self.source
+
+
+@dataclass(frozen=True)
 class RegistrySource:
     """A registry as the source of verdicts, under one policy, at one position (None: the head of the log)."""
 

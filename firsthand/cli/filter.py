@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -17,6 +18,7 @@ from firsthand.snapshots import manifest
 
 if TYPE_CHECKING:
     from firsthand.checking.filter import FilteredPart
+    from firsthand.checking.read_errors import ErrorLog
 
 
 class FilterReport(BaseModel):
@@ -25,6 +27,9 @@ class FilterReport(BaseModel):
     files: int
     items: int
     kept: int
+    #: Rows and files that could not be read. They are among the items, and are not written.
+    unreadable_rows: int = 0
+    unreadable_files: int = 0
     #: The number of items of the mix that are in none of the files; null without a mix.
     missing: int | None
     #: The position of the verdicts. Null with a mix, which has its own position.
@@ -68,6 +73,8 @@ def filter(
     as_of: options.AsOf = None,
     snapshot: options.SnapshotDir = None,
     confirm: options.Confirm = False,
+    on_error: options.OnErrorOption = "stop",
+    errors: options.Errors = None,
     workers: options.Workers = 1,
     json: options.Json = False,
 ) -> None:
@@ -77,6 +84,9 @@ def filter(
     unchanged, to a file with the same name and compression. A row without an item (null) counts as unknown. With a mix,
     each item is written once, at its first occurrence. An output file gets its final name when it is complete.
 
+    With `--on-error skip`, a row that cannot be read is not written, and neither is any row of a file that cannot be
+    read to its end.
+
     ```
     firsthand filter crawl/ --verdict human --out clean/
     firsthand filter corpus.parquet --mix 0f3a… --out training/
@@ -85,6 +95,7 @@ def filter(
     """
     # These modules import pyarrow; all other commands start without it.
     from firsthand.checking import filter as filtering
+    from firsthand.checking import read_errors
     from firsthand.files import containers, discover
 
     verdicts = options.choices(verdict or [], VERDICTS, "--verdict")
@@ -95,41 +106,48 @@ def filter(
             "--mix cannot be used with --snapshot or --workers: a mix is read from the registry, and only one process"
             " can find the first occurrence of each item. Omit --snapshot and --workers"
         )
-    files, target = discover.find(paths, whole=whole), locations.parse(out)
+    options.check_errors_file(on_error, errors)
+    files, target = discover.find(paths, whole=whole, skip=on_error == "skip"), locations.parse(out)
     for remark in () if whole else containers.remarks(files):
         output.remark(remark)
     report = FilterReport(files=len(files), items=0, kept=0, missing=None, position=None, out=out)
-    with output.progress("filtering", total=len(files)) as advance:
+    with output.byte_progress("filtering", discover.total_size(files)) as advance, read_errors.logging(errors) as log:
         if mix is not None:
             with session.long_client() as client:
                 empty, items = np.empty((0, SIZE), dtype=np.uint8), client.mix(mix).items
                 selector = filtering.SelectByMix(np.concatenate([empty, *client.mix_digests(mix, items)]))
-            _run(report, filtering.write(files, field, target, selector), advance)
+            confidence = _run(report, filtering.write(files, field, target, selector, on_error), log, advance)
             report.missing = selector.missing
-            return _print(report, json)
-        if snapshot is not None and not confirm:
-            check_bits: Callable[[int], None] = partial(refuse_human, verdicts)
-            options.usage(check_bits, "--verdict")(manifest.load(snapshot).bits)
-        source, report.position = session.lookup_source(policy, as_of, snapshot, confirm, long=True)
-        confidence = _run(report, filtering.by_verdict(files, field, target, source, verdicts, workers), advance)
-    _print(report, json)
-    if snapshot is not None and not json:
+        else:
+            if snapshot is not None and not confirm:
+                check_bits: Callable[[int], None] = partial(refuse_human, verdicts)
+                options.usage(check_bits, "--verdict")(manifest.load(snapshot).bits)
+            source, report.position = session.lookup_source(policy, as_of, snapshot, confirm, long=True)
+            parts = filtering.by_verdict(files, field, target, source, verdicts, workers, on_error)
+            confidence = _run(report, parts, log, advance)
+    if json:
+        return output.record(report, as_json=True)
+    _print(report, log, errors)
+    if snapshot is not None:
         session.print_confidence(confidence, snapshot)
 
 
-def _run(report: FilterReport, parts: "Iterable[FilteredPart]", advance: Callable[[int], None]) -> SnapshotConfidence:
+def _run(
+    report: FilterReport, parts: "Iterable[FilteredPart]", log: "ErrorLog", advance: Callable[[int, int], None]
+) -> SnapshotConfidence:
     """Process all tasks, and add their counts to the report. Return the confidence of their look-ups."""
     confidence = SnapshotConfidence()
     for part in parts:
         report.items, report.kept = report.items + part.items, report.kept + part.kept
+        log.add(part.errors)
         confidence += part.confidence
-        advance(part.files)
+        advance(part.read_bytes, part.items)
+    report.unreadable_rows, report.unreadable_files = log.rows, log.files
     return confidence
 
 
-def _print(report: FilterReport, as_json: bool) -> None:
-    if as_json:
-        return output.record(report, as_json)
+def _print(report: FilterReport, log: "ErrorLog", errors: Path | None) -> None:
     output.say(f"{report.kept:,} of {output.count(report.items, 'item')} kept, in {report.out}")
     if report.missing:
         output.say(f"not in these files: {output.count(report.missing, 'item')} of the mix")
+    session.print_read_errors(log.rows, log.files, log.first, errors, "not written")

@@ -1,16 +1,40 @@
 """`firsthand item`: the claims on one item."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from firsthand.cli import options, output, session
+from firsthand.client import Client
+from firsthand.core.control_characters import escape_controls
 from firsthand.core.digests import from_text
 from firsthand.files.inputs import both_profiles
+from firsthand.schemas.base import Response
 from firsthand.schemas.items import Claim, Item
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+
+#: Withdrawals and disputes whose reason is fetched, with one request each.
+_MOST_CORRECTIONS = 20
+
+
+class Correction(Response):
+    """A withdrawal or a dispute of a claim on the item: who made it, and why."""
+
+    kind: Literal["withdrawal", "dispute"]
+    position: int
+    registration: int
+    organization: str
+    reason: str
+
+
+class ShownItem(Item):
+    """The item, with the withdrawals and disputes of its claims: the output of `--json`."""
+
+    corrections: list[Correction]
 
 
 @app.command()
@@ -18,49 +42,113 @@ def show(
     item: Annotated[
         str,
         typer.Argument(
-            help="A file, such as crawl/page-17.html, or the digest of an item, sha256:<hex>.",
-            metavar="FILE|DIGEST",
+            help="A file, such as crawl/page-17.html; a row, such as answers.jsonl:3, as `firsthand check --items`"
+            " prints it; or the digest of an item, sha256:<hex>.",
+            metavar="FILE|FILE:ROW|DIGEST",
             show_default=False,
         ),
     ],
+    field: options.Field = "text",
     policy: options.Policy = "strict",
     as_of: options.AsOf = None,
     json: options.Json = False,
 ) -> None:
-    """Show the verdict on an item, and the organization, origin, evidence and times of each claim on it.
+    """Show the verdict on an item, all claims on it, and who disputes or withdrew them and why.
 
-    A text file can have two digests, one per digest profile. Then the claims on both are shown.
+    A text can have two digests, one per digest profile. Then the claims on both are shown.
 
     ```
     firsthand item show crawl/page-17.html
+    firsthand item show answers.jsonl:3 --field answer
     firsthand item show sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
     ```
     """
-    digests = both_profiles(Path(item)) if Path(item).is_file() else (options.usage(from_text, "FILE|DIGEST")(item),)
+    digests = _digests(item, field)
     with session.short_client() as client:
-        for item_with_claims in [client.item(digest, policy, as_of) for digest in dict.fromkeys(digests)]:
-            _print(item_with_claims, json)
+        for known in [client.item(digest, policy, as_of) for digest in dict.fromkeys(digests)]:
+            corrections = list(_corrections(client, known.claims))
+            if json:
+                output.json_line(ShownItem(**known.model_dump(), corrections=corrections))
+            else:
+                _print(known, corrections)
 
 
-def _print(item: Item, as_json: bool) -> None:
-    if as_json:
-        return output.record(item, as_json)
-    output.say(f"{item.digest}: {item.verdict}, position {item.position:,}")
-    if item.claims:
-        output.listing(
-            item.claims,
-            {
-                "registration": lambda claim: claim.registration,
-                "organization": lambda claim: claim.organization,
-                "dataset": lambda claim: claim.dataset,
-                "origin": lambda claim: claim.model or claim.origin,
-                "evidence": lambda claim: claim.evidence,
-                "collected": lambda claim: claim.collected_at and claim.collected_at.date().isoformat(),
-                "registered": lambda claim: claim.registered_at.date().isoformat(),
-                "": _state,
-            },
-            as_json=False,
+def _digests(item: str, field: str) -> tuple[bytes, ...]:
+    """Return the digests of the item under both profiles, or the digest that was given."""
+    if not Path(item).is_file():
+        with suppress(ValueError):
+            return (from_text(item),)
+    from firsthand.files import named_item  # imports pyarrow; digests are shown without it
+
+    content = named_item.read(item, field)
+    if content is None:
+        raise typer.BadParameter(
+            f"{item!r} is no file, no row of a file and no digest. Use a path, a row such as answers.jsonl:3, or"
+            " sha256: and 64 hexadecimal digits",
+            param_hint="FILE|FILE:ROW|DIGEST",
         )
+    return both_profiles(content)
+
+
+def _corrections(client: Client, claims: Sequence[Claim]) -> Iterator[Correction]:
+    """Yield the first withdrawals and disputes of these claims, in the order of the claims."""
+    positions: list[tuple[Literal["withdrawal", "dispute"], int, int]] = []
+    for claim in claims:
+        positions += [("dispute", position, claim.registration) for position in claim.disputes]
+        if claim.withdrawn is not None:
+            positions.append(("withdrawal", claim.withdrawn, claim.registration))
+    for kind, position, registration in positions[:_MOST_CORRECTIONS]:
+        statement = client.statement(position)
+        yield Correction(
+            kind=kind,
+            position=position,
+            registration=registration,
+            organization=statement.organization,
+            reason=str(statement.body.get("reason") or ""),
+        )
+
+
+def _print(item: Item, corrections: Sequence[Correction]) -> None:
+    output.say(f"{item.digest}: {item.verdict}, position {item.position:,}{_why(item)}")
+    if not item.claims:
+        return
+    output.listing(
+        item.claims,
+        {
+            "registration": lambda claim: claim.registration,
+            "organization": lambda claim: claim.organization,
+            "dataset": lambda claim: claim.dataset,
+            "origin": lambda claim: claim.model or claim.origin,
+            "evidence": lambda claim: claim.evidence,
+            "collected": lambda claim: claim.collected_at and claim.collected_at.date().isoformat(),
+            "registered": lambda claim: claim.registered_at.date().isoformat(),
+            "": _state,
+        },
+        as_json=False,
+    )
+    for correction in corrections:
+        verb = "disputed" if correction.kind == "dispute" else "withdrawn"
+        reason = f": {escape_controls(correction.reason)}" if correction.reason else ", without a reason"
+        output.say(
+            f"registration {correction.registration} was {verb} by {escape_controls(correction.organization)} at"
+            f" position {correction.position:,}{reason}"
+        )
+    total = sum(len(claim.disputes) + (claim.withdrawn is not None) for claim in item.claims)
+    if total > len(corrections):
+        output.say(f"and {total - len(corrections):,} more; show each with: firsthand log show POSITION")
+
+
+def _why(item: Item) -> str:
+    """Return why the verdict is contested, in words; nothing for other verdicts."""
+    if item.verdict != "contested":
+        return ""
+    standing = [claim for claim in item.claims if claim.withdrawn is None]
+    reasons = []
+    if {"human", "model"} <= {claim.origin for claim in standing}:
+        reasons.append("claims say human and model")
+    if any(claim.disputes for claim in standing):
+        reasons.append("a claim is disputed")
+    return f", because {' and '.join(reasons)}" if reasons else ""
 
 
 def _state(claim: Claim) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, TypeAlias, TypeVar
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 import typer
 from pydantic import TypeAdapter, ValidationError
@@ -45,6 +45,12 @@ def choices(given: Sequence[str], allowed: Sequence[Choice], option: str) -> lis
         if value not in allowed:
             raise typer.BadParameter(f"{value!r}: use one of {', '.join(allowed)}", param_hint=option)
     return [choice for choice in allowed if choice in given]
+
+
+def check_errors_file(on_error: str, errors: Path | None) -> None:
+    """Raise a usage error if a file for errors is given, but the first error stops the command."""
+    if errors is not None and on_error == "stop":
+        raise typer.BadParameter("it can only be used with --on-error skip", param_hint="--errors")
 
 
 def moment(text: str) -> datetime:
@@ -137,6 +143,24 @@ Field: TypeAlias = Annotated[
 ]
 Whole: TypeAlias = Annotated[
     bool, typer.Option("--whole", help="Treat every file as one item, without reading rows or decompressing.")
+]
+OnErrorOption: TypeAlias = Annotated[
+    Literal["stop", "skip"],
+    typer.Option(
+        help="What to do with a row or a file that cannot be read. stop: end with an error. skip: count it as one"
+        " unknown item, and go on."
+    ),
+]
+Errors: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--errors",
+        help="With --on-error skip: write the rows and files that cannot be read to this file, such as bad.jsonl. Each"
+        " line is a JSON object with file, row (null for a file as a whole) and reason.",
+        metavar="FILE",
+        dir_okay=False,
+        show_default=False,
+    ),
 ]
 Workers: TypeAlias = Annotated[
     int, typer.Option(help="The number of processes, such as 8. Each file is read by one process.", min=1)

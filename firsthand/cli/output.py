@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     Progress,
     ProgressColumn,
     SpinnerColumn,
@@ -26,6 +27,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 from rich.table import Table
 from rich.text import Text
@@ -39,7 +41,7 @@ STOPPED = 130
 
 STATUSES = (
     "Exit statuses: 0 success, 1 an error, 2 a wrong command line, 3 the condition is not met (`check`: the share of "
-    "synthetic items can be too high; `mix diff`: the recipe no longer holds), 130 stopped with Ctrl-C."
+    "synthetic items is or can be too high; `mix diff`: the recipe no longer holds), 130 stopped with Ctrl-C."
 )
 
 EVERY_DAY = "Every day"
@@ -175,10 +177,34 @@ def progress(activity: str, total: int | None = None) -> Iterator[Callable[[int]
     columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), done, RateColumn(), TimeElapsedColumn()]
     if total is not None:
         columns += [TextColumn("remaining"), TimeRemainingColumn()]
-    shown = console(stderr=True)
-    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as bar:
+    terminal = console(stderr=True)
+    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
         task = bar.add_task(activity, total=total)
         yield lambda done: bar.advance(task, done)
+
+
+@contextmanager
+def byte_progress(activity: str, total: int | None, shown: bool = True) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar of bytes on standard error, if it is a terminal and `shown` is set.
+
+    Yield a function that adds bytes and items to the bar. The bar shows the bytes that were read of all bytes, the
+    bytes per second, the number of items and, if the total is known, the remaining time.
+    """
+    columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()]
+    columns += [TextColumn("{task.fields[items]:,} items"), TimeElapsedColumn()]
+    if total is not None:
+        columns += [TextColumn("remaining"), TimeRemainingColumn()]
+    terminal = console(stderr=True)
+    with Progress(*columns, console=terminal, transient=True, disable=not (shown and terminal.is_terminal)) as bar:
+        task = bar.add_task(activity, total=total, items=0)
+        items = 0
+
+        def advance(read_bytes: int, more_items: int) -> None:
+            nonlocal items
+            items += more_items
+            bar.update(task, advance=read_bytes, items=items)
+
+        yield advance
 
 
 class RateColumn(ProgressColumn):

@@ -1,6 +1,8 @@
 """The connection of a command to its registry, and the source of its look-ups."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -10,10 +12,15 @@ from firsthand.client import Client
 from firsthand.core.verdicts import PolicyName
 from firsthand.snapshots import manifest
 
+if TYPE_CHECKING:
+    from firsthand.checking.read_errors import ReadError
+
 #: Retries of a short command. If no registry answers, it reports this after about a second.
 _SHORT = 2
 #: Retries of a long command. It continues if the registry restarts.
 _LONG = 6
+#: Rows and files that a command names if they cannot be read.
+_MOST_ERRORS_SHOWN = 5
 
 
 def short_client() -> Client:
@@ -67,3 +74,22 @@ def print_confidence(confidence: SnapshotConfidence, snapshot: Path) -> None:
     if confidence.confirmed:
         lookups = output.count(confidence.confirmed, "look-up")
         output.say(f"checked by the registry: {lookups} with the verdict human")
+
+
+def print_read_errors(
+    rows: int, files: int, first: "Sequence[ReadError]", errors: Path | None, consequence: str
+) -> None:
+    """Print how many rows and files could not be read, what follows from it, and the first of each file."""
+    if not rows and not files:
+        return
+    counts = [output.count(number, noun) for number, noun in ((rows, "row"), (files, "file")) if number]
+    output.say(f"could not be read: {' and '.join(counts)}; {consequence}")
+    if files:
+        output.say("  a file counts as one item, because the number of items in it is not known")
+    of_each_file = {error.file: error for error in reversed(first)}
+    shown = list(reversed(of_each_file.values()))[:_MOST_ERRORS_SHOWN]
+    for error in shown:
+        output.say(f"  {error}")
+    if rows + files > len(shown):
+        remaining = f"  and {rows + files - len(shown):,} more"
+        output.say(f"{remaining}; use --errors FILE to get all" if errors is None else f"{remaining}, in {errors}")

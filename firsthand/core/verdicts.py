@@ -15,6 +15,8 @@ import numpy.typing as npt
 Origin = Literal["human", "model", "unstated"]
 Verdict = Literal["unknown", "human", "model", "contested"]
 PolicyName = Literal["strict", "pessimistic"]
+#: How unknown items are counted in a share: as made by models in its high end, as human, or not at all.
+CountUnknown = Literal["model", "human", "ignore"]
 
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -147,17 +149,18 @@ class Share:
         return f"{low / 10:.1f}–{high / 10:.1f} %"
 
 
-def synthetic_share(counts: dict[Verdict, int], unknown: Literal["model", "human", "ignore"] = "model") -> Share:
+def synthetic_share(counts: dict[Verdict, int], unknown: CountUnknown = "model", unreadable: int = 0) -> Share:
     """Return the share of items that models made: the interval from model/all to (model + contested + unknown)/all.
 
     `counts` has the number of items per verdict. `unknown="human"` counts unknown items as human; `unknown="ignore"`
-    excludes them from all counts. No claim supports these two assumptions, so neither is the default. Without items,
+    excludes them from all counts. No claim supports these two assumptions, so neither is the default. `unreadable` of
+    the unknown items could not be read and looked up: they count in the high end, whatever `unknown` is. Without items,
     the share is 0 to 1.
     """
     model, contested = counts.get("model", 0), counts.get("contested", 0)
-    without_claims = counts.get("unknown", 0)
+    without_claims = counts.get("unknown", 0) - unreadable
     total = sum(counts.values()) - (without_claims if unknown == "ignore" else 0)
     if total == 0:
         return Share(0.0, 1.0)
-    undecided = contested + (without_claims if unknown == "model" else 0)
+    undecided = contested + unreadable + (without_claims if unknown == "model" else 0)
     return Share(model / total, (model + undecided) / total)

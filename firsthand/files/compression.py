@@ -17,7 +17,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from firsthand.errors import ContentError
-from firsthand.files.locations import Location, open_binary
+from firsthand.files.locations import Location, ReadMeter, open_binary
 
 #: The suffix of a compressed file → the name of its codec.
 CODECS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz"}
@@ -47,10 +47,13 @@ def codec(name: str) -> str | None:
 
 
 @contextmanager
-def reading(location: Location) -> Iterator[IO[bytes]]:
-    """Yield the decompressed content of a file. Raises ContentError, with the file's name, if it cannot be read."""
+def reading(location: Location, meter: ReadMeter | None = None) -> Iterator[IO[bytes]]:
+    """Yield the decompressed content of a file. Raises ContentError, with the file's name, if it cannot be read.
+
+    The bytes that are read from the file are added to `meter`.
+    """
     try:
-        with open_binary(location) as file:
+        with open_binary(location, meter) as file:
             yield file if (name := codec(location.name)) is None else decompressed(file, name)
     except ERRORS as error:
         raise ContentError(f"{location} cannot be read: {reason(error, str(location))}") from None

@@ -18,6 +18,8 @@ def remarks(files: Iterable[InputFile]) -> Iterator[str]:
     containers: list[str] = []
     pipes: list[str] = []
     for file in files:
+        if file.unreadable is not None:
+            continue
         if file.content is not None:
             pipes.append(str(file.path))
         elif file.row_format is None and not file.compressed and file.path.name.lower().endswith(SUFFIXES):

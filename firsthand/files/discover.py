@@ -28,9 +28,22 @@ class InputFile:
     compressed: bool = False
     #: The content of a pipe, which can be read only once, and only by this process.
     content: bytes | None = None
+    #: Why the file cannot be read, if this is known before it is read.
+    unreadable: str | None = None
+
+    def size(self) -> int | None:
+        """Return the size of the file in bytes; None for a URL, because asking a store for each file is slow."""
+        if self.content is not None:
+            return len(self.content)
+        try:
+            return self.path.stat().st_size if isinstance(self.path, Path) else None
+        except OSError:  # for example a link to nothing
+            return 0
 
     def item(self) -> Item:
         """Return the item: the path of a local file that is not compressed, otherwise the content."""
+        if self.unreadable is not None:
+            raise ContentError(self.unreadable)
         if self.content is not None:
             return self.content
         if self.compressed:
@@ -65,13 +78,14 @@ class FileItems(Sequence[Item]):
         return selected.item() if isinstance(selected, InputFile) else FileItems(selected)
 
 
-def find(paths: Iterable[Location | str], *, whole: bool = False) -> list[InputFile]:
+def find(paths: Iterable[Location | str], *, whole: bool = False, skip: bool = False) -> list[InputFile]:
     """Return the files at these paths and URLs.
 
     Folders are searched in the order of names. Links to folders are followed; hidden files and folders are skipped.
     The table of formats defines which files have rows. With `whole`, every file is one item. A pipe (`<(…)`,
     `/dev/stdin`) is read here, and is one item. Raises ContentError if a path does not exist, if there are no files, or
-    if a folder contains a link to nothing or a pipe: a gate must not pass over what a training job would open.
+    if a folder contains a link to nothing or a pipe: a gate must not pass over what a training job would open. With
+    `skip`, such a link or pipe is returned as a file whose item cannot be read.
     """
     named = [locations.parse(path) if isinstance(path, str) else path for path in paths]
     files: list[InputFile] = []
@@ -82,6 +96,11 @@ def find(paths: Iterable[Location | str], *, whole: bool = False) -> list[InputF
             files.append(InputFile(path, Path(path.name), None, content=path.read_bytes()))
             continue
         for file, relative in _files(path):
+            if isinstance(file, Path) and file != path and (problem := _problem(file)) is not None:
+                if not skip:
+                    raise ContentError(problem)
+                files.append(InputFile(file, relative, None, unreadable=problem))
+                continue
             format = None if whole else formats.of(file.suffixes)
             rows = format.rows if format else None
             compressed = format is not None and rows is None and compression.codec(file.name) is not None
@@ -131,6 +150,12 @@ def groups(files: Iterable[InputFile], most: int | None = None) -> Iterator[list
         yield group
 
 
+def total_size(files: Iterable[InputFile]) -> int | None:
+    """Return the size of all files in bytes; None if that of a file is not known."""
+    sizes = [file.size() for file in files]
+    return None if None in sizes else sum(size or 0 for size in sizes)
+
+
 def row_name(file: InputFile, number: int) -> str:
     """Return the name of a row: the path of its file and its number."""
     return f"{file.path}:{number}"
@@ -154,14 +179,17 @@ def _walk(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
             continue
         if entry.is_dir():
             yield from _walk(entry, above | {resolved})
-        elif entry.is_file():
+        elif entry.is_symlink() or entry.exists():
             yield entry
-        elif entry.is_symlink():
-            raise ContentError(
-                f"{entry} is a link to {entry.readlink()}, which does not exist. Restore the file, or remove the link"
-            )
-        elif entry.exists():
-            raise ContentError(
-                f"{entry} is a pipe, a socket or a device, not a file. Remove it from the folder, or give its path to"
-                " read it as one item"
-            )
+
+
+def _problem(entry: Path) -> str | None:
+    """Return why an entry of a folder cannot be read as a file; None if it can."""
+    if entry.is_file() or not (entry.is_symlink() or entry.exists()):
+        return None
+    if not entry.exists():
+        return f"{entry} is a link to {entry.readlink()}, which does not exist. Restore the file, or remove the link"
+    return (
+        f"{entry} is a pipe, a socket or a device, not a file. Remove it from the folder, or give its path to read it"
+        " as one item"
+    )

@@ -18,6 +18,8 @@ from firsthand.files import atomic
 
 #: Names of streams that differ from process to process.
 _STREAM = re.compile(r"/dev/(?:stdin|fd/)|/proc/[^/]+/(?:task/[^/]+/)?fd/")
+#: Bytes that are read at once from a file whose reads are counted.
+_METERED_BUFFER = 2**18
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)(?:://|::)")
 
 
@@ -210,6 +212,44 @@ def identity(location: Location) -> str:
     return str(location.resolve()) if isinstance(location, Path) else location.url.rstrip("/")
 
 
-def open_binary(location: Location) -> IO[bytes]:
-    """Open a file for reading, without decompression."""
-    return location.open() if isinstance(location, Remote) else location.open("rb")
+@dataclass
+class ReadMeter:
+    """Counts the bytes that are read from files, for progress."""
+
+    bytes: int = 0
+
+
+class _MeteredFile(io.RawIOBase):
+    """A file whose reads are counted."""
+
+    def __init__(self, file: IO[bytes], meter: ReadMeter) -> None:
+        self._file, self._meter = file, meter
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return self._file.seekable()
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._file.read(len(buffer))
+        buffer[: len(content)] = content
+        self._meter.bytes += len(content)
+        return len(content)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+        super().close()
+
+
+def open_binary(location: Location, meter: ReadMeter | None = None) -> IO[bytes]:
+    """Open a file for reading, without decompression. The bytes that are read are added to `meter`."""
+    file = location.open() if isinstance(location, Remote) else location.open("rb")
+    return file if meter is None else io.BufferedReader(_MeteredFile(file, meter), _METERED_BUFFER)

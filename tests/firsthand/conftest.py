@@ -25,6 +25,16 @@ class Ran:
         return json.loads(self.out)
 
     @property
+    def summary(self) -> Any:
+        """The last line of `check --json`."""
+        return self.lines[-1]
+
+    @property
+    def items(self) -> list[Any]:
+        """The lines of `check --json --items` that are items."""
+        return [line for line in self.lines if line["kind"] == "item"]
+
+    @property
     def lines(self) -> list[Any]:
         return [json.loads(line) for line in self.out.splitlines()]
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from firsthand.errors import ContentError, RowError
-from firsthand.files.locations import Location
+from firsthand.files.locations import Location, ReadMeter
 
 #: The number of bytes that are read together, and the number of rows that are collected together.
 BLOCK = 2**22
@@ -55,8 +55,18 @@ class RowFormat(Protocol):
     be, raises RowError; with `skip` the row is returned without an item, and its error in `Rows.errors`.
     """
 
-    def read(self, location: Location, field: str, whole: bool = False, skip: bool = False) -> Iterator[Rows]:
-        """Yield the rows in parts. With `whole`, `Rows.raw` contains the complete rows, for a writer."""
+    def read(
+        self,
+        location: Location,
+        field: str,
+        whole: bool = False,
+        skip: bool = False,
+        meter: ReadMeter | None = None,
+    ) -> Iterator[Rows]:
+        """Yield the rows in parts. With `whole`, `Rows.raw` contains the complete rows, for a writer.
+
+        The bytes that are read from the file are added to `meter`.
+        """
 
     def writing(self, path: Path, like: Location) -> AbstractContextManager[RowWriter]:
         """Return a writer of a new file `path` that has the header, schema and compression of the file `like`."""

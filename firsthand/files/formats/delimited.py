@@ -21,7 +21,7 @@ from firsthand.errors import ContentError, RowError
 from firsthand.files import compression
 from firsthand.files.formats import base
 from firsthand.files.formats.base import RowErrors, Rows, RowWriter, no_field, text_column, two_columns
-from firsthand.files.locations import Location
+from firsthand.files.locations import Location, ReadMeter
 
 #: The most characters in a field. It bounds the memory that a quote which is never closed takes. By default, Python's
 #: csv module refuses fields above 128 KiB, but texts can be longer.
@@ -46,8 +46,15 @@ class Csv:
 
     delimiter: str = ","
 
-    def read(self, location: Location, field: str, whole: bool = False, skip: bool = False) -> Iterator[Rows]:
-        records = self._records(location)
+    def read(
+        self,
+        location: Location,
+        field: str,
+        whole: bool = False,
+        skip: bool = False,
+        meter: ReadMeter | None = None,
+    ) -> Iterator[Rows]:
+        records = self._records(location, meter)
         header = next(records, None)
         if header is None:
             return
@@ -81,10 +88,10 @@ class Csv:
     def estimate_rows(self, path: Path) -> int:
         return base.estimate_lines(path)
 
-    def _records(self, location: Location) -> Iterator[Record]:
+    def _records(self, location: Location, meter: ReadMeter | None = None) -> Iterator[Record]:
         """Yield the records. Raises ContentError if a quote is never closed."""
         csv.field_size_limit(_LONGEST_FIELD)
-        with compression.reading(location) as file:
+        with compression.reading(location, meter) as file:
             lines: list[bytes] = []  # the lines that were read since the last record
             invalid: list[str] = []  # what is wrong with their encoding
             reader = csv.reader(_recording(location, file, lines, invalid), delimiter=self.delimiter, strict=True)

@@ -29,7 +29,7 @@ from firsthand.files.formats.base import (
     text_column,
     without_field,
 )
-from firsthand.files.locations import Location
+from firsthand.files.locations import Location, ReadMeter
 
 _LF, _CR, _OPEN, _CLOSE = b"\n\r{}"
 
@@ -52,9 +52,16 @@ class LineBlock:
 class JsonLines:
     """The format with one JSON object per line."""
 
-    def read(self, location: Location, field: str, whole: bool = False, skip: bool = False) -> Iterator[Rows]:
+    def read(
+        self,
+        location: Location,
+        field: str,
+        whole: bool = False,
+        skip: bool = False,
+        meter: ReadMeter | None = None,
+    ) -> Iterator[Rows]:
         errors, is_first = RowErrors(skip), True
-        with compression.reading(location) as file:
+        with compression.reading(location, meter) as file:
             for block in blocks(file):
                 items = _by_arrow(block, field)
                 if items is None:

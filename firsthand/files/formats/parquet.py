@@ -15,7 +15,7 @@ from firsthand.errors import ContentError, RowError
 from firsthand.files.arrow_digests import holds_items, not_utf8
 from firsthand.files.formats import base
 from firsthand.files.formats.base import RowErrors, Rows, RowWriter, no_field, two_columns
-from firsthand.files.locations import Location, open_binary
+from firsthand.files.locations import Location, ReadMeter, open_binary
 
 #: Uncompressed bytes of rows: those that are read together, and those that are collected for one row group.
 _READ, _WRITTEN = 2**25, 2**26
@@ -24,8 +24,15 @@ _READ, _WRITTEN = 2**25, 2**26
 class Parquet:
     """The format Parquet. Items are texts (string columns) or bytes (binary columns, for example images)."""
 
-    def read(self, location: Location, field: str, whole: bool = False, skip: bool = False) -> Iterator[Rows]:
-        with _reading(location) as file:
+    def read(
+        self,
+        location: Location,
+        field: str,
+        whole: bool = False,
+        skip: bool = False,
+        meter: ReadMeter | None = None,
+    ) -> Iterator[Rows]:
+        with _reading(location, meter) as file:
             _check_field(location, file.schema_arrow, field)
             errors, start = RowErrors(skip), 1
             columns = None if whole else [field]
@@ -38,11 +45,11 @@ class Parquet:
     def writing(self, path: Path, like: Location) -> Iterator[RowWriter]:
         with _reading(like) as file:
             writer = _RowGroupWriter(path, file.schema_arrow, file.metadata)
-            try:
-                yield writer
-                writer.finish()
-            finally:
-                writer.close()
+        try:  # outside of the block above: an error of the caller or of the output is no error of the file `like`
+            yield writer
+            writer.finish()
+        finally:
+            writer.close()
 
     def estimate_rows(self, path: Path) -> int | None:
         """Return the exact number of rows, from the metadata; None for a damaged file (reading it raises the error)."""
@@ -116,9 +123,9 @@ def _texts_checked(location: Location, items: Any, start: int, errors: RowErrors
 
 
 @contextmanager
-def _reading(location: Location) -> Iterator[Any]:
+def _reading(location: Location, meter: ReadMeter | None = None) -> Iterator[Any]:
     try:
-        with open_binary(location) as raw, pq.ParquetFile(raw, pre_buffer=False) as file:
+        with open_binary(location, meter) as raw, pq.ParquetFile(raw, pre_buffer=False) as file:
             yield file
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ContentError(f"{location} cannot be read as Parquet: {error}. Check that the file is complete") from None

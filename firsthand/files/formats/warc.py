@@ -24,7 +24,7 @@ from firsthand.errors import ContentError, RowError
 from firsthand.files import compression
 from firsthand.files.formats import base, http_payload, members
 from firsthand.files.formats.base import RowErrors, Rows, RowWriter
-from firsthand.files.locations import Location, open_binary
+from firsthand.files.locations import Location, ReadMeter, open_binary
 
 _ITEMS = (b"response", b"resource", b"conversion")
 
@@ -57,11 +57,18 @@ class _Extent(NamedTuple):
 class Warc:
     """The format of web archives. Their records have no fields, so `field` is ignored."""
 
-    def read(self, location: Location, field: str, whole: bool = False, skip: bool = False) -> Iterator[Rows]:
+    def read(
+        self,
+        location: Location,
+        field: str,
+        whole: bool = False,
+        skip: bool = False,
+        meter: ReadMeter | None = None,
+    ) -> Iterator[Rows]:
         errors = RowErrors(skip)
         part: list[tuple[_Extent, bytes | None]] = []
         size = 0
-        for record in _records(location):
+        for record in _records(location, meter):
             if record.kind not in _ITEMS:
                 continue
             payload = _payload(location, record, errors)
@@ -118,10 +125,10 @@ def _payload(location: Location, record: _WarcRecord, errors: RowErrors) -> byte
         return None
 
 
-def _records(location: Location) -> Iterator[_WarcRecord]:
+def _records(location: Location, meter: ReadMeter | None = None) -> Iterator[_WarcRecord]:
     """Yield all records. Raises ContentError if the file is cut off or is no archive."""
     try:
-        with open_binary(location) as file:
+        with open_binary(location, meter) as file:
             compressed = members.of(file)
             if compressed is None:
                 yield from _one_after_another(file)

@@ -56,14 +56,19 @@ def test_three_processes_answer_as_one_does(
     alone: Firsthand, shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FIRSTHAND_URL", "http://127.0.0.1:9")  # a snapshot takes no network, in any process
-    check = ("check", shards, "--snapshot", write_snapshot(tmp_path / "s", bits=12), "--json")
-    by_one, by_three = alone(*check).json, alone(*check, "--workers", 3).json
-    expected = [checked["snapshot"].pop("expected_false_verdicts") for checked in (by_one, by_three)]
+    check = ("check", shards, "--snapshot", write_snapshot(tmp_path / "s", bits=12), "--json", "--items", "--by-file")
+    by_one, by_three = alone(*check).lines, alone(*check, "--workers", 3).lines
+    expected = [checked[-1]["snapshot"].pop("expected_false_verdicts") for checked in (by_one, by_three)]
     assert expected[0] == pytest.approx(expected[1])
     assert by_one == by_three
-    assert by_one["counts"]["model"] == 2
-    assert by_one["snapshot"]["unconfirmed"] == 3
-    assert len(by_three["items"]) == by_one["total"] == sum(len(MANY) - n + 1 for n in range(9)) + 30
+    assert by_one[-1]["counts"]["model"] == 2
+    assert by_one[-1]["snapshot"]["unconfirmed"] == 3
+    assert [line["kind"] for line in by_three].count("file") == 9 + 30
+    assert (
+        [line["kind"] for line in by_three].count("item")
+        == by_one[-1]["total"]
+        == sum(len(MANY) - n + 1 for n in range(9)) + 30
+    )
 
 
 def test_all_processes_ask_a_registry_at_the_position_before_they_started(

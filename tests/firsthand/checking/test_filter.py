@@ -1,6 +1,8 @@
 """`firsthand filter`: the part of one's own files that a mix or a verdict admits, whole or not at all."""
 
+import gzip
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +13,9 @@ from firsthand.checking import filter as filtering
 from firsthand.checking.filter import SelectByMix
 from firsthand.core.digests import stack
 from firsthand.files.discover import find
+from firsthand.files.formats import Parquet
 from firsthand.files.inputs import digest, hash_both
+from tests.factories import TEXTS, write_snapshot
 from tests.firsthand.conftest import Firsthand
 
 HUMAN = [f"people wrote text {n}" for n in range(30)]
@@ -127,3 +131,66 @@ def test_an_empty_mix_admits_nothing(tmp_path: Path) -> None:
     admits = SelectByMix(stack([]))
     (written,) = filtering.write(find([lines(tmp_path / "a.jsonl", HUMAN)]), "text", tmp_path / "out", admits)
     assert (written.items, written.kept) == (30, 0)
+
+
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_rows_and_files_that_cannot_be_read_are_not_written(alone: Firsthand, tmp_path: Path, workers: int) -> None:
+    snapshot, source, out = write_snapshot(tmp_path / "snapshot"), tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    good = [json.dumps({"text": text}) + "\n" for text in TEXTS]
+    (source / "a.jsonl").write_text("".join([*good, '{"text": 5}\n', '{"text": null}\n', "{\n"]))
+    (source / "b.csv").write_text(f"n,text\n1,{TEXTS[1]}\n2,{TEXTS[3]},more\n3,{TEXTS[3]}\n")
+    (source / "c.jsonl.gz").write_bytes(gzip.compress("".join(good * 1_000).encode())[:-20])
+    (source / "d.txt.gz").write_bytes(b"not gzip")
+    (source / "e.parquet").write_bytes(b"PAR1")
+    (source / "f.txt").write_text(TEXTS[1])
+    words = ("filter", source, "--snapshot", snapshot, "--verdict", "human", "--verdict", "unknown", "--out", out)
+    stopped = alone(*words, "--workers", workers, status=1).err
+    assert re.search(
+        "(a.jsonl, line 5|b.csv, line 3, record 2): the (field 'text' must hold a text|record has)", stopped
+    )
+    skip = (*words, "--on-error", "skip", "--errors", tmp_path / "bad.jsonl", "--workers", workers)
+    ran = alone(*skip)
+    assert "could not be read: 3 rows and 3 files; not written" in ran.out
+    assert sorted(path.name for path in out.iterdir()) == ["a.jsonl", "b.csv", "f.txt"]
+    assert (out / "a.jsonl").read_text() == good[1] + good[3] + '{"text": null}\n'
+    assert (out / "b.csv").read_text() == f"n,text\n1,{TEXTS[1]}\n3,{TEXTS[3]}\n"
+    named = [json.loads(line) for line in (tmp_path / "bad.jsonl").read_text().splitlines()]
+    assert [(Path(error["file"]).name, error["row"]) for error in named] == [
+        ("a.jsonl", 5), ("a.jsonl", 7), ("b.csv", 2), ("c.jsonl.gz", None), ("d.txt.gz", None), ("e.parquet", None),
+    ]  # fmt: skip
+    report = alone(*skip, "--json").json
+    assert (report["items"], report["kept"]) == (7 + 3 + 1 + 1 + 1 + 1, 3 + 2 + 1)
+    assert (report["unreadable_rows"], report["unreadable_files"]) == (3, 3)
+
+
+def test_an_item_of_a_mix_in_a_file_that_cannot_be_read_is_taken_from_another_file(tmp_path: Path) -> None:
+    lines(tmp_path / "in" / "b.jsonl", HUMAN[:3])
+    cut = (tmp_path / "in" / "b.jsonl").read_bytes()
+    (tmp_path / "in" / "a.jsonl.gz").write_bytes(gzip.compress(cut)[:-4])
+    selector = SelectByMix(stack([digest(text, "text-1") for text in HUMAN[:3]]))
+    parts = list(filtering.write(find([tmp_path / "in"]), "text", tmp_path / "out", selector, "skip"))
+    assert [(part.kept, len(part.errors)) for part in parts] == [(0, 1), (3, 0)]
+    assert selector.missing == 0
+
+
+def test_a_full_disk_is_no_bad_row(alone: Firsthand, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": [TEXTS[1]] * 5}), tmp_path / "a.parquet")
+    (tmp_path / "out").write_text("a file, where a folder must be created")
+    words = (
+        "filter",
+        tmp_path / "a.parquet",
+        "--snapshot",
+        write_snapshot(tmp_path / "snapshot"),
+        "--verdict",
+        "human",
+    )
+    ran = alone(*words, "--out", tmp_path / "out", "--on-error", "skip", status=1)
+    assert "could not be read" not in ran.out + ran.err
+
+
+def test_an_error_of_the_output_is_not_taken_for_a_damaged_input(tmp_path: Path) -> None:
+    """It is raised in the block that writes, while the input of the same name is open for its schema."""
+    pq.write_table(pa.table({"text": ["a"]}), tmp_path / "a.parquet")
+    with pytest.raises(OSError, match="No space left"), Parquet().writing(tmp_path / "b", like=tmp_path / "a.parquet"):
+        raise OSError("No space left on device")

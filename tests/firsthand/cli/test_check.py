@@ -1,6 +1,8 @@
 """`firsthand check`: verdicts, shares as intervals, and a gate that unknown items cannot pass."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Registry
-from tests.factories import write_lines
+from tests.factories import TEXTS, write_lines, write_snapshot
 from tests.firsthand.conftest import Firsthand
 
 
@@ -60,23 +62,30 @@ def test_an_empty_table_knows_nothing_either(firsthand: Firsthand, tmp_path: Pat
 
 
 def test_every_item_has_its_line_and_the_summary_alone_has_none(firsthand: Firsthand, thousand: Path) -> None:
-    lines = firsthand("check", thousand).out.splitlines()
+    lines = firsthand("check", thousand, "--items").out.splitlines()
     assert f"model      local/writer@1 generation 2  {thousand}/made/text-0000.txt" in lines
     assert any(line.startswith("human ") and line.endswith("written/text-0300.txt") for line in lines)
     assert any(line.startswith("unknown ") and line.endswith("found/text-0999.txt") for line in lines)
     assert "text-0000" not in firsthand("check", thousand, "--summary").out
+    assert "text-0000" not in firsthand("check", thousand).out
 
 
 def test_json_holds_the_same_for_machines(firsthand: Firsthand, thousand: Path) -> None:
-    checked = firsthand("check", thousand, "--json", "--max-synthetic", 0.35, status=3).json
+    ran = firsthand("check", thousand, "--json", "--items", "--max-synthetic", 0.35, status=3)
+    checked = ran.summary
     assert checked["counts"] == {"unknown": 100, "human": 600, "model": 300, "contested": 0}
     assert checked["generations"] == {"2": 300}
     assert checked["share"] == {"low": 0.3, "high": 0.4, "text": "30.0–40.0 %"}
     assert (checked["unknown"], checked["policy"]) == ("model", "strict")
-    assert checked["gate"] == {"max_synthetic": 0.35, "passed": False}
-    assert len(checked["items"]) == checked["total"] == 1_000
-    assert {item["model"] for item in checked["items"] if item["verdict"] == "model"} == {"local/writer@1"}
-    assert firsthand("check", thousand, "--json", "--summary").json["items"] is None
+    assert (checked["gate"]["max_synthetic"], checked["gate"]["max_known_synthetic"]) == (0.35, None)
+    assert checked["gate"]["passed"] is False
+    assert checked["gate"]["reasons"] == [
+        "up to 40.0 % may be made by models, and max-synthetic is 35 %: 10.0 % are unknown;"
+        " 30.0 % are known to be models'"
+    ]
+    assert len(ran.items) == len(ran.lines) - 1 == checked["total"] == 1_000
+    assert {item["model"] for item in ran.items if item["verdict"] == "model"} == {"local/writer@1"}
+    assert firsthand("check", thousand, "--json", "--summary").json == {**checked, "gate": None}
 
 
 def test_a_text_is_found_under_either_profile(firsthand: Firsthand, tmp_path: Path) -> None:
@@ -91,9 +100,9 @@ def test_a_text_is_found_under_either_profile(firsthand: Firsthand, tmp_path: Pa
     texts = write_lines(
         tmp_path / "asked.jsonl", ["one\u200b text ", "a second text", "  a third\ttext ", "a third text"]
     )
-    checked = firsthand("check", texts, "--json").json
-    assert [item["verdict"] for item in checked["items"]] == ["human", "human", "model", "unknown"]
-    assert checked["items"][0]["item"] == f"{texts}:1"
+    items = firsthand("check", texts, "--json", "--items").items
+    assert [item["verdict"] for item in items] == ["human", "human", "model", "unknown"]
+    assert items[0]["item"] == f"{texts}:1"
 
 
 def test_what_the_profiles_say_is_joined_into_one_verdict(firsthand: Firsthand, tmp_path: Path) -> None:
@@ -103,9 +112,9 @@ def test_what_the_profiles_say_is_joined_into_one_verdict(firsthand: Firsthand, 
     firsthand("model", "create", "local/writer@1", "--generation", 1)
     firsthand("register", texts, "--dataset", "local/texts", "--human")
     firsthand("register", texts, "--dataset", "local/exact", "--model", "local/writer@1")
-    (item,) = firsthand("check", texts, "--json").json["items"]
+    (item,) = firsthand("check", texts, "--json", "--items").items
     assert (item["verdict"], item["model"]) == ("contested", "local/writer@1")
-    (item,) = firsthand("check", texts, "--json", "--policy", "pessimistic").json["items"]
+    (item,) = firsthand("check", texts, "--json", "--items", "--policy", "pessimistic").items
     assert (item["verdict"], item["generation"]) == ("model", 1)
 
 
@@ -120,8 +129,8 @@ def test_a_file_of_text_is_found_when_its_line_ends_changed(firsthand: Firsthand
 def test_names_that_no_line_can_hold_are_escaped(firsthand: Firsthand, tmp_path: Path) -> None:
     for name in (b"bad\xff.txt", b"two\nlines.txt"):
         (write_files(tmp_path / "odd", range(0)) / os.fsdecode(name)).write_text("text")
-    checked = firsthand("check", tmp_path / "odd", "--json").json
-    assert [Path(item["item"]).name for item in checked["items"]] == ["bad\\xff.txt", "two\\nlines.txt"]
+    items = firsthand("check", tmp_path / "odd", "--json", "--items").items
+    assert [Path(item["item"]).name for item in items] == ["bad\\xff.txt", "two\\nlines.txt"]
 
 
 def test_check_answers_at_an_earlier_position(firsthand: Firsthand, thousand: Path) -> None:
@@ -142,7 +151,7 @@ def test_a_registry_that_is_not_there_is_an_error_that_says_what_to_do(
 def test_a_reader_that_has_read_enough_is_no_error(registry: Registry, tmp_path: Path) -> None:
     rows = write_lines(tmp_path / "rows.jsonl", [f"row {n}" for n in range(20_000)])
     with subprocess.Popen(
-        [sys.executable, "-m", "firsthand", "check", rows],
+        [sys.executable, "-m", "firsthand", "check", rows, "--items"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "FIRSTHAND_URL": registry.url},
@@ -172,3 +181,84 @@ def test_a_field_that_is_not_there_is_named_beside_those_that_are(
 def test_a_limit_that_is_no_share_is_refused_with_an_example(alone: Firsthand, share: str) -> None:
     ran = alone("check", ".", "--max-synthetic", share, status=2)
     assert "use a number between 0 and 1, such as 0.3 for 30 %" in " ".join(ran.err.replace("│", " ").split())
+
+
+def test_the_low_end_has_its_own_limit(firsthand: Firsthand, thousand: Path) -> None:
+    ran = firsthand("check", thousand, "--max-synthetic", 0.35, "--max-known-synthetic", 0.2, status=3)
+    assert [line for line in ran.out.splitlines() if line.startswith("gate")] == [
+        "gate refused: up to 40.0 % may be made by models, and max-synthetic is 35 %: 10.0 % are unknown;"
+        " 30.0 % are known to be models'",
+        "gate refused: 30.0 % are known to be models', and max-known-synthetic is 20 %",
+    ]
+    passed = firsthand("check", thousand, "--max-known-synthetic", 0.3).out
+    assert "gate passed: 30.0–40.0 % may be made by models; max-known-synthetic is 30 %" in passed
+
+
+def test_each_file_has_a_line_with_the_worst_first(alone: Firsthand, tmp_path: Path) -> None:
+    crawl, snapshot = tmp_path / "crawl", write_snapshot(tmp_path / "snapshot")
+    crawl.mkdir()
+    write_lines(crawl / "a.jsonl", [TEXTS[1]] * 3)
+    write_lines(crawl / "b.jsonl", [TEXTS[1], TEXTS[0], TEXTS[3], TEXTS[2]])
+    (crawl / "c.txt").write_text(TEXTS[3])
+    words = ("check", crawl, "--snapshot", snapshot, "--by-file")
+    lines = alone(*words).out.splitlines()
+    assert lines[:4] == [
+        "made by models, per file:",
+        f"    0–100 %  unknown 1                                 {crawl}/c.txt",
+        f"25.0–75.0 %  human 1, model 1, contested 1, unknown 1  {crawl}/b.jsonl",
+        f"      0.0 %  human 3                                   {crawl}/a.jsonl",
+    ]
+    files = [line for line in alone(*words, "--json").lines if line["kind"] == "file"]
+    assert [Path(line["file"]).name for line in files] == ["c.txt", "b.jsonl", "a.jsonl"]
+    assert files[1]["counts"] == {"unknown": 1, "human": 1, "model": 1, "contested": 1}
+    assert (files[1]["total"], files[1]["unreadable"]) == (4, 0)
+    assert files[1]["share"] == {"low": 0.25, "high": 0.75, "text": "25.0–75.0 %"}
+
+
+def test_bad_rows_are_skipped_named_and_unknown(alone: Firsthand, tmp_path: Path) -> None:
+    crawl, snapshot = tmp_path / "crawl", write_snapshot(tmp_path / "snapshot")
+    crawl.mkdir()
+    rows = [json.dumps({"text": TEXTS[1]}), *(json.dumps({"text": number}) for number in range(7))]
+    (crawl / "a.jsonl").write_text("\n".join(rows))
+    (crawl / "b.parquet").write_bytes(b"PAR1")
+    words = ("check", crawl, "--snapshot", snapshot)
+    assert "a.jsonl, line 2: the field 'text' must hold a text, and holds 0" in alone(*words, status=1).err
+    ran = alone(*words, "--on-error", "skip", "--errors", tmp_path / "bad.jsonl", "--by-file")
+    assert "made by models: 0.0–88.9 % (unknown items may be a model's output)" in ran.out
+    assert "could not be read: 7 rows and 1 file; counted as unknown" in ran.out
+    assert "  a file counts as one item, because the number of items in it is not known" in ran.out
+    assert f"  {crawl}/a.jsonl:2: the field 'text' must hold a text, and holds 0." in ran.out
+    assert f"  and 6 more, in {tmp_path}/bad.jsonl" in ran.out
+    assert f"  {crawl}/b.parquet: cannot be read as Parquet" in ran.out  # rows of another file do not hide it
+    assert f"human 1, unknown 7, not read 7  {crawl}/a.jsonl" in ran.out
+    assert "use --errors FILE to get all" in alone(*words, "--on-error", "skip").out
+    named = [json.loads(line) for line in (tmp_path / "bad.jsonl").read_text().splitlines()]
+    assert [(Path(error["file"]).name, error["row"]) for error in named] == [
+        *(("a.jsonl", number) for number in range(2, 9)),
+        ("b.parquet", None),
+    ]
+    assert (
+        "(unknown items are counted as human, because of --unknown human. What could not be read may be"
+        in alone(*words, "--on-error", "skip", "--unknown", "human").out
+    )
+    report = alone(*words, "--on-error", "skip", "--json", "--items")
+    assert report.summary["unreadable"] == {"rows": 7, "files": 1}
+    assert [item["verdict"] for item in report.items] == ["human", *["unknown"] * 8]
+    refused = alone(*words, "--errors", tmp_path / "bad.jsonl", status=2).err
+    assert "it can only be used with --on-error skip" in " ".join(refused.replace("│", " ").split())
+
+
+def test_progress_shows_the_bytes_of_all_bytes_the_items_and_the_rate(
+    alone: Firsthand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    monkeypatch.setenv("COLUMNS", "160")
+    crawl, snapshot = tmp_path / "crawl", write_snapshot(tmp_path / "snapshot")
+    crawl.mkdir()
+    write_lines(crawl / "a.jsonl", [TEXTS[1]] * 3)
+    (crawl / "b.txt").write_text(TEXTS[3])
+    size = sum(path.stat().st_size for path in crawl.iterdir())
+    for words in (("check",), ("filter", "--verdict", "human", "--out", tmp_path / "out")):
+        err = alone(*words, crawl, "--snapshot", snapshot).err
+        assert re.search(rf"{size}/{size} bytes .*/s.* 4 items .*remaining", err), err
+    assert "bytes" not in alone("check", crawl, "--snapshot", snapshot, "--items").err

@@ -1,5 +1,6 @@
 """The resources of the command line, against a registry that is really served."""
 
+import gzip
 import hashlib
 import json
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ import pytest
 
 from firsthand.http import credentials
 from tests.conftest import Registry
+from tests.factories import write_lines
 from tests.firsthand.conftest import Firsthand
 
 
@@ -123,11 +125,52 @@ def test_who_says_what_of_an_item_is_shown_contested_and_taken_back(
     texts("registration", "dispute", claim["registration"], "--digest", canonical["digest"], "--reason", "ours")
     monkeypatch.setenv("FIRSTHAND_API_KEY", registry.api_key)
     assert "contested" in texts("item", "show", canonical["digest"]).out
-    assert "disputed at" in texts("item", "show", canonical["digest"]).out
+    shown = texts("item", "show", canonical["digest"]).out
+    assert "disputed at" in shown
+    assert ", because a claim is disputed\n" in shown
+    number = claim["registration"]
+    assert f"registration {number} was disputed by other at position" in shown
+    assert shown.endswith(": ours\n")
     texts("registration", "withdraw", claim["registration"], "--reason", "by mistake")
-    assert "withdrawn at" in texts("item", "show", canonical["digest"]).out
+    shown = texts("item", "show", canonical["digest"]).out
+    assert "withdrawn at" in shown
+    assert f"registration {number} was withdrawn by local at position" in shown
+    assert shown.endswith(": by mistake\n")
+    (known,) = texts("item", "show", canonical["digest"], "--json").lines
+    assert [(c["kind"], c["organization"], c["registration"], c["reason"]) for c in known["corrections"]] == [
+        ("dispute", "other", number, "ours"),
+        ("withdrawal", "local", number, "by mistake"),
+    ]
     assert texts("registration", "show", claim["registration"], "--json").json["withdrawn"] is not None
     texts("item", "show", "no such thing", status=2)
+
+
+def test_an_item_is_shown_by_the_name_that_check_prints(texts: Firsthand, tmp_path: Path) -> None:
+    rows = write_lines(tmp_path / "rows.jsonl", ["nobody's", "letter 1", "letter 2"], field="body")
+    (tmp_path / "page.txt.gz").write_bytes(gzip.compress(b"letter 3"))
+    names = [
+        line.rsplit("  ", 1)[1]
+        for path in (rows, tmp_path / "page.txt.gz")
+        for line in texts("check", path, "--items", "--field", "body").out.splitlines()
+        if line.startswith("human") and str(tmp_path) in line
+    ]
+    assert names == [f"{rows}:2", f"{rows}:3", str(tmp_path / "page.txt.gz")]
+    for name in names:
+        verdicts = [item["verdict"] for item in texts("item", "show", name, "--field", "body", "--json").lines]
+        assert verdicts == ["human"]
+    assert "unknown" in texts("item", "show", f"{rows}:1", "--field", "body").out
+
+
+def test_a_row_that_is_not_there_or_holds_no_item_is_named(alone: Firsthand, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"text": null}\n{"text": 5}\n')
+    (tmp_path / "page.txt").write_text("a page")
+    assert f"{rows} has no row 9; its last row has the number 2" in alone("item", "show", f"{rows}:9", status=1).err
+    assert f"{rows}:1: the field 'text' is null" in alone("item", "show", f"{rows}:1", status=1).err
+    assert "line 2: the field 'text' must hold a text" in alone("item", "show", f"{rows}:2", status=1).err
+    assert "is one item without rows" in alone("item", "show", tmp_path / "page.txt:1", status=1).err
+    ran = alone("item", "show", tmp_path / "nowhere.jsonl:1", status=2)
+    assert "is no file, no row of a file and no digest" in " ".join(ran.err.replace("│", " ").split())
 
 
 def test_datasets_are_listed_for_people_and_for_machines(texts: Firsthand) -> None:

@@ -71,11 +71,12 @@ def test_28_bits_are_believed_without_any_network(
     alone: Firsthand, corpus: Path, pulled: dict[int, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FIRSTHAND_URL", NOBODY)
-    checked = alone("check", corpus, "--snapshot", pulled[28], "--json", "--max-synthetic", 0.6).json
+    ran = alone("check", corpus, "--snapshot", pulled[28], "--json", "--items", "--max-synthetic", 0.6)
+    checked = ran.summary
     assert checked["counts"] == {"unknown": 20, "human": 40, "model": 30, "contested": 10}
     assert checked["generations"] == {"3": 30}
     assert checked["share"] == {"low": 0.3, "high": 0.6, "text": "30.0–60.0 %"}
-    assert {item["lower_bound"] for item in checked["items"] if item["verdict"] == "model"} == {True}
+    assert {item["lower_bound"] for item in ran.items if item["verdict"] == "model"} == {True}
     assert checked["snapshot"]["expected_false_verdicts"] < 1e-6
     assert "30.0–60.0 %" in alone("check", corpus, "--snapshot", pulled[28]).out
 

@@ -54,10 +54,11 @@ def test_a_folder_in_a_store_is_walked_in_the_order_of_names(bucket: str) -> Non
 
 
 def test_shards_in_a_store_are_checked(known: Firsthand, bucket: str) -> None:
-    checked = known("check", bucket, "--json").json
+    ran = known("check", bucket, "--json", "--items")
+    checked = ran.summary
     assert (checked["counts"]["human"], checked["counts"]["model"], checked["total"]) == (24, 12, 36)
-    assert checked["items"][0]["item"] == f"{bucket}/a.jsonl.zst:1"
-    assert checked["items"][-1]["item"] == f"{bucket}/page.txt"
+    assert ran.items[0]["item"] == f"{bucket}/a.jsonl.zst:1"
+    assert ran.items[-1]["item"] == f"{bucket}/page.txt"
 
 
 def test_shards_are_filtered_from_a_store_into_a_store_and_a_folder(

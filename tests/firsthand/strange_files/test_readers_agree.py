@@ -148,12 +148,14 @@ def test_commands_print_verdicts_and_refusals(alone: Firsthand, known: Snapshot,
     snapshot = collection.write_known(tmp_path / "known")
     for file in (REFUSED + READABLE)[::9]:
         path = written(file, tmp_path)
-        checked = alone("check", path, "--snapshot", snapshot, "--json", status=0 if file.verdicts is not None else 1)
+        checked = alone(
+            "check", path, "--snapshot", snapshot, "--json", "--items", status=0 if file.verdicts is not None else 1
+        )
         out = tmp_path / "out" / file.name
         words = ("filter", path, "--snapshot", snapshot, "--verdict", "model", "--out", out)
         filtered = alone(*words, "--json", status=0 if file.verdicts is not None else 1)
         if file.verdicts is not None:
-            assert [item["verdict"][0] for item in checked.json["items"]] == list(in_verdicts(file))
+            assert [item["verdict"][0] for item in checked.items] == list(in_verdicts(file))
             assert filtered.json["kept"] == in_verdicts(file).count("m")
         else:
             assert checked.err == filtered.err
