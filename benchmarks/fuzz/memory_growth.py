@@ -12,7 +12,7 @@ ALLOWED_BYTES = 64 * 2**20
 #: The part of a run that is not used: imports, the catalog, caches and the stacks of threads fill up.
 _WARM_UP = 1 / 4
 _PARTS = 6
-#: The least rise from a part to the next, as a share of the average rise. One large body makes one rise, not all of them.
+#: The least rise from a part to the next, as a share of the average rise. One large body makes only one rise.
 _LEAST_RISE = 1 / 4
 
 

@@ -53,9 +53,10 @@ class AttackedRegistry:
         self._looked_up = np.concatenate([registered, unknown]).tobytes()
 
     @contextmanager
-    def serve(self, workers: int = 1) -> Iterator[ServedRegistry]:
-        """Serve the database with so many workers until the block ends."""
+    def serve(self, workers: int = 1, **environment: str) -> Iterator[ServedRegistry]:
+        """Serve the database with so many workers until the block ends. `environment` adds environment variables."""
         environment = {
+            **environment,
             "FIRSTHAND_DATA_DIR": str(self._folder),
             "FIRSTHAND_CONFIG_DIR": str(self._folder),
             "FIRSTHAND_MIGRATE_ON_START": "true",

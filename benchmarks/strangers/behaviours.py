@@ -63,8 +63,7 @@ async def send_slowly(target: AttackTarget, request: NumberedRequest, log: Attac
                 log.statuses[await read_status(connection)] += 1
             finally:
                 dripping.cancel()
-                with suppress(asyncio.CancelledError):
-                    await dripping
+                await asyncio.wait([dripping])  # before the socket is closed; an own cancellation is not lost
 
 
 async def _drip(connection: Any, head: bytes) -> None:

@@ -59,8 +59,7 @@ async def exchange(host: str, port: int, content: bytes) -> str:
             return await read_status(connection)
         finally:
             sending.cancel()
-            with suppress(asyncio.CancelledError):
-                await sending
+            await asyncio.wait([sending])  # before the socket is closed; an own cancellation is not lost
 
 
 async def read_status(connection: socket.socket) -> str:
