@@ -136,12 +136,13 @@ def _conflicting_lengths(_: AttackTarget) -> NumberedRequest:
 
 def _headers(_: AttackTarget) -> NumberedRequest:
     line, host = "GET /v1/organizations HTTP/1.1", "Host: registry"
+    close = "Connection: close"
     heads = [
-        head(line, host, *[f"X-{number}: a" for number in range(10_000)]),
-        head(line, host, f"X-Long: {'a' * 1_000_000}"),
-        head(line, host, f"Authorization: Bearer {'a' * 15_000}"),
-        head(line, host, "Accept: " + ",".join(f"a/{number};q=0.{number}" for number in range(1_000))),
-        head(line, host, *[f"X-{number}: a" for number in range(90)], "Connection: close"),
+        head(line, host, close, *[f"X-{number}: a" for number in range(10_000)]),
+        head(line, host, close, f"X-Long: {'a' * 1_000_000}"),
+        head(line, host, close, f"Authorization: Bearer {'a' * 15_000}"),
+        head(line, host, close, "Accept: " + ",".join(f"a/{number};q=0.{number}" for number in range(1_000))),
+        head(line, host, close, *[f"X-{number}: a" for number in range(90)]),
     ]
     return _in_turn(heads)
 
