@@ -1,0 +1,114 @@
+"""Requests of others during an attack: how long they take, and whether they are answered."""
+
+import http.client
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from firsthand.core.media_types import RAW
+
+#: A request of a probe that has no answer by then has failed.
+_TIMEOUT = 60.0
+_NO_ANSWER = "none"
+
+
+class ProbeAnswer(NamedTuple):
+    """When a request was sent (in seconds of `time.monotonic`), how long it took, and the status of its answer."""
+
+    sent_at: float
+    seconds: float
+    status: str
+
+
+@dataclass(frozen=True)
+class ProbeTimes:
+    """The times of a probe in seconds, and the number of its answers by status."""
+
+    p50: float
+    p99: float
+    longest: float
+    statuses: Mapping[str, int]
+
+    def others(self, expected: str) -> int:
+        """Return the number of answers with another status."""
+        return sum(number for status, number in self.statuses.items() if status != expected)
+
+
+@dataclass
+class Probe:
+    """One request that is sent again and again, on a new connection each time."""
+
+    name: str
+    method: str
+    path: str
+    body: bytes = b""
+    api_key: str | None = None
+    expected: str = "200"
+    interval: float = 0.1
+    "seconds between two requests; at most one is sent at a time"
+    answers: list[ProbeAnswer] = field(default_factory=list)
+
+    def send(self, port: int) -> None:
+        """Send the request once, and add its answer."""
+        sent_at, status = time.monotonic(), _NO_ANSWER
+        headers = {"Content-Type": RAW} if self.body else {}
+        if self.api_key is not None:
+            headers["Authorization"] = f"Bearer {self.api_key}"
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT)
+        try:
+            connection.request(self.method, self.path, self.body or None, headers)
+            answer = connection.getresponse()
+            answer.read()
+            status = str(answer.status)
+        except (OSError, http.client.HTTPException):
+            pass
+        finally:
+            connection.close()
+        self.answers.append(ProbeAnswer(sent_at, time.monotonic() - sent_at, status))
+
+    def times(self, started: float, ended: float) -> ProbeTimes:
+        """Return the times of the requests that were sent, or would have been sent, between two times.
+
+        While a request waits, the next ones are not sent. They are added with the time that they would have waited:
+        otherwise a service that stands still for 8 seconds would have one slow answer among a hundred.
+        """
+        times, statuses = list[float](), Counter[str]()
+        for answer in self.answers:
+            if answer.sent_at < ended and answer.sent_at + answer.seconds > started:
+                statuses[answer.status] += 1
+                missed = np.arange(answer.seconds, 0, -self.interval)
+                sent_at = answer.sent_at + answer.seconds - missed
+                times += missed[(sent_at >= started) & (sent_at < ended)].tolist()
+        if not times:
+            return ProbeTimes(float("nan"), float("nan"), float("nan"), statuses)
+        p50, p99, longest = np.percentile(times, [50, 99, 100])
+        return ProbeTimes(float(p50), float(p99), float(longest), statuses)
+
+
+class Probing:
+    """Sends all probes at the same time, each in its own thread, until the `with` block ends."""
+
+    def __init__(self, port: int, probes: Sequence[Probe]) -> None:
+        self._port, self._done = port, threading.Event()
+        self._threads = [threading.Thread(target=self._repeat, args=(probe,), daemon=True) for probe in probes]
+
+    def _repeat(self, probe: Probe) -> None:
+        due = time.monotonic()
+        while not self._done.wait(max(due - time.monotonic(), 0)):
+            probe.send(self._port)
+            due = max(due + probe.interval, time.monotonic())
+
+    def __enter__(self) -> "Probing":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        for thread in self._threads:
+            thread.join()
