@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.json:
             print(f"{machine_load()} {options.database}, {items:,} items, {seconds:g} s per attack\n{table_head()}")
         for row in measure(registry, options.only, StrangersOptions(seconds, options.attackers, options.workers)):
-            print(json.dumps(row.to_json()) if options.json else row.line(), flush=True)
+            print(json.dumps(row.to_json(), allow_nan=False) if options.json else row.line(), flush=True)
             missed += bool(row.misses)
         if not options.json:
             print(f"\n{missed} of {len(options.only)} rows miss a bar.")

@@ -85,9 +85,9 @@ class Probe:
                 sent_at = answer.sent_at + answer.seconds - missed
                 times += missed[(sent_at >= started) & (sent_at < ended)].tolist()
         if not times:
-            return ProbeTimes(float("nan"), float("nan"), float("nan"), statuses)
+            return ProbeTimes(float("nan"), float("nan"), float("nan"), dict(statuses))
         p50, p99, longest = np.percentile(times, [50, 99, 100])
-        return ProbeTimes(float(p50), float(p99), float(longest), statuses)
+        return ProbeTimes(float(p50), float(p99), float(longest), dict(statuses))
 
 
 class Probing:

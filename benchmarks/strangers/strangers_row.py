@@ -60,7 +60,11 @@ class StrangersRow:
 
     def to_json(self) -> dict[str, Any]:
         """Return all measurements and bars, for a line of JSON."""
-        return {**asdict(self), "pass": not self.misses, "misses": self.misses}
+        values = asdict(self)
+        for name in ("health", "look_up", "registration"):
+            if values[name] is not None:  # JSON has no NaN: a probe without an answer has no times
+                values[name] = {key: None if value != value else value for key, value in values[name].items()}
+        return {**values, "pass": not self.misses, "misses": self.misses}
 
     def line(self) -> str:
         """Return the row as a line of the table."""
