@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Small computations are faster on one thread. The demo runs its seeds in parallel instead.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test quick check coverage docs serve bench format clean
+.PHONY: help demo test quick check coverage docs serve bench format lock clean
 
 help: ## list all targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -46,6 +46,11 @@ bench: .venv/.developer ## measure the speed of the registry and of the simulato
 format: .venv/.developer ## format the code and apply automatic fixes with ruff
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# `pip install uv` installs the command.
+lock: ## write requirements-service.txt, with hashes, from pyproject.toml and constraints.txt; needs the command uv
+	uv pip compile pyproject.toml --extra service --group build --constraint constraints.txt --universal \
+		--python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --output-file requirements-service.txt
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

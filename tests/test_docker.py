@@ -111,18 +111,31 @@ def free_port() -> int:
 
 def test_the_image_holds_the_service_and_nothing_that_it_does_not_need() -> None:
     held = {target for _, target in copied()}
-    assert {"pyproject.toml", "constraints.txt", "service/app.py", "firsthand/client.py", "migrations/env.py"} <= held
+    assert {"pyproject.toml", "service/app.py", "firsthand/client.py", "migrations/env.py"} <= held
     assert any(target.startswith("migrations/versions/2") for target in held)
     assert not [target for target in held if "__pycache__" in target or target.startswith(("simulator", "tests", "."))]
 
 
 def test_the_image_is_slim_and_runs_as_a_user_of_its_own() -> None:
-    assert only("FROM").arguments == "python:3.11-slim"
+    assert re.fullmatch(r"python:3\.11-slim-trixie@sha256:[0-9a-f]{64}", only("FROM").arguments)
     user = only("USER").arguments
     assert user != "root"
     assert any(f"--create-home {user}" in run.arguments for run in instructions("RUN"))
     names = [instruction.name for instruction in dockerfile()]
     assert names.index("USER") < names.index("CMD")
+
+
+def test_each_package_of_the_lock_file_has_hashes_and_the_version_of_the_tests() -> None:
+    """The tests of the image install this file with `--require-hashes`, so it has every package that the service needs."""
+    lock = (ROOT / "requirements-service.txt").read_text().replace("\\\n", " ")
+    locked = {match[1]: match[2] for match in re.finditer(r"^([\w-]+)==([\w.]+)", lock, re.MULTILINE)}
+    assert {"fastapi", "sqlalchemy", "hatchling", "psycopg-binary"} <= locked.keys()
+    assert "torch" not in locked
+    for line in lock.splitlines():
+        assert "--hash=sha256:" in line, line
+    constraints = (ROOT / "constraints.txt").read_text().lower().replace("_", "-")
+    tested = {match[1]: match[2] for match in re.finditer(r"^([\w-]+)==([\w.]+)", constraints, re.MULTILINE)}
+    assert {name: version for name, version in locked.items() if tested.get(name, version) != version} == {}
 
 
 @pytest.mark.slow

@@ -25,6 +25,7 @@ from benchmarks.harness.command import machine_load
 from benchmarks.harness.report import BenchmarkRow, Target
 from firsthand.core.digests import Digests, stack
 from firsthand.core.verdicts import IS_MODEL, Verdicts
+from firsthand.schemas.snapshots import Bits
 from firsthand.snapshots import SnapshotWriter, Subject
 
 #: The maximum acceptable ratio of the command to reading and hashing.
@@ -63,11 +64,11 @@ def measure(
     return BenchmarkRow(task, "-", tuple(values), "s", tuple(baselines), TARGET, note)
 
 
-def write_snapshot(folder: Path, known: Digests, held: int, generator: np.random.Generator) -> None:
+def write_snapshot(folder: Path, known: Digests, held: int, generator: np.random.Generator, bits: Bits = 12) -> None:
     """Write a snapshot with `held` digests, all model output: the digests `known`, and random digests."""
     folder.mkdir()
     others = generator.integers(0, 256, (max(0, held - len(known)), 32), dtype=np.uint8)
-    with SnapshotWriter(folder, Subject(1, None, bits=12)) as writer:
+    with SnapshotWriter(folder, Subject(1, None, bits=bits)) as writer:
         for part in (known, others):
             n = len(part)
             writer.add(part, Verdicts(np.full(n, IS_MODEL, np.uint8), np.ones(n, np.int16), np.zeros(n, np.bool_)))

@@ -15,10 +15,12 @@ from firsthand.checking.read_errors import OnError, ReadError
 from firsthand.errors import ContentError
 from firsthand.files import discover
 from firsthand.files.discover import InputFile
-from firsthand.files.formats import RowFormat
 from firsthand.files.locations import ReadMeter
 from firsthand.http import lookup_result
 from firsthand.http.lookup_result import Lookup
+
+#: The number of tasks per process, so that no process waits long for the last one.
+_TASKS = 4
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,17 @@ def check(
     and its error is in `CheckedItems.errors`.
     """
     setup = partial(_opened, source, field, names, on_error)
+    if processes > 1 and not names:  # the rows of a part of a file are not numbered as those of the file
+        files = discover.divided(files, _TASKS * processes)
     return process_pool.run(setup, tasks(files, processes), processes, task_name)
 
 
 def tasks(files: Sequence[InputFile], processes: int) -> list[list[InputFile]]:
     """Divide the files, in order, into tasks for `processes` processes.
 
-    For several processes, there are at least four tasks per process, if there are enough files.
+    For several processes, there are at least `_TASKS` tasks per process, if there are enough files.
     """
-    most = discover.BATCH if processes == 1 else max(1, min(discover.BATCH, len(files) // (4 * processes)))
+    most = discover.BATCH if processes == 1 else max(1, min(discover.BATCH, len(files) // (_TASKS * processes)))
     return list(discover.groups(files, most))
 
 
@@ -81,9 +85,8 @@ def _opened(
 def _check(
     source: OpenSource, field: str, names: bool, on_error: OnError, files: list[InputFile]
 ) -> Iterator[CheckedItems]:
-    row_format = files[0].row_format
-    if row_format is not None:
-        yield from _check_rows(source, field, names, on_error, files[0], row_format)
+    if files[0].row_format is not None:
+        yield from _check_rows(source, field, names, on_error, files[0])
         return
     hashed = read_errors.hash_files(files, on_error)
     answer = source.lookup_joined(hashed.profiles)
@@ -100,12 +103,12 @@ def _check(
 
 
 def _check_rows(
-    source: OpenSource, field: str, names: bool, on_error: OnError, file: InputFile, row_format: RowFormat
+    source: OpenSource, field: str, names: bool, on_error: OnError, file: InputFile
 ) -> Iterator[CheckedItems]:
     path, meter = str(file.path), FileMeter(file)
     errors: Sequence[ReadError]
     try:
-        for rows in row_format.read(file.path, field, skip=on_error == "skip", meter=meter.meter):
+        for rows in file.read_rows(field, on_error == "skip", meter.meter):
             answer = look_up(rows.items, source)
             row_names = [discover.row_name(file, number) for number in rows.numbers] if names else None
             errors = read_errors.of_rows(rows.errors)

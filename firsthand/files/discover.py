@@ -1,18 +1,20 @@
 """Find the files at the user's paths, and read the items in them, each with a name."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
 
 from firsthand.errors import ContentError, RowError
 from firsthand.files import compression, formats, locations
-from firsthand.files.formats import RowFormat
+from firsthand.files.formats import DivisibleFormat, RowFormat, Rows, Span
 from firsthand.files.inputs import Item
-from firsthand.files.locations import Location, Remote
+from firsthand.files.locations import Location, ReadMeter, Remote
 
 #: The number of files that are read together if each file is one item.
 BATCH = 1_000
+#: The least number of bytes of a part of a file that a process reads.
+_SMALLEST_SPAN = 2**23
 
 
 @dataclass(frozen=True)
@@ -30,15 +32,26 @@ class InputFile:
     content: bytes | None = None
     #: Why the file cannot be read, if this is known before it is read.
     unreadable: str | None = None
+    #: The part of the file that is read; None for the whole file.
+    span: Span | None = None
 
     def size(self) -> int | None:
-        """Return the size of the file in bytes; None for a URL, because asking a store for each file is slow."""
+        """Return the size of the file, or of its span, in bytes; None for a URL: asking a store for each is slow."""
         if self.content is not None:
             return len(self.content)
         try:
-            return self.path.stat().st_size if isinstance(self.path, Path) else None
+            size = self.path.stat().st_size if isinstance(self.path, Path) else None
         except OSError:  # for example a link to nothing
             return 0
+        return size if size is None or self.span is None else self.span.size_of(size)
+
+    def read_rows(self, field: str, skip: bool = False, meter: ReadMeter | None = None) -> Iterator[Rows]:
+        """Yield the rows of the file, or of its span, in parts. The file must have a format with rows."""
+        if self.span is not None:
+            assert isinstance(self.row_format, DivisibleFormat)
+            return self.row_format.read_span(self.path, field, self.span, skip, meter)
+        assert self.row_format is not None
+        return self.row_format.read(self.path, field, skip=skip, meter=meter)
 
     def item(self) -> Item:
         """Return the item: the path of a local file that is not compressed, otherwise the content."""
@@ -148,6 +161,23 @@ def groups(files: Iterable[InputFile], most: int | None = None) -> Iterator[list
             group.append(file)
     if group:
         yield group
+
+
+def divided(files: Sequence[InputFile], parts: int) -> list[InputFile]:
+    """Return the files with the large ones divided into spans, so that `parts` processes have work of similar size.
+
+    No span is larger than a part of the total size, and none is smaller than `_SMALLEST_SPAN` bytes. A file that its
+    format cannot divide stays whole.
+    """
+    local = sum(file.size() or 0 for file in files)
+    size = max(_SMALLEST_SPAN, local // parts)
+    return [part for file in files for part in _spans(file, (file.size() or 0) // size)]
+
+
+def _spans(file: InputFile, most: int) -> Sequence[InputFile]:
+    if most < 2 or not isinstance(file.path, Path) or not isinstance(file.row_format, DivisibleFormat):
+        return [file]
+    return [replace(file, span=span) for span in file.row_format.spans(file.path, most)] or [file]
 
 
 def total_size(files: Iterable[InputFile]) -> int | None:

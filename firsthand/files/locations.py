@@ -249,6 +249,30 @@ class _MeteredFile(io.RawIOBase):
         super().close()
 
 
+class FileRange(io.BufferedReader):
+    """The bytes of an open file from `start` to before `end`. The file stays open when the range is closed."""
+
+    def __init__(self, file: IO[bytes], start: int, end: int) -> None:
+        file.seek(start)
+        super().__init__(_RawRange(file, end - start), _METERED_BUFFER)
+
+
+class _RawRange(io.RawIOBase):
+    """The next `size` bytes of an open file."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self._file, self._left = file, size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._file.read(min(len(buffer), self._left))
+        buffer[: len(content)] = content
+        self._left -= len(content)
+        return len(content)
+
+
 def open_binary(location: Location, meter: ReadMeter | None = None) -> IO[bytes]:
     """Open a file for reading, without decompression. The bytes that are read are added to `meter`."""
     file = location.open() if isinstance(location, Remote) else location.open("rb")

@@ -13,15 +13,15 @@ docs/reference/snapshot-format.md describes it step by step.
 import math
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from firsthand.core.digests import Digests, as_strings, sort_unique, to_text
 from firsthand.core.splitmix64 import Words, finalize
+from firsthand.schemas.snapshots import Bits
 
-Bits = Literal[12, 28]
 Codes: TypeAlias = npt.NDArray[np.uint8]
 #: Slots: `uint16` with a fingerprint of 12 bits and a payload of 4 bits, or `uint32` with 28 and 4 bits.
 Table: TypeAlias = npt.NDArray[Any]

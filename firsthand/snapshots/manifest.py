@@ -12,8 +12,7 @@ from firsthand.core.digests import to_text
 from firsthand.core.verdicts import PolicyName
 from firsthand.errors import SnapshotError
 from firsthand.schemas.models import OriginCounts
-from firsthand.schemas.snapshots import DEFAULT_BITS, FORM, Shard, Snapshot
-from firsthand.snapshots.binary_fuse import Bits
+from firsthand.schemas.snapshots import DEFAULT_BITS, FORM, Bits, Shard, Snapshot
 
 FILE = "manifest.json"
 

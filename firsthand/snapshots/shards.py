@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from firsthand.errors import SnapshotError
-from firsthand.snapshots.binary_fuse import Bits, Filter, Shape, slot_type
+from firsthand.schemas.snapshots import Bits
+from firsthand.snapshots.binary_fuse import Filter, Shape, slot_type
 
 SHARDS = 256
 _MAGIC = b"fhsnap2\n"

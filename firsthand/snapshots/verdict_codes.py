@@ -18,7 +18,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from firsthand.core.verdicts import CONTESTED, IS_HUMAN, IS_MODEL, NO_GENERATION, UNKNOWN, Verdicts
-from firsthand.snapshots.binary_fuse import PAYLOAD_BITS, Bits, Codes
+from firsthand.schemas.snapshots import Bits
+from firsthand.snapshots.binary_fuse import PAYLOAD_BITS, Codes
 
 HIGHEST = 3
 _HUMAN, _CONTESTED, _MODEL, _LOWER_BOUND = 1, 2, 4, 8

@@ -8,13 +8,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from firsthand.files.compression import CODECS
-from firsthand.files.formats.base import RowFormat, Rows, RowWriter
+from firsthand.files.formats.base import DivisibleFormat, RowFormat, Rows, RowWriter, Span
 from firsthand.files.formats.delimited import Csv
 from firsthand.files.formats.jsonlines import JsonLines
 from firsthand.files.formats.parquet import Parquet
 from firsthand.files.formats.warc import Warc
 
-__all__ = ["FORMATS", "Csv", "FileFormat", "JsonLines", "Parquet", "RowFormat", "RowWriter", "Rows", "Warc", "of"]
+__all__ = [
+    "FORMATS",
+    "Csv",
+    "DivisibleFormat",
+    "FileFormat",
+    "JsonLines",
+    "Parquet",
+    "RowFormat",
+    "RowWriter",
+    "Rows",
+    "Span",
+    "Warc",
+    "of",
+]
 
 
 @dataclass(frozen=True)

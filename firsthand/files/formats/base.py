@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,19 @@ class Rows:
     errors: Sequence[RowError] = ()
 
 
+@dataclass(frozen=True)
+class Span:
+    """A part of a file that is read alone: from `start` to before `end`, of `total`, in a unit of the format."""
+
+    start: int
+    end: int
+    total: int
+
+    def size_of(self, size: int) -> int:
+        """Return the part of a file's size that belongs to this span. The spans of a file add up to its size."""
+        return size * self.end // self.total - size * self.start // self.total
+
+
 class RowWriter(Protocol):
     """A writer of selected rows into one file."""
 
@@ -73,6 +86,22 @@ class RowFormat(Protocol):
 
     def estimate_rows(self, path: Path) -> int | None:
         """Estimate the number of rows of an uncompressed local file without reading all of it; None if impossible."""
+
+
+@runtime_checkable
+class DivisibleFormat(RowFormat, Protocol):
+    """A file format of which several processes can read parts of one file at the same time."""
+
+    def spans(self, path: Path, most: int) -> Sequence[Span]:
+        """Divide a local file into at most `most` spans, in order; none if it must be read as a whole."""
+
+    def read_span(
+        self, location: Location, field: str, span: Span, skip: bool = False, meter: ReadMeter | None = None
+    ) -> Iterator[Rows]:
+        """Yield the rows of one span, as `read` does.
+
+        `Rows.numbers` may begin with 1 in each span. The numbers in `Rows.errors` are those of the whole file.
+        """
 
 
 @dataclass

@@ -6,9 +6,11 @@ by Arrow. So the answer on a line does not depend on the lines around it.
 """
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,12 +26,13 @@ from firsthand.files.formats.base import (
     RowErrors,
     Rows,
     RowWriter,
+    Span,
     holds_another_value,
     piped,
     text_column,
     without_field,
 )
-from firsthand.files.locations import Location, ReadMeter
+from firsthand.files.locations import FileRange, Location, ReadMeter
 
 _LF, _CR, _OPEN, _CLOSE = b"\n\r{}"
 
@@ -60,16 +63,28 @@ class JsonLines:
         skip: bool = False,
         meter: ReadMeter | None = None,
     ) -> Iterator[Rows]:
-        errors, is_first = RowErrors(skip), True
         with compression.reading(location, meter) as file:
-            for block in blocks(file):
-                items = _by_arrow(block, field)
-                if items is None:
-                    if is_first:
-                        _check_form(location, block)
-                    items = text_column(_by_line(location, block, field, errors))
-                is_first = is_first and not len(block.starts)
-                yield Rows(block.numbers, items, block, errors.take())  # type: ignore[arg-type]
+            yield from _read(LineSource(location), file, field, skip)
+
+    def spans(self, path: Path, most: int) -> Sequence[Span]:
+        """Divide an uncompressed file, in bytes. Each span begins with the first byte of a line."""
+        if compression.codec(path.name) is not None:
+            return ()
+        with compression.reading(path) as file:
+            total = file.seek(0, os.SEEK_END)
+            bounds = [0]
+            for number in range(1, most):
+                file.seek(total * number // most)
+                file.readline()
+                bounds.append(file.tell())
+        bounds.append(total)
+        return [Span(start, end, total) for start, end in pairwise(bounds) if start < end]
+
+    def read_span(
+        self, location: Location, field: str, span: Span, skip: bool = False, meter: ReadMeter | None = None
+    ) -> Iterator[Rows]:
+        with compression.reading(location, meter) as file, FileRange(file, span.start, span.end) as lines:
+            yield from _read(LineSource(location, span.start), lines, field, skip)
 
     @contextmanager
     def writing(self, path: Path, like: Location) -> Iterator[RowWriter]:
@@ -88,6 +103,36 @@ class JsonLineWriter:
 
     def write(self, rows: Rows, keep: npt.NDArray[np.bool_]) -> None:
         self.file.write(b"".join(rows.raw.lines(keep)))
+
+
+@dataclass
+class LineSource:
+    """A file, or a span of it that begins at the byte `start`, as the source of lines."""
+
+    location: Location
+    start: int = 0
+    _lines_before: int | None = None
+
+    def line(self, number: int) -> int:
+        """Return the number in the whole file of a line of the span. Lines before the span are counted when needed."""
+        if self._lines_before is None:
+            self._lines_before = 0
+            if self.start:
+                with compression.reading(self.location) as file, FileRange(file, 0, self.start) as before:
+                    self._lines_before = sum(chunk.count(b"\n") for chunk in iter(lambda: before.read(base.BLOCK), b""))
+        return self._lines_before + number
+
+
+def _read(source: LineSource, file: IO[bytes], field: str, skip: bool) -> Iterator[Rows]:
+    errors, is_first = RowErrors(skip), source.start == 0
+    for block in blocks(file):
+        items = _by_arrow(block, field)
+        if items is None:
+            if is_first:
+                _check_form(source.location, block)
+            items = text_column(_by_line(source, block, field, errors))
+        is_first = is_first and not len(block.starts)
+        yield Rows(block.numbers, items, block, errors.take())  # type: ignore[arg-type]
 
 
 def blocks(file: IO[bytes]) -> Iterator[LineBlock]:
@@ -149,13 +194,14 @@ class _Number(str):
     """A number as it stands in a file. Python converts no integer of more than 4,300 digits."""
 
 
-def _by_line(location: Location, block: LineBlock, field: str, errors: RowErrors) -> Sequence[str | None]:
+def _by_line(source: LineSource, block: LineBlock, field: str, errors: RowErrors) -> Sequence[str | None]:
     items: list[str | None] = []
     for number, line in zip(block.numbers.tolist(), block.lines(), strict=True):
         try:
             items.append(_item(line, field))
         except ValueError as error:
-            errors.add(RowError(str(location), f"line {number}", number, str(error)))
+            line_number = source.line(number)
+            errors.add(RowError(str(source.location), f"line {line_number}", line_number, str(error)))
             items.append(None)
     return items
 

@@ -1,8 +1,9 @@
 """Parquet: each row is an item. Selected rows are written with the same values, schema and compression per column."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 from firsthand.errors import ContentError, RowError
 from firsthand.files.arrow_digests import holds_items, not_utf8
 from firsthand.files.formats import base
-from firsthand.files.formats.base import RowErrors, Rows, RowWriter, no_field, two_columns
+from firsthand.files.formats.base import RowErrors, Rows, RowWriter, Span, no_field, two_columns
 from firsthand.files.locations import Location, ReadMeter, open_binary
 
 #: Uncompressed bytes of rows: those that are read together, and those that are collected for one row group.
@@ -32,11 +33,35 @@ class Parquet:
         skip: bool = False,
         meter: ReadMeter | None = None,
     ) -> Iterator[Rows]:
+        return self._read(location, field, None, whole, skip, meter)
+
+    def spans(self, path: Path, most: int) -> Sequence[Span]:
+        """Divide a file, in row groups. A damaged file is not divided: reading it raises the error."""
+        try:
+            total: int = pq.read_metadata(path).num_row_groups
+        except (pa.ArrowException, OSError):
+            return ()
+        bounds = sorted({total * number // most for number in range(most + 1)})
+        return [Span(start, end, total) for start, end in pairwise(bounds)]
+
+    def read_span(
+        self, location: Location, field: str, span: Span, skip: bool = False, meter: ReadMeter | None = None
+    ) -> Iterator[Rows]:
+        return self._read(location, field, span, whole=False, skip=skip, meter=meter)
+
+    def _read(
+        self, location: Location, field: str, span: Span | None, whole: bool, skip: bool, meter: ReadMeter | None
+    ) -> Iterator[Rows]:
         with _reading(location, meter) as file:
             _check_field(location, file.schema_arrow, field)
-            errors, start = RowErrors(skip), 1
-            columns = None if whole else [field]
-            for batch in file.iter_batches(batch_size=_rows_at_once(file.metadata), columns=columns):
+            metadata = file.metadata
+            span = span or Span(0, metadata.num_row_groups, metadata.num_row_groups)
+            errors, start = RowErrors(skip), 1 + _rows_before(metadata, span.start)
+            for batch in file.iter_batches(
+                batch_size=_rows_at_once(metadata),
+                row_groups=range(span.start, span.end),
+                columns=None if whole else [field],
+            ):
                 items = _texts_checked(location, batch.column(field), start, errors)
                 yield Rows(range(start, start + len(items)), items, batch if whole else None, errors.take())
                 start += len(items)
@@ -136,6 +161,10 @@ def _rows_at_once(metadata: Any) -> int:
     size: int = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
     rows: int = metadata.num_rows
     return max(1, min(base.BATCH, _READ * rows // max(size, 1)))
+
+
+def _rows_before(metadata: Any, row_group: int) -> int:
+    return sum(metadata.row_group(number).num_rows for number in range(row_group))
 
 
 def _codecs(metadata: Any) -> Any:
