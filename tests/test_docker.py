@@ -126,7 +126,7 @@ def test_the_image_is_slim_and_runs_as_a_user_of_its_own() -> None:
 
 
 def test_each_package_of_the_lock_file_has_hashes_and_the_version_of_the_tests() -> None:
-    """The tests of the image install this file with `--require-hashes`, so it has every package that the service needs."""
+    """The tests of the image install it with `--require-hashes`, so it has every package that the service needs."""
     lock = (ROOT / "requirements-service.txt").read_text().replace("\\\n", " ")
     locked = {match[1]: match[2] for match in re.finditer(r"^([\w-]+)==([\w.]+)", lock, re.MULTILINE)}
     assert {"fastapi", "sqlalchemy", "hatchling", "psycopg-binary"} <= locked.keys()

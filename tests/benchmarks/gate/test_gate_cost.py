@@ -28,6 +28,6 @@ def test_each_command_has_its_figures(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_the_speed_up_is_a_ratio_of_medians() -> None:
-    one = GateCost("snapshot", 1, tuple(GateTimes(seconds, 1, 0) for seconds in (3.0, 2.0, 9.0)))
-    two = GateCost("snapshot", 2, tuple(GateTimes(seconds, 1, 0) for seconds in (1.0, 1.5, 7.0)))
-    assert speed_up([one, two, GateCost("registry", 1, (GateTimes(8, 1, 1),))], "snapshot") == 2.0
+    by_one = GateCost("snapshot", 1, tuple(GateTimes(seconds, 1, 0) for seconds in (3.0, 2.0, 9.0)))
+    by_two = GateCost("snapshot", 2, tuple(GateTimes(seconds, 1, 0) for seconds in (1.0, 1.5, 7.0)))
+    assert speed_up([by_one, by_two, GateCost("registry", 1, (GateTimes(8, 1, 1),))], "snapshot") == 2.0
