@@ -28,18 +28,19 @@ from service.corrections.routes import router as corrections
 from service.datasets.routes import router as datasets
 from service.errors import Refusal
 from service.housekeeping import Housekeeping, Job
-from service.http import bodies, budgets
+from service.http import bodies
 from service.http.auth import Reader
 from service.http.bodies import BodyMemory
-from service.http.budgets import Budgets
 from service.http.documents import router as documents
+from service.http.limits import budgets
+from service.http.limits.budgets import Budgets
+from service.http.limits.scan_slots import ScanSlots
+from service.http.limits.streams import Streams
 from service.http.metrics import Metrics
 from service.http.middleware import ObserveRequests, escaped
 from service.http.private_answers import KeepPrivate
 from service.http.proxies import ProxyHeaders
-from service.http.scan_slots import ScanSlots
 from service.http.state import SharedState
-from service.http.streams import Streams
 from service.http.uploads import UploadSlots
 from service.items.routes import router as items
 from service.log.routes import router as log

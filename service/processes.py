@@ -27,7 +27,7 @@ import uvicorn
 
 from service import logging_setup
 from service.app import create_app
-from service.http import connections
+from service.http.limits import connections
 from service.http.metrics import METRICS_FOLDER
 from service.settings import Settings
 

@@ -10,8 +10,8 @@ from service.corrections import store
 from service.errors import documented
 from service.http.auth import Writer
 from service.http.bodies import ITEMS, json_body
-from service.http.budgets import LOOKED_UP_ITEMS_PER_UNIT, SpendingOf
 from service.http.idempotency import OnceOf
+from service.http.limits.budgets import LOOKED_UP_ITEMS_PER_UNIT, SpendingOf
 from service.http.state import shared
 from service.http.transactions import Writes
 

@@ -12,7 +12,7 @@ from firsthand.schemas.corrections import Dispute, NewDispute, NewWithdrawal, Wi
 from service.claims.catalog import Catalog
 from service.claims.other_claims import OtherClaims
 from service.errors import NotPermitted, ResourceNotFound, StateConflict, Unprocessable
-from service.http.bulk_bodies import digests_from_texts
+from service.http.parsing.bulk_bodies import digests_from_texts
 from service.log import store as log
 from service.log.rules import Issuer
 from service.registrations import store as registrations

@@ -22,10 +22,10 @@ from starlette.requests import ClientDisconnect
 
 from firsthand.core.media_types import JSON
 from service.errors import BodyTooLarge, Malformed, RequestTimeout, Unavailable, UnsupportedMedia, documented
-from service.http import json_errors, json_structure
 from service.http.auth import Caller
-from service.http.bulk_bodies import unsupported
-from service.http.fair_pool import FairPool
+from service.http.limits.fair_pool import FairPool
+from service.http.parsing import json_errors, json_structure
+from service.http.parsing.bulk_bodies import unsupported
 from service.http.state import shared
 from service.settings import Settings
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from firsthand.schemas.base import Page
 from service.errors import Unprocessable
-from service.http.budgets import LISTED_ENTRIES_PER_UNIT, SpendingOf
+from service.http.limits.budgets import LISTED_ENTRIES_PER_UNIT, SpendingOf
 
 Entry = TypeVar("Entry", bound=BaseModel)
 

@@ -12,7 +12,7 @@ from service.errors import Unavailable
 from service.http import bodies
 from service.http.auth import Caller, Writer
 from service.http.bodies import SMALL_BYTES, SettingsOf
-from service.http.fair_pool import FairPool
+from service.http.limits.fair_pool import FairPool
 from service.http.state import shared
 from service.settings import Settings
 

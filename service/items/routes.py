@@ -12,11 +12,12 @@ from firsthand.core.media_types import ARROW, JSON, NDJSON, PARQUET
 from firsthand.schemas.items import MAX_LOOKUP, Item, LookupQuery, LookupRequest, Lookups
 from service.claims.catalog import Catalog
 from service.errors import Malformed, Unprocessable, documented
-from service.http import bulk_bodies, content_negotiation, json_errors, json_structure
+from service.http import content_negotiation
 from service.http.auth import Reader
 from service.http.bodies import ITEMS, media_type, raw_body
-from service.http.budgets import LOOKED_UP_ITEMS_PER_UNIT, SpendingOf
+from service.http.limits.budgets import LOOKED_UP_ITEMS_PER_UNIT, SpendingOf
 from service.http.metrics import MetricsOf
+from service.http.parsing import bulk_bodies, json_errors, json_structure
 from service.http.state import shared
 from service.http.transactions import DatabaseOf, Reads
 from service.items import responses

@@ -1,6 +1,6 @@
 """The estimated cost of selecting a mix, computed from the catalog before anything is read.
 
-The costs were measured: docs/decisions/0063. They are in the units of `service.http.budgets`.
+The costs were measured: docs/decisions/0063. They are in the units of `service.http.limits.budgets`.
 """
 
 from collections.abc import Sequence

@@ -10,7 +10,7 @@ from service.claims.catalog import Catalog
 from service.claims.view import View
 from service.errors import Unprocessable
 from service.http.auth import Caller
-from service.http.budgets import LOOKED_UP_ITEMS_PER_UNIT, SENT_ITEMS_PER_UNIT, Spending
+from service.http.limits.budgets import LOOKED_UP_ITEMS_PER_UNIT, SENT_ITEMS_PER_UNIT, Spending
 from service.mixes import cost, store
 from service.mixes.drawn_cache import DrawnCache
 from service.mixes.scan import Scan

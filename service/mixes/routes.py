@@ -13,10 +13,10 @@ from service.errors import Unauthenticated, documented
 from service.http import content_negotiation
 from service.http.auth import Reader
 from service.http.bodies import RECIPE, json_body
-from service.http.budgets import SpendingOf
-from service.http.scan_slots import ScanSlots
+from service.http.limits.budgets import SpendingOf
+from service.http.limits.scan_slots import ScanSlots
+from service.http.limits.streams import StreamSlot
 from service.http.state import shared
-from service.http.streams import StreamSlot
 from service.http.transactions import DatabaseOf, Reads
 from service.mixes import columns, planning, store
 from service.mixes.drawn_cache import DrawnCache

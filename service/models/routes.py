@@ -12,10 +12,10 @@ from service.claims.catalog import Catalog
 from service.errors import documented
 from service.http.auth import Reader, Writer
 from service.http.bodies import SMALL, json_body
-from service.http.budgets import SpendingOf
+from service.http.limits.budgets import SpendingOf
+from service.http.limits.scan_slots import ScanSlots
 from service.http.paging import Pages
 from service.http.path_parameters import ModelInPath, OrganizationInPath, VersionInPath
-from service.http.scan_slots import ScanSlots
 from service.http.state import shared
 from service.http.transactions import DatabaseOf, Reads, Writes
 from service.models import store

@@ -12,8 +12,8 @@ from firsthand.core.media_types import JSON, NDJSON
 from firsthand.core.names import parse_dataset
 from firsthand.schemas.registrations import MAX_BATCH, NewRegistration
 from service.errors import Malformed, Refusal, Unprocessable
-from service.http import json_errors, json_structure
-from service.http.bulk_bodies import MOST_ITEMS, Confidence, Size, columns, unsupported
+from service.http.parsing import json_errors, json_structure
+from service.http.parsing.bulk_bodies import MOST_ITEMS, Confidence, Size, columns, unsupported
 from service.storage.block_layout import CommittedItems
 
 

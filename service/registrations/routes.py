@@ -18,19 +18,19 @@ from firsthand.schemas.registrations import (
 )
 from service.claims.catalog import Catalog
 from service.errors import Refusal, documented
-from service.http import bulk_bodies
 from service.http.auth import Reader, Writer
-from service.http.budgets import (
+from service.http.idempotency import OnceBulk
+from service.http.limits.budgets import (
     REGISTERED_ITEMS_PER_UNIT,
     SENT_ITEMS_PER_UNIT,
     STATEMENTS_PER_UNIT,
     SpendingOf,
 )
-from service.http.idempotency import OnceBulk
+from service.http.limits.streams import StreamSlot
 from service.http.metrics import MetricsOf
+from service.http.parsing import bulk_bodies
 from service.http.path_parameters import DatasetInPath, OrganizationInPath
 from service.http.state import shared
-from service.http.streams import StreamSlot
 from service.http.transactions import DatabaseOf, Reads, Writes
 from service.http.uploads import Upload
 from service.registrations import batches, responses, store

@@ -11,7 +11,7 @@ from service.claims.catalog import Catalog
 from service.errors import documented
 from service.http.auth import Operator, Reader
 from service.http.bodies import SMALL, json_body
-from service.http.budgets import BODY_BYTES_PER_UNIT, SpendingOf
+from service.http.limits.budgets import BODY_BYTES_PER_UNIT, SpendingOf
 from service.http.state import shared
 from service.http.transactions import DatabaseOf
 from service.snapshots.builds import SnapshotBuilds

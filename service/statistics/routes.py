@@ -8,7 +8,7 @@ from firsthand.schemas.base import Position
 from firsthand.schemas.statistics import History
 from service.claims.catalog import Catalog
 from service.http.auth import Reader
-from service.http.budgets import COUNTED_REGISTRATIONS_PER_UNIT, SpendingOf
+from service.http.limits.budgets import COUNTED_REGISTRATIONS_PER_UNIT, SpendingOf
 from service.http.state import shared
 from service.http.transactions import Reads
 from service.statistics.rules import points as earlier_positions

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from firsthand.core.digests import Digests, stack
+from firsthand.schemas.snapshots import Bits
 from firsthand.snapshots import binary_fuse
-from firsthand.snapshots.binary_fuse import Bits, Codes, Filter
+from firsthand.snapshots.binary_fuse import Codes, Filter
 from tests.factories import WORD, crafted, digests, finalizer, random_digests
 
 BITS: tuple[Bits, ...] = (12, 28)

@@ -14,7 +14,7 @@ from firsthand import Digested
 from service.app import ROUTERS
 from service.http import bodies
 from service.http.bodies import BodyMemory, Limit
-from service.http.fair_pool import FairPool
+from service.http.limits.fair_pool import FairPool
 from service.http.uploads import UploadSlots
 from service.settings import Settings
 from tests.conftest import Registry

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies
 
 from service.errors import Malformed, Unprocessable
-from service.http import json_structure
+from service.http.parsing import json_structure
 
 TEXTS = strategies.text(alphabet='"\\[]{},:a\n\u20ac', max_size=8)
 VALUES = strategies.recursive(

@@ -1,6 +1,6 @@
 """Read mutants of Arrow streams, and print how many were read and refused, and the most bytes per byte of a body.
 
-    python -m tests.service.http.arrow_mutants SEED NUMBER
+    python -m tests.service.http.parsing.arrow_mutants SEED NUMBER
 
 It runs in a process of its own, so that a crash is seen. The mutations are of the kinds that break parsers: bits and
 bytes, words set to their extremes, pieces cut out, doubled or exchanged.
@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from service.errors import Malformed, Unprocessable, UnsupportedMedia
-from service.http import arrow_stream
+from service.http.parsing import arrow_stream
 from tests.factories import digest
 
 EXTREMES = [0, 1, 2**7, 2**8 - 1, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63, 2**64 - 1, 31, 33]

@@ -9,9 +9,9 @@ import pytest
 
 from benchmarks.harness.waiting import PATIENCE_SECONDS
 from service.errors import Refusal
-from service.http import arrow_stream
+from service.http.parsing import arrow_stream
 from tests.factories import digest
-from tests.service.http.arrow_mutants import BINARIES, INTEGERS, stream, table
+from tests.service.http.parsing.arrow_mutants import BINARIES, INTEGERS, stream, table
 
 MOST = 2**21
 
@@ -70,7 +70,7 @@ def test_more_rows_than_a_call_takes_are_refused() -> None:
 def test_no_mutant_of_a_stream_crashes_or_takes_more_than_a_multiple_of_its_size(seed: int) -> None:
     mutants = 5_000
     ended = subprocess.run(
-        [sys.executable, "-m", "tests.service.http.arrow_mutants", str(seed), str(mutants)],
+        [sys.executable, "-m", "tests.service.http.parsing.arrow_mutants", str(seed), str(mutants)],
         capture_output=True, text=True, timeout=5 * PATIENCE_SECONDS, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-2000:]

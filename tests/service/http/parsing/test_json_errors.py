@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from service.http import json_errors
+from service.http.parsing import json_errors
 from service.registrations import batches
 
 _EXAMPLE = '{"digests": ["sha256:…"]}'

@@ -10,9 +10,9 @@ from fastapi.testclient import TestClient
 from firsthand.core.media_types import RAW
 from service.app import create_app
 from service.errors import TooManyRequests
-from service.http import budgets
 from service.http.auth import Caller
-from service.http.budgets import Budgets, TokenBucket
+from service.http.limits import budgets
+from service.http.limits.budgets import Budgets, TokenBucket
 from service.log.rules import Issuer
 from service.settings import Settings
 from tests.conftest import Registry

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from firsthand.core.digests import SIZE, Digests, from_texts
 from firsthand.core.media_types import ARROW, JSON, NDJSON, PARQUET, RAW
 from service.errors import Malformed, Unprocessable, UnsupportedMedia
-from service.http import arrow_stream, json_errors, json_structure
+from service.http.parsing import arrow_stream, json_errors, json_structure
 from service.storage.block_layout import ItemColumns
 
 #: The `content` of a bulk body in OpenAPI, without JSON, whose schema differs per call.

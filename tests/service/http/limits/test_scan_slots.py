@@ -8,7 +8,7 @@ import pytest
 
 from service.errors import Unavailable
 from service.http.auth import Caller
-from service.http.scan_slots import ScanSlots
+from service.http.limits.scan_slots import ScanSlots
 from service.log.rules import Issuer
 from service.settings import Settings
 

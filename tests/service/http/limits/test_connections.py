@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from benchmarks.harness.waiting import wait_until
 from service import processes
 from service.app import create_app
-from service.http.connections import check_head
+from service.http.limits.connections import check_head
 from service.http.middleware import escaped
 from service.settings import Settings
 from tests.conftest import Registry

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from firsthand.core.digests import SIZE
 from service.errors import Malformed, Unprocessable, UnsupportedMedia
-from service.http import arrow_metadata
-from service.http.arrow_metadata import ArrowInvalid, Batch, Column, Message
+from service.http.parsing import arrow_metadata
+from service.http.parsing.arrow_metadata import ArrowInvalid, Batch, Column, Message
 from service.storage.block_layout import ItemColumns
 
 #: The mark before each message, and the end of a stream. The format makes the end optional; without it, a stream that

@@ -13,8 +13,8 @@ from benchmarks.harness.waiting import PATIENCE_SECONDS, wait_until
 from firsthand.core.media_types import RAW
 from service.errors import TooManyRequests
 from service.http.auth import Caller
-from service.http.slow_readers import DropSlowReaders, with_deadline
-from service.http.streams import Streams
+from service.http.limits.slow_readers import DropSlowReaders, with_deadline
+from service.http.limits.streams import Streams
 from service.log.rules import Issuer
 from service.settings import Settings
 from tests.conftest import Registry, on_both

@@ -61,7 +61,7 @@ def explain(error: DecodingError, example: str) -> str:
         return f"there is no field {unknown[1][:_SHOWN]}; check the spelling, or remove it. Example: {example}"
     if wrong := _WRONG.fullmatch(text):
         needed = _LISTS if wrong["type"].startswith("array") else _VALUES
-        # every field of the bodies is in one of the two tables; tests/service/http/test_json_errors.py checks it
+        # each field of a body is in one of the tables; tests/service/http/parsing/test_json_errors.py checks it
         return f"{wrong['path']} must be {needed[wrong['name']]}"
     return f"send an object with named fields, such as {example}"
 

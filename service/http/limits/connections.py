@@ -15,7 +15,7 @@ import h11
 from firsthand.schemas.problems import MEDIA_TYPE
 from service import errors
 from service.errors import HeadersTooLarge, Malformed, Refusal, TargetTooLong, Unavailable
-from service.http.slow_readers import DropSlowReaders, with_deadline
+from service.http.limits.slow_readers import DropSlowReaders, with_deadline
 from service.settings import Settings
 
 #: Bytes of the request line and the headers together, bytes of the request line alone, headers, and parameters.

@@ -1,0 +1,1 @@
+"""Parsing bodies that strangers send: JSON, raw digests and Arrow, into columns."""
