@@ -9,7 +9,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -177,8 +177,7 @@ def progress(activity: str, total: int | None = None) -> Iterator[Callable[[int]
     columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), done, RateColumn(), TimeElapsedColumn()]
     if total is not None:
         columns += [TextColumn("remaining"), TimeRemainingColumn()]
-    terminal = console(stderr=True)
-    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
+    with _bar(columns, shown=True) as bar:
         task = bar.add_task(activity, total=total)
         yield lambda done: bar.advance(task, done)
 
@@ -194,8 +193,7 @@ def byte_progress(activity: str, total: int | None, shown: bool = True) -> Itera
     columns += [TextColumn("{task.fields[items]:,} items"), TimeElapsedColumn()]
     if total is not None:
         columns += [TextColumn("remaining"), TimeRemainingColumn()]
-    terminal = console(stderr=True)
-    with Progress(*columns, console=terminal, transient=True, disable=not (shown and terminal.is_terminal)) as bar:
+    with _bar(columns, shown) as bar:
         task = bar.add_task(activity, total=total, items=0)
         items = 0
 
@@ -205,6 +203,13 @@ def byte_progress(activity: str, total: int | None, shown: bool = True) -> Itera
             bar.update(task, advance=read_bytes, items=items)
 
         yield advance
+
+
+def _bar(columns: Sequence[ProgressColumn], shown: bool) -> Progress:
+    """Return a progress bar on standard error. Standard output is not changed: it may be a pipe to another program."""
+    terminal = console(stderr=True)
+    disabled = not (shown and terminal.is_terminal)
+    return Progress(*columns, console=terminal, transient=True, disable=disabled, redirect_stdout=False)
 
 
 class RateColumn(ProgressColumn):

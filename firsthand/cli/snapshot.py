@@ -52,7 +52,8 @@ def create(
     ```
     """
     with session.long_client() as client, output.progress("building"):
-        _print(client.create_snapshot(policy, 12 if bits == "12" else 28, as_of), json)
+        built = client.create_snapshot(policy, 12 if bits == "12" else 28, as_of)
+    _print(built, json)
 
 
 @app.command()

@@ -189,5 +189,5 @@ def _progress(folders: Sequence[Path], console: Console, quiet: bool) -> Iterato
         _RateColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=quiet, transient=True) as progress:
+    with Progress(*columns, console=console, disable=quiet, transient=True, redirect_stdout=False) as progress:
         yield _RoundProgress(progress, folders)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -90,3 +91,24 @@ def test_no_control_character_of_a_name_is_printed(folder: Path, words: list[str
     for output in (result.stdout, result.stderr):
         text = output.decode()
         assert not {c for c in text if c != "\n" and not c.isprintable()}, text
+
+
+@pytest.mark.parametrize("bar", ["progress('building')", "byte_progress('checking', 10)"])
+def test_what_is_printed_while_a_bar_is_on_the_terminal_reaches_the_pipe(bar: str) -> None:
+    """Standard error is a terminal and standard output is a pipe, as in `id=$(firsthand snapshot create --json)`."""
+    code = f"from firsthand.cli import output\nwith output.{bar}: print('the answer')"
+    terminal, side_of_command = pty.openpty()
+    try:
+        finished = subprocess.run(
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            stderr=side_of_command,
+            env={**os.environ, "TERM": "xterm"},
+            check=True,
+        )
+        os.close(side_of_command)
+        shown = os.read(terminal, 100_000).decode()
+    finally:
+        os.close(terminal)
+    assert finished.stdout == b"the answer\n"
+    assert bar.split("'")[1] in shown
