@@ -212,6 +212,7 @@ def documented(world: AccessWorld) -> set[str]:
     return routes | {f"GET {path}" for path in documents.PATHS}
 
 
+@pytest.mark.slow
 def test_every_route_has_a_row_for_each_mode_and_a_call(world: AccessWorld) -> None:
     routes = documented(world)
     assert {route for _, route in declared()} == routes
@@ -233,6 +234,7 @@ def _routes(router: Any) -> Iterator[str]:
             yield from (f"{method} {route.path}" for method in route.methods - {"HEAD"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", CALLS)
 def test_each_role_may_call_what_the_matrix_declares(
     world: AccessWorld, route: str, request: pytest.FixtureRequest
@@ -325,6 +327,7 @@ def test_a_key_that_cannot_read_does_not_learn_what_others_have(world: AccessWor
     assert refusals[0] == refusals[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", [route for route in CALLS if route.startswith("GET ")])
 def test_caches_keep_nothing_of_a_private_registry_and_nothing_about_keys(
     world: AccessWorld, route: str, request: pytest.FixtureRequest

@@ -17,7 +17,7 @@ from firsthand.schemas.mixes import Part, Recipe
 from tests.conftest import Registry, on_both
 from tests.factories import digests, model, register
 
-ROUNDS, ITEMS = 50, 50_000
+ROUNDS, ITEMS = 50, 5_000
 
 
 def at_once(registry: Registry, items: Digests, pool: ThreadPoolExecutor) -> None:
@@ -61,7 +61,7 @@ def test_two_writers_of_the_same_digests_contest_every_one_fifty_times(registry:
             assert (client.lookup(items).verdict == CONTESTED).all(), f"round {number}"
     print(f"\n{ROUNDS} rounds, two writers of the same {ITEMS:,} digests: {ROUNDS * ITEMS:,} contested in look-ups")
     recipe = Recipe(parts=[Part(verdict_in=["human", "model"])])
-    with Client(registry.url, registry.api_key, timeout=600) as patient:  # judges two and a half million, one by one
+    with Client(registry.url, registry.api_key, timeout=600) as patient:  # judges a quarter of a million, one by one
         assert patient.create_mix(recipe, dry_run=True).items == 0
 
 

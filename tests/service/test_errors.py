@@ -58,6 +58,7 @@ def raising(empty_database: Settings) -> Iterator[TestClient]:
         yield client
 
 
+@pytest.mark.slow
 def test_every_error_of_the_tree_is_answered_in_the_one_shape(raising: TestClient) -> None:
     for kind in KINDS.values():
         if kind.status == 405:
@@ -67,6 +68,7 @@ def test_every_error_of_the_tree_is_answered_in_the_one_shape(raising: TestClien
             assert detail == "Something is wrong; do something else."
 
 
+@pytest.mark.slow
 def test_an_unexpected_error_has_the_one_shape_and_reveals_nothing(
     raising: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -258,6 +260,7 @@ def away(settings: Settings, app: FastAPI) -> Iterator[None]:
         connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
 
+@pytest.mark.slow
 @on_both
 def test_while_the_database_is_away_every_call_is_503_and_after_that_all_is_well(empty_database: Settings) -> None:
     app = create_app(empty_database)

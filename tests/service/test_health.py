@@ -29,6 +29,7 @@ def test_alive_and_ready(registry: Registry, stranger: httpx2.Client) -> None:
     assert registry.client().ready()
 
 
+@pytest.mark.slow
 @on_both
 def test_a_database_that_was_migrated_away_below_it_makes_it_unready_and_says_what_helps(
     empty_database: Settings,

@@ -1,5 +1,6 @@
 """Background jobs: they run again and again, a failure stops none, and the last work is done at the end."""
 
+import pytest
 from fastapi.testclient import TestClient
 
 from benchmarks.harness.waiting import wait_until
@@ -32,6 +33,7 @@ def test_a_job_that_fails_is_logged_and_runs_again_beside_the_others() -> None:
     assert not keeping._thread.is_alive()
 
 
+@pytest.mark.slow
 def test_the_last_use_of_a_key_is_written_when_the_service_stops(empty_database: Settings) -> None:
     database = Database(empty_database)
     with database.writes() as session:

@@ -30,6 +30,7 @@ def test_the_folder_of_the_database_is_one_of_the_environment(tmp_path: Path, mo
     assert Settings().url.database == f"{tmp_path}/x/firsthand.sqlite"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["r?a", "r?b", "a%20b", "a b", "a#b", "a&b=c", ":memory:", "file:x", "ä'\"\\n"])
 def test_special_characters_in_the_name_of_the_folder_name_that_folder(tmp_path: Path, name: str) -> None:
     settings = Settings(data_dir=tmp_path / name, database_url=None)

@@ -97,13 +97,17 @@ class _Transport:
     def close(self) -> None:
         if self.is_closing():
             return
-        if self._connection.sender_continues() and self._transport.can_write_eof():
-            self.lingers = True
-            self._transport.write_eof()
-            self._transport.resume_reading()
-            self._connection.wait(_LINGER_SECONDS)
-        else:
+        if not self._connection.sender_continues() or not self._transport.can_write_eof():
             self._transport.close()
+            return
+        try:
+            self._transport.write_eof()
+        except OSError:  # the sender has reset the connection, and the event loop has not seen this yet
+            self._transport.close()
+            return
+        self.lingers = True
+        self._transport.resume_reading()
+        self._connection.wait(_LINGER_SECONDS)
 
     def close_now(self) -> None:
         self._transport.close()

@@ -100,6 +100,7 @@ def test_a_look_up_finds_every_held_digest_and_no_other(
     assert module.look_up(connection, batches) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["def", "async"])
 def test_both_routes_answer_with_the_registrations_of_an_item(
     bare: tuple[Any, Any, str], generator: np.random.Generator, kind: Any
@@ -116,6 +117,7 @@ def test_both_routes_answer_with_the_registrations_of_an_item(
     assert 0 < load.p50 <= load.p99
 
 
+@pytest.mark.slow
 def test_the_load_client_counts_as_many_answers_as_the_server_gives() -> None:
     """A server that answers in two pieces, and counts."""
     served: list[bytes] = []
@@ -138,6 +140,7 @@ def test_the_load_client_counts_as_many_answers_as_the_server_gives() -> None:
     assert {line.split()[1] for line in served} == {b"/a", b"/b"}
 
 
+@pytest.mark.slow
 def test_a_mix_by_duckdb_has_the_origins_asked_and_repeats_by_seed(
     tmp_path: Path, generator: np.random.Generator
 ) -> None:

@@ -44,6 +44,7 @@ def test_twenty_seconds_of_mutations_show_no_fault(tmp_path: Path, capsys: pytes
     assert not (tmp_path / "faults").exists()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_requests_and_another_seed_gives_others() -> None:
     def first(seed: int) -> list[FuzzRequest]:
         return list(islice(fuzz_requests(forms(), forms(), np.random.default_rng(seed)), 300))
@@ -59,6 +60,7 @@ def test_only_chosen_forms_are_sent() -> None:
     assert {request.form for request in requests} == {"mix"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
 def test_every_mutation_changes_every_kind_of_body(mutation: object) -> None:
     assert callable(mutation)

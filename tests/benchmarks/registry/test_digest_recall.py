@@ -10,6 +10,7 @@ from benchmarks.registry import digest_recall
 CONCEPTS = (Path(__file__).parents[3] / "docs" / "explanation" / "concepts.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_small_run_finds_what_the_profiles_forgive_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     digest_recall.main(["--texts", "40"])
     output = capsys.readouterr().out
@@ -21,6 +22,7 @@ def test_a_small_run_finds_what_the_profiles_forgive_and_nothing_else(capsys: py
     assert [*rows][1:] == [*digest_recall.CHANGES]
 
 
+@pytest.mark.slow
 def test_the_texts_are_distinct_paragraphs_and_those_asked_for() -> None:
     texts = digest_recall.corpus(1_000)
     assert len(set(texts)) == len(texts) == 1_000

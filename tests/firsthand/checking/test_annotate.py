@@ -36,6 +36,7 @@ pytestmark = pytest.mark.prepare.with_args(register_the_first_three)
 BATCH = pa.RecordBatch.from_pydict({"id": [1, 2, 3, 4, 5], "text": [*TEXTS, None]})
 
 
+@pytest.mark.slow
 def test_a_batch_keeps_its_rows_and_columns_and_gains_three(snapshot: Snapshot) -> None:
     out = firsthand.annotate(BATCH, snapshot)
     assert out.schema.names == ["id", "text", "verdict", "generation", "lower_bound"]
@@ -65,6 +66,7 @@ def test_a_human_out_of_12_bits_is_unknown_unless_the_registry_confirms(client: 
     assert firsthand.annotate(BATCH, SnapshotSource(narrow, client))["verdict"].to_pylist()[:2] == ["model", "human"]
 
 
+@pytest.mark.slow
 def test_tables_of_many_chunks_and_of_none_are_taken_too(snapshot: Snapshot) -> None:
     table = pa.Table.from_batches([BATCH, BATCH.slice(1, 2)])
     assert firsthand.annotate(table, snapshot)["generation"].to_pylist() == [2, 0, None, None, None, 0, None]
@@ -72,6 +74,7 @@ def test_tables_of_many_chunks_and_of_none_are_taken_too(snapshot: Snapshot) -> 
     assert firsthand.annotate(table.slice(0, 0), snapshot).num_columns == 5
 
 
+@pytest.mark.slow
 def test_what_cannot_be_annotated_says_why(snapshot: Snapshot) -> None:
     with pytest.raises(KeyError, match="no column 'body'; the columns are id, text"):
         firsthand.annotate(BATCH, snapshot, field="body")

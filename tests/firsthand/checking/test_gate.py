@@ -139,6 +139,7 @@ def test_rows_and_files_that_cannot_be_read_are_unknown_and_named(
     assert (result.counts["human"], result.counts["model"]) == (1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unknown", ["model", "human", "ignore"])
 def test_what_cannot_be_read_always_counts_in_the_high_end(
     snapshot: Snapshot, tmp_path: Path, unknown: CountUnknown
@@ -174,6 +175,7 @@ def test_a_link_to_itself_is_named(snapshot: Snapshot, tmp_path: Path) -> None:
     assert [Path(error.file).name for error in result.errors] == ["page.txt"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -188,11 +190,13 @@ def test_arguments_that_make_no_gate_are_refused(snapshot: Snapshot, arguments: 
         firsthand.gate(batch(HUMAN), snapshot, **arguments)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_the_share_of_a_file_prints_as_an_interval(snapshot: Snapshot, tmp_path: Path) -> None:
     result = firsthand.gate(write(tmp_path / "a.jsonl", row(UNKNOWN)), snapshot, max_synthetic=1)
     assert [str(Share(file.low, file.high)) for file in result.by_file] == ["0–100 %"]
 
 
+@pytest.mark.slow
 def test_a_file_in_which_no_row_can_be_read_does_not_hide_other_files(snapshot: Snapshot, tmp_path: Path) -> None:
     write(tmp_path / "crawl" / "a.jsonl", *['{"text": 5}'] * 500)
     write(tmp_path / "crawl" / "b.jsonl", '{"text": 5}')

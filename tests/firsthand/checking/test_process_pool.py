@@ -26,12 +26,14 @@ for event in run_unordered(partial(working, "for ever", Path(sys.argv[1])), rang
 """
 
 
+@pytest.mark.slow
 def test_a_lost_worker_loses_its_task_alone(tmp_path: Path) -> None:
     events = list(run_unordered(partial(working, "die", tmp_path), range(10), 2))
     assert [(event.task, event.value) for event in events if event.kind == "lost"] == [(3, -signal.SIGKILL)]
     assert {event.task for event in events if event.kind == "done"} == set(range(10)) - {3}
 
 
+@pytest.mark.slow
 def test_a_task_that_fails_fails_alone(tmp_path: Path) -> None:
     events = list(run_unordered(partial(working, "fail", tmp_path), range(10), 2))
     (failed,) = (event for event in events if event.kind == "failed")
@@ -39,11 +41,13 @@ def test_a_task_that_fails_fails_alone(tmp_path: Path) -> None:
     assert {event.task for event in events if event.kind == "done"} == set(range(10)) - {3}
 
 
+@pytest.mark.slow
 def test_tasks_at_the_limit_are_not_given_out(tmp_path: Path) -> None:
     events = run_unordered(partial(working, "well", tmp_path), range(10), 2, lambda: 4)
     assert {event.task for event in events} == {0, 1, 2, 3}
 
 
+@pytest.mark.slow
 def test_workers_in_the_middle_of_a_task_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", PROGRAM, str(tmp_path)], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None

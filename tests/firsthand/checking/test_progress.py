@@ -38,6 +38,7 @@ def crawl(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_bytes_of_all_parts_are_the_bytes_of_all_files(
     crawl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

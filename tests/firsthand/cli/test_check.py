@@ -139,6 +139,7 @@ def test_check_answers_at_an_earlier_position(firsthand: Firsthand, thousand: Pa
     assert (before["counts"]["human"], before["counts"]["model"]) == (0, 300)
 
 
+@pytest.mark.slow
 def test_a_registry_that_is_not_there_is_an_error_that_says_what_to_do(
     alone: Firsthand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,6 +195,7 @@ def test_the_low_end_has_its_own_limit(firsthand: Firsthand, thousand: Path) -> 
     assert "gate passed: 30.0–40.0 % may be made by models; max-known-synthetic is 30 %" in passed
 
 
+@pytest.mark.slow
 def test_each_file_has_a_line_with_the_worst_first(alone: Firsthand, tmp_path: Path) -> None:
     crawl, snapshot = tmp_path / "crawl", write_snapshot(tmp_path / "snapshot")
     crawl.mkdir()
@@ -215,6 +217,7 @@ def test_each_file_has_a_line_with_the_worst_first(alone: Firsthand, tmp_path: P
     assert files[1]["share"] == {"low": 0.25, "high": 0.75, "text": "25.0–75.0 %"}
 
 
+@pytest.mark.slow
 def test_bad_rows_are_skipped_named_and_unknown(alone: Firsthand, tmp_path: Path) -> None:
     crawl, snapshot = tmp_path / "crawl", write_snapshot(tmp_path / "snapshot")
     crawl.mkdir()
@@ -248,6 +251,7 @@ def test_bad_rows_are_skipped_named_and_unknown(alone: Firsthand, tmp_path: Path
     assert "it can only be used with --on-error skip" in " ".join(refused.replace("│", " ").split())
 
 
+@pytest.mark.slow
 def test_progress_shows_the_bytes_of_all_bytes_the_items_and_the_rate(
     alone: Firsthand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

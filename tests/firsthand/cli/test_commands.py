@@ -31,6 +31,7 @@ def every_command(command: Any = None, words: tuple[str, ...] = ()) -> Iterator[
 VERBS = [words for words, command in every_command() if not hasattr(command, "commands")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", VERBS, ids=" ".join)
 def test_the_help_of_every_command_teaches_with_an_example_of_itself(alone: Firsthand, words: tuple[str, ...]) -> None:
     shown = alone(*words, "--help").out
@@ -42,6 +43,7 @@ def test_every_command_speaks_json(alone: Firsthand) -> None:
     assert [words for words in VERBS if "--json" not in alone(*words, "--help").out] == []
 
 
+@pytest.mark.slow
 def test_help_lists_what_there_is_and_what_exit_statuses_mean(alone: Firsthand) -> None:
     shown = alone("--help").out
     everyday = ["login", "serve", "migrate", "register", "check", "filter", "simulate"]
@@ -53,6 +55,7 @@ def test_help_lists_what_there_is_and_what_exit_statuses_mean(alone: Firsthand) 
         assert "0 success, 1 an error, 2 a wrong command line, 3 the condition is not met" in words
 
 
+@pytest.mark.slow
 def test_every_file_format_is_named_in_the_help_of_the_commands_that_read_files(alone: Firsthand) -> None:
     for command in ("register", "check", "filter"):
         words = alone(command, "--help").out
@@ -167,6 +170,7 @@ def test_an_empty_id_or_name_is_refused_before_a_request_is_sent(alone: Firsthan
     assert "the value is empty" in " ".join(alone(*words, status=2).err.replace("│", " ").split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

@@ -97,6 +97,7 @@ def test_a_mix_that_asks_too_much_is_refused_with_what_there_is(texts: Firsthand
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -22,6 +22,7 @@ def test_the_example_of_the_rfc_is_encoded_as_the_rfc_says() -> None:
     )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(max_size=5), st.integers(-(2**53) + 1, 2**53 - 1) | st.text(max_size=5), max_size=6))
 def test_the_order_in_which_fields_were_written_does_not_matter(value: dict[str, int | str]) -> None:
     assert canonical.encode(value) == canonical.encode(dict(reversed(value.items())))

@@ -3,6 +3,7 @@
 import json
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ def is_control(character: str) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_every_control_character_of_unicode_is_escaped_and_no_other() -> None:
     for code in range(0x110000):
         character = chr(code)

@@ -124,6 +124,7 @@ def test_a_short_digest_beside_a_long_one_is_not_taken_for_two() -> None:
         digests.from_texts(["0" * 62, "0" * 66])
 
 
+@pytest.mark.slow
 @given(st.lists(st.binary(min_size=32, max_size=32) | st.sampled_from([bytes(32), b"\x00" * 8 + b"\x01" * 24])))
 def test_sorting_keeps_each_digest_once_and_the_row_where_it_was_first(raw: list[bytes]) -> None:
     once, rows = digests.sort_unique(digests.stack(raw))

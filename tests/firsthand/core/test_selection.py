@@ -134,6 +134,7 @@ def test_neighbouring_seeds_give_unrelated_orders() -> None:
     assert abs(stats.spearmanr(first, next_one).statistic) < 0.05
 
 
+@pytest.mark.slow
 def test_a_weighted_draw_takes_items_in_proportion_to_their_confidence() -> None:
     """The first item of each draw is i with probability wᵢ / Σw (Efraimidis and Spirakis 2006)."""
     pool, confidence = digests(range(4)), np.array([1, 2, 3, 10], dtype=np.uint8)

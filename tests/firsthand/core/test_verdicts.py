@@ -72,6 +72,7 @@ def reference(claim_list: list[Claim], item: int, policy: PolicyName) -> tuple[s
     return verdict, 0 if verdict == "human" else NO_GENERATION, False
 
 
+@pytest.mark.slow
 @given(
     claims.flatmap(lambda in_order: st.tuples(st.just(in_order), st.permutations(in_order))),
     st.sampled_from(sorted(POLICIES)),
@@ -81,11 +82,13 @@ def test_the_order_of_claims_never_matters(twice: tuple[list[Claim], list[Claim]
     assert judged(in_order, policy) == judged(in_another_order, policy)
 
 
+@pytest.mark.slow
 @given(claims, st.sampled_from(sorted(POLICIES)))
 def test_verdicts_are_those_of_the_rules_in_words(claim_list: list[Claim], policy: PolicyName) -> None:
     assert judged(claim_list, policy) == [reference(claim_list, item, policy) for item in range(ITEMS)]
 
 
+@pytest.mark.slow
 @given(claims, claims, st.sampled_from(sorted(POLICIES)))
 def test_joining_profiles_is_as_if_all_claims_were_on_one_digest(
     first: list[Claim], second: list[Claim], policy: PolicyName
@@ -107,6 +110,7 @@ def verdicts_of(claim_list: list[Claim], policy: PolicyName) -> Verdicts:
     return Verdicts(np.array(codes, dtype=np.uint8), np.array(generation, dtype=np.int16), np.array(bound))
 
 
+@pytest.mark.slow
 @given(claims, st.sampled_from(sorted(POLICIES)))
 def test_an_answer_joined_with_itself_stays_as_it_is(claim_list: list[Claim], policy: PolicyName) -> None:
     answer = verdicts_of(claim_list, policy)

@@ -88,6 +88,7 @@ def test_a_column_of_numbers_is_refused() -> None:
         hash_column(pa.array([1]))
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.text(st.sampled_from("ab \n\t\r\u00a0é\u0301\u200b\ufe0f日ｱ\uff9e\u1100\u1161가😀\x1c\x85")), max_size=8
@@ -97,6 +98,7 @@ def test_no_text_is_taken_for_canonical_that_is_not(texts: list[str]) -> None:
     agree(hash_column(pa.array(texts, pa.string())), list(texts))
 
 
+@pytest.mark.slow
 def test_plain_characters_are_left_as_they_are_beside_any_others() -> None:
     """By the tables of Unicode: no white space, of no combining class, their own NFC, and never a composition's end."""
     every = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]

@@ -7,6 +7,7 @@ from firsthand import Client, errors
 PROXIES = ["socks5://proxy:1080", "socks4://proxy:1080", "socks5h://user:secret@proxy:1", "http://[::1", "ftp://proxy"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("proxy", [*PROXIES, "://", "http://proxy:port", "http://us\x1ber:secret@proxy:port"])
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY", "all_proxy"])
 def test_a_proxy_that_cannot_be_used_is_named(name: str, proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,6 +50,7 @@ def test_arguments_that_cannot_be_used_are_refused(arguments: dict[str, float]) 
         Client("http://registry.test", **arguments)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:99999", "http://..", f"http://{'a' * 64}.test", "http://registry.test:0"]
 )

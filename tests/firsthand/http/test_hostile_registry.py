@@ -74,6 +74,7 @@ def hostile(answer: Callable[[Handler], None]) -> Iterator[HostileServer]:
         server.server_close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_to_another_host_is_named_and_not_followed(status: int) -> None:
     with hostile(lambda handler: handler.begin(200)) as thief:
@@ -128,6 +129,7 @@ def test_an_answer_is_read_up_to_a_limit(answer: Callable[[Handler], None], says
         client.dataset("a/b")
 
 
+@pytest.mark.slow
 def test_a_stream_is_read_up_to_the_items_that_were_announced() -> None:
     with hostile(_endless) as server, Client(server.url, retries=0) as client:
         received: list[int] = []
@@ -138,6 +140,7 @@ def test_a_stream_is_read_up_to_the_items_that_were_announced() -> None:
             list(client.mix_file("0" * 32, "application/octet-stream", limit=1_000))
 
 
+@pytest.mark.slow
 def test_a_line_without_an_end_is_refused() -> None:
     with (
         hostile(_endless) as server,
@@ -147,6 +150,7 @@ def test_a_line_without_an_end_is_refused() -> None:
         list(client.mix_diff("0" * 32))
 
 
+@pytest.mark.slow
 def test_a_refusal_is_read_up_to_a_limit() -> None:
     def answer(handler: Handler) -> None:
         handler.begin(404, Content_Type="application/problem+json")
@@ -212,6 +216,7 @@ def test_a_file_of_a_snapshot_is_read_up_to_its_announced_size(folder: Path, tmp
     assert not (tmp_path / "pulled").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["../evil", "/tmp/evil", "a/b", "..", "\x1b", ""])
 def test_a_registry_names_no_file_of_a_snapshot(folder: Path, tmp_path: Path, name: str) -> None:
     """The names are those of the format: whatever the manifest adds to a shard is ignored."""

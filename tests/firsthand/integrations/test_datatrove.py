@@ -41,6 +41,7 @@ def test_a_gate_travels_to_workers_and_opens_its_folder_there(tmp_path: Path) ->
     assert kept.text == TEXTS[0]
 
 
+@pytest.mark.slow
 def test_a_filter_for_human_items_refuses_a_snapshot_that_never_answers_human(tmp_path: Path) -> None:
     folder = write_snapshot(tmp_path / "s", bits=12)
     snapshot = Snapshot.open(folder)

@@ -74,6 +74,7 @@ def test_it_is_what_plain_integers_say(bits: Bits) -> None:
     assert payloads == [int(p) if fit else None for fit, p in zip(fits, payload, strict=True)]
 
 
+@pytest.mark.slow
 def test_strangers_fit_as_often_as_chance_lets_them_and_find_every_payload_alike() -> None:
     filter = binary_fuse.build(random_digests(30_000), np.ones(30_000, dtype=np.uint8), 12)
     n = 2_000_000
@@ -85,6 +86,7 @@ def test_strangers_fit_as_often_as_chance_lets_them_and_find_every_payload_alike
     assert chi_square < 37.7  # 15 degrees of freedom, one in a thousand
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 2, 5, 20])
 def test_in_small_filters_each_payload_matches_as_often_as_in_large_ones(n: int) -> None:
     """50 filters, so that a shape in which digests share the slots of a member would be noticed."""
@@ -111,6 +113,7 @@ def test_a_digest_with_two_payloads_is_refused_by_name() -> None:
         binary_fuse.build(np.concatenate([members, members[3:4]]), np.array([1] * 10 + [2], dtype=np.uint8), 12)
 
 
+@pytest.mark.slow
 def test_where_a_seed_fails_the_next_is_taken_and_all_are_found() -> None:
     """At 1,000 items about one seed in six leaves items that cannot be peeled off."""
     retried = 0

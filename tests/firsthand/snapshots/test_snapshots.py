@@ -55,6 +55,7 @@ def test_every_item_is_answered_as_it_was_judged(tmp_path: Path, items: Digests,
     assert (generation == answer.generation).all()
 
 
+@pytest.mark.slow
 def test_items_that_were_never_added_are_unknown_except_for_the_stated_share(tmp_path: Path) -> None:
     snapshot = Snapshot.open(written(tmp_path / "snapshot", random_digests(50_000)))
     assert snapshot.false_verdicts == 7 / 8 * 2**-13  # of the eight codes, one is not among the verdicts of the items
@@ -116,6 +117,7 @@ def test_an_item_with_two_verdicts_is_refused(tmp_path: Path) -> None:
             writer.finish()
 
 
+@pytest.mark.slow
 def test_the_same_items_give_the_bytes_that_were_written_down(folder: Path, tmp_path: Path) -> None:
     """The vectors of docs/reference/snapshot-format.md: items 0 to 1,999, with the verdicts of `verdicts`."""
     known = manifest.load(folder)
@@ -129,6 +131,7 @@ def test_the_same_items_give_the_bytes_that_were_written_down(folder: Path, tmp_
     assert (again / "manifest.json").read_bytes() == (folder / "manifest.json").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(32,), (1, 31), (1, 33)])
 def test_what_are_no_digests_is_refused(folder: Path, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"digests must be uint8\[n, 32\]"):
@@ -169,6 +172,7 @@ def test_a_file_that_was_damaged_is_refused_by_its_name(
         Snapshot.open(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("field", "value"), [("position", 10), ("policy", "pessimistic"), ("bits", 28)])
 def test_a_manifest_that_was_changed_is_refused(folder: Path, field: str, value: object) -> None:
     stored = json.loads((folder / "manifest.json").read_text())
@@ -177,6 +181,7 @@ def test_a_manifest_that_was_changed_is_refused(folder: Path, field: str, value:
         Snapshot.open(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("items", [0, 3])
 def test_a_shard_answers_only_the_codes_that_it_stores(tmp_path: Path, items: int) -> None:
     """Empty shards once shared one table, whose payload was answered although no item had it."""
@@ -194,6 +199,7 @@ def test_a_shard_answers_only_the_codes_that_it_stores(tmp_path: Path, items: in
         assert set(verdict.tolist()) == {UNKNOWN, *codes[code]}
 
 
+@pytest.mark.slow
 def test_a_snapshot_of_an_older_form_is_refused_by_its_name(folder: Path) -> None:
     fields = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps(fields | {"form": "firsthand snapshot 1"}))
@@ -233,6 +239,7 @@ class Served:
         return (self.folder / f"{path.removeprefix('/shards/')}.fuse").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_pull_that_broke_off_leaves_nothing_and_goes_on_where_it_stood(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "pulled"
     with pytest.raises(ConnectionError):
@@ -248,6 +255,7 @@ def test_a_pull_that_broke_off_leaves_nothing_and_goes_on_where_it_stood(folder:
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["pulled"]
 
 
+@pytest.mark.slow
 def test_what_arrives_damaged_is_refused_by_name_and_what_was_there_stays(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "pulled"
     old = written(tmp_path / "old", digests(range(500)), position=5)
@@ -258,6 +266,7 @@ def test_what_arrives_damaged_is_refused_by_name_and_what_was_there_stays(folder
     assert Snapshot.open(out).manifest.position == 5
 
 
+@pytest.mark.slow
 def test_a_newer_snapshot_takes_the_place_of_an_older_one(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "pulled"
     Served(written(tmp_path / "old", digests(range(500)), position=5)).pull(out)
@@ -266,6 +275,7 @@ def test_a_newer_snapshot_takes_the_place_of_an_older_one(folder: Path, tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["old", "pulled", "snapshot"]
 
 
+@pytest.mark.slow
 def test_a_pull_mends_a_damaged_folder_with_the_one_file_that_it_needs(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "pulled"
     Served(folder).pull(out)

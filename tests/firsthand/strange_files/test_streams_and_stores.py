@@ -44,6 +44,7 @@ def pipe(tmp_path: Path) -> Iterator[Path]:
     os.close(reading)
 
 
+@pytest.mark.slow
 def test_a_pipe_is_looked_up_under_both_profiles_as_a_file_is(
     alone: Firsthand, known: Path, pipe: Path, tmp_path: Path
 ) -> None:
@@ -56,6 +57,7 @@ def test_a_pipe_is_looked_up_under_both_profiles_as_a_file_is(
     assert "read as one item, since a pipe has no name that says its format" in ran.err
 
 
+@pytest.mark.slow
 def test_the_content_of_a_pipe_is_filtered(alone: Firsthand, known: Path, pipe: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert alone("filter", pipe, "--snapshot", known, "--verdict", "model", "--out", out, "--json").json["kept"] == 1
@@ -96,6 +98,7 @@ def test_a_folder_with_a_pipe_is_refused(tmp_path: Path) -> None:
         discover.find([tmp_path])
 
 
+@pytest.mark.slow
 def test_files_that_hold_many_items_and_are_read_as_one_are_named(
     alone: Firsthand, known: Path, tmp_path: Path
 ) -> None:
@@ -175,6 +178,7 @@ def broken_store() -> Iterator[None]:
     _registry.pop("broken")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("broken_store")
 @pytest.mark.parametrize(
     ("url", "words"),
@@ -196,6 +200,7 @@ def assert_in_words(err: str, words: str) -> None:
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_a_store_of_hugging_face_without_a_network_is_refused_in_words(
     alone: Firsthand, known: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,6 +232,7 @@ def test_no_two_pickles_of_a_client_are_equal_so_that_no_engine_answers_from_its
             assert copy.url == client.url
 
 
+@pytest.mark.slow
 def test_pickles_of_a_folder_differ_when_another_snapshot_is_in_it(tmp_path: Path) -> None:
     folder = collection.write_known(tmp_path / "snapshot")
     first = pickle.dumps(SnapshotSource(folder))
@@ -243,6 +249,7 @@ def test_an_error_of_a_row_names_it_and_travels_to_other_processes() -> None:
     assert isinstance(error, errors.ContentError)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [*compression.CODECS])
 def test_what_is_written_compressed_is_the_same_each_time_and_can_be_read(tmp_path: Path, ending: str) -> None:
     content = os.urandom(1_000) * 5_000

@@ -178,6 +178,7 @@ def test_what_a_killed_build_left_is_removed_by_the_next(empty_database: Setting
     assert len(store.all()) == 1
 
 
+@pytest.mark.slow
 def test_one_that_was_damaged_is_not_there_for_the_next_process_and_built_anew(empty_database: Settings) -> None:
     database, store = Database(empty_database), SnapshotStore(empty_database.snapshots)
     with database.reads() as session:
@@ -200,6 +201,7 @@ def test_one_that_was_damaged_is_not_there_for_the_next_process_and_built_anew(e
     database.close()
 
 
+@pytest.mark.slow
 def test_two_processes_that_are_asked_for_the_same_build_it_once(empty_database: Settings) -> None:
     database, store = Database(empty_database), SnapshotStore(empty_database.snapshots)
     with database.reads() as session:

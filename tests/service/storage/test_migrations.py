@@ -95,6 +95,7 @@ def test_from_nothing_to_the_needed_revision_and_again_changes_nothing(nothing: 
     assert schema(nothing) == first
 
 
+@pytest.mark.slow
 @from_nothing
 def test_back_to_nothing_and_up_again(nothing: Settings) -> None:
     migrate.upgrade(nothing)
@@ -153,6 +154,7 @@ def scopes_of(database: Database) -> dict[str, str]:
         return {id_: scopes for id_, scopes in session.execute(text("SELECT id, scopes FROM keys"))}
 
 
+@pytest.mark.slow
 @from_nothing
 def test_every_valid_key_of_an_administrator_becomes_an_operators_and_loses_no_power(nothing: Settings) -> None:
     database = keys_before_operators(nothing)
@@ -169,6 +171,7 @@ def test_every_valid_key_of_an_administrator_becomes_an_operators_and_loses_no_p
     database.close()
 
 
+@pytest.mark.slow
 @from_nothing
 def test_a_database_describes_migrated_tables_in_the_same_words_as_those_of_the_page(nothing: Settings) -> None:
     """Checks, lengths, names of constraints: what no comparison of types sees."""
@@ -217,6 +220,7 @@ def test_the_server_does_not_start_on_a_database_without_the_needed_revision(not
         create_app(nothing)
 
 
+@pytest.mark.slow
 @from_nothing
 def test_migrate_prints_the_first_key_once_and_it_opens_the_registry(
     nothing: Settings, monkeypatch: pytest.MonkeyPatch
@@ -326,6 +330,7 @@ def test_migrate_says_how_many_partitions_there_are_and_that_another_number_is_n
     )
 
 
+@pytest.mark.slow
 def test_migrate_tells_machines_in_one_line_of_json(tmp_path: Path) -> None:
     needed = migrate.needed(Settings())
     first, second = (json.loads(ran("migrate", "--data-dir", str(tmp_path), "--json").stdout) for _ in range(2))

@@ -26,6 +26,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_umask")
 def test_database_first_key_and_snapshots_belong_to_their_owner_alone(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data", database_url=None)

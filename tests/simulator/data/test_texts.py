@@ -42,6 +42,7 @@ def test_no_paragraph_kept_aside_is_in_the_pool_by_digest() -> None:
     assert not pool & aside
 
 
+@pytest.mark.slow
 def test_no_block_kept_aside_is_in_the_pool() -> None:
     aside = {block.tobytes() for block in TEXT.held_out}
     assert not any(block.tobytes() in aside for block in TEXT.pool(1, 0)[:, 0])
@@ -72,6 +73,7 @@ def test_a_file_and_a_folder_of_files_are_read(tmp_path: Path) -> None:
     assert corpus.texts(corpus.pool(1, 0)[:1]) == ["".join(passages.read(corpus.path, 0.3).pool)[:16]]
 
 
+@pytest.mark.slow
 def test_the_digest_is_of_the_text_and_not_of_its_place(tmp_path: Path) -> None:
     texts = []
     for name, content in (("a", lines(0, 40)), ("b", lines(0, 40)), ("c", lines(1, 40))):
@@ -116,6 +118,7 @@ def test_byte_pairs_join_what_is_often_together_and_can_write_anything() -> None
     assert made.decode(made.encode("Ωmega")) == "Ωmega"
 
 
+@pytest.mark.slow
 def test_byte_pairs_are_the_same_whenever_they_are_made() -> None:
     first, again = (Text(vocabulary=512, block=block).pool(1, 0).ravel()[:4000] for block in (32, 16))
     assert np.array_equal(first, again)
@@ -151,6 +154,7 @@ def test_there_is_no_new_text_unless_the_same_is_meant_to_be_found_again() -> No
         TEXT.fresh(10, 1, seed=1, round=1)
 
 
+@pytest.mark.slow
 def test_a_crawl_finds_each_block_once_before_it_finds_one_twice() -> None:
     again = Text(vocabulary=512, block=32, recrawl=True)
     pool = len(again.pool(1, 0))

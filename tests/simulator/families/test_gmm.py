@@ -42,6 +42,7 @@ def score(fitted: Mixture, items: Items) -> Floats:
     return np.array(means)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ours", "theirs"), [("full", "full"), ("diagonal", "diag")])
 @pytest.mark.parametrize("iterations", [1, 4, 15])
 def test_from_the_same_start_it_climbs_step_by_step_as_scikit_learn_does(
@@ -97,6 +98,7 @@ def test_memberships_sum_to_one() -> None:
     assert torch.allclose(memberships.sum(dim=1), torch.ones(2, 1000, dtype=torch.float64))
 
 
+@pytest.mark.slow
 def test_a_chain_in_a_batch_is_fitted_as_it_would_be_alone() -> None:
     points = batch(digits(n=300, chains=11))
     start = starts(points, 4)
@@ -124,6 +126,7 @@ def test_a_mixture_finds_the_truth_that_it_was_drawn_from() -> None:
     assert np.allclose(fitted.weights, 1 / 3, atol=0.02)
 
 
+@pytest.mark.slow
 def test_more_starts_never_end_lower() -> None:
     items = digits(n=400, chains=3)
     single = GMM(restarts=1).fit(items, generator(5, "fit"))

@@ -62,6 +62,7 @@ def test_each_prompt_is_followed_by_exactly_a_block_of_new_tokens(folder: str, t
     assert 1 not in made  # the end of a text, which would cut it short
 
 
+@pytest.mark.slow
 def test_the_same_randomness_gives_the_same_text_and_torchs_own_is_left_as_it_was(folder: str, text: Text) -> None:
     """Dropout and drawing take from torch's own generator."""
     before, items = torch.get_rng_state(), text.pool(1, 0)[:10]
@@ -83,6 +84,7 @@ def test_losses_are_those_that_the_model_says_itself(folder: str, text: Text) ->
     assert fitted.losses(items).mean() == pytest.approx(float(loss), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_fine_tuning_learns_and_begins_each_time_from_the_same_weights(folder: str, text: Text) -> None:
     items = text.pool(1, 0)[:8]
     less, more = (family(folder, rate=1e-2, steps=steps).fit(items, rng()).losses(items).mean() for steps in (1, 30))

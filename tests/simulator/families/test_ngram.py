@@ -133,6 +133,7 @@ def test_the_bound_on_surviving_words_by_hand() -> None:
     assert expect_survivors(np.array([0.5, 0.5]), 2, 2) == pytest.approx([2 * g, 2 * (1 - np.exp(-g))])
 
 
+@pytest.mark.slow
 def test_words_die_out_no_faster_than_suresh_et_al_prove_and_hardly_slower() -> None:
     """Unigrams refitted to their own text: mean survivors over chains, against the bound, which is nearly exact."""
     corpus, chains, rounds = Zipf(n=300, words=1000), 1_500, 8

@@ -121,6 +121,7 @@ def test_it_learns_what_is_regular_and_writes_on_behind_the_block() -> None:
     assert (made[:, 0, :4] == expected[:, :4]).mean() > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prompted", [True, False])
 def test_prompts_are_blocks_of_the_training_mix_each_once_before_one_comes_again(prompted: bool) -> None:
     items = TEXT.pool(1, 0)[:10]

@@ -101,6 +101,7 @@ def test_the_bound_is_the_cross_entropy_and_the_divergence_of_torchs_own_distrib
     assert torch.allclose(bound(network, parameters, ink, eps, bits=7), expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [SHORT, PAPER], ids=["small", "paper"])
 def test_chains_trained_together_are_what_each_would_be_alone(family: VAE) -> None:
     items = noise(24, chains=3, pixels=784) if family is PAPER else digits(chains=3)
@@ -110,6 +111,7 @@ def test_chains_trained_together_are_what_each_would_be_alone(family: VAE) -> No
     assert not np.allclose(together[name][0], together[name][1])
 
 
+@pytest.mark.slow
 def test_a_chain_learns_from_its_own_items_alone() -> None:
     items = digits(chains=2)
     other = items.copy()
@@ -119,6 +121,7 @@ def test_a_chain_learns_from_its_own_items_alone() -> None:
     assert any(not np.array_equal(first[name][1], second[name][1]) for name in first)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_model_and_samples_to_the_byte() -> None:
     first, again, other = (fit(SHORT, digits(chains=2), seed) for seed in (1, 1, 2))
     assert all(np.array_equal(array, again.arrays()[name]) for name, array in first.arrays().items())

@@ -223,6 +223,7 @@ def test_digits_without_their_threes_cover_nine_classes() -> None:
     assert measure(digits, None, pool[labels != 3])["classes"] == [9]
 
 
+@pytest.mark.slow
 def test_training_on_the_last_generation_alone_forgets_the_tails_of_the_digits() -> None:
     replaced = collapse(Digits(), GMM(), 1000, rounds=5, replace=True)
     human = collapse(Digits(), GMM(), 1000, rounds=5, replace=False)

@@ -46,6 +46,7 @@ def commons(world: Commons, candidates: CandidateItems, n: int, rounds: int, run
     return np.stack(means)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "world",
     [
@@ -155,6 +156,7 @@ def test_a_pool_too_small_is_refused() -> None:
         oracles.expect_commons(Commons(0.1, accused=0.5), Crawl(), 100, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bias", [0.5, 1.0])
 @pytest.mark.parametrize("loop", ["fresh", "augment", "growing"])
 def test_biased_loops_do_what_their_recursions_say(loop: str, bias: float) -> None:
@@ -196,6 +198,7 @@ def test_the_golden_ratio_is_the_weight_of_least_error(k: float) -> None:
     assert min(errors) == errors[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("regime", "inputs"), [("replace", "new"), ("replace", "same"), ("accumulate", "same")])
 def test_regression_does_what_its_formulas_say(regime: str, inputs: Inputs) -> None:
     samples, d, rounds = 20, 3, 4

@@ -47,6 +47,7 @@ def drawn_band(metric: str, runs: list[Results]) -> tuple[float, float]:
     return min(heights), max(heights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", [SHARE, DISTANCE, FREE])
 @pytest.mark.parametrize(("seeds", "chains"), [(3, 1), (5, 4), (1, 50), (4, 30), (12, 30), (25, 1)])
 def test_all_outputs_show_one_interval(metric: str, seeds: int, chains: int) -> None:

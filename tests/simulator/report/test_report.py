@@ -39,6 +39,7 @@ def story_of(folders: Sequence[Path]) -> Story:
     return Story(group([read(folder) for folder in folders]), describe(NLL))
 
 
+@pytest.mark.slow
 def test_the_page_is_one_file_that_asks_nothing_of_the_network_and_runs_no_script(
     demo: list[Path], tmp_path: Path
 ) -> None:
@@ -50,6 +51,7 @@ def test_the_page_is_one_file_that_asks_nothing_of_the_network_and_runs_no_scrip
     assert all(source.startswith("data:image/png;base64,") for source, _ in addresses)
 
 
+@pytest.mark.slow
 def test_the_first_sentence_says_what_one_sees_and_what_follows(demo: list[Path], tmp_path: Path) -> None:
     page = page_of(demo, tmp_path / "report.html")
     heading = re.search(r"<body>\s*<header>\s*<h1>(.*?)</h1>", page, re.DOTALL)
@@ -60,6 +62,7 @@ def test_the_first_sentence_says_what_one_sees_and_what_follows(demo: list[Path]
     )
 
 
+@pytest.mark.slow
 def test_a_remedy_that_still_loses_something_prevents_most_of_it(tmp_path: Path) -> None:
     folders = [
         write_invented_run(tmp_path / f"{r}-{s}", r, s) for r in ("Replace", "Preserve", "HumanOnly") for s in range(5)
@@ -97,6 +100,7 @@ def test_many_chains_of_one_seed_are_compared_by_welchs_interval(tmp_path: Path)
     assert story.headline().startswith("Models trained on the output of models forget")
 
 
+@pytest.mark.slow
 def test_without_human_data_alone_each_regime_is_compared_with_its_own_first_round(tmp_path: Path) -> None:
     story = story_of([write_invented_run(tmp_path / str(seed), "Replace", seed) for seed in range(5)])
     assert story.headline().endswith(
@@ -105,6 +109,7 @@ def test_without_human_data_alone_each_regime_is_compared_with_its_own_first_rou
     assert "in its first round" in story.lead()
 
 
+@pytest.mark.slow
 def test_the_table_gives_the_mean_and_students_interval_of_the_rows(demo: list[Path]) -> None:
     cells = table(story_of(demo))
     values = [read(folder).series(NLL)[10] for folder in demo if folder.name.startswith("Replace")]
@@ -114,6 +119,7 @@ def test_the_table_gives_the_mean_and_students_interval_of_the_rows(demo: list[P
     assert printed == pytest.approx([np.mean(values), np.mean(values) - half, np.mean(values) + half], abs=0.006)
 
 
+@pytest.mark.slow
 def test_differences_are_paired_by_seed(demo: list[Path]) -> None:
     theirs = {read(f).seed: read(f).series(NLL)[10] for f in demo if f.name.startswith("Human")}
     differences = [read(f).series(NLL)[10] - theirs[read(f).seed] for f in demo if f.name.startswith("Preserve")]
@@ -152,6 +158,7 @@ def test_a_run_that_was_stopped_before_its_first_model_is_named_with_what_to_do(
     assert not (tmp_path / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_digits_stand_side_by_side_by_regime_and_generation(demo: list[Path], tmp_path: Path) -> None:
     page = page_of(demo, tmp_path / "report.html")
     pictures = re.findall(r'<img class="ink" src="data:image/png;base64,([^"]+)" alt="([^"]+)"', page)
@@ -161,6 +168,7 @@ def test_digits_stand_side_by_side_by_regime_and_generation(demo: list[Path], tm
     assert [name for _, name in pictures] == expected
 
 
+@pytest.mark.slow
 def test_a_picture_shows_the_saved_items_pixel_by_pixel(demo: list[Path], tmp_path: Path) -> None:
     page = page_of(demo, tmp_path / "report.html")
     image = re.search(r'base64,([^"]+)" alt="replace, round 5"', page)
@@ -189,6 +197,7 @@ def decode(png: bytes) -> np.ndarray:
     return rows[:, 2::2]
 
 
+@pytest.mark.slow
 def test_items_that_are_no_pictures_leave_the_gallery_out(tmp_path: Path) -> None:
     folder = write_invented_run(tmp_path / "run", "Replace", 0)
     for file in (folder / "samples").iterdir():
@@ -219,6 +228,7 @@ def test_what_was_true_of_a_mix_stands_beside_what_the_registry_held(tmp_path: P
     assert "Truly human share of the training mix" in page
 
 
+@pytest.mark.slow
 def test_every_chart_is_well_formed_and_named(demo: list[Path], tmp_path: Path) -> None:
     page = page_of(demo, tmp_path / "report.html")
     charts = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
@@ -227,6 +237,7 @@ def test_every_chart_is_well_formed_and_named(demo: list[Path], tmp_path: Path) 
         assert ElementTree.fromstring(chart).get("aria-label")
 
 
+@pytest.mark.slow
 def test_a_figure_stands_beside_the_page_with_a_style_of_its_own(demo: list[Path], tmp_path: Path) -> None:
     write(demo, tmp_path / "report.html", command=COMMAND)
     figure = ElementTree.fromstring((tmp_path / "report.svg").read_text(encoding="utf-8"))
@@ -251,6 +262,7 @@ def test_a_report_needs_no_torch(demo: list[Path], tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", program, demo[0], tmp_path / "report.html"], check=True)
 
 
+@pytest.mark.slow
 def test_long_runs_with_wide_ranges_are_drawn_on_a_logarithmic_scale(tmp_path: Path) -> None:
     end = append(tmp_path / "results.jsonl", header("Replace", 0), 0)
     for t in range(301):

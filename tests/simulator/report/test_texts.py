@@ -23,11 +23,13 @@ def page(tmp_path: Path) -> str:
     return write(folders, tmp_path / "report.html", command="again").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_texts_stand_side_by_side_by_round_and_are_no_markup(page: str) -> None:
     cells = re.findall(r"<td>(\S+ wrote &lt;\d&gt;)</td>", page)
     assert cells == [f"{regime} wrote &lt;{t}&gt;" for regime in ("Replace", "HumanOnly") for t in (0, 2, 4)]
 
 
+@pytest.mark.slow
 def test_each_regime_has_a_histogram_of_perplexities_with_a_curve_a_round(page: str) -> None:
     drawn = re.findall(r'<svg[^>]*aria-label="([^"]*): perplexities under the first model.*?</svg>', page, re.DOTALL)
     assert drawn == ["replace", "human-only"]
@@ -36,6 +38,7 @@ def test_each_regime_has_a_histogram_of_perplexities_with_a_curve_a_round(page: 
     assert len({points for points, _ in curves}) == 4  # the same perplexities in both regimes, and no two rounds alike
 
 
+@pytest.mark.slow
 def test_the_page_of_runs_without_text_has_no_texts_and_no_histograms(tmp_path: Path) -> None:
     page = write([write_invented_run(tmp_path / "a", "Replace", 0)], tmp_path / "report.html", command="x").read_text()
     assert "perplexities under" not in page

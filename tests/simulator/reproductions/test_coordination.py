@@ -81,6 +81,7 @@ def test_a_provider_whose_drift_grows_is_reported_as_losing() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Zipf", "of unequal quality"])
 def test_unequal_providers_have_their_floor_beside_them(name: str) -> None:
     """Where all register, each is fitted to new human items alone: the k-th to 100, or to 100/k."""

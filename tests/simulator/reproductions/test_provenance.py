@@ -34,6 +34,7 @@ def trains_on_everything(run: Run) -> bool:
     return run.regime.everything
 
 
+@pytest.mark.slow
 def test_whether_to_drop_what_is_unknown_turns_with_what_is_known() -> None:
     """With 20 known human items the 1/20 of who drops is worse; with 100 it is 1/100, and better."""
     conditions = runs(LABEL_NOISE)
@@ -48,6 +49,7 @@ def test_whether_to_drop_what_is_unknown_turns_with_what_is_known() -> None:
     assert not trains_on_everything(dropped[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", ["0%", "10%", "50%"])
 def test_false_positives_at_a_fixed_n_and_a_fixed_pool_are_of_one_world(share: str) -> None:
     conditions = runs(LABEL_NOISE)
@@ -57,6 +59,7 @@ def test_false_positives_at_a_fixed_n_and_a_fixed_pool_are_of_one_world(share: s
     assert trains_on_everything(pool)
 
 
+@pytest.mark.slow
 def test_growing_false_positives_cost_more_with_each_generation() -> None:
     conditions = runs(LABEL_NOISE)
     growing = conditions["false positives 10 %, 10 % more each generation, n fixed"]
@@ -65,6 +68,7 @@ def test_growing_false_positives_cost_more_with_each_generation() -> None:
     assert drift(growing, 10) > 2 * drift(steady, 10)
 
 
+@pytest.mark.slow
 def test_theory_predicts_nothing_of_an_entrant_before_its_first_model() -> None:
     """In the generation g of a run, mean_error is 1/(10·g + 10): in generation 5 that is worth 60 items."""
     name = "comes in at generation 3 with what the pool then holds"

@@ -1,12 +1,15 @@
 """The edge: heads that are refused, deadlines, the number of connections, proxies, and what is said of each answer."""
 
+import asyncio
 import json
 import logging
 import resource
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from http.client import HTTPResponse
+from typing import cast
 
 import httpx2
 import pytest
@@ -16,7 +19,7 @@ from pydantic import ValidationError
 from benchmarks.harness.waiting import wait_until
 from service import processes
 from service.app import create_app
-from service.http.limits.connections import check_head
+from service.http.limits.connections import Connection, _Transport, check_head
 from service.http.middleware import escaped
 from service.settings import Settings
 from tests.conftest import Registry
@@ -250,3 +253,36 @@ def test_a_registry_answers_as_before_after_every_refusal(registry: Registry) ->
         with connected(registry.url) as caller:
             caller.sendall(request)
     wait_until(lambda: registry.client().health(), "the registry answers")
+
+
+class StillSending:
+    """A connection whose sender has not sent all of its request."""
+
+    def sender_continues(self) -> bool:
+        return True
+
+    def wait(self, at_most: float) -> None:
+        raise AssertionError("there is nobody to wait for")
+
+
+async def close_after_a_reset() -> bool:
+    """Close a transport whose peer has reset the connection, before the event loop has seen this."""
+    loop = asyncio.get_running_loop()
+    accepted: asyncio.Future[asyncio.Transport] = loop.create_future()
+
+    class Accept(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            accepted.set_result(cast(asyncio.Transport, transport))
+
+    server = await loop.create_server(Accept, "127.0.0.1", 0)
+    with socket.create_connection(server.sockets[0].getsockname()) as caller:
+        transport = await accepted
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    own = _Transport(transport, cast(Connection, StillSending()))
+    own.close()
+    server.close()
+    return own.is_closing() and not own.lingers
+
+
+def test_a_connection_that_its_sender_has_reset_is_closed_without_an_error() -> None:
+    assert asyncio.run(close_after_a_reset())
