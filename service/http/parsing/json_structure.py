@@ -5,9 +5,11 @@ seconds and hundreds of megabytes. Here brackets and commas are counted by numpy
 them without the lock of the interpreter.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from service.errors import Malformed, Unprocessable
 
@@ -28,35 +30,59 @@ class Structure(NamedTuple):
 
 
 def check(text: bytes, most_values: int) -> None:
-    """Raise Malformed if the text is too deep, or Unprocessable if it has too many values."""
-    if text.count(b"[") + text.count(b"{") <= MOST_DEPTH and text.count(b",") < most_values - MOST_DEPTH:
-        return
-    depth, values = measure(text)
-    if depth > MOST_DEPTH:
-        raise Malformed(f"The body has over {MOST_DEPTH} levels of arrays and objects. Send a flatter one.")
-    if values > most_values:
-        raise Unprocessable.at(
-            "body", f"it has about {values:,} values; at most {most_values:,} are read: send several"
-        )
+    """Raise Malformed if the text is too deep, or Unprocessable if it has too many values.
+
+    The text is measured in pieces, so a text that is far over a limit costs no more than one that is just over it.
+    """
+    if len(text) < most_values and text.count(b"[") + text.count(b"{") <= MOST_DEPTH:
+        return  # most bodies are small and flat
+    for structure in _running(text):
+        if structure.depth > MOST_DEPTH:
+            raise Malformed(f"The body has over {MOST_DEPTH} levels of arrays and objects. Send a flatter one.")
+        if structure.values > most_values:
+            raise Unprocessable.at("body", f"it has over {most_values:,} values; send several requests with fewer")
 
 
 def measure(text: bytes) -> Structure:
     """Return the depth and the number of values. Text that is not JSON gives numbers that mean nothing."""
-    # pairs of backslashes first: what then still stands before a quote escapes it
-    unescaped = text.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in text else text
-    marks = np.frombuffer(unescaped.translate(None, _OTHER), dtype=np.uint8)
-    depth, deepest, values, in_text = 0, 0, 1, 0
-    for start in range(0, len(marks), _PIECE):
-        piece = marks[start : start + _PIECE]
+    *_, structure = _running(text)
+    return structure
+
+
+def _running(text: bytes) -> Iterator[Structure]:
+    """Yield the structure of the text up to the end of each piece, at least once."""
+    depth, deepest, values, in_text, start = 0, 0, 1, 0, 0
+    while True:
+        end = _end_of_piece(text, start)
+        piece = _marks(text[start:end])
         quotes = piece == ord('"')
         # the parity of the number of quotes so far; it does not matter that the sum of bytes overflows
         inside = (np.cumsum(quotes, dtype=np.uint8) + np.uint8(in_text)) & 1
         outside = piece[inside == 0]
         steps = _STEP[outside]
-        depths = np.cumsum(steps, dtype=np.int32)
-        if len(depths):
+        if len(outside):
+            depths = np.cumsum(steps, dtype=np.int32)
             deepest = max(deepest, depth + int(depths.max()))
             depth += int(depths[-1])
+        if len(inside):
+            in_text = int(inside[-1])
         values += int(np.count_nonzero(outside == ord(","))) + int(np.count_nonzero(steps > 0))
-        in_text = int(inside[-1])
-    return Structure(deepest, values)
+        yield Structure(deepest, values)
+        start = end
+        if start == len(text):
+            return
+
+
+def _end_of_piece(text: bytes, start: int) -> int:
+    """Return where a piece ends: not between a backslash and the character that it escapes."""
+    end = min(start + _PIECE, len(text))
+    backslashes = end - start - len(text[start:end].rstrip(b"\\"))
+    return min(end + backslashes % 2, len(text))
+
+
+def _marks(piece: bytes) -> npt.NDArray[np.uint8]:
+    """Return the brackets, the commas, and the quotes that are not escaped."""
+    if b"\\" in piece:
+        # pairs of backslashes first: a backslash that is still in front of a quote then escapes it
+        piece = piece.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return np.frombuffer(piece.translate(None, _OTHER), dtype=np.uint8)
