@@ -11,6 +11,7 @@ import rfc8785
 
 from simulator import names
 from simulator.families.base import ADDED
+from simulator.ranges import check_least
 from simulator.regimes import Regime
 from simulator.worlds.base import TRUTHFUL, World
 
@@ -48,9 +49,8 @@ class Run:
     """seed of all random numbers; regimes with the same seed start from the same human items"""
 
     def __post_init__(self) -> None:
-        for name, least in (("n", 1), ("generations", 1), ("chains", 1), ("seed", 0), ("humans", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}: use {least} or more")
+        check_least(1, n=self.n, generations=self.generations, chains=self.chains, human=self.humans)
+        check_least(0, seed=self.seed)
 
     @property
     def humans(self) -> int:
@@ -81,8 +81,13 @@ class Experiment:
     runs: tuple[Run, ...]
 
     def __post_init__(self) -> None:
-        if len({run.id for run in self.runs}) < len(self.runs):
-            raise ValueError(f"the experiment {self.name!r} has the same run twice: remove one, or change its seed")
+        ids = [run.id for run in self.runs]
+        if len(set(ids)) < len(ids):
+            repeated = next(run for run in self.runs if ids.count(run.id) > 1)
+            raise ValueError(
+                f"the experiment {self.name!r} has the same run twice: {repeated.name}. Remove one of the two, or give "
+                "it another seed"
+            )
 
 
 def grid(

@@ -21,6 +21,7 @@ from simulator.data.digits import Labels
 from simulator.families.base import ADDED, Fitted, Floats, Items, Points
 from simulator.families.mixtures import Mixture
 from simulator.randomness import generator
+from simulator.ranges import check_between, check_least
 
 #: Pictures of n items, `uint8[n, height, width]`, 0 black to 255 white.
 Images: TypeAlias = npt.NDArray[np.uint8]
@@ -164,8 +165,8 @@ class Normal(_Drawn):
     """d, the number of dimensions"""
 
     def __post_init__(self) -> None:
-        if min(self.n, self.dimensions) < 1 or self.std < 0:
-            raise ValueError(f"{self} is impossible: use 1 or more for n and dimensions, and 0 or more for std")
+        check_least(1, n=self.n, dimensions=self.dimensions)
+        check_least(0, std=self.std)
 
     @property
     def truth(self) -> Mixture:
@@ -188,8 +189,8 @@ class Blobs(_Drawn):
     """true standard deviation of each Gaussian along each axis"""
 
     def __post_init__(self) -> None:
-        if min(self.n, self.blobs) < 1 or self.std < 0:
-            raise ValueError(f"{self} is impossible: use 1 or more for n and blobs, and 0 or more for std")
+        check_least(1, n=self.n, blobs=self.blobs)
+        check_least(0, std=self.std)
 
     @property
     def truth(self) -> Mixture:
@@ -217,8 +218,8 @@ class Digits:
     """true: a round can get digits of the pool again as new human items; false: there are no new human items"""
 
     def __post_init__(self) -> None:
-        if not 0 < self.aside < 1797 or not 0 < self.components <= 64:
-            raise ValueError(f"{self} is impossible: use components from 1 to 64, and aside from 1 to 1,796")
+        check_between(1, 64, components=self.components)
+        check_between(1, 1796, aside=self.aside)
 
     def pool(self, chains: int, seed: int) -> Items:
         """Return all digits that are not held out, `[1797 − aside, C, components]`.

@@ -13,6 +13,7 @@ from simulator.data.passages import Passages
 from simulator.data.tokenizers import Codec, HuggingFaceCodec, Tokens, make_codec
 from simulator.families.base import Floats, Items
 from simulator.randomness import generator, shuffled_passes
+from simulator.ranges import check_least
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,9 @@ class Text:
     """name or folder of a Hugging Face model whose tokenizer replaces `tokens` and `vocabulary`"""
 
     def __post_init__(self) -> None:
-        if not 0 < self.aside < 1 or self.block < 2:
-            raise ValueError(
-                f"{self} is impossible: use a number between 0 and 1 for aside, such as 0.1, and 2 or more for block"
-            )
+        if not 0 < self.aside < 1:
+            raise ValueError(f"aside is {self.aside:g}: use a number above 0 and below 1, such as 0.1")
+        check_least(2, block=self.block)
 
     def pool(self, chains: int, seed: int) -> Items:
         """Return all blocks that are not held out, `uint16[N, C, block]`. They are the same for each chain and seed."""

@@ -6,6 +6,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from simulator.ranges import check_above, check_least
+
 
 @dataclass(frozen=True)
 class Decoding:
@@ -22,13 +24,15 @@ class Decoding:
     """2 or more: beam search with this number of beams, instead of sampling"""
 
     def __post_init__(self) -> None:
-        if self.temperature <= 0 or self.top_k < 0 or not 0 < self.top_p <= 1 or self.beams < 0:
-            raise ValueError(
-                f"{self} is impossible: use more than 0 for temperature, more than 0 and at most 1 for top_p, and "
-                "0 or more for top_k and beams"
-            )
+        check_above(0, temperature=self.temperature)
+        check_least(0, top_k=self.top_k, beams=self.beams)
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p is {self.top_p:g}: use a number above 0 and at most 1, such as 0.9")
         if self.beams > 1 and (self.temperature, self.top_k, self.top_p) != (1.0, 0, 1.0):
-            raise ValueError("beam search does not sample: leave out temperature, top_k and top_p, or leave out beams")
+            raise ValueError(
+                f"beams is {self.beams}, and beam search does not sample: leave out temperature, top_k and top_p, or "
+                "leave out beams"
+            )
 
 
 class Steps(Protocol):

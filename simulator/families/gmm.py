@@ -11,6 +11,7 @@ from simulator.families.base import Arrays, Items
 from simulator.families.em import FitRules, MixtureParameters, maximize
 from simulator.families.kmeans import CANDIDATES, memberships
 from simulator.families.mixtures import Mixture
+from simulator.ranges import check_least
 
 Covariance = Literal["full", "diagonal"]
 
@@ -43,11 +44,8 @@ class GMM:
     """added to every variance, so that a component cannot collapse onto a point"""
 
     def __post_init__(self) -> None:
-        if min(self.components, self.max_iterations, self.restarts) < 1 or self.regularization < 0:
-            raise ValueError(
-                f"{self} is impossible: components, max_iterations and restarts must be at least 1, and "
-                "regularization 0 or more"
-            )
+        check_least(1, components=self.components, max_iterations=self.max_iterations, restarts=self.restarts)
+        check_least(0, regularization=self.regularization)
 
     def fit(self, items: Items, rng: np.random.Generator) -> Mixture:
         """Fit the mixture of each chain to `items[n, C, d]`, from random starts.

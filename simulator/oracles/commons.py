@@ -105,7 +105,8 @@ def expected_draws(admitted: CandidateItems, sizes: Sequence[int]) -> Draws:
     for available, n in zip(total, sizes, strict=True):
         if available < n:
             raise ValueError(
-                f"the pool has {available:.0f} items for a provider that draws {n}: make it larger, such as pool=20"
+                f"the pool has {available:.0f} items for a provider that draws {n}: set `pool` of the world to a "
+                "larger value, such as pool=20"
             )
     both = np.minimum(made[:, np.newaxis], made[np.newaxis])  # [i, j, k]: a provider may draw all output of k, or none
     of_both = made[:, np.newaxis, :, np.newaxis] * made[np.newaxis, :, np.newaxis, :]
@@ -194,7 +195,8 @@ def expect_grown(
         total, drawn = new, new if regime.everything else n
         if total < drawn:
             raise ValueError(
-                f"there are {total} items, but {drawn} are drawn in round {round}: make it larger, such as pool=20"
+                f"the pools have {total} items for a provider that draws {drawn} in round {round}: set `pool` of the "
+                "world to a larger value, such as pool=20"
             )
         mean_squared.append(1 / drawn + (1 - 1 / drawn) * (total * square - 1) / max(1, total - 1))
     return Expected(1 - np.array(mean_squared), np.array(mean_squared))

@@ -10,8 +10,9 @@ from typing import Literal
 from firsthand.core.verdicts import VERDICTS, Verdict
 from firsthand.schemas.mixes import Part
 from simulator.families.base import ADDED
+from simulator.ranges import check_share
 from simulator.regimes.history import FIRST_MODEL, Regime, RunHistory, human, without_empty
-from simulator.worlds.shares import check_share, whole
+from simulator.worlds.shares import whole
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class Selection:
         check_share("share", self.share)
         if self.share < 1 and self.everything:
             raise ValueError(
-                "share divides n items, but everything=true takes all items: leave out share or everything"
+                f"share is {self.share:g} and everything is true: share divides n items, but everything=true takes all "
+                "items. Leave out share or everything"
             )
 
     def admitted_size(self, n: int) -> int | None:

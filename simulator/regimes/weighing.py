@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from math import sqrt
 
 from firsthand.schemas.mixes import Part
+from simulator.ranges import check_share
 from simulator.regimes.history import Regime, RunHistory, human, last_generation, made, newest, without_empty
 from simulator.regimes.literature import Fresh
-from simulator.worlds.shares import apportion, check_share, whole
+from simulator.worlds.shares import apportion, whole
 
 #: The largest number of parts in a recipe.
 PARTS = 64

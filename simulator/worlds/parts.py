@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 
 from simulator.randomness import generator
+from simulator.ranges import check_least, check_share
 from simulator.worlds.base import OriginStatement, RoundBatch, Rows
-from simulator.worlds.shares import apportion, check_share, whole
+from simulator.worlds.shares import apportion, whole
 
 Market = Literal["equal", "zipf"]
 Training = Literal["equal", "zipf"]
@@ -33,12 +34,10 @@ class SharedPool:
 
     def __post_init__(self) -> None:
         check_share("human", self.human)
-        if self.providers < 1:
-            raise ValueError(
-                f"providers is {self.providers}: the world commons needs at least 1 provider, use 1 or more"
-            )
-        if self.size < 0 or (self.human == 0 and self.size == 0):
-            raise ValueError(f"pool is {self.size:g}: give the size of the pool as a multiple of n, such as pool=4")
+        check_least(1, providers=self.providers)
+        check_least(0, pool=self.size)
+        if self.human == 0 and self.size == 0:
+            raise ValueError("human is 0 and pool is 0: set the size of the pool as a multiple of n, such as pool=4")
         if self.human == 1:
             raise ValueError(
                 "human is 1, so the pool would have no model output: use less than 1, or use the regime human-only"
