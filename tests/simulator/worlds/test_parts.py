@@ -37,9 +37,9 @@ ROWS = np.arange(10)
         (lambda: OriginDetector(-1.0), "detector is -1"),
         (lambda: Commons(vouched=True), "vouched is true and detector is 0"),
         (lambda: Commons(order="best"), "set training=zipf"),
-        (lambda: Commons(late=2, detector=1.0), "set late=0 or detector=0"),
+        (lambda: Commons(late=2, detector=1.0), "Set late=0 or detector=0"),
         (lambda: Commons(late=-1), "late is -1"),
-        (lambda: Commons(accused=0.6, archived=0.5), "use at most 1"),
+        (lambda: Commons(accused=0.6, archived=0.5), "their sum must be at most 1"),
     ],
 )
 def test_an_impossible_setting_is_refused_with_its_name(make: Callable[[], object], message: str) -> None:
