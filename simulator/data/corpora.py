@@ -112,7 +112,8 @@ class TextCorpus(Protocol):
 def digest_of_law(corpus: Any) -> str:
     """Return `sha256:<hex>` of those settings of a corpus that determine its distribution.
 
-    The number of items n is not included. A setting that a later version added is not included if it has its default.
+    The number of items n is not included. A setting that a later version added (`ADDED`) is included only if it differs
+    from its default.
     """
     hashed = [f for f in fields(corpus) if f.metadata != ADDED or getattr(corpus, f.name) != f.default]
     law = {f.name: getattr(corpus, f.name) for f in hashed if f.name != "n"}

@@ -174,8 +174,8 @@ def _part(folder: Path, part: str) -> tuple[idx.Bytes, idx.Bytes]:
     labels = idx.load(folder, f"{part}-labels-idx1-ubyte", 1)
     if len(images) != len(labels):
         raise ValueError(
-            f"{folder} has {len(images)} images but {len(labels)} labels in the files {part}-…: they are from "
-            "different data sets, use both files of the same one"
+            f"{folder} has {len(images)} images but {len(labels)} labels in the files {part}-…: use the file of images "
+            "and the file of labels of the same data set"
         )
     return images, labels
 

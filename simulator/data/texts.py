@@ -116,17 +116,17 @@ def _codec(corpus: Text) -> Codec:
 
 @cache
 def _blocks(corpus: Text) -> _Blocks:
-    """Return the blocks of both parts.
+    """Return the blocks of the pool and of the held-out part.
 
-    A block that is in both parts, often a common phrase, is removed from the pool. Raises ValueError if a part is
-    shorter than a block.
+    A block that is in both parts, often a common phrase, is removed from the pool. Raises ValueError if one of the
+    parts has fewer tokens than a block.
     """
     split, encoder = _passages(corpus), _codec(corpus)
     pool, aside = (_cut(encoder.encode("".join(texts)), corpus.block) for texts in split)
     if not len(pool) or not len(aside):
         raise ValueError(
-            f"the text is too short: each part needs at least one block of {corpus.block} tokens. Use a smaller block, "
-            "or a longer text"
+            f"the text is too short for block={corpus.block}: the pool and the held-out part each need at least one "
+            f"block of {corpus.block} tokens. Use a smaller block, or a longer text"
         )
     known = {block.tobytes() for block in aside}
     return _Blocks(pool[[block.tobytes() not in known for block in pool]], aside)

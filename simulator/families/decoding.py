@@ -82,9 +82,10 @@ def draw(logits: Tensor, how: Decoding, generator: torch.Generator) -> Tensor:
 
 
 def likeliest(logits: Tensor, how: Decoding) -> Tensor:
-    """Return the probability of each token, `[B, V]`: 0 for tokens that are excluded by top-k, then by top-p.
+    """Return the probability of each token, `[B, V]`. It is 0 for the tokens that top-k or top-p exclude.
 
-    Tokens with the same logit as the last token that is not excluded are also not excluded.
+    Top-k is applied first, and top-p to the remaining tokens. If several tokens have the same logit as the least likely
+    token that remains, all of them remain.
     """
     if 0 < how.top_k < logits.shape[1]:
         logits = _down_to(logits, logits.topk(how.top_k).values[:, -1:])
@@ -102,7 +103,7 @@ def _down_to(logits: Tensor, least: Tensor) -> Tensor:
 
 
 def _search(steps: Steps, prompts: Tensor, length: int, beams: int) -> Tensor:
-    """Return the most likely text that beam search finds after each of `prompts[B, T]`: `[B, length]`."""
+    """Return the most likely continuation that beam search finds for each of `prompts[B, T]`: `[B, length]`."""
     rows = len(prompts)
     logits = steps.begin(prompts)
     size = logits.shape[1]

@@ -26,8 +26,8 @@ _ENOUGH = 1_024
 class GMM:
     """a mixture of Gaussians per chain, in any number of dimensions
 
-    The fit has the same stopping rule and regularization as `GaussianMixture` of scikit-learn, and gives the same
-    result. The implementation is different.
+    The fit has the same stopping rule and regularization as `GaussianMixture` of scikit-learn. From the same starting
+    point, both give the same result.
     """
 
     components: int = 10

@@ -16,8 +16,7 @@ from simulator.families.tokens import check, check_one_line
 from simulator.randomness import shuffled_passes
 from simulator.ranges import check_epochs_or_steps, check_least
 
-#: The number of texts, times the number of beams, that are generated at once. An eighth of it is the number of blocks
-#: that are evaluated at once.
+#: With b beams, AT_ONCE / b texts are generated at once. AT_ONCE / 8 blocks are evaluated at once.
 AT_ONCE = 256
 
 
@@ -59,8 +58,8 @@ class HuggingFace:
     def fit(self, items: Items, rng: np.random.Generator) -> "FineTuned":
         """Fine-tune the pretrained model on `items`, `uint16[n, 1, L]`.
 
-        Raises ValueError for more than one chain, for tokens outside the vocabulary, and if transformers is not
-        installed. Raises OSError if the model does not exist.
+        Raises ValueError for more than one chain, for tokens outside the vocabulary, and if the package transformers is
+        not installed. Raises OSError if the model does not exist.
         """
         check_one_line(items)
         network = self._load()

@@ -74,8 +74,7 @@ class Unigrams:
     def draw(self, m: int, rng: np.random.Generator) -> Items:
         """Draw m tokens for each chain, `uint16[C, m]`.
 
-        The tokens of all chains are found with one search, because each chain has its own section of the cumulative
-        counts.
+        One search finds the tokens of all chains, because each chain has its own section of the cumulative counts.
         """
         chains, size = self.counts.shape
         sums = np.cumsum(self.counts.ravel())

@@ -85,11 +85,12 @@ class VAE:
         if items.dtype != np.uint8:
             raise ValueError(
                 "the family vae needs pictures with one byte per pixel (uint8), but these data are "
-                f"{items.dtype}: set the "
-                "data to `pixels` or `idx:FOLDER`, for example --data pixels"
+                f"{items.dtype}: set the data to `pixels` or `idx:FOLDER`, for example --data pixels"
             )
         if self.device.startswith("cuda") and not torch.cuda.is_available():
-            raise ValueError("this machine has no CUDA device: leave out device=cuda, or use device=cpu")
+            raise ValueError(
+                f"device={self.device} cannot be used, because this machine has no CUDA device: use device=cpu"
+            )
         network = self._network(items.shape[2])
         streams = [torch.Generator().manual_seed(int(rng.integers(2**63))) for _ in range(items.shape[1])]
         parameters = {name: values.to(self.device) for name, values in begin(network, streams).items()}

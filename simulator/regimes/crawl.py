@@ -169,13 +169,14 @@ class Crawl(Regime):
 
 @dataclass(frozen=True)
 class Entrant(Crawl):
-    """trains like `crawl` until it enters, then in every round on the pool at its entry
+    """trains like `crawl` up to the pool with the output of generation `entry`, and on this pool in all later rounds
 
-    With entry=3, the last pool that it crawls has the output of generation 3.
+    With entry=3, the model of round 4 trains on the pool with the output of generation 3. The models of all later
+    rounds train on the same pool.
     """
 
     entry: int = 1
-    """generation whose output is in the last pool that is crawled"""
+    """number of the generation whose output is in the last pool that is crawled"""
 
     def __post_init__(self) -> None:
         super().__post_init__()

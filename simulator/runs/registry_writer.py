@@ -138,9 +138,10 @@ class RunRegistry:
         return position
 
     def tainted(self, round: int, position: int) -> float:
-        """Return the share of a round's training items that their recipe would not select at a log position.
+        """Return the share of a round's training items that their recipe would no longer select at `position`.
 
-        The share is from 0 to 1. The training items of all providers are counted together.
+        `position` is a position of the log. The share is from 0 to 1. The training items of all providers are counted
+        together.
         """
         changed = items = 0
         for provider in range(self.run.world.providers):

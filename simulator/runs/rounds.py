@@ -143,9 +143,8 @@ class RunLoop:
         run, t = self.run, state.round + 1
         if count == 0:
             raise ValueError(
-                f"provider {provider} generates no items in the world {names.label(run.world)}: set `pool` of "
-                "the world "
-                "to a larger value, such as pool=20"
+                f"provider {provider} generates no items in the world {names.label(run.world)}: set `pool` of the "
+                "world to a larger value, such as pool=20"
             )
         mix, digests = self.registry.draw(self.registry.history(state, provider), state.position)
         if run.regime.private and t > 1:
@@ -227,9 +226,8 @@ class RunLoop:
         pool = run.corpus.pool(run.chains, run.seed)
         if len(pool) < run.humans:
             raise ValueError(
-                f"the data has {len(pool)} human items, and the run needs {run.humans}: use a smaller n or "
-                "human, such as "
-                f"--n {len(pool)}"
+                f"the data has {len(pool)} human items, and the run needs {run.humans}: use a smaller n or human, such "
+                f"as --n {len(pool)}"
             )
         chosen = generator(run.seed, "first humans").choice(len(pool), run.humans, replace=False)
         return pool[np.sort(chosen)]

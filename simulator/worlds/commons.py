@@ -58,11 +58,11 @@ class Commons(World):
     lies: float = 0.0
     """share of each provider's output that the provider registers as human on purpose"""
     contested: float = 0.0
-    """share of these lies that another party registers correctly, as model output"""
+    """share of the items in `lies` that another party registers correctly, as model output"""
     archived: float = 0.0
     """share of new human items that are registered as human, with the evidence `capture`"""
     backdated: bool = False
-    """true: lies say that the items were collected before the first model"""
+    """true: the statements in `lies` say that the items were collected before the first model"""
     detector: float = 0.0
     """distance between the mean scores of a detector for human items and for model items (scores have variance 1);
     0: no detector. The detector registers every remaining item as human; its confidence is the probability that the
@@ -203,7 +203,7 @@ class Commons(World):
         return [statement._replace(rows=np.sort(statement.rows)) for statement in statements if len(statement.rows)]
 
     def _shares_seen(self, batch: RoundBatch, seed: int) -> tuple[float, float]:
-        """Return the shares of the pool that only the detector labels: of human items, and of model output."""
+        """Return two shares of all items in the pool: human items, and model output, that only the detector labels."""
         shares = enumerate(self.shared_pool.market_shares)
         registered = sum(w * self.registration.share_of(k, self.providers, seed) for k, w in shares)
         human = self.human * (1 - min(1.0, self.label_errors.accused_of(batch) + self.archived))

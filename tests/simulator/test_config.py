@@ -140,7 +140,7 @@ def test_a_label_is_what_one_types_to_get_it_again(value: object) -> None:
     [
         ("nonsense", "is not a known name: write one of replace"),
         ("preserve:much", "use a number"),
-        ("preserve:2", "between 0 and 1"),
+        ("preserve:2", "share is 2: use a number from 0 to 1"),
         ("preserve:part=0.1", "no setting 'part': correct its name, or remove it. The settings of Preserve are: share"),
         ("preserve:0.1,0.2", "has too many settings"),
         ("human-only:1", "The settings of HumanOnly are: none"),
