@@ -27,7 +27,7 @@ from simulator.randomness import generator
 #: The k of precision and recall; Kynkäänniemi et al. 2019 use 3.
 NEIGHBOURS = 3
 #: The largest number of items in the assignment of a sampled Wasserstein distance: per chain, and over all chains. The
-#: time grows with the cube of the number per chain. In a round of `gmm-notebook` (20 mixtures), it was 90 % of the time.
+#: time grows with the cube of the number per chain. It was 90 % of the time of a round of `gmm-notebook` (20 mixtures).
 ASSIGNED, ASSIGNED_IN_ALL = 500, 5000
 #: The largest number of items for precision, recall and classes (the first items). The time grows with its square.
 COMPARED = 5000

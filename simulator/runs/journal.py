@@ -106,7 +106,7 @@ class Journal:
 
 
 def _change(begun: Any, now: Any) -> str:
-    """Return the difference of two values as text: for two mappings, that of their values with the same key."""
+    """Return the change of a value as text. For a mapping, the text has only the keys whose values differ."""
     if not (isinstance(begun, dict) and isinstance(now, dict)):
         return f"it was {begun}, and now it is {now}"
     keys = [key for key in begun | now if begun.get(key) != now.get(key)]
