@@ -172,8 +172,8 @@ def reference(kind: type) -> str:
     """
     if kind.__module__ == "__main__" or "." in kind.__qualname__:
         raise ValueError(
-            f"the class {kind.__qualname__} cannot be loaded again by its name: define it at the top level of a "
-            "module, or of a file that is given as mine.py:NAME"
+            f"the class {kind.__qualname__} cannot be loaded again by its name: define it at the top level of an "
+            "importable module, or at the top level of a file that you give as mine.py:NAME"
         )
     if file := user_file(kind):
         return f"{file.path}:{kind.__name__}"

@@ -50,10 +50,12 @@ class GMM:
     def fit(self, items: Items, rng: np.random.Generator) -> Mixture:
         """Fit the mixture of each chain to `items[n, C, d]`, from random starts.
 
-        Raises ValueError if some items are not finite.
+        Raises ValueError if an item is not finite, that is, if it has an infinite or undefined value.
         """
         if not np.isfinite(items).all():
-            raise ValueError("some items are not finite, because the previous model is degenerate: use a larger n")
+            raise ValueError(
+                "some training items are not finite numbers, because the fit of the previous model failed: use a larger n"
+            )
         uniforms = torch.from_numpy(rng.random((self.restarts, items.shape[1], self.components, CANDIDATES)))
         n = len(items)
         rows = None if n <= _ENOUGH else torch.from_numpy(np.sort(rng.choice(n, _ENOUGH, replace=False)))

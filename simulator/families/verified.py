@@ -75,6 +75,7 @@ class Filtered(Mixture):
             items[refused] = again[refused]
             refused &= ~self.verifier.keeps(again, rng)
         raise ValueError(
-            f"the verifier rejected an item {TRIES:,} times, because it is too strict for the model: use a larger "
-            "keep_right, keep_wrong or central"
+            f"the verifier rejected an item {TRIES:,} times, because its settings are too strict for the model "
+            f"(keep_right={self.verifier.keep_right:g}, keep_wrong={self.verifier.keep_wrong:g}, "
+            f"central={self.verifier.central:g}): use a larger value for one of them"
         )

@@ -65,8 +65,9 @@ def candidates(world: World, regime: Crawl, n: int, seed: int, round: int) -> Ca
     """
     if not regime.uniform or not world.pooled or round < 2:
         raise ValueError(
-            "theory is exact for a uniform draw from one pool: use a world with a pool, a regime that crawls only the "
-            "latest pool (rounds=1, share=1, weigh=false), and a round above 1"
+            f"there is no exact expectation for this world and regime in round {round}: it is known only for a uniform "
+            "draw from the latest pool. Use a world with a pool, a regime with rounds=1, share=1 and weigh=false, and "
+            "a round above 1"
         )
     admitted, pool = regime.verdicts(), regime.until(round)
     people = RoundBatch(pool, None, world.new_humans(n))

@@ -119,8 +119,8 @@ class Crawl(Regime):
         selection = self.selection
         if self.log and (selection.share < 1 or selection.everything or selection.weigh):
             raise ValueError(
-                "with a private log (log=true), a provider draws n items that it did not generate: leave out share, "
-                "everything and weigh"
+                "log is true: with a private log, a provider draws n items that it did not generate, so share, "
+                "everything and weigh cannot be used. Leave them out"
             )
 
     @cached_property

@@ -107,7 +107,8 @@ def read(folder: Path) -> Results:
         text = (folder / FILE).read_text()
     except FileNotFoundError:
         raise ValueError(
-            f"{folder} has no results: the file {FILE} is missing. Give the folder of a run that has begun"
+            f"{folder} has no results: the file {FILE} is missing. Give the folder of a run that has begun, or begin "
+            f"this run: firsthand simulate resume {folder}"
         ) from None
     try:
         lines = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]

@@ -247,7 +247,7 @@ class RunLoop:
             )
         if samples.dtype.kind == "f" and not np.isfinite(samples).all():
             raise ValueError(
-                f"{family} sampled values that are not finite, because its fit is degenerate: use a larger n"
+                f"{family} sampled values that are not finite numbers, because its fit failed: use a larger n"
             )
         return samples
 

@@ -95,8 +95,8 @@ def row(measured: float, reference: float, kind: str) -> ResultRow:
     [
         (
             [row(1.2, 1.0, "exact"), row(0.9, 1.0, "exact")],
-            "2 rows with an exact prediction agree with theory, tested together at the 99 % level: the largest distance "
-            "from the prediction is +2.00 standard errors",
+            "2 rows with an exact prediction agree with theory, tested together at the 99 % level: the largest "
+            "distance from the prediction is +2.00 standard errors",
         ),
         (
             [row(1.2, 1.0, "exact"), row(1.5, 1.0, "exact")],
