@@ -29,7 +29,7 @@ def check_share(name: str, share: float) -> None:
 
 
 def check_epochs_or_steps(epochs: float, steps: int) -> None:
-    """Raise ValueError if these settings give no training: if `steps` is negative, or 0 without epochs above 0."""
+    """Raise ValueError if `steps` is negative, or if `steps` is 0 and `epochs` is not more than 0."""
     check_least(0, steps=steps)
     if steps == 0 and epochs <= 0:
         raise ValueError(f"epochs is {_text(epochs)} and steps is 0: use more than 0 for one of them")

@@ -144,7 +144,7 @@ class _Drawn(ABC):
         return self.truth.sample(n * chains, rng).reshape(n, chains, -1)
 
     def digest(self) -> str:
-        """Return `sha256:<hex>` of all settings except n, because the data are drawn anew for each seed."""
+        """Return `sha256:<hex>` of all settings except n: of the distribution from which the items are drawn."""
         return digest_of_law(self)
 
     def images(self, items: Items) -> None:

@@ -56,7 +56,7 @@ class Linear:
         return {"test_error": ((line.coefficients - self.coefficients) ** 2).sum(axis=1)}
 
     def digest(self) -> str:
-        """Return `sha256:<hex>` of all settings except n, because the data are drawn anew for each seed."""
+        """Return `sha256:<hex>` of all settings except n: of the distribution from which the items are drawn."""
         return digest_of_law(self)
 
     def images(self, items: Items) -> None:

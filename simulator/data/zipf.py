@@ -67,7 +67,7 @@ class Zipf:
         """None: words have no classes."""
 
     def digest(self) -> str:
-        """Return `sha256:<hex>` of all settings except n, because the words are drawn anew for each seed."""
+        """Return `sha256:<hex>` of all settings except n: of the distribution from which the words are drawn."""
         law = {name: value for name, value in asdict(self).items() if name != "n"}
         return to_text(digest_bytes(rfc8785.dumps({"Zipf": law})))
 

@@ -54,7 +54,8 @@ class GMM:
         """
         if not np.isfinite(items).all():
             raise ValueError(
-                "some training items are not finite numbers, because the fit of the previous model failed: use a larger n"
+                "some training items are not finite numbers, because the fit of the previous model failed: "
+                "use a larger n"
             )
         uniforms = torch.from_numpy(rng.random((self.restarts, items.shape[1], self.components, CANDIDATES)))
         n = len(items)

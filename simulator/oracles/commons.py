@@ -173,8 +173,8 @@ def expect_grown(
 
         N'²·E[T'²] = N(N + 2m)·E[T²] + m²·E[μ²] + m·E[v] + h.
 
-    A draw of n items then has E[μ'²] = 1/n + (1 − 1/n)·(N'·E[T'²] − 1)/(N' − 1). Derived here. Raises ValueError if the
-    function `grown` is false for the world and regime, and if there are fewer than n items to draw.
+    A draw of n items then has E[μ'²] = 1/n + (1 − 1/n)·(N'·E[T'²] − 1)/(N' − 1). Derived here. Raises ValueError if
+    `grown` returns False for the world and regime, and if the provider may draw fewer than n items.
     """
     if not grown(world, regime, rounds):
         raise ValueError(

@@ -68,7 +68,7 @@ def test_labels_of_another_data_set_are_refused(tmp_path: Path) -> None:
     write_idx(folder / NAMES[1], np.zeros(119, dtype=np.uint8))
     with pytest.raises(
         ValueError,
-        match="120 images but 119 labels in the files train-…: use the file of images and the file of labels of the same data set",
+        match="120 images but 119 labels in the files train-…: use the file of images",
     ):
         Idx(str(folder), aside=40, known=80).pool(1, seed=1)
 
