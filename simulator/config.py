@@ -70,7 +70,7 @@ class Run:
         """The name of the run's folder: the regime, the world, the seed, and the first 8 digits of the run's id.
 
         The world is omitted if it is `truthful`. Every character of regime and world that is not a letter, a digit, `.`
-        or `-` is replaced by `-`. Regime and world have at most 80 characters.
+        or `-` is replaced by `-`. Regime and world together are cut after 80 characters.
         """
         labels = [names.label(self.regime), *([] if self.world == TRUTHFUL else [names.label(self.world)])]
         plain = "".join(c if c.isalnum() or c in ".-" else "-" for c in "-".join(labels))

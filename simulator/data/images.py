@@ -23,7 +23,7 @@ from simulator.ranges import check_between, check_least
 
 
 class _Scans(NamedTuple):
-    """Pictures `uint8[…, height, width]`: the pool, the held-out pictures, and pictures of the pool with known classes."""
+    """Pictures `uint8[…, height, width]`: the pool, the held-out ones, and those of the pool with a known class."""
 
     pool: Images
     held_out: Images

@@ -31,7 +31,7 @@ class Text:
     block: int = 64
     """number of tokens per item; in every perplexity, the context of a token is the tokens before it in its block"""
     aside: float = 0.1
-    """share of the passages that are held out for metrics; their digests select them"""
+    """share of the passages that are held out for metrics; the digest of a passage decides whether it is held out"""
     recrawl: bool = False
     """true: a round can get the same text again as new human items; false: there are no new human items"""
     tokenizer: str = ""

@@ -106,7 +106,7 @@ class HuggingFace:
         network.eval()
 
     def _batches(self, items: int, rng: np.random.Generator) -> list[Tensor]:
-        """Return the indices of the items of each step: all items in random order, then in a new order, and so on."""
+        """Return the indices of the items of each step: all items in random order, again in a new order, …"""
         steps = self.steps or max(1, round(self.epochs * items / self.batch))
         return list(torch.split(torch.from_numpy(shuffled_passes(rng, items, steps * self.batch)), self.batch))
 

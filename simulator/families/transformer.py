@@ -98,7 +98,7 @@ class Transformer:
     def schedule(self, items: int, rng: np.random.Generator) -> Tensor:
         """Return the indices of the items of each step, `[steps, batch]`.
 
-        They are all items in random order, then all items in a new order, and so on.
+        They are all items in random order, then all items again in a new random order, and so on.
         """
         steps = self.steps or max(1, round(self.epochs * items / self.batch))
         return torch.from_numpy(shuffled_passes(rng, items, steps * self.batch).reshape(steps, self.batch))

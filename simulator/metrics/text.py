@@ -102,7 +102,7 @@ def self_bleu(blocks: Items) -> float:
 def _precisions(blocks: Items, length: int) -> Floats:
     """Return the clipped n-gram precision of each block against all other blocks, `[n]`.
 
-    A number of shared n-grams of 0 is replaced by `NONE_IN_COMMON`, because BLEU needs its logarithm.
+    If a block has no n-gram in common with other blocks, the count 0 is replaced by `NONE_IN_COMMON`.
     """
     windows = np.lib.stride_tricks.sliding_window_view(blocks, length, axis=1)
     counts = [

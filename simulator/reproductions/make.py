@@ -25,7 +25,7 @@ def experiment(reproduction: Reproduction, size: Size, data: str | None) -> Expe
         return reproduction.experiment(size)
     if reproduction.on_data is None:
         raise ValueError(
-            f"the result {reproduction.name} cannot use your own data; only vae-paper and lm-paper can. Leave out --data"
+            f"the result {reproduction.name} cannot use your own data, only vae-paper and lm-paper. Leave out --data"
         )
     return reproduction.on_data(data, size)
 
