@@ -79,8 +79,8 @@ class Selection:
     def weight(self) -> Literal["confidence"] | None:
         """The setting `weight` of the recipe part: `confidence` or None.
 
-        With `confidence`, an item is drawn in proportion to the confidence of a detector that it is human. With None,
-        all items have the same weight.
+        With `confidence`, the probability that an item is drawn is proportional to a detector's confidence that the
+        item is human. With None, all items are drawn with the same probability.
         """
         return "confidence" if self.weigh else None
 
@@ -110,8 +110,8 @@ class Crawl(Regime):
     everything: bool = False
     """true: train on all admitted items; false: train on n of them"""
     weigh: bool = False
-    """true: items are drawn in proportion to the confidence of a detector that they are human; items without a
-    confidence are not used"""
+    """true: the probability that an item is drawn is proportional to a detector's confidence that the item is human;
+    items without a confidence are not used"""
 
     def __post_init__(self) -> None:
         if self.rounds < 0:

@@ -1,8 +1,8 @@
 """Many runs at the same time, in worker processes that share one registry.
 
-Each worker computes on one thread, for two reasons. Small problems are slower on more threads: the notebook of the
-paper is ten times slower. And the results of a run must not depend on the number of other runs at the same time. Ctrl-C
-ends the workers at once, because a run can be stopped at any time.
+Each worker computes on one thread, for two reasons. First, small problems are slower on more threads: `gmm-notebook` is
+ten times slower. Second, the results of a run must not depend on the number of other runs at the same time. Ctrl-C ends
+the workers at once, because a run can be stopped at any time.
 """
 
 import contextlib
