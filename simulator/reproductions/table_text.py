@@ -23,8 +23,8 @@ def agreement(rows: Sequence[ResultRow]) -> list[str]:
     """Return sentences that say whether the measured values agree with the values of theory.
 
     The rows with an exact value of theory are tested together, at the 99 % level, with a Bonferroni correction. The
-    rows with a lower bound are tested in the same way, but one-sided. Rows with equal numbers count only once, because many
-    conditions have the same model in round 1.
+    rows with a lower bound are tested in the same way, but one-sided. Rows with equal numbers count only once, because
+    many conditions have the same model in round 1.
     """
     sentences, rows = [], _distinct(rows)
     with_exact = [row for row in rows if row.kind == "exact"]
