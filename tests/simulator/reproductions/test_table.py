@@ -129,7 +129,9 @@ def test_conditions_of_equal_numbers_are_one_row_of_a_verdict() -> None:
     assert verdict.startswith("4 rows with an exact prediction agree with theory, tested together")
     assert verdict == agreement([same[0], *others])[0]
     held = [dataclasses.replace(exact, kind="bound", measured=0.7) for exact in same]
-    assert agreement(held) == ["1 lower bounds DO NOT HOLD in 1 rows, tested together at the 99 % level (one-sided tests)"]
+    assert agreement(held) == [
+        "1 lower bounds DO NOT HOLD in 1 rows, tested together at the 99 % level (one-sided tests)"
+    ]
 
 
 def test_theory_stands_beside_what_was_measured_and_what_is_unknown_is_empty() -> None:
