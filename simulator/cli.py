@@ -42,7 +42,8 @@ Out = Annotated[
     Path | None,
     typer.Option(
         "--out",
-        help="Folder for the runs and their registry, such as runs/digits. NAME is the name of the experiment.",
+        help="Folder for the runs and their registry, such as runs/digits. In the default, NAME is the name of the"
+        " experiment.",
         show_default="runs/NAME",
     ),
 ]
@@ -106,9 +107,8 @@ def run(
         list[str] | None,
         typer.Option(
             "--regime",
-            help="Rule that selects the training mix of each round, with its settings, such as replace or "
-            "preserve:0.1. Repeat"
-            " the option to compare regimes.",
+            help="Rule that selects the training mix of each round, with its settings, such as replace or preserve:0.1."
+            " Repeat the option to compare regimes.",
             show_default="replace",
         ),
     ] = None,
@@ -147,9 +147,8 @@ def run(
     world: Annotated[
         str | None,
         typer.Option(
-            help="World, with its settings: truthful, or commons:0.1,registered=0.5. It determines the items "
-            "that are made"
-            " in a round, and the claims on them that are registered.",
+            help="World, with its settings, such as truthful or commons:0.1,registered=0.5. The world decides which"
+            " items are made in a round, and which claims on these items are registered.",
             show_default="truthful",
         ),
     ] = None,
@@ -162,8 +161,9 @@ def run(
     """Run an experiment: run every regime with every seed. A registry selects all training sets.
 
     Describe the experiment with the options below, with a YAML file, or with a name in a Python file. A YAML file has
-    the same names as the options, but `regimes` instead of `--regime`; an option replaces a value of the file. A name
-    in a Python file stands for an Experiment, a Run, a list of runs, or a function that returns one of these.
+    the same names as the options, but `regimes` instead of `--regime`; an option replaces a value of the file. The
+    value of the name in a Python file must be an Experiment, a Run, a list of runs, or a function that returns one of
+    these.
 
     The command skips finished runs, and resumes stopped runs.
 
@@ -383,9 +383,9 @@ def _play_and_show(
     metrics: Sequence[str] = (),
     page: Path | None = None,
 ) -> Path | None:
-    """Play runs, print their results, and write the report if `page` is given. Return the path of the report, or None.
+    """Compute runs, print their results, and write the report to `page` if it is given. Return the path of the report.
 
-    If a run failed, no report is written, and the command ends with status 1.
+    Return None if `page` is None. If a run failed, no report is written, and the command ends with status 1.
     """
     failures = _play(folders, workers, as_json)
     failed = {failure.folder for failure in failures}
@@ -453,9 +453,8 @@ def _run_folders(folders: Sequence[Path]) -> list[Path]:
         )
         if not inner:
             raise ValueError(
-                f"{folder} has no run: give the folder of a run, which contains a file run.json, or a folder "
-                "with folders of "
-                "runs, such as runs/digits"
+                f"{folder} has no run: give the folder of a run, which contains a file run.json, or a folder that "
+                "contains folders of runs, such as runs/digits"
             )
         run_folders += inner
     return run_folders

@@ -11,6 +11,7 @@ import rfc8785
 
 from simulator import names
 from simulator.families.base import ADDED
+from simulator.ranges import check_least
 from simulator.regimes import Regime
 from simulator.worlds.base import TRUTHFUL, World
 
@@ -48,9 +49,8 @@ class Run:
     """seed of all random numbers; regimes with the same seed start from the same human items"""
 
     def __post_init__(self) -> None:
-        for name, least in (("n", 1), ("generations", 1), ("chains", 1), ("seed", 0), ("humans", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}: use {least} or more")
+        check_least(1, n=self.n, generations=self.generations, chains=self.chains, human=self.humans)
+        check_least(0, seed=self.seed)
 
     @property
     def humans(self) -> int:
@@ -67,7 +67,11 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The name of the run's folder: the regime, the world, the seed, and the first 8 digits of the run's id."""
+        """The name of the run's folder: the regime, the world, the seed, and the first 8 digits of the run's id.
+
+        The world is omitted if it is `truthful`. Every character of regime and world that is not a letter, a digit, `.`
+        or `-` is replaced by `-`. Regime and world together are cut after 80 characters.
+        """
         labels = [names.label(self.regime), *([] if self.world == TRUTHFUL else [names.label(self.world)])]
         plain = "".join(c if c.isalnum() or c in ".-" else "-" for c in "-".join(labels))
         return f"{plain[:80]}-seed-{self.seed}-{self.id[:8]}"
@@ -81,8 +85,13 @@ class Experiment:
     runs: tuple[Run, ...]
 
     def __post_init__(self) -> None:
-        if len({run.id for run in self.runs}) < len(self.runs):
-            raise ValueError(f"the experiment {self.name!r} has the same run twice: remove one, or change its seed")
+        ids = [run.id for run in self.runs]
+        if len(set(ids)) < len(ids):
+            repeated = next(run for run in self.runs if ids.count(run.id) > 1)
+            raise ValueError(
+                f"the experiment {self.name!r} has the same run twice: {repeated.name}. Remove one of the two, or give "
+                "it another seed"
+            )
 
 
 def grid(

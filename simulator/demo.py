@@ -5,7 +5,7 @@ from typing import NamedTuple
 from simulator.config import Experiment
 from simulator.options import Options
 
-#: The metrics of the table in the terminal, the primary one first; the report has every metric.
+#: The metrics of the table in the terminal. The first is the primary metric. The report has all metrics.
 METRICS = ("held_out_nll", "recall", "variance", "classes")
 
 REGIMES = ("replace", "preserve:0.1", "accumulate", "human-only")

@@ -1,8 +1,8 @@
 """The table of short names, and functions that convert a name to its class and back.
 
-The configuration of a run has short names (`gmm`, `preserve`) instead of import paths of this package. So a class of
-this package can move to another module without a change of the run's id and of its random numbers. The name of a class
-in a user's own file is `path/mine.py:Name`. Settings follow a name: `preserve:0.1`, `gmm:components=5,restarts=2`,
+The configuration of a run has short names (`gmm`, `preserve`) instead of import paths of this package. So if a class of
+this package moves to another module, the ids and the random numbers of runs stay the same. The name of a class in a
+user's own file is `path/mine.py:Name`. Settings follow a name: `preserve:0.1`, `gmm:components=5,restarts=2`,
 `mine.py:MyFamily:scale=2`. In this module, a reference is a short name, `package.module:Name` or `path/mine.py:Name`.
 """
 
@@ -111,8 +111,9 @@ def summary(reference: str) -> str:
 def load_file(path: str, directory: Path | None = None) -> ModuleType:
     """Load a user's own Python file as a module, and return the module. A process loads each file only once.
 
-    `path` is relative to `directory`, by default the current directory. The file can import other files of its folder.
-    Raises ValueError if the file does not exist, if it has changed since it was loaded, or if loading raises an error.
+    `path` is relative to `directory`, by default the current directory. The folder of the file is added to `sys.path`,
+    so that the file can import other files of its folder. Raises ValueError if the file does not exist, if it has
+    changed since it was loaded, or if loading raises an error.
     """
     file = ((directory or Path.cwd()) / path).resolve()
     name = f"{file.stem}@{file.parent}"
@@ -165,14 +166,14 @@ def user_file(kind: type) -> UserFile | None:
 def reference(kind: type) -> str:
     """Return the reference of a class: its short name, or `package.module:Name`, or `path/mine.py:Name`.
 
-    `resolve` converts the reference back to the class. Raises ValueError if it could not find the class again. Also
-    raises ValueError for a class of this package without a short name, because the run's id would change if the module
-    moved.
+    `resolve` converts the reference back to the class. Raises ValueError if `resolve` could not find the class, because
+    it is not defined at the top level of a module. Also raises ValueError for a class of this package without a short
+    name, because the run's id would change if the class moved to another module.
     """
     if kind.__module__ == "__main__" or "." in kind.__qualname__:
         raise ValueError(
-            f"the class {kind.__qualname__} cannot be loaded again by its name: define it at the top level of a "
-            "module, or of a file that is given as mine.py:NAME"
+            f"the class {kind.__qualname__} cannot be loaded again by its name: define it at the top level of an "
+            "importable module, or at the top level of a file that you give as mine.py:NAME"
         )
     if file := user_file(kind):
         return f"{file.path}:{kind.__name__}"
@@ -190,8 +191,8 @@ def reference(kind: type) -> str:
 def parse(text: str, known: Mapping[str, str], directory: Path | None = None, **defaults: object) -> Any:
     """Return the object that a text describes, such as `Preserve(share=0.1)` for `preserve:0.1`.
 
-    `known` maps the short names that the text can use to their references. A setting without a name, at position k, is
-    the value of field number k of the class. `defaults` are values for fields that the text does not set; entries for
+    `known` maps the short names that the text can use to their references. A setting without a name is the value of the
+    field at the same position in the class. `defaults` are values for fields that the text does not set; entries for
     fields that the class does not have are ignored. Paths are relative to `directory`, by default the current
     directory. Raises ValueError if the text is not valid; the message says what to write instead.
     """
@@ -203,7 +204,7 @@ def parse(text: str, known: Mapping[str, str], directory: Path | None = None, **
         raise ValueError(f"{name!r} is not a known name: write one of {', '.join(known)}, or path/mine.py:Name")
     kind = resolve(known.get(name, name), directory)
     if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
-        raise ValueError(f"{name} is not a frozen dataclass: name a class with @dataclass(frozen=True) before it")
+        raise ValueError(f"{name} is not a frozen dataclass: use a class with the decorator @dataclass(frozen=True)")
     fields = [field.name for field in dataclasses.fields(kind)]
     values = {field: value for field, value in defaults.items() if field in fields}
     for position, setting in enumerate(settings.split(",") if settings else []):
@@ -243,7 +244,10 @@ def build(kind: type, settings: Mapping[str, object]) -> Any:
 
 
 def label(value: Any) -> str:
-    """Return a short text that `parse` converts back to this object: `preserve:0.1`, `gmm:components=5`."""
+    """Return a short text that `parse` converts back to this object: `preserve:0.1`, `gmm:components=5`.
+
+    Settings with their default values are omitted. Raises ValueError as `reference` does.
+    """
     name = reference(type(value))
     settings = []
     for position, field in enumerate(dataclasses.fields(value)):

@@ -154,7 +154,7 @@ def _plain(text: str) -> str:
 def as_experiment(value: Any, name: str) -> Experiment:
     """Return the experiment that a value in a user's file describes. `name` becomes the name of the experiment.
 
-    The value is an Experiment, a Run or a list of runs. Raises ValueError for any other value.
+    The value must be an Experiment, a Run or a list of runs. Raises ValueError for any other value.
     """
     if isinstance(value, Experiment):
         return value
@@ -170,8 +170,8 @@ def as_experiment(value: Any, name: str) -> Experiment:
 def on_device(experiment: Experiment, device: str) -> Experiment:
     """Return the experiment with its neural networks on `device`, such as `cpu`, `cuda` or `cuda:1`.
 
-    Raises ValueError if the device does not exist, or if no family of the experiment uses a device: the families of
-    Gaussians, mixtures and n-grams always use the CPU.
+    Raises ValueError if `device` is not the name of a device, if it is a CUDA device and the machine has none, or if no
+    family of the experiment uses a device. For example, the families `gaussian`, `gmm` and `ngram` always use the CPU.
     """
     import torch  # seconds to import, and other commands do not need it
 
@@ -180,9 +180,9 @@ def on_device(experiment: Experiment, device: str) -> Experiment:
     except RuntimeError:
         raise ValueError(f"{device!r} is not a device: write cpu, cuda or cuda:1") from None
     if kind == "cuda" and not torch.cuda.is_available():
-        raise ValueError("this machine has no CUDA device: leave out --device, or use --device cpu")
+        raise ValueError(f"{device} cannot be used, because this machine has no CUDA device: use --device cpu")
     if not any(hasattr(run.family, "device") for run in experiment.runs):
-        raise ValueError(f"no family of {experiment.name} uses a device: leave out --device")
+        raise ValueError(f"no family of {experiment.name} uses a device, so {device} has no effect: leave out --device")
     runs = (
         dataclasses.replace(run, family=dataclasses.replace(run.family, device=device))  # type: ignore[type-var]
         if hasattr(run.family, "device")

@@ -22,7 +22,7 @@ def generator(seed: int, purpose: str, round: int = 0) -> np.random.Generator:
 def shuffled_passes(rng: np.random.Generator, items: int, count: int) -> npt.NDArray[np.int64]:
     """Return `count` indices from 0 to `items` − 1: all indices in random order, then all in a new order, and so on.
 
-    An index occurs a second time only after every index has occurred once.
+    The last pass is incomplete if `count` is not a multiple of `items`.
     """
     passes = -(-count // items)
     orders = [rng.permutation(items) for _ in range(passes)]

@@ -21,6 +21,7 @@ from simulator.data.digits import Labels
 from simulator.families.base import ADDED, Fitted, Floats, Items, Points
 from simulator.families.mixtures import Mixture
 from simulator.randomness import generator
+from simulator.ranges import check_between, check_least
 
 #: Pictures of n items, `uint8[n, height, width]`, 0 black to 255 white.
 Images: TypeAlias = npt.NDArray[np.uint8]
@@ -111,7 +112,8 @@ class TextCorpus(Protocol):
 def digest_of_law(corpus: Any) -> str:
     """Return `sha256:<hex>` of those settings of a corpus that determine its distribution.
 
-    The number of items n is not included. A setting that a later version added is not included if it has its default.
+    The number of items n is not included. A setting that a later version added (`ADDED`) is included only if it differs
+    from its default.
     """
     hashed = [f for f in fields(corpus) if f.metadata != ADDED or getattr(corpus, f.name) != f.default]
     law = {f.name: getattr(corpus, f.name) for f in hashed if f.name != "n"}
@@ -142,7 +144,7 @@ class _Drawn(ABC):
         return self.truth.sample(n * chains, rng).reshape(n, chains, -1)
 
     def digest(self) -> str:
-        """Return `sha256:<hex>` of all settings except n, because the data are drawn anew for each seed."""
+        """Return `sha256:<hex>` of all settings except n: of the distribution from which the items are drawn."""
         return digest_of_law(self)
 
     def images(self, items: Items) -> None:
@@ -164,8 +166,8 @@ class Normal(_Drawn):
     """d, the number of dimensions"""
 
     def __post_init__(self) -> None:
-        if min(self.n, self.dimensions) < 1 or self.std < 0:
-            raise ValueError(f"{self} is impossible: use 1 or more for n and dimensions, and 0 or more for std")
+        check_least(1, n=self.n, dimensions=self.dimensions)
+        check_least(0, std=self.std)
 
     @property
     def truth(self) -> Mixture:
@@ -188,8 +190,8 @@ class Blobs(_Drawn):
     """true standard deviation of each Gaussian along each axis"""
 
     def __post_init__(self) -> None:
-        if min(self.n, self.blobs) < 1 or self.std < 0:
-            raise ValueError(f"{self} is impossible: use 1 or more for n and blobs, and 0 or more for std")
+        check_least(1, n=self.n, blobs=self.blobs)
+        check_least(0, std=self.std)
 
     @property
     def truth(self) -> Mixture:
@@ -217,8 +219,8 @@ class Digits:
     """true: a round can get digits of the pool again as new human items; false: there are no new human items"""
 
     def __post_init__(self) -> None:
-        if not 0 < self.aside < 1797 or not 0 < self.components <= 64:
-            raise ValueError(f"{self} is impossible: use components from 1 to 64, and aside from 1 to 1,796")
+        check_between(1, 64, components=self.components)
+        check_between(1, 1796, aside=self.aside)
 
     def pool(self, chains: int, seed: int) -> Items:
         """Return all digits that are not held out, `[1797 − aside, C, components]`.

@@ -19,10 +19,11 @@ from simulator.data.corpora import Images, Labelled
 from simulator.data.digits import Labels
 from simulator.families.base import Items, Points
 from simulator.randomness import generator
+from simulator.ranges import check_between, check_least
 
 
 class _Scans(NamedTuple):
-    """Pictures `uint8[…, height, width]`: the pool, held-out ones, and those of the pool whose class is known."""
+    """Pictures `uint8[…, height, width]`: the pool, the held-out ones, and those of the pool with a known class."""
 
     pool: Images
     held_out: Images
@@ -103,8 +104,7 @@ class Pixels(_Pictures):
     """true: a round can get digits of the pool again as new human items; false: there are no new human items"""
 
     def __post_init__(self) -> None:
-        if not 0 < self.aside < 1797:
-            raise ValueError(f"{self} is impossible: use aside from 1 to 1,796")
+        check_between(1, 1796, aside=self.aside)
 
     @property
     def _scans(self) -> _Scans:
@@ -133,8 +133,7 @@ class Idx(_Pictures):
     """true: a round can get pictures of the pool again as new human items; false: there are no new human items"""
 
     def __post_init__(self) -> None:
-        if self.aside < 1 or self.known < 1:
-            raise ValueError(f"{self} is impossible: use 1 or more for aside and known")
+        check_least(1, aside=self.aside, known=self.known)
 
     @property
     def _scans(self) -> _Scans:
@@ -175,8 +174,8 @@ def _part(folder: Path, part: str) -> tuple[idx.Bytes, idx.Bytes]:
     labels = idx.load(folder, f"{part}-labels-idx1-ubyte", 1)
     if len(images) != len(labels):
         raise ValueError(
-            f"{folder} has {len(images)} images but {len(labels)} labels in the files {part}-…: they are from "
-            "different data sets, use both files of the same one"
+            f"{folder} has {len(images)} images but {len(labels)} labels in the files {part}-…: use the file of images "
+            "and the file of labels of the same data set"
         )
     return images, labels
 

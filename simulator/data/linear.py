@@ -8,6 +8,7 @@ from simulator.data.corpora import digest_of_law
 from simulator.families.base import Fitted, Floats, Items
 from simulator.families.regression import FittedRegression, Regression
 from simulator.randomness import generator
+from simulator.ranges import check_least
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Linear:
     labelled = None
 
     def __post_init__(self) -> None:
-        if min(self.n, self.dimensions) < 1 or self.noise < 0:
-            raise ValueError(f"{self} is impossible: use 1 or more for n and dimensions, and 0 or more for noise")
+        check_least(1, n=self.n, dimensions=self.dimensions)
+        check_least(0, noise=self.noise)
 
     @property
     def coefficients(self) -> Floats:
@@ -55,7 +56,7 @@ class Linear:
         return {"test_error": ((line.coefficients - self.coefficients) ** 2).sum(axis=1)}
 
     def digest(self) -> str:
-        """Return `sha256:<hex>` of all settings except n, because the data are drawn anew for each seed."""
+        """Return `sha256:<hex>` of all settings except n: of the distribution from which the items are drawn."""
         return digest_of_law(self)
 
     def images(self, items: Items) -> None:

@@ -51,8 +51,8 @@ def read(path: str, aside: float) -> Passages:
     if not pool or not held_out:
         count = len(pool) + len(held_out)
         raise ValueError(
-            f"{path or 'the text'} has {count} passages, too few to hold out a share of {aside:g}: use a longer text, "
-            "or set another share with aside"
+            f"{path or 'the text'} has {count} passages, too few to hold out the share aside={aside:g}: use a longer "
+            "text, or another value of aside"
         )
     return Passages(tuple(pool), tuple(held_out))
 

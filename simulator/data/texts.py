@@ -13,6 +13,7 @@ from simulator.data.passages import Passages
 from simulator.data.tokenizers import Codec, HuggingFaceCodec, Tokens, make_codec
 from simulator.families.base import Floats, Items
 from simulator.randomness import generator, shuffled_passes
+from simulator.ranges import check_least
 
 
 @dataclass(frozen=True)
@@ -30,17 +31,16 @@ class Text:
     block: int = 64
     """number of tokens per item; in every perplexity, the context of a token is the tokens before it in its block"""
     aside: float = 0.1
-    """share of the passages that are held out for metrics; their digests select them"""
+    """share of the passages that are held out for metrics; the digest of a passage decides whether it is held out"""
     recrawl: bool = False
     """true: a round can get the same text again as new human items; false: there are no new human items"""
     tokenizer: str = ""
     """name or folder of a Hugging Face model whose tokenizer replaces `tokens` and `vocabulary`"""
 
     def __post_init__(self) -> None:
-        if not 0 < self.aside < 1 or self.block < 2:
-            raise ValueError(
-                f"{self} is impossible: use a number between 0 and 1 for aside, such as 0.1, and 2 or more for block"
-            )
+        if not 0 < self.aside < 1:
+            raise ValueError(f"aside is {self.aside:g}: use a number above 0 and below 1, such as 0.1")
+        check_least(2, block=self.block)
 
     def pool(self, chains: int, seed: int) -> Items:
         """Return all blocks that are not held out, `uint16[N, C, block]`. They are the same for each chain and seed."""
@@ -116,17 +116,17 @@ def _codec(corpus: Text) -> Codec:
 
 @cache
 def _blocks(corpus: Text) -> _Blocks:
-    """Return the blocks of both parts.
+    """Return the blocks of the pool and of the held-out part.
 
-    A block that is in both parts, often a common phrase, is removed from the pool. Raises ValueError if a part is
-    shorter than a block.
+    A block that is in both parts, often a common phrase, is removed from the pool. Raises ValueError if one of the
+    parts has fewer tokens than a block.
     """
     split, encoder = _passages(corpus), _codec(corpus)
     pool, aside = (_cut(encoder.encode("".join(texts)), corpus.block) for texts in split)
     if not len(pool) or not len(aside):
         raise ValueError(
-            f"the text is too short: each part needs at least one block of {corpus.block} tokens. Use a smaller block, "
-            "or a longer text"
+            f"the text is too short for block={corpus.block}: the pool and the held-out part each need at least one "
+            f"block of {corpus.block} tokens. Use a smaller block, or a longer text"
         )
     known = {block.tobytes() for block in aside}
     return _Blocks(pool[[block.tobytes() not in known for block in pool]], aside)

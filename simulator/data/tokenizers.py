@@ -130,6 +130,6 @@ def _auto_tokenizer() -> Any:
         from transformers import AutoTokenizer
     except ImportError:
         raise ValueError(
-            "a Hugging Face tokenizer needs the package transformers: install it with pip install 'firsthand[hf]'"
+            "the setting `tokenizer` needs the package transformers. Install it with: pip install transformers"
         ) from None
     return AutoTokenizer

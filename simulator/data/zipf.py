@@ -9,6 +9,7 @@ from firsthand.core.digests import digest_bytes, to_text
 from simulator.families.base import Fitted, Floats, Items
 from simulator.families.tokens import count_distinct
 from simulator.randomness import generator
+from simulator.ranges import check_between, check_least
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Zipf:
     """s, the exponent; with 0, all words have the same probability"""
 
     def __post_init__(self) -> None:
-        if self.n < 1 or not 1 <= self.words <= 2**16:
-            raise ValueError(f"{self} is impossible: use 1 or more for n, and 1 to {2**16} for words")
+        check_least(1, n=self.n)
+        check_between(1, 2**16, words=self.words)
 
     @property
     def probabilities(self) -> Floats:
@@ -66,7 +67,7 @@ class Zipf:
         """None: words have no classes."""
 
     def digest(self) -> str:
-        """Return `sha256:<hex>` of all settings except n, because the words are drawn anew for each seed."""
+        """Return `sha256:<hex>` of all settings except n: of the distribution from which the words are drawn."""
         law = {name: value for name, value in asdict(self).items() if name != "n"}
         return to_text(digest_bytes(rfc8785.dumps({"Zipf": law})))
 

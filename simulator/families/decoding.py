@@ -6,6 +6,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from simulator.ranges import check_above, check_least
+
 
 @dataclass(frozen=True)
 class Decoding:
@@ -22,13 +24,15 @@ class Decoding:
     """2 or more: beam search with this number of beams, instead of sampling"""
 
     def __post_init__(self) -> None:
-        if self.temperature <= 0 or self.top_k < 0 or not 0 < self.top_p <= 1 or self.beams < 0:
-            raise ValueError(
-                f"{self} is impossible: use more than 0 for temperature, more than 0 and at most 1 for top_p, and "
-                "0 or more for top_k and beams"
-            )
+        check_above(0, temperature=self.temperature)
+        check_least(0, top_k=self.top_k, beams=self.beams)
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p is {self.top_p:g}: use a number above 0 and at most 1, such as 0.9")
         if self.beams > 1 and (self.temperature, self.top_k, self.top_p) != (1.0, 0, 1.0):
-            raise ValueError("beam search does not sample: leave out temperature, top_k and top_p, or leave out beams")
+            raise ValueError(
+                f"beams is {self.beams}, and beam search does not sample: leave out temperature, top_k and top_p, or "
+                "leave out beams"
+            )
 
 
 class Steps(Protocol):
@@ -78,9 +82,10 @@ def draw(logits: Tensor, how: Decoding, generator: torch.Generator) -> Tensor:
 
 
 def likeliest(logits: Tensor, how: Decoding) -> Tensor:
-    """Return the probability of each token, `[B, V]`: 0 for tokens that are excluded by top-k, then by top-p.
+    """Return the probability of each token, `[B, V]`. It is 0 for the tokens that top-k or top-p exclude.
 
-    Tokens with the same logit as the last token that is not excluded are also not excluded.
+    Top-k is applied first, and top-p to the remaining tokens. If several tokens have the same logit as the least likely
+    token that remains, all of them remain.
     """
     if 0 < how.top_k < logits.shape[1]:
         logits = _down_to(logits, logits.topk(how.top_k).values[:, -1:])
@@ -98,7 +103,7 @@ def _down_to(logits: Tensor, least: Tensor) -> Tensor:
 
 
 def _search(steps: Steps, prompts: Tensor, length: int, beams: int) -> Tensor:
-    """Return the most likely text that beam search finds after each of `prompts[B, T]`: `[B, length]`."""
+    """Return the most likely continuation that beam search finds for each of `prompts[B, T]`: `[B, length]`."""
     rows = len(prompts)
     logits = steps.begin(prompts)
     size = logits.shape[1]

@@ -11,6 +11,7 @@ from simulator.families.base import Arrays, Items
 from simulator.families.em import FitRules, MixtureParameters, maximize
 from simulator.families.kmeans import CANDIDATES, memberships
 from simulator.families.mixtures import Mixture
+from simulator.ranges import check_least
 
 Covariance = Literal["full", "diagonal"]
 
@@ -25,8 +26,8 @@ _ENOUGH = 1_024
 class GMM:
     """a mixture of Gaussians per chain, in any number of dimensions
 
-    The fit has the same stopping rule and regularization as `GaussianMixture` of scikit-learn, and gives the same
-    result. The implementation is different.
+    The fit has the same stopping rule and regularization as `GaussianMixture` of scikit-learn. From the same starting
+    point, both give the same result.
     """
 
     components: int = 10
@@ -43,19 +44,19 @@ class GMM:
     """added to every variance, so that a component cannot collapse onto a point"""
 
     def __post_init__(self) -> None:
-        if min(self.components, self.max_iterations, self.restarts) < 1 or self.regularization < 0:
-            raise ValueError(
-                f"{self} is impossible: components, max_iterations and restarts must be at least 1, and "
-                "regularization 0 or more"
-            )
+        check_least(1, components=self.components, max_iterations=self.max_iterations, restarts=self.restarts)
+        check_least(0, regularization=self.regularization)
 
     def fit(self, items: Items, rng: np.random.Generator) -> Mixture:
         """Fit the mixture of each chain to `items[n, C, d]`, from random starts.
 
-        Raises ValueError if some items are not finite.
+        Raises ValueError if an item is not finite, that is, if it has an infinite or undefined value.
         """
         if not np.isfinite(items).all():
-            raise ValueError("some items are not finite, because the previous model is degenerate: use a larger n")
+            raise ValueError(
+                "some training items are not finite numbers, because the fit of the previous model failed: "
+                "use a larger n"
+            )
         uniforms = torch.from_numpy(rng.random((self.restarts, items.shape[1], self.components, CANDIDATES)))
         n = len(items)
         rows = None if n <= _ENOUGH else torch.from_numpy(np.sort(rng.choice(n, _ENOUGH, replace=False)))

@@ -14,9 +14,9 @@ from torch import Tensor
 from simulator.families.base import Arrays, Floats, Items
 from simulator.families.tokens import check, check_one_line
 from simulator.randomness import shuffled_passes
+from simulator.ranges import check_epochs_or_steps, check_least
 
-#: The number of texts, times the number of beams, that are generated at once. An eighth of it is the number of blocks
-#: that are evaluated at once.
+#: With b beams, AT_ONCE / b texts are generated at once. AT_ONCE / 8 blocks are evaluated at once.
 AT_ONCE = 256
 
 
@@ -47,19 +47,19 @@ class HuggingFace:
     """device that torch uses: `cpu`, `cuda` or `cuda:1`"""
 
     def __post_init__(self) -> None:
-        if self.batch < 1 or min(self.steps, self.micro, self.beams) < 0 or (self.steps == 0 and self.epochs <= 0):
-            raise ValueError(
-                f"{self} is impossible: batch must be at least 1, epochs or steps above 0, and steps, micro and "
-                "beams 0 or more"
-            )
+        check_least(1, batch=self.batch)
+        check_least(0, micro=self.micro, beams=self.beams)
+        check_epochs_or_steps(self.epochs, self.steps)
         if not 0 < self.last_rate <= self.rate:
-            raise ValueError(f"{self} is impossible: last_rate must be above 0, and at most rate")
+            raise ValueError(
+                f"last_rate is {self.last_rate:g} and rate is {self.rate:g}: use a last_rate above 0 and at most rate"
+            )
 
     def fit(self, items: Items, rng: np.random.Generator) -> "FineTuned":
         """Fine-tune the pretrained model on `items`, `uint16[n, 1, L]`.
 
-        Raises ValueError for more than one chain, for tokens outside the vocabulary, and if transformers is not
-        installed. Raises OSError if the model does not exist.
+        Raises ValueError for more than one chain, for tokens outside the vocabulary, and if the package transformers is
+        not installed. Raises OSError if the model does not exist.
         """
         check_one_line(items)
         network = self._load()
@@ -85,7 +85,7 @@ class HuggingFace:
             from transformers.utils import logging
         except ImportError:
             raise ValueError(
-                "this family needs the package transformers: install it with pip install 'firsthand[hf]'"
+                f"the family of {self.model} needs the package transformers. Install it with: pip install transformers"
             ) from None
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         network: Any = AutoModelForCausalLM.from_pretrained(self.model, dtype=torch.float32)
@@ -106,7 +106,7 @@ class HuggingFace:
         network.eval()
 
     def _batches(self, items: int, rng: np.random.Generator) -> list[Tensor]:
-        """Return the indices of the items of each step: all items in random order, then in a new order, and so on."""
+        """Return the indices of the items of each step: all items in random order, again in a new order, …"""
         steps = self.steps or max(1, round(self.epochs * items / self.batch))
         return list(torch.split(torch.from_numpy(shuffled_passes(rng, items, steps * self.batch)), self.batch))
 

@@ -88,8 +88,11 @@ def w2_squared(a: Mixture, b: Mixture) -> Floats:
     """Return the squared 2-Wasserstein distance between two mixtures for each chain, `[C]`.
 
     Each mixture is replaced by the Gaussian with the same mean and covariance, so the distance is exact if both
-    mixtures are single Gaussians. With the means μ and ν and the covariances Σ and T, it is |μ − ν|² + tr(Σ + T − 2(T^½
-    Σ T^½)^½) (Dowson and Landau 1982). If one of the mixtures has a single chain, it is compared with every chain of
+    mixtures are single Gaussians. With the means μ and ν and the covariances Σ and T, the distance is
+
+        |μ − ν|² + tr(Σ + T − 2(T^½ Σ T^½)^½) (Dowson and Landau 1982).
+
+    If one of the mixtures has a single chain, it is compared with every chain of
     the other.
     """
     (mean, covariance), (other_mean, other) = a.moments(), b.moments()
@@ -103,9 +106,12 @@ def w2_squared(a: Mixture, b: Mixture) -> Floats:
 def l2_squared(a: Mixture, b: Mixture) -> Floats:
     """Return the squared L₂ distance between the densities p and q of two mixtures for each chain, `[C]`: ∫ (p − q)².
 
-    If one of the mixtures has a single chain, it is compared with every chain of the other. The distance follows from ∫
-    p q = Σᵢⱼ aᵢ bⱼ N(μᵢ − μⱼ; 0, Σᵢ + Σⱼ), where a and b are weights, μ means and Σ covariances (Shumailov et al. 2023,
-    section 4.2). ∫ p² grows without limit if variances go to 0.
+    If one of the mixtures has a single chain, it is compared with every chain of the other. The distance follows from
+
+        ∫ p q = Σᵢⱼ aᵢ bⱼ N(μᵢ − μⱼ; 0, Σᵢ + Σⱼ),
+
+    where aᵢ, μᵢ, Σᵢ are the weights, means and covariances of p, and bⱼ, μⱼ, Σⱼ those of q (Shumailov et al. 2023,
+    section 4.2). ∫ p² grows without limit if the variances of p go to 0.
     """
     return _product(a, a) - 2 * _product(a, b) + _product(b, b)
 
@@ -122,8 +128,8 @@ def _product(a: Mixture, b: Mixture) -> Floats:
 def power(covariances: Floats, exponent: float) -> Floats:
     """Return each symmetric matrix of `[..., d, d]`, raised to a power: 0.5 gives the square root.
 
-    The result is symmetric and unique. It also exists for singular matrices, because eigenvalues have a lower limit if
-    the exponent is negative.
+    The result is symmetric and unique. If the exponent is negative, eigenvalues below 1e-12 are replaced by 1e-12, so
+    the result also exists for singular matrices.
     """
     values, vectors = np.linalg.eigh(covariances)
     floor = 0.0 if exponent > 0 else _SMALLEST_VARIANCE

@@ -115,7 +115,7 @@ class Convolutional:
 def begin(network: AutoencoderNetwork, generators: Sequence[torch.Generator]) -> Parameters:
     """Return random initial parameters, for one chain per generator.
 
-    They are uniform in ±1/√fan-in, as torch initializes such layers.
+    They are uniform between −1/√fan-in and 1/√fan-in, as torch initializes such layers.
     """
     parameters = {}
     for name, layer in network.layers.items():

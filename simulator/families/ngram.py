@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from simulator.families.base import Arrays, Floats, Items
 from simulator.families.tokens import check
+from simulator.ranges import check_least
 
 Counts: TypeAlias = npt.NDArray[np.int64]
 
@@ -31,8 +32,8 @@ class NGram:
     """size of the vocabulary, at least the size of the data's vocabulary"""
 
     def __post_init__(self) -> None:
-        if self.alpha < 0 or self.vocabulary < 1:
-            raise ValueError(f"{self} is impossible: use 0 or more for alpha, and 1 or more for vocabulary")
+        check_least(0, alpha=self.alpha)
+        check_least(1, vocabulary=self.vocabulary)
 
     def fit(self, items: Items, rng: np.random.Generator) -> "Unigrams | Bigrams":
         """Count the tokens of `items[n, C, L]`, without randomness.
@@ -73,8 +74,7 @@ class Unigrams:
     def draw(self, m: int, rng: np.random.Generator) -> Items:
         """Draw m tokens for each chain, `uint16[C, m]`.
 
-        The tokens of all chains are found with one search, because each chain has its own section of the cumulative
-        counts.
+        One search finds the tokens of all chains, because each chain has its own section of the cumulative counts.
         """
         chains, size = self.counts.shape
         sums = np.cumsum(self.counts.ravel())

@@ -52,8 +52,8 @@ class Regression:
     def fit(self, items: Items, rng: np.random.Generator) -> FittedRegression:
         """Fit one model per chain to `items[n, C, d + 1]`, items [x, y], without randomness.
 
-        Raises ValueError if there are not more items than coefficients. With inputs=same, also raises ValueError if not
-        every input occurs equally often.
+        Raises ValueError if there are not more items than coefficients. With inputs=same, also raises ValueError unless
+        every distinct input occurs equally often.
         """
         x, y = items[..., :-1], items[..., -1]
         if len(items) <= x.shape[2]:
@@ -68,7 +68,7 @@ class Regression:
 def _distinct(x: Floats) -> Floats:
     """Return the distinct inputs of each chain of `x[n, C, d]`, ordered by their first entry.
 
-    Raises ValueError if not every input occurs equally often.
+    Raises ValueError unless every distinct input occurs equally often.
     """
     order = np.argsort(x[..., 0], axis=0, kind="stable")
     ascending = np.take_along_axis(x, order[..., np.newaxis], axis=0)
@@ -76,7 +76,7 @@ def _distinct(x: Floats) -> Floats:
     distinct = ascending[::copies]
     if len(x) % copies or not np.array_equal(np.repeat(distinct, copies, axis=0), ascending):
         raise ValueError(
-            "with inputs=same, a model must train on complete generations: use the regime replace "
+            "with inputs=same, a model must train on all items of each generation that it uses: use the regime replace "
             "or accumulate, or inputs=new"
         )
     return distinct

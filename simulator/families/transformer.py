@@ -13,6 +13,7 @@ from simulator.families.decoding import Decoding, write
 from simulator.families.tokens import check, check_one_line
 from simulator.families.transformer_network import Generation, TransformerNetwork, TransformerShape
 from simulator.randomness import shuffled_passes
+from simulator.ranges import check_above, check_epochs_or_steps, check_least
 
 #: The number of texts that are generated at once, and of blocks that are evaluated at once.
 AT_ONCE = 256
@@ -58,13 +59,14 @@ class Transformer:
     """device that torch uses: `cpu`, `cuda` or `cuda:1`"""
 
     def __post_init__(self) -> None:
-        if min(self.layers, self.heads, self.batch, self.vocabulary) < 1 or self.width % (2 * self.heads):
+        check_least(1, layers=self.layers, heads=self.heads, batch=self.batch, vocabulary=self.vocabulary)
+        if self.width % (2 * self.heads):
             raise ValueError(
-                f"{self} is impossible: layers, heads, batch and vocabulary must be at least 1, and width a "
-                "multiple of 2 · heads"
+                f"width is {self.width} and heads is {self.heads}: use a multiple of 2 · heads = {2 * self.heads} for "
+                "width"
             )
-        if self.rate <= 0 or self.steps < 0 or (self.steps == 0 and self.epochs <= 0):
-            raise ValueError(f"{self} is impossible: rate must be above 0, and epochs or steps above 0")
+        check_above(0, rate=self.rate)
+        check_epochs_or_steps(self.epochs, self.steps)
         self.decoding  # noqa: B018 building it checks the settings
 
     @property
@@ -96,7 +98,7 @@ class Transformer:
     def schedule(self, items: int, rng: np.random.Generator) -> Tensor:
         """Return the indices of the items of each step, `[steps, batch]`.
 
-        They are all items in random order, then all items in a new order, and so on.
+        They are all items in random order, then all items again in a new random order, and so on.
         """
         steps = self.steps or max(1, round(self.epochs * items / self.batch))
         return torch.from_numpy(shuffled_passes(rng, items, steps * self.batch).reshape(steps, self.batch))

@@ -1,8 +1,8 @@
 """A small GPT: causal self-attention over a window, rotary positions, pre-norm, tied embeddings.
 
-Positions are rotations of queries and keys (Su et al. 2021), so only distances within the window matter. So a network
-that was trained on blocks can continue a block with another block, as the paper's prompts require: every distance has
-occurred in training.
+Positions are rotations of queries and keys (Su et al. 2021), so only distances within the window matter. Every such
+distance occurs in training on blocks. So the network can continue a block with another block, as the prompts of
+Shumailov et al. 2023 require.
 """
 
 from typing import NamedTuple
@@ -37,7 +37,7 @@ class KeyValueCache:
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Add the keys and values of t new positions to a layer, `[B, H, t, width / H]` each.
 
-        Return the keys and values of all positions to which the new positions attend.
+        Return the keys and values of all positions to which the new positions attend. This does not change `length`.
         """
         end = self.length + keys.shape[2]
         self._held[layer, 0, :, :, self.length : end] = keys
@@ -86,9 +86,10 @@ class TransformerNetwork(nn.Module):
     """A network that computes, at each position, the logits of the next token from the tokens so far."""
 
     def __init__(self, shape: TransformerShape, generator: torch.Generator | None = None) -> None:
-        """Draw the weights: normal with standard deviation 0.02, and less for layers that are added to their input.
+        """Draw the weights from normal distributions with mean 0 and standard deviation 0.02.
 
-        Those weights are scaled by 1/√(2 · layers) (Radford et al. 2019).
+        If the output of a matrix is added to the input of its layer, the standard deviation of its weights is
+        0.02/√(2 · layers) (Radford et al. 2019). The weights of normalizations are 1.
         """
         super().__init__()
         self.shape = shape
@@ -109,8 +110,8 @@ class TransformerNetwork(nn.Module):
     def forward(self, tokens: Tensor, cache: KeyValueCache | None = None, *, last: bool = False) -> Tensor:
         """Return the logits of the next token after each token of `tokens[B, T]`: `[B, T, V]`.
 
-        If `last` is true, return only the logits after the last token: `[B, 1, V]`. With a cache, the tokens follow the
-        tokens in the cache, which must have space for them.
+        If `last` is true, return only the logits after the last token: `[B, 1, V]`. If `cache` is given, `tokens`
+        continue the sequences in the cache, and they are added to it. The cache must have space for them.
         """
         start = 0 if cache is None else cache.length
         end = start + tokens.shape[1]
@@ -157,7 +158,7 @@ def _norm(x: Tensor, weight: Tensor) -> Tensor:
 
 
 def _turned(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
-    """Return `x[…, T, d]` with the first and second half of d rotated by the angles of each position."""
+    """Return `x[…, T, d]`, in which coordinates i and i + d/2 are rotated together by an angle of the position."""
     cos, sin = turn
     a, b = x.chunk(2, dim=-1)
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)

@@ -16,6 +16,7 @@ from torch import Tensor
 from simulator.families.autoencoder import Autoencoder, bound, ink_of
 from simulator.families.base import Arrays, Items
 from simulator.families.networks import AutoencoderNetwork, Convolutional, Parameters, Perceptron, begin
+from simulator.ranges import check_above, check_least
 
 Kind = Literal["small", "paper"]
 
@@ -67,13 +68,13 @@ class VAE:
     """device that torch uses: `cpu`, `cuda` or `cuda:1`; only `cpu` gives the same bytes each time"""
 
     def __post_init__(self) -> None:
-        chosen = self.settings
-        if min(self.hidden, chosen.latent, chosen.batch, chosen.bits, chosen.epochs + chosen.steps) < 1:
-            raise ValueError(f"{self} is impossible: use 1 or more for latent, hidden, epochs, steps, batch and bits")
-        if chosen.rate <= 0 or self.decay < 0:
-            raise ValueError(f"{self} is impossible: use more than 0 for rate, and 0 or more for decay")
         if self.steps is not None and self.epochs is not None:
-            raise ValueError(f"{self} is impossible: set steps or epochs, not both")
+            raise ValueError(f"steps is {self.steps} and epochs is {self.epochs}: set only one of them")
+        chosen = self.settings
+        check_least(1, latent=chosen.latent, hidden=self.hidden, batch=chosen.batch, bits=chosen.bits)
+        check_least(1, **{"epochs" if self.steps is None else "steps": chosen.epochs + chosen.steps})
+        check_above(0, rate=chosen.rate)
+        check_least(0, decay=self.decay)
 
     def fit(self, items: Items, rng: np.random.Generator) -> Autoencoder:
         """Train the network of each chain on `items[n, C, pixels]`. `rng` seeds a stream of random numbers per chain.
@@ -84,11 +85,12 @@ class VAE:
         if items.dtype != np.uint8:
             raise ValueError(
                 "the family vae needs pictures with one byte per pixel (uint8), but these data are "
-                f"{items.dtype}: set the "
-                "data to `pixels` or `idx:FOLDER`, for example --data pixels"
+                f"{items.dtype}: set the data to `pixels` or `idx:FOLDER`, for example --data pixels"
             )
         if self.device.startswith("cuda") and not torch.cuda.is_available():
-            raise ValueError("this machine has no CUDA device: leave out device=cuda, or use device=cpu")
+            raise ValueError(
+                f"device={self.device} cannot be used, because this machine has no CUDA device: use device=cpu"
+            )
         network = self._network(items.shape[2])
         streams = [torch.Generator().manual_seed(int(rng.integers(2**63))) for _ in range(items.shape[1])]
         parameters = {name: values.to(self.device) for name, values in begin(network, streams).items()}

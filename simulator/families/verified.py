@@ -9,6 +9,7 @@ from scipy import stats
 from simulator.families.base import Items
 from simulator.families.gaussian import Estimator, Gaussian
 from simulator.families.mixtures import Mixture
+from simulator.ranges import check_share
 
 #: The largest number of times that a rejected item is drawn again.
 TRIES = 10_000
@@ -38,10 +39,9 @@ class Verified:
     """estimator of the variance, `mle` or `unbiased`, as for the family `gaussian`"""
 
     def __post_init__(self) -> None:
-        if not all(0 <= rate <= 1 for rate in (self.keep_right, self.keep_wrong, self.central)):
-            raise ValueError(
-                f"{self} is impossible: keep_right, keep_wrong and central must be between 0 and 1, such as 0.9"
-            )
+        check_share("keep_right", self.keep_right)
+        check_share("keep_wrong", self.keep_wrong)
+        check_share("central", self.central)
 
     def fit(self, items: Items, rng: np.random.Generator) -> "Filtered":
         """Fit the Gaussian of each chain to `items[n, C, d]`."""
@@ -75,6 +75,7 @@ class Filtered(Mixture):
             items[refused] = again[refused]
             refused &= ~self.verifier.keeps(again, rng)
         raise ValueError(
-            f"the verifier rejected an item {TRIES:,} times, because it is too strict for the model: use a larger "
-            "keep_right, keep_wrong or central"
+            f"the verifier rejected an item {TRIES:,} times, because its settings are too strict for the model "
+            f"(keep_right={self.verifier.keep_right:g}, keep_wrong={self.verifier.keep_wrong:g}, "
+            f"central={self.verifier.central:g}): use a larger value for one of them"
         )

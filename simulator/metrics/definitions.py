@@ -63,12 +63,12 @@ METRICS = (
            "Mean negative log-likelihood of the rarest tenth of the tokens in held-out human text. Rare means: with a "
            "low frequency in human text.", "nats per token", NOT_NEGATIVE, _FORGET),
     Metric("recall", "Recall", "higher",
-           "Share of the held-out human items that are near a generated item: at most as far from it as its third "
-           "nearest generated neighbour is (Kynkäänniemi et al. 2019). It decreases if some kinds of data are no "
-           "longer generated.", bounds=SHARE, loss=_FORGET),
+           "Share of the held-out human items that are near at least one generated item. Near means: not farther away "
+           "than the third nearest other generated item is from this generated item (Kynkäänniemi et al. 2019). Recall "
+           "decreases if some kinds of data are no longer generated.", bounds=SHARE, loss=_FORGET),
     Metric("precision", "Precision", "higher",
-           "Share of the generated items that are near a held-out human item: at most as far from it as its third "
-           "nearest human neighbour is (Kynkäänniemi et al. 2019).", bounds=SHARE),
+           "Share of the generated items that are near at least one held-out human item. Near means: not farther away "
+           "than the third nearest other human item is from this human item (Kynkäänniemi et al. 2019).", bounds=SHARE),
     Metric("frechet", "Fréchet distance", "lower",
            "Squared Fréchet distance between the generated items and the held-out human items. A Gaussian with the "
            "same mean and covariance represents each of the two sets.", bounds=NOT_NEGATIVE),

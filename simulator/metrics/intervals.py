@@ -1,8 +1,8 @@
 """The rules for 95 % confidence intervals. The report page, the tables and the figures all use them.
 
-1. The values are the means of the seeds. With fewer than 20 seeds, the interval is Student's t. With 20 or more, it is
-   the bias-corrected accelerated bootstrap (Efron 1987), because its coverage is better then, and its ends can be
-   asymmetric for skewed values.
+1. The values are the means of the seeds. With fewer than 20 seeds, the interval is Student's t interval. With 20 or
+   more, it is the interval of the bias-corrected accelerated bootstrap (Efron 1987), because its coverage is better
+   then, and its ends can be asymmetric for skewed values.
 2. Exception: with fewer than 10 seeds of 20 or more independent chains each, the spread between chains is pooled:
    Student's t with seeds × chains − 1 degrees of freedom. All chains of a seed train on the same selection of items, so
    this spread does not include the chance of the selection. The spread between seeds includes it, and is used from 10

@@ -19,10 +19,10 @@ def squared_distances(a: Points, b: Points) -> Floats:
 def share_within(points: Points, support: Points, k: int) -> float:
     """Return the share of `points[m, d]` that are near a point of `support[n, d]`.
 
-    Source: Kynkäänniemi et al. 2019, equation 1. A point is near a support point if it is not farther away from it than
-    the k-th nearest other support point is. If the points are generated and the support is human, the share is the
-    precision. If the points are human and the support is generated, it is the recall. Raises ValueError if the support
-    has at most k points.
+    Source: Kynkäänniemi et al. 2019, equation 1. The reach of a support point is its distance to its k-th nearest other
+    support point. A point is near a support point if the distance between them is at most this reach. If the points are
+    generated and the support is human, the returned share is the precision. If the points are human and the support is
+    generated, it is the recall. Raises ValueError if the support has at most k points.
     """
     if len(support) <= k:
         raise ValueError(

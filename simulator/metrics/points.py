@@ -27,7 +27,7 @@ from simulator.randomness import generator
 #: The k of precision and recall; Kynkäänniemi et al. 2019 use 3.
 NEIGHBOURS = 3
 #: The largest number of items in the assignment of a sampled Wasserstein distance: per chain, and over all chains. The
-#: time grows with the cube of the number per chain. It was 90 % of a round with 20 mixtures in the paper's notebook.
+#: time grows with the cube of the number per chain. It was 90 % of the time of a round of `gmm-notebook` (20 mixtures).
 ASSIGNED, ASSIGNED_IN_ALL = 500, 5000
 #: The largest number of items for precision, recall and classes (the first items). The time grows with its square.
 COMPARED = 5000
@@ -40,8 +40,8 @@ def measure(corpus: Corpus, fitted: Fitted | None, items: Items, reference: Fitt
 
     C is the number of chains. If `fitted` is None, only metrics of the items are returned (round 0: human data).
     `reference` is the first model of the run, if the family can restore it. Values depend on n, in particular precision
-    and recall, so compare only values with the same n. Metrics of a `Mixture` are exact; metrics of other models are
-    computed from their items.
+    and recall, so compare only values with the same n. For a `Mixture`, the mean, the variance and the distances of
+    densities are computed from its parameters. For other models, the mean and the variance are computed from the items.
     """
     if isinstance(corpus, Measured):
         return corpus.measure(fitted, items, reference)
@@ -135,7 +135,8 @@ def _held_out_metrics(human: Points, fitted: Fitted | None, items: Items) -> dic
 def sampled_w2_squared(points: Points, drawn: Points) -> float:
     """Return the squared 2-Wasserstein distance between two samples of equal size.
 
-    The samples are the first min(n, m) of `points[n, d]` and of `drawn[m, d]`. The distance is computed by optimal
+    If `points[n, d]` and `drawn[m, d]` have different lengths, only the first min(n, m) points of each are used. The
+    distance is computed by optimal
     assignment. Two samples of the same distribution have a distance above 0, in particular small samples. So the value
     for human data in round 0 is the smallest value to expect from a model.
     """
@@ -154,10 +155,9 @@ def _standard(points: Points) -> Points:
 
 
 def classes_covered(points: Points, human: Labelled) -> float:
-    """Return the number of classes that occur often enough among `points[n, d]`.
+    """Return the number of classes whose share among `points[n, d]` is at least half their share among human points.
 
-    The share of such a class is at least half its share among the human points. The class of a point is the class of
-    its nearest human point.
+    The class of a point is the class of its nearest human point.
     """
     labels = human.labels[nearest(points, human.points)]
     classes = int(human.labels.max()) + 1

@@ -100,7 +100,10 @@ def self_bleu(blocks: Items) -> float:
 
 
 def _precisions(blocks: Items, length: int) -> Floats:
-    """Return the clipped n-gram precision of each block against all other blocks, `[n]`; a small value replaces 0."""
+    """Return the clipped n-gram precision of each block against all other blocks, `[n]`.
+
+    If a block has no n-gram in common with other blocks, the count 0 is replaced by `NONE_IN_COMMON`.
+    """
     windows = np.lib.stride_tricks.sliding_window_view(blocks, length, axis=1)
     counts = [
         Counter(map(bytes, np.ascontiguousarray(block).view(f"V{length * blocks.itemsize}"))) for block in windows

@@ -1,4 +1,4 @@
-"""Exact theoretical expectations, which check the results of experiments. They need no registry.
+"""Exact values that theory predicts for the results of experiments. They need no registry.
 
 Most functions return the exact expected variance and squared mean of a model after each round. If a function returns a
 bound instead of an exact value, its docstring says so.

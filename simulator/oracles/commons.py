@@ -4,7 +4,7 @@ Human data are N(0, 1), and fits are by maximum likelihood. v_i and μ_i are the
 provider i. The formulas are exact for every n. In a round, each provider draws its n training items from the pool;
 these items are its draw. The state of the theory is the matrix G with G[i, j] = E[μ_i μ_j]. Every item has E[x²] = 1 in
 every round, so E[v_i] = 1 − G[i, i]. Take a random item of provider i's draw and a random item of provider j's draw.
-Then the next state is
+Then the next state G' is
 
     G'[i, j] = P(they are the same item) + Σ_kl P(they are different items, made by k and by l)·G[k, l].
 
@@ -13,12 +13,12 @@ gives the expectation over all draws. The overlap of the draws of one run gives 
 chains of a run share its draws, so a single run follows the second expectation. The mean over many seeds tends to the
 first, and its standard error is the standard error between seeds. Derived here.
 
-Special case: every provider draws n items from the same N' items, of which h are human and s_k are made by provider k.
-With s = Σ s_k, q = s(s − 1)/(N'(N' − 1)), r = Σ s_k(s_k − 1)/(s(s − 1)), M = G[i, i], S = G[i, j] (i ≠ j) and B = r·M +
-(1 − r)·S,
+Special case: every provider draws n items from the same T items, of which s_k are made by provider k and the others are
+human. M = G[i, i] is the same for every i, and S = G[i, j] is the same for every i ≠ j. A prime marks the next state.
+With s = Σ s_k, q = s(s − 1)/(T(T − 1)), r = Σ s_k(s_k − 1)/(s(s − 1)) and B = r·M + (1 − r)·S,
 
     M' = 1/n + (1 − 1/n)·q·B,
-    S' = 1/N' + (1 − 1/N')·q·B.
+    S' = 1/T + (1 − 1/T)·q·B.
 """
 
 from collections.abc import Sequence
@@ -65,8 +65,9 @@ def candidates(world: World, regime: Crawl, n: int, seed: int, round: int) -> Ca
     """
     if not regime.uniform or not world.pooled or round < 2:
         raise ValueError(
-            "theory is exact for a uniform draw from one pool: use a world with a pool, a regime that crawls only the "
-            "latest pool (rounds=1, share=1, weigh=false), and a round above 1"
+            f"there is no exact expectation for this world and regime in round {round}: it is known only for a uniform "
+            "draw from the latest pool. Use a world with a pool, a regime with rounds=1, share=1 and weigh=false, and "
+            "a round above 1"
         )
     admitted, pool = regime.verdicts(), regime.until(round)
     people = RoundBatch(pool, None, world.new_humans(n))
@@ -98,14 +99,15 @@ def expected_draws(admitted: CandidateItems, sizes: Sequence[int]) -> Draws:
     """Return the expected overlap of K independent uniform draws without replacement.
 
     `admitted` has the numbers of items that each provider may draw. `sizes[i]` is the number of items that provider i
-    draws. Raises ValueError if a provider may draw fewer items than this. The registry also rejects such a draw.
+    draws. Raises ValueError if provider i may draw fewer than `sizes[i]` items. The registry also refuses such a draw.
     """
     made, providers = admitted.made.astype(np.float64), len(admitted.made)
     total = admitted.humans + made.sum(axis=1)
     for available, n in zip(total, sizes, strict=True):
         if available < n:
             raise ValueError(
-                f"the pool has {available:.0f} items for a provider that draws {n}: make it larger, such as pool=20"
+                f"the pool has {available:.0f} items for a provider that draws {n}: set `pool` of the world to a "
+                "larger value, such as pool=20"
             )
     both = np.minimum(made[:, np.newaxis], made[np.newaxis])  # [i, j, k]: a provider may draw all output of k, or none
     of_both = made[:, np.newaxis, :, np.newaxis] * made[np.newaxis, :, np.newaxis, :]
@@ -119,9 +121,11 @@ def expected_draws(admitted: CandidateItems, sizes: Sequence[int]) -> Draws:
 
 
 def after_draws(second: Floats, draws: Draws) -> Floats:
-    """Return the matrix G of the next round, `[K, K]`: G[i, j] = E[μ_i μ_j] for the means μ of the models.
+    """Return the matrix G of the models that are fitted to these draws, `[K, K]`.
 
-    `second` is the matrix G of the models whose output is in the pool. `draws` is the overlap of the draws.
+    G[i, j] = E[μ_i μ_j], where μ_i is the mean of the model of provider i. `second` is the matrix G of the models whose
+    output is in the pool. `draws` has the probabilities that training items of two providers are the same item, or are
+    different items of two makers (see `Draws`).
     """
     return np.asarray(draws.same + np.einsum("ijkl,kl->ij", draws.pairs, second))
 
@@ -164,13 +168,13 @@ def expect_grown(
 
     v_t and μ_t are the variance and the mean of the model after fit t. If the regime is `Archive` or has `rounds=0`,
     the provider also draws from the archive: the human items from before round 1. Let T be the mean of the N items that
-    the provider may draw. A draw is uniform, so E[Tμ] = E[T²]. After h new human items and m new model items, N' = N +
-    h + m and
+    the provider may draw. A draw is uniform, so E[Tμ] = E[T²]. A prime marks the values of the next round. Then the
+    provider may draw h new human items and m new model items in addition, so N' = N + h + m and
 
         N'²·E[T'²] = N(N + 2m)·E[T²] + m²·E[μ²] + m·E[v] + h.
 
-    A draw of n items then has E[μ'²] = 1/n + (1 − 1/n)·(N'·E[T'²] − 1)/(N' − 1). Derived here. Raises ValueError if the
-    function `grown` is false for the world and regime, and if there are fewer than n items to draw.
+    A draw of n items then has E[μ'²] = 1/n + (1 − 1/n)·(N'·E[T'²] − 1)/(N' − 1). Derived here. Raises ValueError if
+    `grown` returns False for the world and regime, and if the provider may draw fewer than n items.
     """
     if not grown(world, regime, rounds):
         raise ValueError(
@@ -194,7 +198,8 @@ def expect_grown(
         total, drawn = new, new if regime.everything else n
         if total < drawn:
             raise ValueError(
-                f"there are {total} items, but {drawn} are drawn in round {round}: make it larger, such as pool=20"
+                f"the pools have {total} items for a provider that draws {drawn} in round {round}: set `pool` of the "
+                "world to a larger value, such as pool=20"
             )
         mean_squared.append(1 / drawn + (1 - 1 / drawn) * (total * square - 1) / max(1, total - 1))
     return Expected(1 - np.array(mean_squared), np.array(mean_squared))
@@ -211,11 +216,14 @@ def grown(world: World, regime: Crawl | Archive, rounds: int) -> bool:
 
 
 def expect_commons_at_last(n: int, share: float, providers: int) -> tuple[float, float]:
-    """Return the limits of E[v] and E[μ²] after many rounds, for an infinite pool and K equal providers.
+    """Return the limits of E[v] and E[μ²] as the number of rounds grows, for an infinite pool and K equal providers.
 
-    v and μ are the variance and the mean of a model. `providers` is K. `share` is w, the share of human items among the
-    items that a provider may draw. E[v] = 1 − E[μ²], and E[μ²] = (1 − w)²·B·(1 − 1/n) + 1/n with B = 1/(nK·w(2 − w) +
-    (1 − w)²).
+    v and μ are the variance and the mean of a model. n is the number of items that each model is fitted to. `providers`
+    is K. `share` is w, the share of human items among the items that a provider may draw. The limits are
+
+        B = 1/(nK·w(2 − w) + (1 − w)²),
+        E[μ²] = (1 − w)²·B·(1 − 1/n) + 1/n,
+        E[v] = 1 − E[μ²].
     """
     away = (1 - share) ** 2
     between = 1 / (n * providers * share * (2 - share) + away)

@@ -47,8 +47,10 @@ def expect_accumulate(n: int, rounds: int) -> Expected:
     """Return the expected variance and squared mean of the model after each fit, for the regime `accumulate`.
 
     Generation t is fitted to n human items and to n items of each previous generation. v_t and μ_t are the variance and
-    the mean after fit t. E[v_t] = Π_{k≤t} (1 − 1/(n k²)), which tends to sin(π/√n)/(π/√n). E[μ_t²] = Σ_{k≤t}
-    E[v_{k−1}]/(n k²) ≤ π²/(6n).
+    the mean after fit t, and E[v_0] is 1.
+
+        E[v_t] = Π_{k≤t} (1 − 1/(n k²)), which tends to sin(π/√n)/(π/√n),
+        E[μ_t²] = Σ_{k≤t} E[v_{k−1}]/(n k²) ≤ π²/(6n).
     """
     lost = 1 / (n * np.arange(1, rounds + 1) ** 2)
     variance = np.cumprod(1 - lost, dtype=np.float64)
@@ -60,8 +62,11 @@ def expect_fresh(n: int, share: float, rounds: int) -> Expected:
     """Return the expected variance and squared mean of the model after each fit, for the regime `fresh`.
 
     Each generation is fitted to w·n new human items and to (1 − w)·n items of the previous generation. `share` is w.
-    The first generation is fitted to n human items. v_t and μ_t are the variance and the mean after fit t. With E[μ_0²]
-    = 0, E[μ_t²] = 1/n + E[μ_{t−1}²]·((1 − w)² − (1 − w)/n), and E[v_t] = 1 − E[μ_t²].
+    The first generation is fitted to n human items. v_t and μ_t are the variance and the mean after fit t, and E[μ_0²]
+    is 0:
+
+        E[μ_t²] = 1/n + E[μ_{t−1}²]·((1 − w)² − (1 − w)/n),
+        E[v_t] = 1 − E[μ_t²].
 
     Derived here: the mean of a fit is w·x̄ + (1 − w)·ȳ, where x̄ is the mean of the human items and ȳ the mean of the
     model items. x̄ has the variance 1/(wn). ȳ differs from the mean of the previous model with the variance
@@ -75,10 +80,11 @@ def expect_fresh(n: int, share: float, rounds: int) -> Expected:
 
 
 def expect_fresh_at_last(n: int, share: float) -> tuple[float, float]:
-    """Return the limits of E[v] and E[μ²] after many rounds of the regime `fresh`.
+    """Return the limits of E[v] and E[μ²] as the number of rounds grows, for the regime `fresh`.
 
-    v and μ are the variance and the mean of the model, and w is `share`. E[μ²] = 1/(n·w(2 − w) + 1 − w), and E[v] = 1 −
-    E[μ²].
+    v and μ are the variance and the mean of the model, n is the number of its training items, and w is `share`, the
+    share of new human items among them. E[μ²] = 1/(n·w(2 − w) + 1 − w), and E[v] = 1 − E[μ²]. Raises ValueError if w·n
+    is not a whole number.
     """
     w = humans_of(n, share) / n
     mean_squared = 1 / (n * w * (2 - w) + 1 - w)
@@ -100,13 +106,15 @@ def humans_of(n: int, share: float) -> int:
 
 
 def weighted_error_at_last(weight: float, humans: int, synthetic: int) -> float:
-    """Return the limit of E[μ²] after many rounds, if the mean of each model is w·x̄ + (1 − w)·ȳ.
+    """Return the limit of E[μ²] as the number of rounds grows, if the mean of each model is w·x̄ + (1 − w)·ȳ.
 
     μ is the mean of the model; its variance is always 1. `weight` is w, x̄ is the mean of new human items, and ȳ is the
     mean of items of the previous model (He et al. 2025, 2502.18049). `humans` and `synthetic` are n_human and
     n_synthetic, the numbers of these items.
 
-    E[μ_t²] = w²/n_human + (1 − w)²·(E[μ_{t−1}²] + 1/n_synthetic), so the limit is (w²/n_human + (1 − w)²/n_synthetic) /
-    (w·(2 − w)). It is smallest at w = `golden_ratio(humans / synthetic)`.
+        E[μ_t²] = w²/n_human + (1 − w)²·(E[μ_{t−1}²] + 1/n_synthetic),
+        limit = (w²/n_human + (1 − w)²/n_synthetic) / (w·(2 − w)).
+
+    The limit is smallest at w = `golden_ratio(humans / synthetic)`.
     """
     return (weight**2 / humans + (1 - weight) ** 2 / synthetic) / (weight * (2 - weight))

@@ -18,10 +18,13 @@ from simulator.oracles.gaussian import Expected
 def expect_fresh_biased(humans: int, synthetic: int, bias: float, rounds: int) -> Expected:
     """Return the expected variance V and squared mean M after each fit, if each model trains on new human items.
 
-    Each model is fitted to n_human new human items and to n_synthetic items of the previous model. With n = n_human +
-    n_synthetic and w = n_human/n: M' = w/n + (1 − w)·λV/n + (1 − w)²·M and V' = w + (1 − w)(λV + M) − M'. The first
-    model is fitted to n human items. If n_human is 0, this is the regime `replace` with sampling bias: E[v_t] =
-    λ^{t−1}(1 − 1/n)^t.
+    The first model is fitted to n human items, with n = n_human + n_synthetic. Each later model is fitted to n_human
+    new human items and to n_synthetic items of the previous model. With w = n_human/n,
+
+        M' = w/n + (1 − w)·λV/n + (1 − w)²·M,
+        V' = w + (1 − w)(λV + M) − M'.
+
+    If n_human is 0, this is the regime `replace` with sampling bias, and E[v_t] = λ^{t−1}(1 − 1/n)^t after fit t.
     """
     step, constant = _fresh(humans, synthetic, bias)
     start = np.array([1 - 1 / (humans + synthetic), 1 / (humans + synthetic)])
@@ -29,7 +32,7 @@ def expect_fresh_biased(humans: int, synthetic: int, bias: float, rounds: int) -
 
 
 def expect_fresh_biased_at_last(humans: int, synthetic: int, bias: float) -> tuple[float, float]:
-    """Return the limits of E[v] and E[μ²] in `expect_fresh_biased` after many rounds.
+    """Return the limits of E[v] and E[μ²] in `expect_fresh_biased` as the number of rounds grows.
 
     v and μ are the variance and the mean of the model. The limits do not depend on the first model.
     """
@@ -41,9 +44,12 @@ def expect_fresh_biased_at_last(humans: int, synthetic: int, bias: float) -> tup
 def expect_augment(humans: int, synthetic: int, bias: float, rounds: int) -> Expected:
     """Return the expected variance V and squared mean M after each fit, if each model trains on the same human items.
 
-    Each model is fitted to the same n_human human items and to n_synthetic items of the previous model. The mean x̄ of
-    the human items is a part of every model's mean: E[μ·x̄] = 1/n_human. So with w = n_human/n, M' = w²/n_human + 2w(1
-    − w)/n_human + (1 − w)²·(M + λV/n_synthetic), V' = w + (1 − w)(λV + M) − M'.
+    The first model is fitted to n_human human items. Each later model is fitted to the same human items and to
+    n_synthetic items of the previous model. The mean x̄ of the human items is a part of every model's mean, so E[μ·x̄] =
+    1/n_human. With w = n_human/(n_human + n_synthetic),
+
+        M' = w²/n_human + 2w(1 − w)/n_human + (1 − w)²·(M + λV/n_synthetic),
+        V' = w + (1 − w)(λV + M) − M'.
     """
     w = humans / (humans + synthetic)
     away = (1 - w) ** 2
@@ -57,10 +63,10 @@ def expect_growing(humans: int, synthetic: int, bias: float, rounds: int) -> Exp
     """Return the expected variance V and squared mean M after each fit, if models train on all earlier output.
 
     Each model is fitted to the same n_human human items and to n_synthetic items of every earlier model. With λ = 1,
-    this is the regime `accumulate`.
+    this is the regime `accumulate`. T_t is the number of training items in round t, with T_1 = n_human.
 
-    T_t is the number of training items in round t, with T_1 = n_human. M_t = M_{t−1} + n_synthetic·λV_{t−1}/T_t², and
-    T_t·(V_t + M_t) = T_{t−1}·(V_{t−1} + M_{t−1}) + n_synthetic·(λV_{t−1} + M_{t−1}).
+        M_t = M_{t−1} + n_synthetic·λV_{t−1}/T_t²,
+        T_t·(V_t + M_t) = T_{t−1}·(V_{t−1} + M_{t−1}) + n_synthetic·(λV_{t−1} + M_{t−1}).
     """
     variance, mean_squared = [1 - 1 / humans], [1 / humans]
     for items in humans + synthetic * np.arange(1, rounds, dtype=np.float64):

@@ -10,8 +10,9 @@ from typing import Literal
 from firsthand.core.verdicts import VERDICTS, Verdict
 from firsthand.schemas.mixes import Part
 from simulator.families.base import ADDED
+from simulator.ranges import check_share
 from simulator.regimes.history import FIRST_MODEL, Regime, RunHistory, human, without_empty
-from simulator.worlds.shares import check_share, whole
+from simulator.worlds.shares import whole
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class Selection:
         check_share("share", self.share)
         if self.share < 1 and self.everything:
             raise ValueError(
-                "share divides n items, but everything=true takes all items: leave out share or everything"
+                f"share is {self.share:g} and everything is true: share divides n items, but everything=true takes all "
+                "items. Leave out share or everything"
             )
 
     def admitted_size(self, n: int) -> int | None:
@@ -77,8 +79,8 @@ class Selection:
     def weight(self) -> Literal["confidence"] | None:
         """The setting `weight` of the recipe part: `confidence` or None.
 
-        With `confidence`, an item is drawn in proportion to the confidence of a detector that it is human. With None,
-        all items have the same weight.
+        With `confidence`, the probability that an item is drawn is proportional to a detector's confidence that the
+        item is human. With None, all items are drawn with the same probability.
         """
         return "confidence" if self.weigh else None
 
@@ -108,8 +110,8 @@ class Crawl(Regime):
     everything: bool = False
     """true: train on all admitted items; false: train on n of them"""
     weigh: bool = False
-    """true: items are drawn in proportion to the confidence of a detector that they are human; items without a
-    confidence are not used"""
+    """true: the probability that an item is drawn is proportional to a detector's confidence that the item is human;
+    items without a confidence are not used"""
 
     def __post_init__(self) -> None:
         if self.rounds < 0:
@@ -117,8 +119,8 @@ class Crawl(Regime):
         selection = self.selection
         if self.log and (selection.share < 1 or selection.everything or selection.weigh):
             raise ValueError(
-                "with a private log (log=true), a provider draws n items that it did not generate: leave out share, "
-                "everything and weigh"
+                "log is true: with a private log, a provider draws n items that it did not generate, so share, "
+                "everything and weigh cannot be used. Leave them out"
             )
 
     @cached_property
@@ -167,13 +169,14 @@ class Crawl(Regime):
 
 @dataclass(frozen=True)
 class Entrant(Crawl):
-    """trains like `crawl` until it enters, then in every round on the pool at its entry
+    """trains like `crawl` up to the pool with the output of generation `entry`, and on this pool in all later rounds
 
-    With entry=3, the last pool that it crawls has the output of generation 3.
+    With entry=3, the model of round 4 trains on the pool with the output of generation 3. The models of all later
+    rounds train on the same pool.
     """
 
     entry: int = 1
-    """generation whose output is in the last pool that is crawled"""
+    """number of the generation whose output is in the last pool that is crawled"""
 
     def __post_init__(self) -> None:
         super().__post_init__()

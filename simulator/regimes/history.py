@@ -78,12 +78,14 @@ def made(history: RunHistory, size: int | None = None) -> Part:
 
 
 def newest(history: RunHistory) -> Part:
-    """Return a part of a mix that takes all new human items of this round.
+    """Return a part of a mix that takes all new human items of the next round.
 
     Raises ValueError if the world puts new human items only into a pool.
     """
     if not history.fresh:
-        raise ValueError("this world has new human items only in its pool: use a regime that crawls it, such as crawl")
+        raise ValueError(
+            "this world has new human items only in its pool: use a regime that crawls the pool, such as crawl"
+        )
     return Part(verdict_in=["human"], datasets=[history.fresh[-1]])
 
 

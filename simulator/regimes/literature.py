@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 from firsthand.schemas.mixes import Part
 from simulator.families.base import ADDED
+from simulator.ranges import check_share
 from simulator.regimes.history import Regime, RunHistory, everything, human, last_generation, newest, without_empty
-from simulator.worlds.shares import check_share, whole
+from simulator.worlds.shares import whole
 
 
 @dataclass(frozen=True)

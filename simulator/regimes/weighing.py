@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from math import sqrt
 
 from firsthand.schemas.mixes import Part
+from simulator.ranges import check_share
 from simulator.regimes.history import Regime, RunHistory, human, last_generation, made, newest, without_empty
 from simulator.regimes.literature import Fresh
-from simulator.worlds.shares import apportion, check_share, whole
+from simulator.worlds.shares import apportion, whole
 
 #: The largest number of parts in a recipe.
 PARTS = 64
@@ -22,7 +23,8 @@ class Augment(Regime):
     """
 
     ratio: float = 1.0
-    """λ, the number of model items as a multiple of the human items; a generation has at most n items"""
+    """λ, the number of model items divided by the number of human items; each round must generate at least λ times as
+    many items as there are human items"""
     growing: bool = False
     """true: model items are from all generations so far, and their number increases by λ times the human items in
     each round; false: they are only from the last generation"""

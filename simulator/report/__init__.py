@@ -1,6 +1,7 @@
-"""The report page: one HTML file from the folders of runs, which needs no network and no script.
+"""Write the report page of runs: one HTML file that needs no network and no script.
 
-Other packages use only the function `write`. It does not import torch.
+The function `write` makes the page. Other packages also use the modules `tables` and `numbers`. This package does not
+import torch.
 """
 
 import shlex

@@ -26,8 +26,7 @@ class Group:
     regime: str
     """name of the regime, without its settings"""
     settings: str
-    """those settings, except for the regime, in which this group differs from other groups: `n 100,
-    family.components 5`"""
+    """the settings in which this group differs from other groups, without the regime: `n 100, family.components 5`"""
     label: str
     """name of the group in charts and tables: regime and settings"""
     note: str

@@ -98,9 +98,9 @@ def metrics(groups: Sequence[Group]) -> list[Metric]:
 def chosen(last: int, most: int = 6, first: int = 0) -> list[int]:
     """Return the numbers of the rounds that a table or a gallery shows: at most `most` rounds from `first` to `last`.
 
-    The candidates are the rounds 0, 1, 2, 5, 10, 20, 50, … from `first`, and the round `last`. If there are more than
-    `most` (2 or more) candidates, `most` of them are chosen at even distances in this list; its first candidate and
-    `last` are always among them.
+    The candidates are the rounds 0, 1, 2, 5, 10, 20, 50, … from `first` on, and the round `last`. If there are more
+    than `most` candidates, `most` of them are chosen, at equal distances in the list of candidates. The first candidate
+    and `last` are always chosen. `most` must be 2 or more.
     """
     marks = [0, *(factor * 10**power for power in range(7) for factor in (1, 2, 5))]
     rounds = [mark for mark in marks if first <= mark < last] + [last]

@@ -83,9 +83,9 @@ class Story:
 
     @cached_property
     def damaged(self) -> list[Group]:
-        """The groups whose metric is worse than that of their baseline, by an interval that excludes 0.
+        """The groups whose metric is worse than the metric of their baseline. The worst group is the first.
 
-        The worst group is the first.
+        The interval of the difference must exclude 0. A group without a baseline is compared with its own round 1.
         """
         differences = [(group, self.difference(group)) for group in self.groups]
         worse = [(group, d.interval.mean * self.metric.sign) for group, d in differences if d and d.worse(self.metric)]
@@ -93,10 +93,11 @@ class Story:
 
     @cached_property
     def remedy(self) -> Group | None:
-        """The group with human data in its training mix whose metric got worse by the smallest difference.
+        """The group whose metric got worse by the smallest difference, among the groups with human data in their mix.
 
-        The baseline does not count. None, unless three conditions hold: the worst group has no human data in its mix;
-        its difference is over twice as large; the interval of the difference between both groups excludes 0.
+        The baseline does not count. The value is None unless three conditions hold. The worst group has no human data
+        in its mix. The difference of the worst group is more than twice as large. The interval of the difference
+        between these two groups excludes 0.
         """
         if not self.damaged or self.human_share(self.damaged[0]) > 0:
             return None

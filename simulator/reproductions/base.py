@@ -18,7 +18,10 @@ Draw: TypeAlias = "Callable[[ResultTable], Figure]"
 
 @dataclass(frozen=True)
 class Reproduction:
-    """The definition of a named result, which `firsthand simulate reproduce NAME` computes."""
+    """The definition of a named result, which `firsthand simulate reproduce NAME` computes.
+
+    A condition of a result is a group of its runs that differ only in their seed.
+    """
 
     name: str
     question: str
@@ -26,7 +29,7 @@ class Reproduction:
     source: str
     """paper that the result is from, or a note that it is not published"""
     experiment: Callable[[Size], Experiment]
-    """function from the size (`smoke`, `standard` or `full`) to the runs"""
+    """function that returns the runs for a size: `smoke`, `standard` or `full`"""
     metrics: tuple[str, ...]
     """names of the metrics of the table; the first is the primary metric, which was chosen before any run"""
     minutes: Mapping[Size, float]
@@ -38,13 +41,14 @@ class Reproduction:
     """numbers of the rounds of the table, by size; by default 0 (the human data), 1, the middle round and the last
     round"""
     covers: Callable[[Run, int], bool] = lambda run, round: True
-    """function from a run and a round to whether the round belongs to the condition of the run; by default always
-    true"""
+    """function that returns whether a round of a run is shown in the table; by default, it always returns true"""
     draw: "Draw | None" = None
     """function that draws the figure; by default, it shows the curves of each metric over the rounds"""
     on_data: Callable[[str, Size], Experiment] | None = None
-    """function from the path of a user's own data to the runs; None if the result cannot use such data"""
+    """function that returns the runs for the path of a user's own data and a size; None if the result cannot use such
+    data"""
     answer: Callable[[ResultTable], list[str]] | None = None
-    """function from the table to conclusions that need more than one row; each is a sentence"""
+    """function that returns conclusions from the table, as sentences; they need more than one row of the table"""
     condition: Callable[[Run], str] | None = None
-    """function that names the condition of a run; by default, by the parts of the configuration in which runs differ"""
+    """function that returns the name of a run's condition; by default, the name has the parts of the configuration in
+    which the runs differ"""

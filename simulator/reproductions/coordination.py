@@ -165,9 +165,9 @@ def _answer(table: ResultTable) -> list[str]:
         do_not = {seed: sorted(set(range(world.providers)) - set(registering)) for seed, registering in do.items()}
         effects = [f"a provider that registers {_gain(nobody, group, do)}"]
         if world.registered < 1:
-            effects.append(f"one that does not register {_gain(nobody, group, do_not)}")
+            effects.append(f"a provider that does not register {_gain(nobody, group, do_not)}")
         if everybody is not None and len(do[run.seed]) == world.providers - 1:
-            effects.append(f"and then {_gain(group, everybody, do_not)} if it registers too")
+            effects.append(f"if this provider registers too, it then {_gain(group, everybody, do_not)}")
         lines.append(f"{_condition(run)}: {'; '.join(effects)}.")
     definition = (
         "A gain is the decrease of a provider's metric in the last generation, compared with the same world in which "

@@ -98,10 +98,10 @@ _KINDS = (
 
 
 def enough(n: int, human: float, known: float) -> float:
-    """Return a size of the pool with which 1.25 n items are not known to be model output, as a multiple of n.
+    """Return the size of a pool, as a multiple of n, in which 1.25 n items are not registered as model output.
 
-    `human` is the share of human items in the pool, and `known` the share of its model output that is registered. The
-    size is rounded up to a multiple of 100 items.
+    A provider can train on these items. `human` is the share of human items in the pool, and `known` the share of its
+    model output that is registered. The size is rounded up to a multiple of 100 items.
     """
     admitted = human + (1 - known) * (1 - human)
     return -(-int(1.25 * n / admitted) // 100) * 100 / n
@@ -127,7 +127,7 @@ def _runs(kind: _FamilyCase, size: Size, seed: int) -> list[Run]:
 
 
 def _chains(run: Run, size: Size, seeds: int) -> int:
-    """Return the number of chains with which half the width of the interval of the drift is `_HALF`.
+    """Return the number of chains with which half the width of the interval of the drift is `_HALF`; at least `_LEAST`.
 
     If the mean μ of a model is normally distributed, the standard deviation of μ² is √2 E[μ²].
     """
@@ -180,11 +180,14 @@ class _DriftPoint(NamedTuple):
 def drifts(table: ResultTable, kind: _FamilyCase) -> list[_DriftPoint]:
     """Return the drift of each condition of a family at the last generation.
 
-    The drift is 0 if a condition is as good as human data alone, and 1 if it is as bad as the regime `replace`. It is r
-    = (m − l)/(h − l): m is the metric of the condition, l that of human data alone, and h that of `replace`, each as
-    the mean over seeds. For a Gaussian, l and h are exact. For other families they are measured, by seed. The interval
-    is that of m_i − l_i − r·(h_i − l_i) over the seeds i, in units of h − l. This is the interval of a ratio, to first
-    order in m, l and h.
+    The drift r is 0 if a condition is as good as human data alone, and 1 if it is as bad as the regime `replace`:
+
+        r = (m − l)/(h − l).
+
+    m is the metric of the condition, l the metric with human data alone, and h the metric with `replace`, each as the
+    mean over seeds. For a Gaussian, l and h are exact. For other families, they are measured for each seed. The
+    interval of r is the interval of the mean over seeds i of r + (m_i − l_i − r·(h_i − l_i))/(h − l). This is the
+    interval of a ratio, to first order in m, l and h.
     """
     ours = {name: group for name, group in table.groups.items() if group[0].run.family == kind.family}
     last = max(group[0].run.generations for group in ours.values())

@@ -24,7 +24,9 @@ def experiment(reproduction: Reproduction, size: Size, data: str | None) -> Expe
     if data is None:
         return reproduction.experiment(size)
     if reproduction.on_data is None:
-        raise ValueError(f"the result {reproduction.name} cannot use your own data: leave out --data")
+        raise ValueError(
+            f"the result {reproduction.name} cannot use your own data, only vae-paper and lm-paper. Leave out --data"
+        )
     return reproduction.on_data(data, size)
 
 

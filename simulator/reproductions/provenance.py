@@ -282,7 +282,7 @@ def _ends(row: ResultRow) -> str:
 
 
 def _covers(run: Run, round: int) -> bool:
-    """Return whether the model of a round belongs to the condition. Models before the entry of an entrant do not."""
+    """Return whether a round is shown in the table. The rounds up to the entry of an entrant are not shown."""
     return not isinstance(run.regime, Entrant) or round > run.regime.entry
 
 

@@ -50,7 +50,7 @@ def _expected(replaces: bool, rounds: int) -> Floats:
 def theory(run: Run, metric: str, round: int) -> Reference | None:
     """Return the value of the formula for the metric `test_error` in a round.
 
-    The value is exact. Only for `accumulate` with new inputs, it is an estimate. Return None for other metrics and for
+    The value is exact, but for `accumulate` with new inputs it is approximate. Return None for other metrics and for
     round 0.
     """
     if metric != "test_error" or round == 0 or not isinstance(run.family, Regression):

@@ -36,9 +36,9 @@ def no_theory(run: Run, metric: str, round: int) -> Reference | None:
 class ResultRow:
     """A row of the table of a named result: one metric of one condition in one round.
 
-    `measured` is the mean over the seeds and chains. `low` and `high` are the ends of its 95 % interval. `reference` is
-    the value that theory predicts, and `difference` is the mean difference from the baseline. A number that is not
-    known is nan.
+    A condition is a group of runs that differ only in their seed. `measured` is the mean over the seeds and chains.
+    `low` and `high` are the ends of its 95 % interval. `reference` is the value that theory predicts, and `difference`
+    is the mean difference from the baseline. A number that is not known is nan.
     """
 
     condition: str
@@ -88,7 +88,7 @@ class ResultTable:
     rows: Sequence[ResultRow]
     theory: Theory
     covers: Callable[[Run, int], bool]
-    """function from a run and a round to whether the round belongs to the condition of the run"""
+    """function that returns whether a round of a run is shown in the table"""
 
     def of(self, metric: str, condition: str | None = None) -> list[ResultRow]:
         """Return the rows of a metric, for one condition or (without `condition`) for all conditions.

@@ -22,30 +22,34 @@ _LEVEL = 0.99
 def agreement(rows: Sequence[ResultRow]) -> list[str]:
     """Return sentences that say whether the measured values agree with the values of theory.
 
-    The rows with an exact value of theory are tested together, at 99 %, with a Bonferroni correction. The rows with a
-    lower bound are tested in the same way, but one-sided. Rows with equal numbers count only once, because many
-    conditions have the same model in round 1.
+    The rows with an exact value of theory are tested together, at the 99 % level, with a Bonferroni correction. The
+    rows with a lower bound are tested in the same way, but one-sided. Rows with equal numbers count only once, because
+    many conditions have the same model in round 1.
     """
     sentences, rows = [], _distinct(rows)
     with_exact = [row for row in rows if row.kind == "exact"]
     exact = [row for row in with_exact if row.standard_error > 0]
     if len(exact) < len(with_exact):
-        sentences.append(f"{len(with_exact) - len(exact)} exact rows were not tested: they have no standard error")
+        untested = len(with_exact) - len(exact)
+        sentences.append(
+            f"{untested} rows with an exact prediction were not tested, because they have no standard error"
+        )
     if exact:
         worst = min(exact, key=lambda row: row.chance)
         joint = min(1.0, len(exact) * worst.chance)
         widest = max(row.standard_error / abs(row.reference) for row in exact if row.reference)
         verdict = "agree" if joint >= 1 - _LEVEL else "DISAGREE"
         sentences.append(
-            f"{len(exact)} exact rows {verdict} jointly at 99 %: the largest distance is {worst.z:+.2f} standard "
-            f"errors ({worst.condition}, {worst.metric}, round {worst.round}; Bonferroni p = {joint:.2g}); the largest "
-            f"standard error is {100 * widest:.1f} % of its reference"
+            f"{len(exact)} rows with an exact prediction {verdict} with theory, tested together at the 99 % level: the "
+            f"largest distance from the prediction is {worst.z:+.2f} standard errors ({worst.condition}, "
+            f"{worst.metric}, round {worst.round}; Bonferroni p = {joint:.2g}); the largest standard error is "
+            f"{100 * widest:.1f} % of the prediction of its row"
         )
     with_bound = [row for row in rows if row.kind == "bound"]
     bounds = [row for row in with_bound if row.standard_error > 0 or row.measured >= row.reference]
     if len(bounds) < len(with_bound):
         untested = len(with_bound) - len(bounds)
-        sentences.append(f"{untested} rows below a bound were not tested: they have no standard error")
+        sentences.append(f"{untested} rows below a lower bound were not tested, because they have no standard error")
     if bounds:
         limit = float(stats.norm.ppf(1 - (1 - _LEVEL) / len(bounds)))
         below = [
@@ -54,11 +58,13 @@ def agreement(rows: Sequence[ResultRow]) -> list[str]:
             if row.measured < row.reference and row.measured < row.reference - limit * row.standard_error
         ]
         verdict = f"DO NOT HOLD in {len(below)} rows" if below else "hold"
-        sentences.append(f"{len(bounds)} bounds {verdict} (one-sided tests, jointly at 99 %)")
+        sentences.append(f"{len(bounds)} lower bounds {verdict}, tested together at the 99 % level (one-sided tests)")
     near = [row for row in rows if row.kind == "first-order" and row.reference]
     if near:
         distance = max(abs(row.measured / row.reference - 1) for row in near)
-        sentences.append(f"{len(near)} rows are within {100 * distance:.1f} % of their first-order reference")
+        sentences.append(
+            f"{len(near)} rows with an approximate prediction differ from it by at most {100 * distance:.1f} %"
+        )
     return sentences
 
 

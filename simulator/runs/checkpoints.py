@@ -125,9 +125,9 @@ def _check_keys(path: Path, saved: dict[str, Any], kind: type[Plan] | type[State
 def in_directory_of(plan: Plan) -> Iterator[None]:
     """Change the current directory to the one where a run was planned, until the block ends.
 
-    The paths of the user's own files are saved as typed, relative to this directory. If it does not exist, for example
-    on another machine, the directory is not changed. There could be other files with the same paths, so a run that is
-    resumed compares the digests of the files.
+    The paths of the user's own files are saved as typed, relative to this directory. If this directory does not exist,
+    for example on another machine, the current directory is not changed. Other files could then have the same paths, so
+    a run that is resumed compares the digests of the files.
     """
     with contextlib.chdir(plan.directory if Path(plan.directory).is_dir() else "."):
         yield
@@ -135,9 +135,10 @@ def in_directory_of(plan: Plan) -> Iterator[None]:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Lock the folder of a run until the block ends. Otherwise lines from two processes could be mixed in its files.
+    """Lock the folder of a run until the block ends, so that two processes cannot write to its files at the same time.
 
-    The lock also ends if the process ends. Raises RuntimeError if another process has locked the folder.
+    The lock also ends if the process ends. Raises RuntimeError if another process has locked the folder. On Windows,
+    the folder is not locked.
     """
     with (folder / "lock").open("a") as file:
         try:

@@ -20,7 +20,7 @@ from firsthand.files import atomic
 from simulator.families.base import Arrays, Items
 from simulator.metrics.points import TrueOrigin
 
-#: The maker of a batch: `human`; `model`; or, if a round has several models, `model-3` for that of provider 3.
+#: The maker of a batch: `human`; `model`; or, if a round has several models, `model-3` for the model of provider 3.
 Role: TypeAlias = str
 HUMAN: Role = "human"
 
@@ -106,7 +106,8 @@ class Contents:
     def without(self, digests: Digests, role: Role) -> Digests:
         """Return the digests `uint8[m, 32]`, without those of items that the maker `role` made.
 
-        The order is kept. A provider can do this because it keeps a private log of its own output.
+        The order is kept. A provider can do this because it keeps a private log of its own output. Raises ValueError if
+        a digest does not belong to an item of this run.
         """
         own = [batch for batch, (maker, _) in enumerate(self._origins) if maker == role]
         return digests[~np.isin(self._locate(digests)[:, 0], own)]
@@ -114,9 +115,8 @@ class Contents:
     def true_origin(self, digests: Digests) -> TrueOrigin:
         """Return the true origins of the items with these digests, `uint8[m, 32]`.
 
-        A true origin is whether the item is human, and its round.
-
-        Only `metrics.points` may call this method. Training code knows origins only from the registry.
+        A true origin is whether the item is human, and its round. Only `metrics.points` may call this method. Training
+        code knows origins only from the registry. Raises ValueError if a digest does not belong to an item of this run.
         """
         batches = self._locate(digests)[:, 0]
         human = np.array([role == HUMAN for role, _ in self._origins])

@@ -47,8 +47,8 @@ class Journal:
         for name in ("config", "data"):
             if begun[name] != now[name]:
                 raise ValueError(
-                    f"the {name} of the run in {self._folder} has changed since the run began ({begun[name]} then, "
-                    f"{now[name]} now). Restore the old {name}, or start the run again in a new folder"
+                    f"the {name} of the run in {self._folder} has changed since the run began: "
+                    f"{_change(begun[name], now[name])}. Restore the old {name}, or start the run again in a new folder"
                 )
         self.event("resumed", commit=now["commit"], versions=now["versions"], device=now["device"])
 
@@ -103,6 +103,14 @@ class Journal:
             "data": run.corpus.digest(),
             "sources": sources(self._plan.config),
         }
+
+
+def _change(begun: Any, now: Any) -> str:
+    """Return the change of a value as text. For a mapping, the text has only the keys whose values differ."""
+    if not (isinstance(begun, dict) and isinstance(now, dict)):
+        return f"it was {begun}, and now it is {now}"
+    keys = [key for key in begun | now if begun.get(key) != now.get(key)]
+    return "; ".join(f"`{key}` was {begun.get(key)}, and now it is {now.get(key)}" for key in keys)
 
 
 def _save_array(path: Path, array: npt.NDArray[np.generic]) -> None:

@@ -11,6 +11,7 @@ from firsthand.core.digests import Digests
 from firsthand.files.inputs import Digested
 from firsthand.schemas.mixes import Mix, Part, Recipe
 from firsthand.schemas.models import Model, OriginCounts, TrainedOn
+from simulator import names
 from simulator.config import Run
 from simulator.randomness import generator
 from simulator.regimes import FIRST_MODEL, RunHistory
@@ -97,8 +98,8 @@ class RunRegistry:
         mix = self.client.create_mix(Recipe(seed=seed, as_of=position, parts=self.run.regime.parts(history)))
         if mix.id is None or mix.items == 0:
             raise ValueError(
-                f"round {history.round}: the registry selects no items for the recipe of {self.run.regime}. Use "
-                "another regime, or a world that registers more items"
+                f"the registry selects no items for round {history.round} of the regime "
+                f"{names.label(self.run.regime)}: use another regime, or a world that registers more items"
             )
         return mix, np.concatenate([np.empty((0, 32), np.uint8), *self.client.mix_digests(mix.id, mix.items)])
 
@@ -137,9 +138,10 @@ class RunRegistry:
         return position
 
     def tainted(self, round: int, position: int) -> float:
-        """Return the share of a round's training items that their recipe would not select at a log position.
+        """Return the share of a round's training items that their recipe would no longer select at `position`.
 
-        The share is from 0 to 1. The training items of all providers are counted together.
+        `position` is a position of the log. The share is from 0 to 1. The training items of all providers are counted
+        together.
         """
         changed = items = 0
         for provider in range(self.run.world.providers):

@@ -59,7 +59,7 @@ class Results:
 
     @cached_property
     def metrics(self) -> list[str]:
-        """The names of all metrics of the run, in the order in which the rounds first have them."""
+        """The names of all metrics of the run, in the order of their first occurrence in the rounds."""
         return list(dict.fromkeys(name for row in self.rows for name in row["metrics"]))
 
     def series(self, metric: str, statistic: str = "mean") -> npt.NDArray[np.float64]:
@@ -107,7 +107,8 @@ def read(folder: Path) -> Results:
         text = (folder / FILE).read_text()
     except FileNotFoundError:
         raise ValueError(
-            f"{folder} has no results: the file {FILE} is missing. Give the folder of a run that has begun"
+            f"{folder} has no results: the file {FILE} is missing. Give the folder of a run that has begun, or begin "
+            f"this run: firsthand simulate resume {folder}"
         ) from None
     try:
         lines = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
@@ -127,8 +128,8 @@ def read(folder: Path) -> Results:
 def append(file: Path, entry: Mapping[str, Any], after: int) -> int:
     """Write `entry` as one line of JSON into a file, at the byte number `after`.
 
-    Return the number of the byte after the line. All earlier content of the file from byte `after` on is removed,
-    because it is from an interrupted round.
+    Return the number of the byte after the line. The earlier content of the file from the byte `after` on is removed,
+    because an interrupted round wrote it. If `after` is 0, the file is created or replaced.
     """
     line = json.dumps(entry, ensure_ascii=False, allow_nan=False).encode() + b"\n"
     with file.open("r+b" if after else "wb") as out:

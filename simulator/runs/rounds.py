@@ -143,9 +143,8 @@ class RunLoop:
         run, t = self.run, state.round + 1
         if count == 0:
             raise ValueError(
-                f"provider {provider} generates no items in the world {names.label(run.world)}: set `pool` of "
-                "the world "
-                "to a larger value, such as pool=20"
+                f"provider {provider} generates no items in the world {names.label(run.world)}: set `pool` of the "
+                "world to a larger value, such as pool=20"
             )
         mix, digests = self.registry.draw(self.registry.history(state, provider), state.position)
         if run.regime.private and t > 1:
@@ -227,9 +226,8 @@ class RunLoop:
         pool = run.corpus.pool(run.chains, run.seed)
         if len(pool) < run.humans:
             raise ValueError(
-                f"the data has {len(pool)} human items, and the run needs {run.humans}: use a smaller n or "
-                "human, such as "
-                f"--n {len(pool)}"
+                f"the data has {len(pool)} human items, and the run needs {run.humans}: use a smaller n or human, such "
+                f"as --n {len(pool)}"
             )
         chosen = generator(run.seed, "first humans").choice(len(pool), run.humans, replace=False)
         return pool[np.sort(chosen)]
@@ -249,7 +247,7 @@ class RunLoop:
             )
         if samples.dtype.kind == "f" and not np.isfinite(samples).all():
             raise ValueError(
-                f"{family} sampled values that are not finite, because its fit is degenerate: use a larger n"
+                f"{family} sampled values that are not finite numbers, because its fit failed: use a larger n"
             )
         return samples
 

@@ -1,8 +1,8 @@
 """Many runs at the same time, in worker processes that share one registry.
 
-Each worker computes on one thread, for two reasons. Small problems are slower on more threads: the notebook of the
-paper is ten times slower. And the results of a run must not depend on the number of other runs at the same time. Ctrl-C
-ends the workers at once, because a run can be stopped at any time.
+Each worker computes on one thread, for two reasons. First, small problems are slower on more threads: `gmm-notebook` is
+ten times slower. Second, the results of a run must not depend on the number of other runs at the same time. Ctrl-C ends
+the workers at once, because a run can be stopped at any time.
 """
 
 import contextlib
@@ -103,7 +103,8 @@ def _playing(address: RegistryAddress, keep: bool) -> Iterator[Callable[[Path], 
 def _play_one(address: RegistryAddress, keep: bool, folder: Path) -> Iterator[int | str]:
     """Compute one run, and yield the number of each saved round.
 
-    If the run fails, the last value is the reason, as text for the terminal.
+    If the run fails, the traceback is written to the file `DETAILS` in its folder, and the last value is the reason, as
+    text for the terminal. If the run succeeds and `keep` is false, its items are deleted.
     """
     from simulator.runs import rounds  # imports torch for the families; the parent process does not need it
 
@@ -136,7 +137,8 @@ def _done(folder: Path) -> int:
 def _setting_of(folder: Path) -> tuple[str, str]:
     """Return the registry of a run (a URL or an absolute data folder), and the directory where the run was planned.
 
-    A worker caches files by their path as typed, so one worker must not play runs that were planned in two directories.
+    A worker caches files by their path as typed, so one worker must not compute runs that were planned in different
+    directories.
     """
     plan = checkpoints.load_plan(folder)
     is_url = plan.registry.startswith(("http://", "https://"))

@@ -63,7 +63,7 @@ class World(ABC):
     def outputs(self, n: int) -> tuple[int, ...]:
         """Return the number of items that each provider generates in a round, in the order of the providers.
 
-        `n` is the n of the run.
+        `n` is the setting n of the run.
         """
 
     @abstractmethod
@@ -89,7 +89,10 @@ class World(ABC):
         return []
 
     def measured_items(self, n: int) -> int | None:
-        """Return the number of items of a provider that metrics use: the first ones of its output; None for all."""
+        """Return the number of items of a provider's output that metrics use, beginning with the first item.
+
+        None means that metrics use all items.
+        """
         return None
 
     @property

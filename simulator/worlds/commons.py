@@ -58,11 +58,11 @@ class Commons(World):
     lies: float = 0.0
     """share of each provider's output that the provider registers as human on purpose"""
     contested: float = 0.0
-    """share of these lies that another party registers correctly, as model output"""
+    """share of the items in `lies` that another party registers correctly, as model output"""
     archived: float = 0.0
     """share of new human items that are registered as human, with the evidence `capture`"""
     backdated: bool = False
-    """true: lies say that the items were collected before the first model"""
+    """true: the statements in `lies` say that the items were collected before the first model"""
     detector: float = 0.0
     """distance between the mean scores of a detector for human items and for model items (scores have variance 1);
     0: no detector. The detector registers every remaining item as human; its confidence is the probability that the
@@ -94,20 +94,26 @@ class Commons(World):
         assert all(parts)  # building a part checks its settings; the checks below concern two parts
         if self.vouched and not self.detector:
             raise ValueError(
-                "vouched needs a detector, to compare its confidence with: set detector above 0, such as detector=1"
+                "vouched is true and detector is 0: vouched=true gives archived items the highest confidence, next to "
+                "the confidences that a detector gives to other items. Set detector above 0, such as detector=1, or "
+                "leave out vouched"
             )
         if self.order in ("best", "worst") and self.training == "equal":
-            raise ValueError(f"order is {self.order}, but all providers train on n items: set training=zipf")
+            raise ValueError(
+                f"order is {self.order} and training is equal: this order ranks providers by their number of training "
+                "items, so set training=zipf, or use another order, such as largest"
+            )
         if self.late < 0:
             raise ValueError(f"late is {self.late}: use the number of a round, such as 5, or 0 for never")
         if self.late and self.detector:
             raise ValueError(
-                "late needs items without a claim, but a detector claims all items: set late=0 or detector=0"
+                f"late is {self.late} and detector is {self.detector:g}: claims can be late only for items without a "
+                "claim, but a detector makes a claim on every item. Set late=0 or detector=0"
             )
         if self.accused + self.archived > 1:
             raise ValueError(
-                f"the sum of accused and archived is {self.accused + self.archived:g}: a human item has only one of "
-                "these statements, so use at most 1 for the sum, such as accused=0.1,archived=0.5"
+                f"accused is {self.accused:g} and archived is {self.archived:g}: each human item is in at most one of "
+                "these two shares, so their sum must be at most 1, such as accused=0.1,archived=0.5"
             )
 
     @cached_property
@@ -197,7 +203,7 @@ class Commons(World):
         return [statement._replace(rows=np.sort(statement.rows)) for statement in statements if len(statement.rows)]
 
     def _shares_seen(self, batch: RoundBatch, seed: int) -> tuple[float, float]:
-        """Return the shares of the pool that only the detector labels: of human items, and of model output."""
+        """Return two shares of all items in the pool: human items, and model output, that only the detector labels."""
         shares = enumerate(self.shared_pool.market_shares)
         registered = sum(w * self.registration.share_of(k, self.providers, seed) for k, w in shares)
         human = self.human * (1 - min(1.0, self.label_errors.accused_of(batch) + self.archived))

@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 
 from simulator.randomness import generator
+from simulator.ranges import check_least, check_share
 from simulator.worlds.base import OriginStatement, RoundBatch, Rows
-from simulator.worlds.shares import apportion, check_share, whole
+from simulator.worlds.shares import apportion, whole
 
 Market = Literal["equal", "zipf"]
 Training = Literal["equal", "zipf"]
@@ -33,12 +34,10 @@ class SharedPool:
 
     def __post_init__(self) -> None:
         check_share("human", self.human)
-        if self.providers < 1:
-            raise ValueError(
-                f"providers is {self.providers}: the world commons needs at least 1 provider, use 1 or more"
-            )
-        if self.size < 0 or (self.human == 0 and self.size == 0):
-            raise ValueError(f"pool is {self.size:g}: give the size of the pool as a multiple of n, such as pool=4")
+        check_least(1, providers=self.providers)
+        check_least(0, pool=self.size)
+        if self.human == 0 and self.size == 0:
+            raise ValueError("human is 0 and pool is 0: set the size of the pool as a multiple of n, such as pool=4")
         if self.human == 1:
             raise ValueError(
                 "human is 1, so the pool would have no model output: use less than 1, or use the regime human-only"
@@ -90,7 +89,11 @@ class ProviderRegistration:
         check_share("registered", self.share)
 
     def registering(self, providers: int, seed: int) -> frozenset[int]:
-        """Return the numbers of the providers that register, if `by` is `provider`: the first providers in `order`."""
+        """Return the numbers of the providers that register, if `by` is `provider`.
+
+        They are the first `share` · `providers` providers in the order `order`, rounded. The order `random` depends on
+        the seed.
+        """
         ranked = list(range(providers))  # in descending order of output and of training items
         if self.order in ("smallest", "worst"):
             ranked.reverse()
@@ -99,7 +102,7 @@ class ProviderRegistration:
         return frozenset(ranked[: whole(self.share * providers)])
 
     def share_of(self, provider: int, providers: int, seed: int) -> float:
-        """Return the share of a provider's output that is registered. Lies are subtracted later."""
+        """Return the share of a provider's output that is registered, before lies are subtracted from it."""
         if self.by == "item":
             return self.share
         return float(provider in self.registering(providers, seed))
@@ -109,8 +112,8 @@ class ProviderRegistration:
 class LabelErrors:
     """The shares of items that get a wrong label.
 
-    `missed` is the share of model output that is labelled as human. `accused` is the share of human items that is
-    labelled as model output.
+    `missed` is the share of registered model output that is labelled as human. `accused` is the share of human items
+    that is labelled as model output. `growth` is the increase of both shares per round.
     """
 
     missed: float
@@ -217,9 +220,9 @@ class OriginDetector:
     def statement(self, rows: Rows, batch: RoundBatch, seed: int, human: float, model: float) -> OriginStatement:
         """Return a statement that the items with the indices `rows` are human, with a confidence for each item.
 
-        Count only the items that no other statement covers. `human` is the number of human items among them, divided by
-        the number of all items in the pool. `model` is the same for model output. The detector knows these two shares.
-        Its confidence is 255 times the probability that the item is human.
+        `human` is the share of all items in the pool that are human and have no other statement. `model` is the share
+        of all items that are model output and have no other statement. The detector knows these two shares. Its
+        confidence is 255 times the probability that the item is human.
         """
         stream = generator(seed, f"what a detector sees of {batch.maker_name}", batch.round)
         score = stream.standard_normal(len(rows)) + self.distance * (0.5 if batch.maker is None else -0.5)

@@ -19,9 +19,3 @@ def apportion(total: int, weights: tuple[float, ...]) -> tuple[int, ...]:
     If remainders are equal, the earlier number is raised first.
     """
     return tuple(round_to_sum([total * weight for weight in weights], total))
-
-
-def check_share(name: str, share: float) -> None:
-    """Raise ValueError if `share` is not between 0 and 1. The message contains `name`, the name of the setting."""
-    if not 0 <= share <= 1:
-        raise ValueError(f"{name} is {share:g}: it is a share, use a number between 0 and 1, such as 0.1")

@@ -86,7 +86,7 @@ def test_a_configuration_read_back_is_the_same_run(family: Gaussian | GMM, corpu
 @pytest.mark.parametrize("field", ["n", "generations", "chains", "human"])
 def test_a_run_of_nothing_is_refused(field: str) -> None:
     nothing: dict[str, Any] = {field: 0}
-    with pytest.raises(ValueError, match="use 1 or more"):
+    with pytest.raises(ValueError, match=f"^{field} is 0: use 1 or more"):
         dataclasses.replace(RUN, **nothing)
 
 
@@ -140,7 +140,7 @@ def test_a_label_is_what_one_types_to_get_it_again(value: object) -> None:
     [
         ("nonsense", "is not a known name: write one of replace"),
         ("preserve:much", "use a number"),
-        ("preserve:2", "between 0 and 1"),
+        ("preserve:2", "share is 2: use a number from 0 to 1"),
         ("preserve:part=0.1", "no setting 'part': correct its name, or remove it. The settings of Preserve are: share"),
         ("preserve:0.1,0.2", "has too many settings"),
         ("human-only:1", "The settings of HumanOnly are: none"),

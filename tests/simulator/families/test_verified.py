@@ -55,5 +55,5 @@ def test_a_verifier_that_keeps_everything_changes_nothing_of_the_law() -> None:
 
 @pytest.mark.parametrize("rates", [{"keep_right": 1.1}, {"keep_wrong": -0.1}, {"central": 2}], ids=str)
 def test_a_rate_that_is_none_is_refused(rates: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="must be between 0 and 1"):
+    with pytest.raises(ValueError, match=rf"^{next(iter(rates))} is .+: use a number from 0 to 1"):
         Verified(**rates)  # type: ignore[arg-type]

@@ -152,7 +152,7 @@ def test_a_private_log_leaves_out_ones_own_output_alone() -> None:
 
 
 def test_a_pool_too_small_is_refused() -> None:
-    with pytest.raises(ValueError, match="make it larger"):
+    with pytest.raises(ValueError, match="set `pool` of the world to a larger value"):
         oracles.expect_commons(Commons(0.1, accused=0.5), Crawl(), 100, 2)
 
 

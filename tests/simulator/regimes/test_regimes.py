@@ -99,7 +99,7 @@ def test_fresh_takes_all_new_human_items_of_the_round_and_the_rest_of_the_last_g
 @pytest.mark.parametrize("kind", [Preserve, Fresh])
 @pytest.mark.parametrize("share", [-0.1, 1.1])
 def test_an_impossible_share_is_refused(kind: type[Preserve | Fresh], share: float) -> None:
-    with pytest.raises(ValueError, match="between 0 and 1"):
+    with pytest.raises(ValueError, match="use a number from 0 to 1"):
         kind(share)
 
 

@@ -55,8 +55,8 @@ def test_gains_are_measured_for_each_provider_and_paired_by_seed() -> None:
     assert of_one == (
         "gaussian: 2 providers, 1 register, 50% human: "
         f"a provider that registers gains 2 [2, 2] (exact {own:.4g}); "
-        f"one that does not register gains 0 [-6.353, 6.353] (exact {others:.4g}); "
-        f"and then gains 1 [-5.353, 7.353] (exact {adds:.4g}) if it registers too."
+        f"a provider that does not register gains 0 [-6.353, 6.353] (exact {others:.4g}); "
+        f"if this provider registers too, it then gains 1 [-5.353, 7.353] (exact {adds:.4g})."
     )
     all_of_it = (nobody - everybody).mean()
     assert of_both == (
@@ -77,7 +77,7 @@ def test_a_provider_whose_drift_grows_is_reported_as_losing() -> None:
     assert of_one == (
         "gaussian: 2 providers, 1 register, 50% human: "
         f"a provider that registers loses 1.5 [-4.853, 7.853] (exact {first[0] - nobody[0]:.4g}); "
-        f"one that does not register loses 3.5 [-2.853, 9.853] (exact {first[1] - nobody[1]:.4g})."
+        f"a provider that does not register loses 3.5 [-2.853, 9.853] (exact {first[1] - nobody[1]:.4g})."
     )
 
 

@@ -95,19 +95,21 @@ def row(measured: float, reference: float, kind: str) -> ResultRow:
     [
         (
             [row(1.2, 1.0, "exact"), row(0.9, 1.0, "exact")],
-            "2 exact rows agree jointly at 99 %: the largest distance is +2.00 standard errors",
+            "2 rows with an exact prediction agree with theory, tested together at the 99 % level: the largest "
+            "distance from the prediction is +2.00 standard errors",
         ),
         (
             [row(1.2, 1.0, "exact"), row(1.5, 1.0, "exact")],
-            "2 exact rows DISAGREE jointly at 99 %: the largest distance is +5.00 standard errors",
+            "2 rows with an exact prediction DISAGREE with theory, tested together at the 99 % level: the largest "
+            "distance from the prediction is +5.00 standard errors",
         ),
-        ([row(0.9, 1.0, "bound"), row(9.0, 1.0, "bound")], "2 bounds hold"),
+        ([row(0.9, 1.0, "bound"), row(9.0, 1.0, "bound")], "2 lower bounds hold"),
         ([row(0.5, 1.0, "bound"), row(9.0, 1.0, "bound")], "DO NOT HOLD in 1 rows"),
         (
             [dataclasses.replace(row(0.5, 1.0, "bound"), standard_error=math.nan)],
-            "1 rows below a bound were not tested",
+            "1 rows below a lower bound were not tested",
         ),
-        ([row(1.1, 1.0, "first-order")], "1 rows are within 10.0 % of their first-order reference"),
+        ([row(1.1, 1.0, "first-order")], "1 rows with an approximate prediction differ from it by at most 10.0 %"),
     ],
 )
 def test_a_verdict_says_whether_theory_and_measurement_agree(rows: list[ResultRow], message: str) -> None:
@@ -124,10 +126,12 @@ def test_conditions_of_equal_numbers_are_one_row_of_a_verdict() -> None:
         row(0.9, 1, "exact"),
     ]
     (verdict,) = agreement([*same, *others])
-    assert verdict.startswith("4 exact rows agree jointly at 99 %: the largest distance is +2.00 standard errors (c0,")
+    assert verdict.startswith("4 rows with an exact prediction agree with theory, tested together")
     assert verdict == agreement([same[0], *others])[0]
     held = [dataclasses.replace(exact, kind="bound", measured=0.7) for exact in same]
-    assert agreement(held) == ["1 bounds DO NOT HOLD in 1 rows (one-sided tests, jointly at 99 %)"]
+    assert agreement(held) == [
+        "1 lower bounds DO NOT HOLD in 1 rows, tested together at the 99 % level (one-sided tests)"
+    ]
 
 
 def test_theory_stands_beside_what_was_measured_and_what_is_unknown_is_empty() -> None:

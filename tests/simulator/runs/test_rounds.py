@@ -1,7 +1,7 @@
 """The loop, through a served registry."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -253,7 +253,7 @@ def test_another_process_is_kept_from_playing_the_same_run(tmp_path: Path, clien
 
 
 OWN = """
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from simulator.regimes import Replace
 
 @dataclass(frozen=True)
@@ -274,6 +274,14 @@ def test_a_run_is_not_resumed_if_its_own_file_has_changed(
     file.write_text(OWN + "# changed\n")
     with pytest.raises(ValueError, match=r"own\.py has changed since"):
         rounds.play(tmp_path / "run", client)
+
+
+def test_a_run_is_not_resumed_if_its_configuration_has_changed(tmp_path: Path, client: Client) -> None:
+    play(tmp_path, small(Replace(), seed=3), client)
+    plan = checkpoints.load_plan(tmp_path)
+    checkpoints.save_plan(tmp_path, replace(plan, config=plan.config | {"seed": 4}))
+    with pytest.raises(ValueError, match="has changed since the run began: `seed` was 3, and now it is 4"):
+        rounds.play(tmp_path, client)
 
 
 def test_gaussian_chains_through_the_registry_agree_with_the_exact_formulas(tmp_path: Path, registry: Registry) -> None:
