@@ -34,6 +34,7 @@ from service.http.bodies import BodyMemory
 from service.http.documents import router as documents
 from service.http.limits import budgets
 from service.http.limits.budgets import Budgets
+from service.http.limits.lookup_slots import LookupSlots
 from service.http.limits.scan_slots import ScanSlots
 from service.http.limits.streams import Streams
 from service.http.metrics import Metrics
@@ -45,6 +46,7 @@ from service.http.uploads import UploadSlots
 from service.items.routes import router as items
 from service.log.routes import router as log
 from service.mixes.drawn_cache import DrawnCache
+from service.mixes.open_mixes import OpenMixes
 from service.mixes.routes import router as mixes
 from service.models.routes import router as models
 from service.organizations.routes import router as organizations
@@ -123,12 +125,13 @@ def create_app(settings: Settings, workers: int = 1) -> FastAPI:
     )
     app.state.shared = SharedState(
         settings, database, metrics, snapshot_store, builds, Catalog(), DrawnCache(settings.mix_cache_bytes), uses,
+        OpenMixes(settings.open_mix_bytes),
         UploadSlots(settings.bulk_slots), BodyMemory(settings.max_body_memory),
-        Budgets(settings, workers), ScanSlots(settings), Streams(settings),
+        Budgets(settings, workers), ScanSlots(settings), LookupSlots(settings), Streams(settings),
     )  # fmt: skip
     for router in ROUTERS:
         app.include_router(router, dependencies=[budgets.charged])
-    app.include_router(documents)
+    app.include_router(documents, dependencies=[budgets.charged])
     _add_health(app, settings, database, metrics)
     app.add_middleware(ObserveRequests, metrics=metrics, answer=answer_problem)
     app.add_middleware(KeepPrivate, settings=settings)  # the outermost: it also sees the answers of the others

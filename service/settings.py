@@ -190,6 +190,13 @@ class Settings(BaseSettings):
         ge=0,
         description="Memory in which one process keeps the items of the mixes that it selected last, in bytes.",
     )
+    open_mix_bytes: int = Field(
+        512 * 2**20,
+        gt=0,
+        description="Memory for the items of the mixes that one process sends at the same time: 56 bytes per item. One "
+        "organization may take three quarters of it, and all callers without an API key a quarter. A further mix is "
+        "answered with status 503. A single mix may be larger.",
+    )
     threads: int = Field(16, gt=0, description="Number of threads and of database connections per process.")
     answers_days: int = Field(
         30,

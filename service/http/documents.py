@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import msgspec
 from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, Response
 
 from service.http.auth import Reader
 
@@ -15,11 +16,13 @@ PATHS = ("/openapi.json", "/docs", "/redoc")
 
 
 @router.get("/openapi.json")
-def get_openapi(request: Request, _: Reader) -> JSONResponse:
+def get_openapi(request: Request, _: Reader) -> Response:
     """Get the OpenAPI document."""
     document: dict[str, Any] = request.app.openapi()
     prefix = _prefix(request)
-    return JSONResponse({**document, "servers": [{"url": prefix}]} if prefix else document)
+    answer = {**document, "servers": [{"url": prefix}]} if prefix else document
+    # msgspec takes a tenth of the time of the standard library for these 120 KB
+    return Response(msgspec.json.encode(answer), media_type="application/json")
 
 
 @router.get("/docs")

@@ -1,10 +1,11 @@
 """HTTP handlers for items: verdicts on many items, and all data about one item."""
 
+from collections.abc import AsyncIterator
 from io import BytesIO
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import ValidationError
 
 from firsthand.core.digests import Digests, from_text
@@ -16,6 +17,7 @@ from service.http import content_negotiation
 from service.http.auth import Reader
 from service.http.bodies import ITEMS, media_type, raw_body
 from service.http.limits.budgets import LOOKED_UP_ITEMS_PER_UNIT, SpendingOf
+from service.http.limits.lookup_slots import LookupSlots
 from service.http.metrics import MetricsOf
 from service.http.parsing import bulk_bodies, json_errors, json_structure
 from service.http.state import shared
@@ -45,6 +47,17 @@ _BODY: dict[str, Any] = {
 }
 
 
+#: The body of a look-up.
+LookupBody = Annotated[bytes, raw_body(Reader, ITEMS)]
+
+
+async def _slot(
+    body: LookupBody, reader: Reader, slots: Annotated[LookupSlots, shared(LookupSlots)]
+) -> AsyncIterator[None]:
+    async with slots.one_if_large(body, reader):
+        yield
+
+
 @router.post(
     "/lookups",
     summary="Look up verdicts",
@@ -56,9 +69,9 @@ def look_up(
     request: Request,
     question: Annotated[LookupQuery, Query()],
     answer_format: Annotated[str, content_negotiation.accepted(*_FORMATS)],
-    body: Annotated[bytes, raw_body(Reader, ITEMS)],
-    _: Reader,
-    session: Reads,
+    body: LookupBody,
+    _: Annotated[None, Depends(_slot, scope="function")],
+    session: Reads,  # after the slot: a look-up that waits holds no connection
     catalog: CatalogOf,
     metrics: MetricsOf,
     spending: SpendingOf,

@@ -13,6 +13,7 @@ from service.http.auth import Caller
 from service.http.limits.budgets import LOOKED_UP_ITEMS_PER_UNIT, SENT_ITEMS_PER_UNIT, Spending
 from service.mixes import cost, store
 from service.mixes.drawn_cache import DrawnCache
+from service.mixes.open_mixes import OpenMix, OpenMixes
 from service.mixes.scan import Scan
 from service.mixes.store import Drawn
 from service.settings import Settings
@@ -38,9 +39,14 @@ class PlannedAnswer:
     scan: Scan
     drawn: Drawn | None
 
-    def items(self) -> Drawn:
-        """Return the items, selected again if they are not in memory."""
-        return self.drawn or store.draw(self.scan, self.mix.parts)
+    def items(self, opened: OpenMix, cache: DrawnCache) -> Drawn:
+        """Return the items, selected again if they are not in memory. Then they are added to the cache."""
+        return opened.items(lambda: self.drawn or self._select(cache))
+
+    def _select(self, cache: DrawnCache) -> Drawn:
+        drawn = store.draw(self.scan, self.mix.parts)
+        cache.keep(str(self.mix.id), drawn)
+        return drawn
 
 
 def plan_mix(
@@ -80,7 +86,13 @@ def plan_mix(
 
 
 def plan_answer(
-    database: Database, catalog: Catalog, cache: DrawnCache, spending: Spending, id_: str, as_of: int | None = None
+    database: Database,
+    catalog: Catalog,
+    cache: DrawnCache,
+    open_mixes: OpenMixes,
+    spending: Spending,
+    id_: str,
+    as_of: int | None = None,
 ) -> PlannedAnswer:
     """Return the plan for the items of a stored mix, and take the cost of selecting them.
 
@@ -93,7 +105,7 @@ def plan_answer(
         raise Unprocessable.at(
             "as_of", f"position {as_of} is before the position of the mix; use {mix.position} or a later position"
         )
-    scan, drawn = Scan(database, view, mix.recipe), cache.find(id_)
+    scan, drawn = Scan(database, view, mix.recipe), cache.find(id_) or open_mixes.find(id_)
     if drawn is None:
         _take_cost(database, view, scan, spending, mix)
     return PlannedAnswer(mix, now, scan, drawn)

@@ -20,12 +20,14 @@ from service.http.state import shared
 from service.http.transactions import DatabaseOf, Reads
 from service.mixes import columns, planning, store
 from service.mixes.drawn_cache import DrawnCache
+from service.mixes.open_mixes import OpenMix, OpenMixes
 from service.mixes.planning import PlannedAnswer, PlannedMix
 from service.settings import Settings
 
 router = APIRouter(prefix="/v1/mixes", tags=["mixes"])
 
 CatalogOf = Annotated[Catalog, shared(Catalog)]
+OpenMixesOf = Annotated[OpenMixes, shared(OpenMixes)]
 DrawnCacheOf = Annotated[DrawnCache, shared(DrawnCache)]
 ScanSlotsOf = Annotated[ScanSlots, shared(ScanSlots)]
 MixId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="The id of the mix.")]
@@ -102,9 +104,15 @@ def get_mix(id: MixId, _: Reader, session: Reads) -> Mix:
 
 
 def _plan_items(
-    id: MixId, _: Reader, database: DatabaseOf, catalog: CatalogOf, cache: DrawnCacheOf, spending: SpendingOf
+    id: MixId,
+    _: Reader,
+    database: DatabaseOf,
+    catalog: CatalogOf,
+    cache: DrawnCacheOf,
+    open_mixes: OpenMixesOf,
+    spending: SpendingOf,
 ) -> PlannedAnswer:
-    planned = planning.plan_answer(database, catalog, cache, spending, id)
+    planned = planning.plan_answer(database, catalog, cache, open_mixes, spending, id)
     planning.take_cost_of_items(planned, spending)
     return planned
 
@@ -115,12 +123,27 @@ def _plan_changes(
     database: DatabaseOf,
     catalog: CatalogOf,
     cache: DrawnCacheOf,
+    open_mixes: OpenMixesOf,
     spending: SpendingOf,
     as_of: Later = None,
 ) -> PlannedAnswer:
-    planned = planning.plan_answer(database, catalog, cache, spending, id, as_of)
+    planned = planning.plan_answer(database, catalog, cache, open_mixes, spending, id, as_of)
     planning.take_cost_of_changes(planned, spending)
     return planned
+
+
+async def _open_for_items(
+    planned: Annotated[PlannedAnswer, Depends(_plan_items)], reader: Reader, open_mixes: OpenMixesOf
+) -> AsyncIterator[OpenMix]:
+    async with open_mixes.one(planned.mix, reader) as opened:
+        yield opened
+
+
+async def _open_for_changes(
+    planned: Annotated[PlannedAnswer, Depends(_plan_changes)], reader: Reader, open_mixes: OpenMixesOf
+) -> AsyncIterator[OpenMix]:
+    async with open_mixes.one(planned.mix, reader) as opened:
+        yield opened
 
 
 async def _scan_for_items(
@@ -146,14 +169,16 @@ async def _scan_for_changes(
 def get_mix_digests(
     answer_format: Annotated[str, content_negotiation.accepted(*_FORMATS)],
     _: StreamSlot,
+    opened: Annotated[OpenMix, Depends(_open_for_items, scope="request")],
     planned: Annotated[PlannedAnswer, Depends(_scan_for_items, scope="function")],
+    cache: DrawnCacheOf,
 ) -> StreamingResponse:
     """Get the items of a mix, part by part, in the order of their selection keys. The answer is the same every time.
 
     The default format is raw digests of 32 bytes each. The `Accept` header selects another format, with the columns
     digest, part (counted from 0), verdict and generation. If the recipe has the unit size, there is also a column size.
     """
-    drawn = planned.items()
+    drawn = planned.items(opened, cache)
     pieces = (
         drawn.digests()
         if answer_format == RAW
@@ -172,7 +197,9 @@ def get_mix_digests(
 def get_mix_diff(
     answer_format: Annotated[str, content_negotiation.accepted(*_CHANGE_FORMATS)],
     _: StreamSlot,
+    opened: Annotated[OpenMix, Depends(_open_for_changes, scope="request")],
     planned: Annotated[PlannedAnswer, Depends(_scan_for_changes, scope="function")],
+    cache: DrawnCacheOf,
     database: DatabaseOf,
 ) -> StreamingResponse:
     """Get the items of a mix whose verdict or generation changed, and the items that their part no longer admits.
@@ -180,7 +207,7 @@ def get_mix_diff(
     There is one row per item, with the columns digest, part (counted from 0), verdict, generation, verdict_now,
     generation_now and admitted. If `admitted` is true in all rows, every part still admits all its items.
     """
-    drawn, now = planned.items(), planned.now
+    drawn, now = planned.items(opened, cache), planned.now
     pieces = content_negotiation.written(
         answer_format, columns.changes_schema(drawn, now), columns.changes(database, drawn, now)
     )

@@ -78,6 +78,10 @@ def admits(part: Part, verdicts: Verdicts) -> Flags:
     return admitted
 
 
+#: The most bytes of an item in `Candidates`: its digest, two keys, verdict, generation, flag and size.
+ITEM_BYTES = 32 + 2 * 8 + 1 + 2 + 1 + 4
+
+
 @dataclass(frozen=True)
 class Candidates:
     """n items that a part may take. Arrays are `[n]`.
@@ -99,7 +103,7 @@ class Candidates:
 
     @property
     def memory(self) -> int:
-        """The bytes of the arrays. If `order` is the same array as `key`, it counts once."""
+        """The bytes of the arrays, at most `ITEM_BYTES` per item. If `order` is the array `key`, it counts once."""
         arrays = {id(array): array for array in (getattr(self, field.name) for field in fields(self))}
         return sum(array.nbytes for array in arrays.values())
 

@@ -8,7 +8,7 @@ from firsthand.schemas.base import Position
 from firsthand.schemas.statistics import History
 from service.claims.catalog import Catalog
 from service.http.auth import Reader
-from service.http.limits.budgets import COUNTED_REGISTRATIONS_PER_UNIT, SpendingOf
+from service.http.limits.budgets import COUNTED_REGISTRATIONS_PER_UNIT, POSITIONS_PER_UNIT, SpendingOf
 from service.http.state import shared
 from service.http.transactions import Reads
 from service.statistics.rules import points as earlier_positions
@@ -38,6 +38,6 @@ def get_statistics(
     They are counted at the position `as_of` (by default the newest) and at `points` earlier positions.
     """
     now = catalog.view(session, as_of)
-    spending.spend((points + 1) * now.catalog.highest / COUNTED_REGISTRATIONS_PER_UNIT)
+    spending.spend((points + 1) * (now.catalog.highest / COUNTED_REGISTRATIONS_PER_UNIT + 1 / POSITIONS_PER_UNIT))
     earlier = [statistics(catalog.view(session, position)) for position in earlier_positions(now.position, points)]
     return History(now=statistics(now), points=earlier)

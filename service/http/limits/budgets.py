@@ -19,8 +19,8 @@ from service.http.auth import Caller, MaybeCaller
 from service.http.state import shared
 from service.settings import Settings
 
-#: The cost of every request.
-REQUEST = 1.0
+#: The cost of every request: parsing, the key, a transaction, the answer.
+REQUEST = 4.0
 #: Quantities that cost one unit. Measured with SQLite on two cores: see docs/decisions/0063.
 BODY_BYTES_PER_UNIT = 65_536
 REGISTERED_ITEMS_PER_UNIT = 200
@@ -29,6 +29,7 @@ LOOKED_UP_ITEMS_PER_UNIT = 400
 SENT_ITEMS_PER_UNIT = 5_000
 LISTED_ENTRIES_PER_UNIT = 50
 COUNTED_REGISTRATIONS_PER_UNIT = 5_000
+POSITIONS_PER_UNIT = 10
 
 #: A budget that is not used is saved for at most this time.
 _SAVED_SECONDS = 10.0

@@ -133,7 +133,7 @@ def test_the_message_says_whose_budget_is_spent_and_what_to_do() -> None:
         spent.spend(None, 6)
 
 
-#: One request, or one unit, per minute: also on a busy machine the second request comes before the budget refills.
+#: One unit per minute: also on a busy machine the second request comes before the budget refills.
 @pytest.mark.parametrize("settings", [{"anonymous_budget": 1}], indirect=True)
 def test_strangers_that_spend_their_pool_never_keep_a_key_waiting(
     registry: Registry, stranger: httpx2.Client, http: httpx2.Client
@@ -142,7 +142,7 @@ def test_strangers_that_spend_their_pool_never_keep_a_key_waiting(
     assert (answered.status_code, refused.status_code) == (200, 429)
     assert refused.headers["content-type"] == "application/problem+json"
     assert refused.json()["type"] == "urn:firsthand:problem:too-many-requests"
-    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert 1 <= int(refused.headers["retry-after"]) <= 240
     assert [http.get("/v1/statistics").status_code for _ in range(30)] == [200] * 30
     assert stranger.get("/healthz").status_code == 200
 
@@ -157,12 +157,12 @@ def test_a_key_that_spends_its_budget_leaves_others_theirs(
 
 @pytest.mark.parametrize("settings", [{"anonymous_budget": 1}], indirect=True)
 def test_looked_up_items_are_paid_for_by_later_requests(registry: Registry, stranger: httpx2.Client) -> None:
-    """A look-up of 1,000 items costs four units, of which one was saved. The next request waits for them."""
+    """A look-up of 1,000 items costs seven units, of which one was saved. The next request waits for them."""
     body = np.zeros((1_000, 32), np.uint8).tobytes()
     assert stranger.post("/v1/lookups", content=body, headers=AS_RAW).status_code == 200
     refused = stranger.get("/v1/statistics")
     assert refused.status_code == 429
-    assert 120 < int(refused.headers["retry-after"]) <= 240
+    assert 300 < int(refused.headers["retry-after"]) <= 420
 
 
 @pytest.mark.parametrize("settings", [{"anonymous_budget": 600, "max_json_bytes": 2**26}], indirect=True)
@@ -180,8 +180,9 @@ NOT_CHARGED = {"/healthz", "/readyz", "/metrics"}
 def test_every_call_is_charged(empty_database: Settings) -> None:
     """A call that is not would be a way around every budget."""
     settings = empty_database.model_copy(update={"anonymous_budget": 1})
-    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
-        paths = client.get("/openapi.json").json()["paths"]
+    app = create_app(settings)
+    paths = {**app.openapi()["paths"], "/openapi.json": ["GET"]}
+    with TestClient(app, raise_server_exceptions=False) as client:
         assert client.get("/v1/statistics").status_code == 200
         calls = [(method, path) for path, methods in paths.items() if path not in NOT_CHARGED for method in methods]
         answers = {call: client.request(*call).status_code for call in calls}
