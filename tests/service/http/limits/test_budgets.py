@@ -142,7 +142,7 @@ def test_strangers_that_spend_their_pool_never_keep_a_key_waiting(
     assert (answered.status_code, refused.status_code) == (200, 429)
     assert refused.headers["content-type"] == "application/problem+json"
     assert refused.json()["type"] == "urn:firsthand:problem:too-many-requests"
-    assert 1 <= int(refused.headers["retry-after"]) <= 240
+    assert 1 <= int(refused.headers["retry-after"]) <= 300
     assert [http.get("/v1/statistics").status_code for _ in range(30)] == [200] * 30
     assert stranger.get("/healthz").status_code == 200
 
