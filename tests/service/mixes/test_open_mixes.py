@@ -105,8 +105,8 @@ def test_memory_is_given_back_when_an_answer_was_sent_or_broke_off(registry: Reg
     reader = connected(registry.url)
     reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     with reader:
-        request = f"GET /v1/mixes/{mixes[0]}/digests HTTP/1.1\r\nHost: registry\r\n\r\n"
-        reader.sendall(request.encode())
+        key = f"Authorization: Bearer {registry.api_key}"
+        reader.sendall(f"GET /v1/mixes/{mixes[0]}/digests HTTP/1.1\r\nHost: registry\r\n{key}\r\n\r\n".encode())
         reader.recv(1, socket.MSG_PEEK)  # until the answer has begun
         refused = http.get(f"/v1/mixes/{mixes[1]}/digests")
         assert (refused.status_code, refused.headers.get("Retry-After")) == (503, "5")
