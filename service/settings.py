@@ -221,7 +221,11 @@ class Settings(BaseSettings):
     @classmethod
     def _no_call(cls, prefix: str) -> str:
         if prefix.split("/")[1:2] in (["v1"], ["docs"], ["healthz"], ["readyz"], ["metrics"]):
-            raise ValueError(f"{prefix!r} begins like the path of a call; use another prefix, such as /registry")
+            raise ValueError(
+                f"{prefix!r} conflicts with a path of the registry (/v1, /docs, /healthz, /readyz, /metrics); use"
+                " another "
+                "prefix, such as /registry"
+            )
         return prefix
 
     @field_validator("database_url")

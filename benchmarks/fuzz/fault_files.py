@@ -20,7 +20,11 @@ class FaultFiles:
         self._lock = threading.Lock()
 
     def add(self, request: FuzzRequest | None, fault: str) -> None:
-        """Count and print a fault, and save its request; None if the fault belongs to no single request."""
+        """Count and print a fault, and save its request.
+
+        `request` is None if the fault belongs to no single request: then nothing is saved. After `MOST_FILES` faults,
+        requests are no longer saved.
+        """
         with self._lock:
             self.faults.append(fault if request is None else f"{request.form}: {fault}")
             number = len(self.faults)

@@ -111,8 +111,10 @@ class Transport:
             )
         if not 0 < timeout <= MAX_TIMEOUT:
             raise InvalidArgument(f"timeout is {timeout}; use a number of seconds above 0 and up to {MAX_TIMEOUT:,.0f}")
-        if retries < 0 or math.isnan(longest_wait) or longest_wait < 0:
-            raise InvalidArgument("retries and longest_wait cannot be negative; use 0 to send each request once")
+        if retries < 0:
+            raise InvalidArgument(f"retries is {retries}; use 0 or more (0 sends each request once)")
+        if math.isnan(longest_wait) or longest_wait < 0:
+            raise InvalidArgument(f"longest_wait is {longest_wait}; use a number of seconds, 0 or more")
         self.url, self._timeout = url, timeout
         self._longest_wait, self._told_at = longest_wait, -math.inf
         self._key_description = key_description

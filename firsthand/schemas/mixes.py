@@ -96,7 +96,7 @@ class NewMix(Recipe):
 
 
 class PartTaken(Response):
-    """The items that one part selected."""
+    """A summary of the items that one part selected: their number, size, counts and last item."""
 
     #: The requested amount; null if the part selects all candidates.
     asked: int | None

@@ -153,7 +153,7 @@ class Connection(DropSlowReaders):
             self.wait()
 
     def sender_continues(self) -> bool:
-        """Return whether the other side may be in the middle of a request, or of bytes that are no request."""
+        """Return whether the client may still be sending: the rest of a request, or bytes that are not a request."""
         return self.conn.their_state in (h11.SEND_BODY, h11.ERROR) or bool(self.conn.trailing_data[0])
 
     def shutdown(self) -> None:
