@@ -147,7 +147,7 @@ def check(
     unknown: Annotated[
         Literal["human", "ignore"] | None,
         typer.Option(
-            help="How to count unknown items in the share. human: as human. ignore: not at all. Default: as an item that"
+            help="How to count unknown items in the share. human: as human. ignore: not at all. Default: as items that"
             " may be human or model, so the share is an interval. Example: --unknown ignore.",
             show_default=False,
         ),

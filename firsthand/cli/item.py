@@ -53,9 +53,10 @@ def show(
     as_of: options.AsOf = None,
     json: options.Json = False,
 ) -> None:
-    """Show the verdict on an item, all claims on it, and who disputes or withdrew them and why.
+    """Show the verdict on an item and all claims on it. Also show the withdrawals and disputes of these claims.
 
-    A text can have two digests, one per digest profile. Then the claims on both are shown.
+    A text can have two digests, one per digest profile. Then the claims on both are shown. Each withdrawal or dispute
+    is shown with its organization and its reason.
 
     ```
     firsthand item show crawl/page-17.html

@@ -106,7 +106,7 @@ def rotate(
         typer.Option(
             parser=options.usage(options.duration),
             metavar="DURATION",
-            help="How long the old key stays valid, such as 30m, 24h or 7d; at most 30d. With 0s, the old key expires at once.",
+            help="How long the old key stays valid, such as 30m, 24h or 7d; at most 30d. With 0s, it expires at once.",
         ),
     ] = "24h",  # type: ignore[assignment]  # typer passes the text to the parser
     expires: Expires = None,
