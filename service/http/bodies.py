@@ -41,7 +41,10 @@ _MOST_ERRORS = 100
 
 
 class Limit(NamedTuple):
-    """The limit of a body: the setting that gives it in bytes, a lower one if the call needs less, and JSON values."""
+    """The limit of a body in bytes: the value of a setting, or a lower value.
+
+    Also its maximum number of JSON values.
+    """
 
     setting: str
     most_bytes: int | None
@@ -83,7 +86,7 @@ MemoryOf = Annotated[BodyMemory, shared(BodyMemory)]
 
 
 def holder_of(caller: Caller | None) -> int | None:
-    """Return in whose name units of a pool are taken: the id of the organization, or None for all without a key."""
+    """Return the holder of the units in a pool: the id of the organization, or None for all callers without a key."""
     return caller.issuer.id if caller else None
 
 

@@ -12,10 +12,10 @@ _MOST_PREFIX = 200
 
 
 class ProxyHeaders:
-    """Middleware that reads `X-Forwarded-For`, `-Proto` and `-Prefix` from configured proxies and from no one else.
+    """Middleware that reads the headers `X-Forwarded-For`, `-Proto` and `-Prefix`, but only from configured proxies.
 
-    The path prefix is that of the setting FIRSTHAND_ROOT_PATH if the proxy names none. A proxy may remove the prefix
-    from the path or leave it: both give the same route.
+    If the proxy sends no path prefix, the setting FIRSTHAND_ROOT_PATH is used. A proxy may remove the prefix from the
+    path or keep it: both lead to the same route.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:

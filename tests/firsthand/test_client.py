@@ -171,7 +171,7 @@ def test_contents_are_measured_as_they_are_read(client: Client, tmp_path: Path) 
     mix = client.create_mix(Recipe(unit="size", parts=[Part()]))
     assert mix.parts[0].size == 10 + 6 + 100 + 200
     for items in (Digested(digests([1])), [Digest(digest(1))]):
-        with pytest.raises(TypeError, match="pass `sizes`"):
+        with pytest.raises(TypeError, match="pass the sizes of all items as `sizes`"):
             client.register("local/files", items, origin="human", sizes="bytes")
     with pytest.raises(TypeError, match="pass a list"):
         client.register("local/files", "one text", origin="human", sizes="bytes")

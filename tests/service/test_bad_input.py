@@ -198,7 +198,7 @@ def test_what_this_registry_does_not_read_of_arrow_is_refused_in_words(client: C
         (arrow(digest=items, size=items.dictionary_encode()), 422, "has the type fixed_size_binary in a dictionary"),
         (arrow(digest=items, more=items), 422, "the columns ['digest', 'more']"),
         (bytes(file.getvalue()), 400, "write the stream format"),
-        (bytes(small.getvalue()), 422, "over 4,096 record batches; write larger ones"),
+        (bytes(small.getvalue()), 422, "more than 4,096 record batches; write larger batches"),
         (arrow(digest=items)[4:], 400, "there is no message"),
     ]
     with nothing_stored(client):

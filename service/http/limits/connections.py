@@ -137,7 +137,8 @@ class Connection(DropSlowReaders):
             if not self.waiting:
                 self._refuse(
                     Unavailable(
-                        "The service has reached its maximum number of connections. Send the request again in a few seconds."
+                        "The service has reached its maximum number of connections. Send the request again in a few"
+                        " seconds."
                     )
                 )
                 return

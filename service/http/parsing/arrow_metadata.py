@@ -36,7 +36,7 @@ class ArrowInvalid(ValueError):
 
 
 class Message(NamedTuple):
-    """The head of a message: its kind, the bytes of its body, and where its header is in the metadata."""
+    """The head of a message: its kind, the bytes of its body, its metadata, and the position of its header in them."""
 
     kind: str
     body_length: int

@@ -1,8 +1,8 @@
-"""Reading the items in an Arrow IPC stream, without a library that trusts what a stream states of itself.
+"""Read the items in an Arrow IPC stream from an untrusted caller. No library is used that trusts the stated lengths.
 
-The columns that a bulk body may have are few and flat, so their buffers are read here, and every one is checked to lie
-in the body before it is used. Compression, dictionaries and nested types are refused. What is allocated is at most one
-copy of the body.
+A bulk body has only a few flat columns, so their buffers are read here. Before a buffer is used, a check makes sure
+that it is inside the body. Compression, dictionaries and nested types are refused. The memory is at most one copy of
+the body.
 """
 
 import struct
@@ -33,7 +33,7 @@ _UNSIGNED: dict[str, type[np.unsignedinteger[Any]]] = {"size": np.uint32, "confi
 
 
 class _Buffers(NamedTuple):
-    """The buffers of one column in one batch: values, which rows are not null, and offsets if it has any."""
+    """The buffers of one column in one batch: the values, which rows are not null, and the offsets if there are any."""
 
     values: memoryview
     validity: memoryview

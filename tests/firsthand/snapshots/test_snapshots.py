@@ -279,6 +279,6 @@ def test_a_pull_mends_a_damaged_folder_with_the_one_file_that_it_needs(folder: P
 def test_a_folder_of_something_else_is_left_alone(folder: Path, tmp_path: Path) -> None:
     (mine := tmp_path / "mine").mkdir()
     (mine / "thesis.tex").write_text("years of work")
-    with pytest.raises(SnapshotError, match="are not a snapshot"):
+    with pytest.raises(SnapshotError, match="are not part of a snapshot"):
         Served(folder).pull(mine)
     assert (mine / "thesis.tex").read_text() == "years of work"

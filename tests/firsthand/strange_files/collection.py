@@ -301,7 +301,7 @@ def parquets() -> Iterator[StrangeFile]:
         table = pa.table({"other": column, "text": texts})
         yield StrangeFile(f"with_{name}.parquet", parquet(table), "mhu")
         refused = parquet(pa.table({"text": column}))
-        yield StrangeFile(f"only_{name}.parquet", refused, None, "'text' must hold texts or bytes, and holds")
+        yield StrangeFile(f"only_{name}.parquet", refused, None, "'text' must hold texts or bytes, but holds")
     dotted = pa.table({"text.more": ["a"], "text": [M], "te": pa.array([{"xt": "b"}])})
     yield StrangeFile("dotted.parquet", parquet(dotted), "m")
     yield StrangeFile("numbers.parquet", parquet(pa.table({"text": [1, 2]})), None, "must hold texts or bytes")
@@ -384,7 +384,7 @@ def archives() -> Iterator[StrangeFile]:
         for name, body, header, refusal in (
             ("unknown", m, "Content-Encoding: exi", "at byte .*content encoding 'exi', which is not known"),
             ("compress", b"\x1f\x9d\x90", "Content-Encoding: compress", "content encoding 'compress'"),
-            ("gzip_cut_off", gzip.compress(m)[:-9], "Content-Encoding: gzip", "encoding gzip, and is cut off"),
+            ("gzip_cut_off", gzip.compress(m)[:-9], "Content-Encoding: gzip", "encoding gzip, but is cut off"),
             (
                 "gzip_damaged",
                 gzip.compress(m)[:-8] + bytes(8),
@@ -393,8 +393,8 @@ def archives() -> Iterator[StrangeFile]:
             ),
             ("br_damaged", PICTURE, "Content-Encoding: br", "encoding br, and is"),
             ("zstd_cut_off", zstd[:-6], "Content-Encoding: zstd", "encoding zstd, and is"),
-            ("deflate_damaged", PICTURE, "Content-Encoding: deflate", "encoding deflate, and is damaged"),
-            ("chunks_damaged", b"5\r\nhello\r\nzz\r\n", "Transfer-Encoding: chunked", "its chunks are damaged"),
+            ("deflate_damaged", PICTURE, "Content-Encoding: deflate", "encoding deflate, but is damaged"),
+            ("chunks_damaged", b"5\r\nhello\r\nzz\r\n", "Transfer-Encoding: chunked", "there is no valid chunk"),
         )
     ]
     truncated = response(gzip.compress(m)[:-4], "Content-Encoding: gzip", warc=("WARC-Truncated: length",))
@@ -417,7 +417,7 @@ def archives() -> Iterator[StrangeFile]:
         ("bad_length", [texts[0].replace(b"Length: 20", b"Length: +2")], None, "no valid Content-Length", None),
         ("too_long", [texts[0].replace(b"Length: 20", b"Length: 9999")], None, "at byte 0 is incomplete", None),
         ("far_too_long", [texts[0].replace(b": 20", b": 99999999999999")], None, "at byte 0 is incomplete", None),
-        ("too_short", [texts[0].replace(b"Length: 20", b"Length: 10")], None, "does not end where", None),
+        ("too_short", [texts[0].replace(b"Length: 20", b"Length: 10")], None, "does not have the length", None),
         ("no_archive", [b"nothing of the sort\r\n" * 20], None, "no record at byte 0", None),
         ("junk_after", [texts[0], b"junk"], None, "cannot be read as WARC", None),
         ("damaged_header", [texts[0].replace(b"WARC-Type:", b"WARC-Type")], None, "header of .* is damaged", None),
