@@ -1,4 +1,7 @@
-"""The requests that showed a fault, as files: the body, and beside it how to send it again."""
+"""Save the requests that showed a fault as files.
+
+Each request has two files: its body, and a description with a command that sends the request again.
+"""
 
 import json
 import shlex

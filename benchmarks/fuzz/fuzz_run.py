@@ -34,7 +34,10 @@ _ITEMS = 40
 
 @dataclass(frozen=True)
 class FuzzReport:
-    """The answers of a run by form and status (None: no answer), the memory of the workers, and the faults."""
+    """The result of a run: the answers by form and status, the memory of the workers, and the faults.
+
+    The status of a request without an answer is None.
+    """
 
     statuses: Counter[tuple[str, int | None]]
     seconds: float
@@ -165,5 +168,5 @@ def _check_originals(served: ServedRegistry, forms: Sequence[UploadForm]) -> Non
             )
             if answer.is_success != form.accepted:
                 raise RuntimeError(
-                    f"the first body of the form {form.name} got an unexpected answer: {answer.status_code} {answer.text[:500]}"
+                    f"the first body of the form {form.name} got {answer.status_code}: {answer.text[:500]}"
                 )

@@ -18,7 +18,10 @@ _NO_ANSWER = "none"
 
 
 class ProbeAnswer(NamedTuple):
-    """When a request was sent (in seconds of `time.monotonic`), how long it took, and the status of its answer."""
+    """One request of a probe: the time when it was sent, its duration, and the status of its answer.
+
+    The time is in seconds of `time.monotonic`.
+    """
 
     sent_at: float
     seconds: float
