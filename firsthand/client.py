@@ -215,7 +215,12 @@ class Client:
         return self._wire.ask(RotatedKey, "POST", f"/v1/keys/{id}/rotations", body=body, idempotency_key=_once())
 
     def keys(self) -> Iterator[Key]:
-        """Yield the keys of the own organization (scope admin) or of all (scope operator), without their secrets."""
+        """Yield keys without their secrets.
+
+        With the scope admin, these are the keys of the client's own organization.
+
+        With the scope operator, they are the keys of all organizations.
+        """
         return self._wire.pages(Key, "/v1/keys")
 
     def revoke_key(self, id: str) -> Revocation:

@@ -31,9 +31,11 @@ class NewRegistration(Request):
     @model_validator(mode="after")
     def _model_with_origin(self) -> "NewRegistration":
         if (self.origin == "model") != (self.model is not None):
-            raise ValueError("with the origin model, give a model; with other origins, give no model")
+            raise ValueError(
+                "the origin model needs a model, and other origins must not have one: add the model, or remove it"
+            )
         if self.generation is not None and self.origin != "model":
-            raise ValueError("a generation is allowed only with the origin model: remove it")
+            raise ValueError("a generation can only be given with the origin model: remove it, or use the origin model")
         return self
 
 

@@ -69,7 +69,7 @@ class Scan:
         return self._all
 
     def _eligible(self, part: Part) -> tuple[Ids, int]:
-        """Return the registrations that pass a part's filters on registrations, and how many items they have."""
+        """Return (the ids of the registrations that pass the part's filters on them, their number of items)."""
         ids = self._view.standing()
         ids = ids[eligible(part, self._view, ids)]
         return ids, int(self._view.registrations["items"][ids].sum(dtype=np.int64))

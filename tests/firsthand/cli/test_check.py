@@ -238,7 +238,7 @@ def test_bad_rows_are_skipped_named_and_unknown(alone: Firsthand, tmp_path: Path
         ("b.parquet", None),
     ]
     assert (
-        "(unknown items are counted as human, because of --unknown human. What could not be read may be"
+        "(unknown items are counted as human, because of --unknown human. Items that could not be read may be"
         in alone(*words, "--on-error", "skip", "--unknown", "human").out
     )
     report = alone(*words, "--on-error", "skip", "--json", "--items")
