@@ -79,9 +79,8 @@ class Settings(BaseSettings):
         256 * 2**20,
         gt=0,
         description="Memory for bodies, other than bulk bodies, in one process, in bytes. An organization can use "
-        "three "
-        "quarters of it, all callers without a key together one quarter. If there is not enough memory for a body, the "
-        "request is refused with status 503; the client can send it again.",
+        "three quarters of it, all callers without a key together one quarter. If there is not enough memory for a "
+        "body, the request is refused with status 503; the client can send it again.",
     )
     body_grace_seconds: float = Field(
         30,
@@ -95,10 +94,9 @@ class Settings(BaseSettings):
     header_seconds: float = Field(
         30,
         gt=0,
-        description="Seconds in which the headers of a request must be complete. If a body is answered before its end, "
-        "the rest must end in the same time. Then the connection is closed. If headers have begun, it first gets"
-        " status "
-        "408.",
+        description="Seconds in which the headers of a request must be complete. If a body is answered before its "
+        "end, the rest must end in the same time. Then the connection is closed. If headers have begun, it first gets "
+        "status 408.",
     )
     max_connections: int = Field(
         1_000,
@@ -128,16 +126,14 @@ class Settings(BaseSettings):
         600_000,
         gt=0,
         description="Budget of one API key, in units of cost per minute. A unit is about a millisecond of one "
-        "processor "
-        "core. The workers of `firsthand serve` share the budget equally. A request above the budget is answered with "
-        "status 429, and can be sent again after the time in `Retry-After`.",
+        "processor core. The workers of `firsthand serve` share the budget equally. A request above the budget is "
+        "answered with status 429, and can be sent again after the time in `Retry-After`.",
     )
     anonymous_budget: int = Field(
         30_000,
         gt=0,
         description="Budget of all requests without an API key together, in units of cost per minute. The workers "
-        "share "
-        "it equally. Requests with a key do not count.",
+        "share it equally. Requests with a key do not count.",
     )
     anonymous_scan_cost: int = Field(
         1_000,
@@ -155,22 +151,19 @@ class Settings(BaseSettings):
         5,
         gt=0,
         description="Seconds that a mix waits for its slot. After this time, the request is answered with status 503, "
-        "and "
-        "can be sent again.",
+        "and can be sent again.",
     )
     key_streams: int = Field(
         16,
         gt=0,
         description="Maximum number of streamed answers (the items of mixes and of registrations, the changes of "
-        "mixes) "
-        "that one process sends to one API key at the same time. More requests are answered with status 429.",
+        "mixes) that one process sends to one API key at the same time. More requests are answered with status 429.",
     )
     anonymous_streams: int = Field(
         8,
         gt=0,
         description="Maximum number of streamed answers that one process sends at the same time to all callers "
-        "without an "
-        "API key together. More requests are answered with status 429.",
+        "without an API key together. More requests are answered with status 429.",
     )
     send_seconds: float = Field(
         30,
@@ -193,8 +186,7 @@ class Settings(BaseSettings):
         100_000,
         gt=0,
         description="Maximum number of mixes that the registry stores for one organization. More mixes are refused "
-        "with "
-        "status 409. Stored mixes are never removed.",
+        "with status 409. Stored mixes are never removed.",
     )
     mix_cache_bytes: int = Field(
         128 * 2**20,
@@ -233,9 +225,8 @@ class Settings(BaseSettings):
     def _no_call(cls, prefix: str) -> str:
         if prefix.split("/")[1:2] in (["v1"], ["docs"], ["healthz"], ["readyz"], ["metrics"]):
             raise ValueError(
-                f"{prefix!r} conflicts with a path of the registry (/v1, /docs, /healthz, /readyz, /metrics); use"
-                " another "
-                "prefix, such as /registry"
+                f"{prefix!r} conflicts with a path of the registry (/v1, /docs, /healthz, /readyz, /metrics); use "
+                "another prefix, such as /registry"
             )
         return prefix
 

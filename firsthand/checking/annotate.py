@@ -127,8 +127,7 @@ def opened_snapshot(source: Snapshot | SnapshotSource, policy: PolicyName | None
     manifest = source.snapshot.manifest
     if policy not in (None, manifest.policy) or as_of not in (None, manifest.position):
         raise ValueError(
-            f"this snapshot has the policy {manifest.policy} and the position {manifest.position}, and cannot use"
-            " others;"
-            " omit policy= and as_of=, or open another snapshot"
+            f"this snapshot has the policy {manifest.policy} and the position {manifest.position}, and cannot use "
+            "others; omit policy= and as_of=, or open another snapshot"
         )
     return source

@@ -33,10 +33,9 @@ def refuse_human(keep: Collection[Verdict], bits: int) -> None:
     """
     if bits < _BITS_FOR_HUMAN and "human" in keep and "unknown" not in keep:
         raise ValueError(
-            f"this snapshot has fingerprints of {bits} bits, and never answers human: every human item would be"
-            " dropped."
-            f" Use a snapshot of {_BITS_FOR_HUMAN} bits (`firsthand snapshot create`), or let the registry"
-            " confirm the verdict human (`--confirm`; in Python, SnapshotSource(snapshot, client))"
+            f"this snapshot has fingerprints of {bits} bits, and never answers human: every human item would be "
+            f"dropped. Use a snapshot of {_BITS_FOR_HUMAN} bits (`firsthand snapshot create`), or let the registry "
+            "confirm the verdict human (`--confirm`; in Python, SnapshotSource(snapshot, client))"
         )
 
 

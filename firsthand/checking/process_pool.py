@@ -77,9 +77,8 @@ def run(
                 raise FirsthandError(event.value.format(name(tasks[event.task])))
             if event.kind == "lost":
                 raise FirsthandError(
-                    f"{name(tasks[event.task])}: the worker process ended with exit status {event.value}. If the"
-                    " memory "
-                    "was full, use fewer --workers"
+                    f"{name(tasks[event.task])}: the worker process ended with exit status {event.value}. If the "
+                    "memory was full, use fewer --workers"
                 )
             if event.kind == "result":
                 buffered[event.task].append(event.value)

@@ -84,9 +84,8 @@ def _digests(item: str, field: str) -> tuple[bytes, ...]:
     content = named_item.read(item, field)
     if content is None:
         raise typer.BadParameter(
-            f"{item!r} is not a file, a row of a file or a digest. Use the path of a file, a row such as"
-            " answers.jsonl:3, or"
-            " sha256: and 64 hexadecimal digits",
+            f"{item!r} is not a file, a row of a file or a digest. Use the path of a file, a row such as "
+            "answers.jsonl:3, or sha256: and 64 hexadecimal digits",
             param_hint="FILE|FILE:ROW|DIGEST",
         )
     return both_profiles(content)

@@ -29,10 +29,9 @@ def remarks(files: Iterable[InputFile]) -> Iterator[str]:
             containers.append(str(file.path))
     if containers:
         yield (
-            f"{_named(containers)}: read as one item{'' if len(containers) == 1 else ' each'}, but a file with this"
-            f" suffix usually holds many items. {_ROWS}: convert the file to one of these formats, or use --whole if"
-            " the"
-            " file is one item."
+            f"{_named(containers)}: read as one item{'' if len(containers) == 1 else ' each'}, but a file with this "
+            f"suffix usually holds many items. {_ROWS}: convert the file to one of these formats, or use --whole if "
+            "the file is one item."
         )
     if pipes:
         yield (

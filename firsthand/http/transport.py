@@ -187,9 +187,8 @@ class Transport:
                 return
             if page.next == cursor or not page.items:
                 raise NotUnderstood(
-                    f"A list of {self.url} never ends: a page refers to itself, or is empty and refers to a next page."
-                    " Check that this is"
-                    " the address of a registry."
+                    f"A list of {self.url} never ends: a page refers to itself, or is empty and refers to a next page. "
+                    "Check that this is the address of a registry."
                 )
             cursor = page.next
 

@@ -114,9 +114,8 @@ def _with_key(stored: dict[str, Any], api_key: str) -> bytes:
     key = derived_key(answer["id"], api_key, bytes.fromhex(stored["salt"]))
     if key.secret_hash.hex() != stored["secret"]:
         raise StateConflict(
-            f"Another API key used this Idempotency-Key before and created the key {answer['id']}. Only that API key"
-            " can "
-            f"get it again. Revoke the key {answer['id']}, and create a new key with a new Idempotency-Key."
+            f"Another API key used this Idempotency-Key before and created the key {answer['id']}. Only that API key "
+            f"can get it again. Revoke the key {answer['id']}, and create a new key with a new Idempotency-Key."
         )
     return json.dumps({**answer, "key": key.key}, ensure_ascii=False, separators=(",", ":")).encode()
 

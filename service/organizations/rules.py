@@ -44,9 +44,8 @@ class KeyManager(NamedTuple):
                 ("scopes", "these scopes", "them") if several else ("scope", "this scope", "it")
             )
             raise NotPermitted(
-                f"This API key cannot give the {scopes_in_words} {', '.join(missing)} to another key, because it does"
-                " not "
-                f"have {them}. Remove {these} from the request, or use an API key that has {them}."
+                f"This API key cannot give the {scopes_in_words} {', '.join(missing)} to another key, because it does "
+                f"not have {them}. Remove {these} from the request, or use an API key that has {them}."
             )
 
     def check_key(self, row: Any, action: str) -> None:

@@ -72,9 +72,8 @@ class SnapshotBuilds:
         except OSError as error:
             self._forget(id_)
             raise Unavailable(
-                f"The snapshot was not built, because its files cannot be written: {error.strerror or error}. Ask the"
-                " operator of "
-                "the registry to check the disk, then send the request again.",
+                f"The snapshot was not built, because its files cannot be written: {error.strerror or error}. Ask the "
+                "operator of the registry to check the disk, then send the request again.",
                 60,
             ) from error
         except BaseException:

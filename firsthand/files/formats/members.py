@@ -76,10 +76,8 @@ def _zstd(file: IO[bytes]) -> Iterator[Member]:
             size = int.from_bytes(_exactly(file, 4, offset), "little")
             if offset == 0 and size:
                 raise ValueError(
-                    "it is compressed with a zstd dictionary, which is in its first frame."
-                    " Compress it again without a dictionary, each record as a gzip member, for example with zstdcat"
-                    " and"
-                    " warcio"
+                    "it is compressed with a zstd dictionary, which is in its first frame. Compress it again without "
+                    "a dictionary, each record as a gzip member, for example with zstdcat and warcio"
                 )
             _exactly(file, size, offset)
             offset += 8 + size

@@ -185,9 +185,8 @@ def _only_record(member: members.Member) -> _WarcRecord:
         raise EOFError(f"the record at byte {member.offset:,} is incomplete")
     if following.startswith(b"WARC/"):
         raise ValueError(
-            f"the records from byte {member.offset:,} on are compressed as one member. Compress each record"
-            " separately, for"
-            " example with: warcio recompress FILE NEW"
+            f"the records from byte {member.offset:,} on are compressed as one member. Compress each record "
+            "separately, for example with: warcio recompress FILE NEW"
         )
     if following:
         raise ValueError(f"the record at byte {member.offset:,} does not have the length of its header Content-Length")

@@ -72,9 +72,8 @@ def unsupported(media_type: str, *readable: str) -> UnsupportedMedia:
     """Return the error for a content type that a call does not support. `readable` has the supported content types."""
     if media_type == PARQUET:
         return UnsupportedMedia(
-            "The registry does not read Parquet files. Use the client or the command line, which read Parquet files"
-            " and "
-            f"send digests, or send one of: {', '.join(readable)}."
+            "The registry does not read Parquet files. Use the client or the command line, which read Parquet files "
+            f"and send digests, or send one of: {', '.join(readable)}."
         )
     given = f"The content type {media_type[:80]} is" if media_type else "A body without a content type is"
     return UnsupportedMedia(f"{given} not supported by this call. Send one of: {', '.join(readable)}.")
