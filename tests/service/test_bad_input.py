@@ -211,7 +211,9 @@ def test_parquet_is_refused_in_every_call_and_says_what_reads_it(client: Client,
     with nothing_stored(client):
         for path in (BULK, "/v1/lookups"):
             refused = http.post(path, content=as_parquet(digest=[bytes(32)]), headers={"Content-Type": PARQUET})
-            assert "The client and the command line read Parquet files and send digests" in check(refused, 415)
+            assert "Use the client or the command line, which read Parquet files and send digests" in check(
+                refused, 415
+            )
     document = http.get("/openapi.json", timeout=PATIENCE_SECONDS).json()
     bodies = [call.get("requestBody", {}) for calls in document["paths"].values() for call in calls.values()]
     assert not [body for body in bodies if PARQUET in body.get("content", {})]

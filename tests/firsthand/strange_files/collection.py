@@ -131,7 +131,7 @@ JSON_LINES = [
     bad("pretty", json.dumps({"text": M}, indent=1), "line 1: a JSON object of several lines.*jq -c"),
     bad("comma", f"{row(M)},\n{row(H)}\n", "line 1: not JSON in UTF-8", "!h"),
     bad("two_on_a_line", f"{row(M)}{row(H)}\n{row(M)}\n", "line 1: not JSON in UTF-8", "!m"),
-    bad("number", f'{row(M)}\n{{"text": 5}}\n', "line 2: the field 'text' must hold a text, and holds 5", "m!"),
+    bad("number", f'{row(M)}\n{{"text": 5}}\n', "line 2: the field 'text' must hold a text, but holds 5", "m!"),
     bad("truth", f'{{"text": true}}\n{row(M)}\n', "line 1: the field 'text' must hold a text", "!m"),
     bad("huge_text", f'{{"text": {HUGE}}}\n{row(M)}\n', "line 1: the field 'text' must hold a text", "!m"),
     bad("list", f'{row(M)}\n{{"text": ["{H}"]}}\n', "line 2: the field 'text' must hold a text", "m!"),
@@ -171,8 +171,8 @@ def delimited(d: str) -> list[Oddity]:
         good("zero_width", f"{head}1{d}Mo\u200bdel text number 0.\n", "m"),
         good("two_other_columns", f"id{d}id{d}text\n1{d}2{d}{M}\n", "m"),
         good("line_separator", f"{head}1{d}{M}\u2028\n2{d}{H}\n", "mh"),
-        bad("never_closed", f'{head}1{d}{M}\n2{d}"open\n3{d}{H}\n', "line 3: the quote that opens in this line"),
-        bad("never_closed_later", f'{head}1{d}"a\n""b"\n"2{d}{M}\n', "line 4: the quote that opens in this line"),
+        bad("never_closed", f'{head}1{d}{M}\n2{d}"open\n3{d}{H}\n', "line 3: a quote opens in this line"),
+        bad("never_closed_later", f'{head}1{d}"a\n""b"\n"2{d}{M}\n', "line 4: a quote opens in this line"),
         bad("closed_too_late", f'{head}1{d}"open\n2{d}"{M}"\n3{d}{H}\n', "lines 2 to 3: a closing quote is followed"),
         bad("swallowing", f'{head}1{d}"open\n2{d}{M}\n3{d}"{H}"\n', "lines 2 to 4: a closing quote is followed by"),
         bad("after_quote", f'{head}1{d}"a" b\n2{d}{M}\n', "line 2, record 1: a closing quote is followed by", "!m"),
@@ -186,9 +186,9 @@ def delimited(d: str) -> list[Oddity]:
         bad("not_utf8", f"{head}1{d}{M}\n2{d}".encode() + b"caf\xe9\n", "line 3, record 2: byte 6 .* not UTF-8", "m!"),
         bad("header_not_utf8", b"caf\xe9" + f"{d}text\n1{d}{M}\n".encode(), "line 1, in the header: byte 4 .*UTF-8"),
         bad("utf16", f"{head}1{d}{M}\n".encode("utf-16"), "is UTF-16, .*iconv -f UTF-16"),
-        bad("lone_return", f"{head}1{d}a\rb\n2{d}{M}\n", "line 2, record 1: a carriage return", "!m"),
-        bad("carriage_returns", f"{head}1{d}{M}\n".replace("\n", "\r"), "line 1, in the header: a carriage return"),
-        bad("header_never_closed", f'id{d}"text\n1{d}{M}\n', "line 1: the quote that opens in this line"),
+        bad("lone_return", f"{head}1{d}a\rb\n2{d}{M}\n", "line 2, record 1: a field without quotes", "!m"),
+        bad("carriage_returns", f"{head}1{d}{M}\n".replace("\n", "\r"), "line 1, in the header: a field without quotes"),
+        bad("header_never_closed", f'id{d}"text\n1{d}{M}\n', "line 1: a quote opens in this line"),
     ]  # fmt: skip
 
 
@@ -389,7 +389,7 @@ def archives() -> Iterator[StrangeFile]:
                 "gzip_damaged",
                 gzip.compress(m)[:-8] + bytes(8),
                 "Content-Encoding: gzip",
-                "encoding gzip, and is damaged",
+                "encoding gzip, but is damaged",
             ),
             ("br_damaged", PICTURE, "Content-Encoding: br", "encoding br, and is"),
             ("zstd_cut_off", zstd[:-6], "Content-Encoding: zstd", "encoding zstd, and is"),
@@ -431,7 +431,7 @@ def archives() -> Iterator[StrangeFile]:
     for ending in (".gz", ".zst"):
         yield StrangeFile(f"crawl.warc.wet{ending}", b"".join(compressed(r, ending) for r in [INFO, *texts]), "mh")
         yield StrangeFile(f"crawl.warc.wat{ending}", compressed(INFO, ending) + compressed(metadata, ending), "")
-        refusal = "records from byte 0 on are compressed together"
+        refusal = "records from byte 0 on are compressed as one member"
         yield StrangeFile(f"together.warc{ending}", compressed(together, ending), None, refusal)
         cut = compressed(INFO, ending) + compressed(texts[0], ending)[:-6]
         yield StrangeFile(f"cut_off.warc{ending}", cut, None, "record at byte .* is incomplete")

@@ -131,7 +131,7 @@ def test_a_key_is_answered_again_only_to_the_key_that_created_it(registry: Regis
     other = registry.client().create_key("local", scopes=["read", "write", "admin"]).key
     refused = posted(http, Idempotency_Key="a", Authorization=f"Bearer {other}")
     assert refused.status_code == 409
-    assert f"The key {issued['id']} was created under this Idempotency-Key by another API key" in refused.text
+    assert f"Another API key used this Idempotency-Key before and created the key {issued['id']}" in refused.text
     assert issued["key"].split("_", 2)[2] not in refused.text
 
 

@@ -234,7 +234,7 @@ def test_lines_parsed_in_blocks_are_those_that_python_parses_one_by_one(
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.jsonl", b'{"text": "one"}\n{"text": 2}\n', "line 2: the field 'text' must hold a text, and holds 2"),
+        ("a.jsonl", b'{"text": "one"}\n{"text": 2}\n', "line 2: the field 'text' must hold a text, but holds 2"),
         (
             "a.jsonl",
             b'{"body": "one", "id": 1}\n',
