@@ -173,7 +173,7 @@ def test_a_file_that_was_damaged_is_refused_by_its_name(
 def test_a_manifest_that_was_changed_is_refused(folder: Path, field: str, value: object) -> None:
     stored = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps(stored | {field: value}))
-    with pytest.raises(SnapshotError, match=r"manifest\.json has changed since it was written"):
+    with pytest.raises(SnapshotError, match=r"manifest\.json was changed after it was written"):
         Snapshot.open(folder)
 
 

@@ -187,7 +187,7 @@ def delimited(d: str) -> list[Oddity]:
         bad("header_not_utf8", b"caf\xe9" + f"{d}text\n1{d}{M}\n".encode(), "line 1, in the header: byte 4 .*UTF-8"),
         bad("utf16", f"{head}1{d}{M}\n".encode("utf-16"), "is UTF-16, .*iconv -f UTF-16"),
         bad("lone_return", f"{head}1{d}a\rb\n2{d}{M}\n", "line 2, record 1: a field without quotes", "!m"),
-        bad("carriage_returns", f"{head}1{d}{M}\n".replace("\n", "\r"), "line 1, in the header: a field without quotes"),
+        bad("carriage_returns", f"{head}1{d}{M}\n".replace("\n", "\r"), "in the header: a field without quotes"),
         bad("header_never_closed", f'id{d}"text\n1{d}{M}\n', "line 1: a quote opens in this line"),
     ]  # fmt: skip
 
@@ -382,7 +382,7 @@ def archives() -> Iterator[StrangeFile]:
     contents += [
         (name, [INFO, response(body, header), response(h)], None, refusal, "!h")
         for name, body, header, refusal in (
-            ("unknown", m, "Content-Encoding: exi", "at byte .*content encoding 'exi', which is not known"),
+            ("unknown", m, "Content-Encoding: exi", "at byte .*content encoding 'exi', which is not supported"),
             ("compress", b"\x1f\x9d\x90", "Content-Encoding: compress", "content encoding 'compress'"),
             ("gzip_cut_off", gzip.compress(m)[:-9], "Content-Encoding: gzip", "encoding gzip, but is cut off"),
             (
@@ -441,7 +441,7 @@ def archives() -> Iterator[StrangeFile]:
     yield StrangeFile("compressed.warc", compressed(texts[0], ".gz"), "m")
     yield StrangeFile("cut_off.warc", together[:-30], None, "is incomplete")
     dictionary = b"\x5d\x2a\x4d\x18" + (8).to_bytes(4, "little") + b"\x37\xa4\x30\xec\x01\0\0\0"
-    yield StrangeFile("dictionary.warc.zst", dictionary + compressed(INFO, ".zst"), None, "with a dictionary")
+    yield StrangeFile("dictionary.warc.zst", dictionary + compressed(INFO, ".zst"), None, "with a zstd dictionary")
 
 
 def single_items() -> Iterator[StrangeFile]:
