@@ -137,7 +137,7 @@ def test_an_organization_stores_so_many_mixes_and_none_is_removed(registry: Regi
     client, other = registry.client(), registry.join("other")
     mixes = [client.create_mix(Recipe(seed=seed, parts=[Part()])) for seed in range(3)]
     with pytest.raises(
-        errors.Conflict, match=r"stores 3 mixes for local.*Mixes cannot be removed.*dry_run.*FIRSTHAND_MAX_MIXES"
+        errors.Conflict, match=r"local has stored 3 mixes.*Mixes cannot be removed.*dry_run.*FIRSTHAND_MAX_MIXES"
     ):
         client.create_mix(Recipe(seed=3, parts=[Part()], as_of=mixes[0].position))
     recipe = mixes[0].recipe
