@@ -384,7 +384,7 @@ def test_a_line_of_a_gigabyte_is_refused_as_soon_as_it_is_over_the_limit(process
         status, problem = _answer(caller)
     print(f"{sent / 2**20:.0f} MiB were sent before it was refused")
     assert (status, problem["type"]) == (413, "urn:firsthand:problem:too-large")
-    assert f"over {limit:,} bytes" in problem["detail"]
+    assert f"more than {limit:,} bytes" in problem["detail"]
     assert sent < limit + 16 * 2**20  # what lies in the sockets' buffers
 
 
