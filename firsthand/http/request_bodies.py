@@ -113,7 +113,7 @@ def _measured(items: Items) -> tuple[Items, Column]:
     Raises TypeError if the items are digests.
     """
     if isinstance(items, Digested):
-        raise TypeError("a digest has no size; pass the sizes of all items as a list `sizes`")
+        raise TypeError("a digest has no size; pass the sizes of all items as `sizes`, a list")
     if isinstance(items, np.ndarray):
         return items, np.full(len(items), items.nbytes // max(len(items), 1))
     if isinstance(items, bytes | str | Path | Digest):
