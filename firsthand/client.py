@@ -73,7 +73,7 @@ Message = TypeVar("Message", bound=BaseModel)
 #: For look-ups with at least this number of items, Arrow is faster than JSON.
 _ARROW_IS_FASTER = 500
 
-#: Entries per page of lists that can be long.
+#: The number of entries per page, for lists that can be long.
 _LONG_PAGE = 1_000
 
 #: Seconds between two requests while a snapshot is being built. The registry also waits before it answers.
@@ -84,13 +84,13 @@ class Client:
     """A connection to a registry.
 
     `url` and `api_key` default to FIRSTHAND_URL (or FIRSTHAND_PORT on this machine) and FIRSTHAND_API_KEY, then to the
-    values that `firsthand login` stored, then to http://127.0.0.1:8734 without a key. Connection errors and the
-    statuses 502, 503 and 504 are retried `retries` times, with growing pauses. If the registry has too many requests
-    (429), a request waits as long as the registry asks, up to `longest_wait` seconds in total; this is not one of the
-    retries. `timeout` is in seconds, for each step (connect, send, receive); it defaults to FIRSTHAND_TIMEOUT, then to
-    60. Threads can share a client.
+    values that `firsthand login` stored, then to http://127.0.0.1:8734 without a key. After connection errors and the
+    statuses 502, 503 and 504, a request is retried up to `retries` times, with growing pauses. If the registry has too
+    many requests (429), a request waits as long as the registry says, up to `longest_wait` seconds in total. This wait
+    does not count as a retry. `timeout` is in seconds, for each step (connect, send, receive). It defaults to
+    FIRSTHAND_TIMEOUT, then to 60. Threads can share a client.
 
-    The registry is not trusted: redirects are not followed, and answers are read up to a limit.
+    The registry is not trusted: redirects are not followed, and answers are read only up to a limit.
     """
 
     def __init__(
@@ -115,14 +115,14 @@ class Client:
             transport=transport,
             key_description=credentials.describe_key(key, given=api_key is not None),
         )
-        #: The number of items of all look-ups until now.
+        #: The number of items in all look-ups until now.
         self._looked_up = 0
 
     def __reduce__(self) -> tuple[Callable[..., "Client"], tuple[Any, ...]]:
-        """Pickle the arguments, with the key. The copy in another process opens its own connections.
+        """Pickle the arguments, including the key. The copy in another process opens its own connections.
 
-        No two pickles are equal. Engines such as Hugging Face `datasets` recognize a job by the pickle of its arguments
-        and then answer from their cache, but a registry changes: its verdicts of last week are not those of today.
+        Two pickles of a client are never equal. Engines such as Hugging Face `datasets` use the pickle of the arguments
+        as the key of a cache. An answer from this cache could be old, because the verdicts of a registry change.
         """
         return _client, (*self._arguments, uuid.uuid4().bytes)
 
@@ -160,7 +160,7 @@ class Client:
         """Return counts of standing claims by origin, generation, dataset and organization.
 
         `as_of` is the position, by default the last one. `points` is the maximum number of earlier positions for which
-        the counts are returned too.
+        counts are also returned.
         """
         return self._wire.ask(History, "GET", "/v1/statistics", params={"as_of": as_of, "points": points or None})
 
@@ -194,10 +194,10 @@ class Client:
         scopes: Sequence[Scope] = ("read", "write"),
         expires_at: datetime | None = None,
     ) -> IssuedKey:
-        """Create a key and return it with its secret. Store the secret: the registry does not store it.
+        """Create a key and return it with its secret. Store the secret, because the registry does not store it.
 
-        Needs a key with the scope admin, for the own organization, or operator. If an answer is lost, the retry returns
-        the same key again.
+        Needs a key with the scope admin (for the client's own organization) or operator (for all organizations). If an
+        answer is lost, a retry of this call returns the same key again.
         """
         expiry = {} if expires_at is None else {"expires_at": expires_at}
         body = _checked(NewKey, organization=organization, name=name, scopes=list(scopes), **expiry)
@@ -206,16 +206,21 @@ class Client:
     def rotate_key(
         self, id: str, overlap: timedelta = timedelta(seconds=DEFAULT_OVERLAP), expires_at: datetime | None = None
     ) -> RotatedKey:
-        """Replace a key by a new one with the same organization, name and scopes. Both are valid for `overlap`.
+        """Replace a key by a new key with the same organization, name and scopes. Both are valid for `overlap`.
 
-        Needs a key with the scope admin, for the own organization, or operator. If an answer is lost, the retry returns
-        the same key again.
+        Needs a key with the scope admin (for the client's own organization) or operator (for all organizations). If an
+        answer is lost, a retry of this call returns the same key again.
         """
         body = _checked(NewRotation, overlap=int(overlap.total_seconds()), expires_at=expires_at)
         return self._wire.ask(RotatedKey, "POST", f"/v1/keys/{id}/rotations", body=body, idempotency_key=_once())
 
     def keys(self) -> Iterator[Key]:
-        """Yield the keys of the own organization (scope admin) or of all (scope operator), without their secrets."""
+        """Yield keys without their secrets.
+
+        With the scope admin, these are the keys of the client's own organization.
+
+        With the scope operator, they are the keys of all organizations.
+        """
         return self._wire.pages(Key, "/v1/keys")
 
     def revoke_key(self, id: str) -> Revocation:
@@ -225,7 +230,7 @@ class Client:
     # Datasets and models
 
     def put_dataset(self, name: str, profile: Profile = "bytes-1", title: str = "") -> Dataset:
-        """Create the dataset `org/name`, or return it if it exists. Raises Conflict if it has other values."""
+        """Create the dataset `org/name`, or return it if it exists. Raises Conflict if it exists with other values."""
         body = _checked(NewDataset, profile=profile, title=title)
         return self._wire.ask(Dataset, "PUT", _dataset_path(name), body=body)
 
@@ -247,9 +252,9 @@ class Client:
     ) -> Model:
         """Register the model `org/name@version`, and return it with its computed generation.
 
-        `trained_on` lists mixes and datasets: `TrainedOn(mix=ID)`, `TrainedOn(dataset="acme/web", position=12)`. If the
-        model exists with the same values, nothing changes. Raises Conflict if they differ, and Refused if `generation`
-        is not the computed generation.
+        `trained_on` is a list of mixes and datasets: `TrainedOn(mix=ID)`, `TrainedOn(dataset="acme/web", position=12)`.
+        If the model exists with the same values, nothing changes. Raises Conflict if it exists with other values, and
+        Refused if `generation` is not the computed generation.
         """
         body = _checked(
             NewModel, trained_on=list(trained_on), generation=generation, served_from=served_from, title=title
@@ -283,16 +288,18 @@ class Client:
         occasion: str = "",
         progress: Callable[[int], None] | None = None,
     ) -> list[Registered]:
-        """Register the origin of items. Return one answer per registration: each `batch` items are one registration.
+        """Register the origin of items.
+
+        Return one answer per registration: up to `batch` items are one registration.
 
         `firsthand.files.inputs` lists the types of items. Contents are hashed in this process, and only digests are
         sent. `profile` is the digest profile; by default, the client requests the profile of the dataset. `sizes` (for
-        example in tokens; "bytes" measures the contents) and `confidences` (0 to 255) have one entry per item.
-        `progress` is called after each registration with its number of items.
+        example in tokens) and `confidences` (0 to 255) have one entry per item. With `sizes="bytes"`, the contents are
+        measured. `progress` is called after each registration with its number of items.
 
-        If a call is interrupted, repeat it: a call with the same arguments adds nothing twice. Raises Withdrawn if
-        registrations of an earlier call, or some of their items, were withdrawn since then. To register these items
-        again, pass an `occasion` (any text) that was not used before.
+        If a call is interrupted, repeat it: a call with the same arguments registers nothing twice. Raises Withdrawn if
+        registrations of an earlier call with the same arguments, or some of their items, were withdrawn. To register
+        these items again, pass an `occasion` (any text) that was not used before.
         """
         statement = _checked(
             NewRegistration,
@@ -327,7 +334,7 @@ class Client:
         )
 
     def _head(self) -> int:
-        """Return the position of the last statement in the log; 0 for a key without the scope read.
+        """Return the position of the last statement in the log. Return 0 if the key does not have the scope read.
 
         Such a key cannot read registrations either. With 0, `_standing` does not read them.
         """
@@ -339,8 +346,8 @@ class Client:
     def _standing(self, answer: Registered, head: int) -> Registered:
         """Return the present state of a registration. Raises Withdrawn if it, or some of its items, were withdrawn.
 
-        A registration after `head` is new, since positions only grow. Otherwise the answer is the stored answer to an
-        earlier call. The state can have changed since then, so it is requested again, and none of the items are new.
+        If its position is after `head`, the registration is new. Otherwise `answer` is the stored answer to an earlier
+        call. The state may have changed since that call, so it is requested again, with no new items.
         """
         if answer.id > head:
             return answer
@@ -352,9 +359,9 @@ class Client:
     def register_batch(self, statements: Sequence[NewStatement], occasion: str = "") -> list[Outcome]:
         """Make many small registrations. Return one outcome per statement, in order. An outcome can be a refusal.
 
-        Up to 10,000 statements are one request and one transaction. A repeated call with the same arguments adds
-        nothing and returns the same outcomes. Use `registration(id)` to see whether a registration was withdrawn since
-        then.
+        Up to 10,000 statements are one request and one transaction. A repeated call with the same arguments registers
+        nothing twice and returns the same outcomes. To see whether a registration was withdrawn later, use
+        `registration(id)`.
         """
         answers: list[Outcome] = []
         for start in range(0, len(statements), MAX_BATCH):
@@ -390,7 +397,10 @@ class Client:
     # Verdicts
 
     def lookup(self, digests: Digests, policy: PolicyName = "strict", as_of: int | None = None) -> Lookup:
-        """Return the verdicts on the items with these digests, `uint8[n, 32]`, in order, all at the same position."""
+        """Return the verdicts on the items with these digests, `uint8[n, 32]`, in order.
+
+        All are at the same position.
+        """
         answers: list[Lookup] = []
         arrow = self._prefers_arrow(len(digests))
         for start in range(0, len(digests), MAX_LOOKUP):
@@ -407,7 +417,11 @@ class Client:
         return lookup_result.concatenate(answers) if answers else lookup_result.all_unknown(0, policy, as_of or 0)
 
     def _prefers_arrow(self, items: int) -> bool:
-        """Return whether Arrow is faster: for many items, if pyarrow is imported or its slow import is worth it."""
+        """Return whether Arrow is faster than JSON for this look-up.
+
+        This is true for many items, if pyarrow is imported already, or if the client looks up so many items that the
+        slow import is worthwhile.
+        """
         self._looked_up += items
         return items >= _ARROW_IS_FASTER and ("pyarrow" in sys.modules or self._looked_up >= MAX_LOOKUP)
 
@@ -432,7 +446,7 @@ class Client:
     # Mixes
 
     def create_mix(self, recipe: Recipe, dry_run: bool = False) -> Mix:
-        """Create a mix; with `dry_run`, only count its items. Raises Refused if a part has too few items."""
+        """Create a mix. With `dry_run`, only count its items. Raises Refused if a part has too few items."""
         body = _checked(NewMix, **recipe.model_dump(exclude_unset=True), dry_run=dry_run)
         return self._wire.ask(Mix, "POST", "/v1/mixes", body=body)
 
@@ -441,9 +455,11 @@ class Client:
         return self._wire.ask(Mix, "GET", f"/v1/mixes/{id}")
 
     def mix_digests(self, id: str, items: int | None = None) -> Iterator[Digests]:
-        """Yield the digests of a mix, in the order of the mix, as arrays `uint8[k, 32]`. Memory holds one array.
+        """Yield the digests of a mix, in the order of the mix, as arrays `uint8[k, 32]`.
 
-        `items` is the number of items that the mix has. Raises NotUnderstood if the registry sends more.
+        Only one array is in memory.
+
+        `items` is the number of items in the mix, if it is known. Raises NotUnderstood if the registry sends more.
         """
         incomplete, limit = b"", MAX_STREAM if items is None else items * SIZE
         with self._wire.stream(f"/v1/mixes/{id}/digests", limit=limit) as pieces:
@@ -477,9 +493,12 @@ class Client:
     def create_snapshot(
         self, policy: PolicyName = "strict", bits: Bits = DEFAULT_BITS, as_of: int | None = None
     ) -> Snapshot:
-        """Build a snapshot in the registry, wait until it is ready, and return its manifest. Needs the scope operator.
+        """Build a snapshot in the registry, wait until it is ready, and return its manifest.
 
-        If the snapshot exists, it is returned at once. If a call is interrupted, repeat it: the build continues.
+        Needs the scope operator.
+
+        If the snapshot already exists, it is returned at once. If a call is interrupted, repeat it: the build continues
+        in the registry.
         """
         while True:
             body = _checked(NewSnapshot, as_of=as_of, policy=policy, bits=bits)
@@ -490,7 +509,7 @@ class Client:
             time.sleep(_BUILDING_PAUSE)
 
     def snapshots(self) -> Iterator[Summary]:
-        """Yield the snapshots that can be downloaded, those with the highest position first."""
+        """Yield the snapshots that can be downloaded. The snapshot with the highest position is first."""
         return self._wire.pages(Summary, "/v1/snapshots")
 
     def snapshot(self, id: str) -> Snapshot:
@@ -500,11 +519,13 @@ class Client:
     def pull_snapshot(
         self, folder: Path | str, id: str | None = None, progress: Callable[[int], None] = lambda _: None
     ) -> Snapshot:
-        """Download a snapshot into `folder`, and return its manifest. Open it with `firsthand.Snapshot.open(folder)`.
+        """Download a snapshot into `folder`, and return its manifest.
 
-        By default, it is the snapshot with the highest position. If a download stops, repeat the call: it continues.
-        `progress` is called with the size in bytes of each shard. Raises SnapshotError if the folder contains other
-        files, if a received file is damaged, or if the registry has no snapshot.
+        Open it with `firsthand.Snapshot.open(folder)`.
+
+        `id` is the id of the snapshot. By default, it is the snapshot with the highest position. If a download stops,
+        repeat the call: it resumes. `progress` is called with the size in bytes of each shard. Raises SnapshotError if
+        the folder contains other files, if a received file is damaged, or if the registry has no snapshot.
         """
         chosen = id or next((snapshot.id for snapshot in self.snapshots()), None)
         if chosen is None:
@@ -544,12 +565,15 @@ def _client(
     transport: httpx2.BaseTransport | None,
     nonce: bytes,
 ) -> Client:
-    """Return the client of a pickle; `nonce` only makes the pickle different from all others."""
+    """Return a client from its pickled arguments. `nonce` is not used: it only makes each pickle different."""
     return Client(url, key, timeout=timeout, retries=retries, longest_wait=longest_wait, transport=transport)
 
 
 def _checked(kind: type[Message], **fields: Any) -> Message:
-    """Return a message of the class `kind`. Raises InvalidArgument, with a sentence for each wrong field."""
+    """Return a message of the class `kind`.
+
+    Raises InvalidArgument, with a sentence for each field that is not valid.
+    """
     try:
         return kind(**fields)
     except ValidationError as error:
@@ -557,7 +581,7 @@ def _checked(kind: type[Message], **fields: Any) -> Message:
 
 
 def _once() -> str:
-    """Return a new Idempotency-Key: all retries of one call use it, and no other call does."""
+    """Return a new Idempotency-Key. All retries of one call send the same key, and no other call sends it."""
     return str(uuid.uuid4())
 
 

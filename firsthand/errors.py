@@ -42,17 +42,17 @@ class NotUnderstood(FirsthandError):
 
 
 class InvalidArgument(FirsthandError, ValueError):
-    """An argument of a call has a value that no registry accepts. The message names it and says what to use."""
+    """An argument of a call has a value that no registry accepts. The message has its name and an accepted value."""
 
 
 class ContentError(FirsthandError, ValueError):
-    """A file or an item cannot be read or hashed. The message names it."""
+    """A file or an item cannot be read or hashed. The message has the name of the file or item."""
 
 
 class RowError(ContentError):
-    """One row of a file cannot be read, and the rows after it can be: a caller can skip it.
+    """One row of a file cannot be read, but the rows after it can be read: a caller can skip this row.
 
-    `file` is the path or URL, `row` the row in words (`line 3`), `number` the number in the row's name, `FILE:NUMBER`,
+    `file` is the path or URL, `row` the row in words (`line 3`), `number` the number in the row's name `FILE:NUMBER`,
     and `reason` says what is wrong.
     """
 
@@ -82,19 +82,20 @@ class Withdrawn(FirsthandError):
 
 
 class SnapshotError(FirsthandError):
-    """A file of a snapshot is missing, damaged or of another format. The message names it."""
+    """A file of a snapshot is missing, damaged or of another format. The message has the name of the file."""
 
 
 class GateRefused(FirsthandError):
-    """A gate refused the data. The message says why, and names the worst files."""
+    """A gate refused the data. The message has the reasons and the worst files."""
 
 
 class ProblemError(FirsthandError):
     """The registry refused the request. `problem` is its complete answer."""
 
-    #: What to do next after an error of this class. It is shown unless the registry says the same.
+    #: What to do next after an error of this class. It is added to the message, unless the registry's message already
+    #: says it.
     advice = ""
-    #: Whether the message says which key the request used.
+    #: Whether the message contains the id and the source of the key of the request.
     names_key = False
 
     def __init__(self, problem: Problem, key: str = "") -> None:

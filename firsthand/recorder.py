@@ -34,7 +34,7 @@ from firsthand.spool.sender import SegmentSender, SenderThread, check_profile
 
 _log = logging.getLogger(__name__)
 
-#: The most files that are named in a warning.
+#: The maximum number of files whose names are in a warning.
 _MOST_NAMED = 5
 
 
@@ -54,18 +54,18 @@ class Counts:
     dropped: int
     #: Acknowledged by the registry, including items that an earlier recorder had spooled.
     sent: int
-    #: In the spool now, to be sent.
+    #: In the spool now. They will be sent.
     waiting: int
     #: Records of the spool that were skipped because their checksum is wrong.
     damaged: int
     #: The error message of the last attempt to send; None if it succeeded.
     problem: str | None
-    #: Refused by the registry for good, for example because the model does not exist. They are kept on the disk;
-    #: `firsthand spool list` shows them, and `firsthand spool drop` removes them.
+    #: Refused by the registry, for example because the model does not exist, and not accepted until the cause is
+    #: corrected. They stay on the disk. `firsthand spool list` shows them, and `firsthand spool drop` removes them.
     refused: int
-    #: Why the last of them was refused; None if none was.
+    #: Why the registry refused the last of the refused items. None if none was refused.
     refusal: str | None
-    #: The names of files in the spool that are not segments of one, and are passed over.
+    #: The names of files in the spool that are not segments. They are ignored.
     passed_over: tuple[str, ...]
 
 
@@ -77,10 +77,10 @@ class Recorder:
     time of collection is the day (UTC) on which the items were added.
 
     **Spooled items survive if the process is killed.** The next recorder on the same folder sends them. If items were
-    sent but the answer was lost, they are sent again and registered only once. A power failure can lose the items that
-    were added since the last attempt to send: if an attempt fails, its items are written to the disk (fsync). The spool
-    contains only digests and sizes, never texts. `spool` is the folder, on a local disk. Processes can share it. By
-    default, there is one folder per registry, in the user's data folder.
+    sent but the answer was lost, they are sent again and registered only once. If an attempt to send fails, its items
+    are written to the disk (fsync). So a power failure can lose only the items that were added since the last attempt.
+    The spool contains only digests and sizes, never texts. `spool` is its folder, on a local disk. Processes can share
+    the folder. By default, there is one folder per registry, in the user's data folder.
 
     **Short texts are ignored.** People also write short texts such as "Yes.". If such a text were registered, the same
     text from a person would get the verdict model. `min_bytes` is the minimum size in bytes, after the digest profile
@@ -89,14 +89,14 @@ class Recorder:
     **If the spool has `max_bytes` bytes, or the disk is full,** the new item is dropped and counted. With
     `when_full="raise"`, `add` raises SpoolFull. Items in the spool remain there.
 
-    **Items that the registry refuses for good** (for example because the model was not registered) are kept apart, and
-    do not stop others: `counts.refused` and `counts.refusal`. The next recorder on the folder sends them once more.
-    `firsthand spool list` shows them, and `firsthand spool drop` removes them.
+    **If the registry refuses items** (for example because the model is not registered), they are moved aside, and other
+    items are still sent. `counts.refused` is their number, and `counts.refusal` is the last reason. The next recorder
+    on the folder sends them once more. `firsthand spool list` shows them, and `firsthand spool drop` removes them.
 
-    Threads can share a recorder. After a fork, each process must create its own recorder: that of its parent refuses
-    every call in a child, and `close` does nothing there. Raises InvalidArgument if an argument has a wrong form. If
-    the registry answers within 5 s, raises NotFound if the dataset or the model does not exist, and WrongProfile if the
-    dataset has another profile.
+    Threads can share a recorder. After a fork, each process must create its own recorder. In a child process, the
+    recorder of the parent raises ValueError in every call, except `close`, which does nothing. Raises InvalidArgument
+    if an argument is not valid. If the registry answers within 5 s, raises NotFound if the dataset or the model does
+    not exist, and WrongProfile if the dataset has another profile.
     """
 
     def __init__(
@@ -133,8 +133,8 @@ class Recorder:
     def add(self, text: str) -> bool:
         """Spool a text of the model. Return True if it was spooled, and False if it was too short or dropped.
 
-        Raises SpoolFull if there is no room and `when_full="raise"`. Raises ValueError if the recorder is closed or
-        belongs to another process.
+        Raises SpoolFull if the spool or the disk is full and `when_full="raise"`. Raises ValueError if the recorder is
+        closed or belongs to another process.
         """
         self._check_process()
         content = text_bytes(text, self._profile)
@@ -189,25 +189,26 @@ class Recorder:
     def flush(self, timeout: float = 30.0) -> bool:
         """Send all spooled items now, for at most `timeout` seconds. Return whether all were sent.
 
-        Items that were refused for good before do not count. Raises ValueError if the recorder belongs to another
+        Items that were refused before this call do not count. Raises ValueError if the recorder belongs to another
         process.
         """
         self._check_process()
         return self._sender.flush(timeout)
 
     def close(self, timeout: float = 30.0) -> None:
-        """Send all spooled items, for at most `timeout` seconds. The next recorder on the folder sends the rest.
+        """Send all spooled items, for at most `timeout` seconds, and end the recorder.
 
-        In a forked child, this does nothing: the folder belongs to the parent.
+        The next recorder on the folder sends the items that remain. In a forked child, this does nothing: the folder
+        belongs to the parent.
         """
         if os.getpid() != self._process:
             return
         with self._spool.changed:
             if self._closed:
                 return
-            self._closed = True  # nothing is added after this, so the flush sends all items
+            self._closed = True  # no item is added after this, so the flush sends all items
         self._sender.flush(timeout)
-        if self._sender.stop():  # if False, it is still in a request, and uses the folders until the process ends
+        if self._sender.stop():  # if False, a request still runs, and uses the folders until the process ends
             self._spool.release()
 
     def __enter__(self) -> Self:
@@ -219,7 +220,10 @@ class Recorder:
         self.close()
 
     def _check_process(self) -> None:
-        """Raise ValueError in a forked child. Call this before locking: another thread can have held the lock then."""
+        """Raise ValueError in a forked child.
+
+        Call this before taking the lock: another thread of the parent may have held the lock during the fork.
+        """
         if os.getpid() != self._process:
             raise ValueError("this recorder belongs to another process; create one in each process, after the fork")
 
@@ -228,7 +232,7 @@ class Recorder:
         if passed_over:
             more = f" and {len(passed_over) - _MOST_NAMED} more" if len(passed_over) > _MOST_NAMED else ""
             _log.warning(
-                "the spool has files that are not its own, or are damaged; they are passed over. Move them to another"
+                "the spool has files that are not segments or are damaged; they are ignored. Move them to another"
                 " folder: %s%s",
                 ", ".join(passed_over[:_MOST_NAMED]),
                 more,
@@ -238,8 +242,8 @@ class Recorder:
 def _check_names(client: Client, header: SegmentHeader) -> None:
     """Raise NotFound or WrongProfile if the registry answers that it would refuse the items.
 
-    If it does not answer now, or not with this key, the recorder starts nevertheless: a model server must not wait for
-    the registry.
+    If the registry does not answer, or does not accept the key, nothing is raised: a model server must not wait for the
+    registry.
     """
     try:
         profile = client.dataset(header.dataset, once=True).profile
@@ -252,9 +256,10 @@ def _check_names(client: Client, header: SegmentHeader) -> None:
 
 
 def default_folder(url: str) -> Path:
-    """Return the spool folder of a registry: in FIRSTHAND_SPOOL_DIR, or in the user's data folder.
+    """Return the spool folder for a registry, in FIRSTHAND_SPOOL_DIR or in the user's data folder.
 
-    Its name is the host and port, without characters that could lead to another folder, and without a password.
+    The name of the folder is the host and port of the registry, without a password. Characters that could lead to
+    another folder are replaced.
     """
     root = os.environ.get("FIRSTHAND_SPOOL_DIR") or Path(platformdirs.user_data_dir("firsthand")) / "spool"
     host_and_port = re.sub(r"[^\w.\[\]-]", "_", urlsplit(url).netloc.rpartition("@")[2])

@@ -41,7 +41,7 @@ def run() -> None:
         )
         with context.begin_transaction():
             if connection.dialect.name == "postgresql":
-                # if two processes migrate at once, the second one waits, and then has nothing to do
+                # if two processes migrate at the same time, the second one waits, and then has nothing to do
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
             context.run_migrations()
 

@@ -64,22 +64,22 @@ from service.storage.key_uses import KeyUses
 
 logger = structlog.get_logger("firsthand")
 
-#: Errors of a database that does not answer, is full, or is locked for too long; from SQLAlchemy and from the drivers.
+#: The errors of SQLAlchemy and of the drivers if a database does not answer, is full, or is locked for too long.
 _UNAVAILABLE = (PoolTimeout, OperationalError, psycopg.OperationalError, sqlite3.OperationalError)
 
-#: The header Retry-After, in seconds, if a disk is full.
+#: The value of the header Retry-After, in seconds, if a disk is full.
 _RETRY_WHEN_FULL = 10
 
-#: The errors that every call can return: its head, its parameters or its key are refused, the budget is spent,
-#: or the database is not available.
+#: The statuses of errors that every call can return, because of its head, its parameters, its key, its budget, or a
+#: database that is not available.
 _EVERYWHERE = errors.documented(401, 403, 414, 422, 429, 431, 503)
 
-#: A request is matched against one router after the other: the most frequent ones come first.
+#: A request is compared with one router after the other, so the most frequent routers are first.
 ROUTERS = (items, registrations, mixes, organizations, datasets, models, snapshots, corrections, log, statistics)
 
 
 class WrongRevision(Exception):
-    """The error of a database whose schema has another revision than the one that this version needs."""
+    """The schema of the database has another revision than this version needs."""
 
 
 def create_app(settings: Settings, workers: int = 1) -> FastAPI:
@@ -118,7 +118,7 @@ def create_app(settings: Settings, workers: int = 1) -> FastAPI:
         summary="A registry of the origin of training data: a human, or a model and its generation.",
         lifespan=lifespan,
         responses=_EVERYWHERE,
-        # `documents` serves them, to those who may read
+        # `documents` serves them, to callers that may read
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -134,7 +134,9 @@ def create_app(settings: Settings, workers: int = 1) -> FastAPI:
     app.include_router(documents, dependencies=[budgets.charged])
     _add_health(app, settings, database, metrics)
     app.add_middleware(ObserveRequests, metrics=metrics, answer=answer_problem)
-    app.add_middleware(KeepPrivate, settings=settings)  # the outermost: it also sees the answers of the others
+    app.add_middleware(
+        KeepPrivate, settings=settings
+    )  # the outermost middleware: it also handles the answers of the others
     app.add_middleware(ProxyHeaders, settings=settings)
     for kind in (Refusal, RequestValidationError, HTTPException, DBAPIError, *_UNAVAILABLE):
         app.add_exception_handler(kind, answer_problem)
@@ -143,7 +145,7 @@ def create_app(settings: Settings, workers: int = 1) -> FastAPI:
 
 
 def check_revision(settings: Settings, database: Database) -> None:
-    """Raise WrongRevision, with the command to run, if the database does not have the needed revision."""
+    """Raise WrongRevision, with the command to run, if the database has another revision than this version needs."""
     with database.reads() as session:
         current = revision(session)
     needed = migrate.needed(settings)
@@ -171,7 +173,7 @@ def _add_health(app: FastAPI, settings: Settings, database: Database, metrics: M
     def readyz() -> Readiness:
         """Return status 200 if the database can be written and has the revision that it needs; otherwise 503.
 
-        `warnings` are there if the clock of the host was set, or is behind the newest statement.
+        There are `warnings` if the clock of the host was changed, or is behind the time of the newest statement.
         """
         check_writable(database)
         try:
@@ -207,7 +209,7 @@ def _refusal(error: Exception) -> Refusal:
     if isinstance(error, HTTPException):
         return _of_framework(error)
     if isinstance(error, ClientDisconnect):
-        return errors.Malformed("The body ended before it was complete; nothing was stored. Send it again.")
+        return errors.Malformed("The body ended before it was complete; nothing was stored. Send the request again.")
     if _is_full(error):
         return errors.Unavailable(
             "The registry's disk is full or cannot be written; nothing was stored. Ask its operator to make room, "
@@ -230,7 +232,7 @@ def _refusal(error: Exception) -> Refusal:
 
 
 def _is_full(error: BaseException) -> bool:
-    """Return whether an error means a full disk: for temporary files, for SQLite's file, or on PostgreSQL's machine."""
+    """Return whether an error means a full disk: for temporary files, SQLite's file or the PostgreSQL server."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     if isinstance(cause, sqlite3.Error):
         return getattr(cause, "sqlite_errorcode", None) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
@@ -246,7 +248,7 @@ def _is_read_only(error: BaseException) -> bool:
 
 
 def _invalid(error: RequestValidationError) -> Refusal:
-    """Return the refusal of parameters, or of a body, that do not match their schema."""
+    """Return the refusal for parameters or a body that do not match their schema."""
     problems = explain.problems(error.errors())
     return errors.Unprocessable("; ".join(explain.located(p.where, p.message) for p in problems[:5]), problems)
 
@@ -266,7 +268,7 @@ def _of_framework(error: HTTPException) -> Refusal:
 
 
 def _document_problems(app: FastAPI, routes: list[Any]) -> None:
-    """Put bodies and the schema of a problem into the OpenAPI document, instead of FastAPI's validation errors."""
+    """Add the bodies and the schema of a problem to the OpenAPI document, instead of FastAPI's validation errors."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:

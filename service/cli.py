@@ -28,20 +28,20 @@ from service.storage.engine import Database
 serve = typer.Typer(add_completion=False)
 migrate = typer.Typer(add_completion=False)
 
-# paths are printed as they are: in the name of a folder, brackets are no markup
+# paths are printed unchanged: brackets in the name of a folder must not be read as markup
 _out = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
 _err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 DataDir = Annotated[
     Path | None,
     typer.Option(
-        help="Folder of the embedded SQLite database. It takes precedence over FIRSTHAND_DATABASE_URL. "
-        "Default: FIRSTHAND_DATA_DIR, else ./firsthand-data. Example: --data-dir /srv/firsthand"
+        help="Folder of the embedded SQLite database. It has precedence over FIRSTHAND_DATABASE_URL. "
+        "Default: FIRSTHAND_DATA_DIR or, if it is not set, ./firsthand-data. Example: --data-dir /srv/firsthand"
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON, for programs.")]
 
-#: Addresses that mean "all interfaces": a browser cannot open them.
+#: Addresses that mean all interfaces → the address for a browser, which cannot open them.
 _EVERY_INTERFACE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
@@ -107,7 +107,7 @@ def _url(host: str, port: int) -> str:
 def _prepared(settings: Settings, url: str) -> tuple[FirstKey | None, CommandLineKey]:
     """Migrate the database if necessary, and create the first API key if there is none.
 
-    Returns (the first API key if it was created now, the state of the command line's key for `url`).
+    Return (the first API key if it was created now, otherwise None; the state of the command line's key for `url`).
     """
     with _errors_in_words(settings):
         migrations.check_encoding(settings)
@@ -196,7 +196,7 @@ def _settings(data_dir: Path | None) -> Settings:
 
 @contextmanager
 def _errors_in_words(settings: Settings) -> Iterator[None]:
-    """Print an error of the database and what to do, and exit with status 1."""
+    """If a database error occurs in the block, print it with the next step, and exit with status 1."""
     shown_url = settings.shown_url
     try:
         yield
@@ -224,9 +224,9 @@ def _errors_in_words(settings: Settings) -> Iterator[None]:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Return the listening socket. Call it before anything is printed or created.
+    """Return the listening socket. Call this before anything is printed or created.
 
-    So the printed address accepts connections at once, and a port that is in use is an error without side effects.
+    Then the printed address accepts connections at once. If the port is in use, the command fails without side effects.
     """
     # asyncio turns off Nagle's algorithm only on sockets that name TCP; otherwise each answer waits 40 ms for an ACK
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -72,7 +72,7 @@ class Unauthenticated(Refusal):
 
 
 class NotPermitted(Refusal):
-    """The API key is valid and does not permit this request."""
+    """The API key is valid, but does not permit this request."""
 
     status, slug, title = 403, "forbidden", "Not permitted with this API key"
 
@@ -84,13 +84,13 @@ class ResourceNotFound(Refusal):
 
 
 class MethodNotAllowed(Refusal):
-    """The path does not have this method."""
+    """The path exists, but not with this method."""
 
     status, slug, title = 405, "method-not-allowed", "Method not allowed"
 
 
 class NotAcceptable(Refusal):
-    """The call has no format that the Accept header allows."""
+    """The Accept header allows none of the formats of the call."""
 
     status, slug, title = 406, "not-acceptable", "No acceptable format"
 
@@ -146,7 +146,7 @@ class Unprocessable(Refusal):
 
 
 class TooManyRequests(Refusal):
-    """The caller has used what it may use now. `retry_after` is in seconds."""
+    """The caller has reached a limit. `retry_after` is the number of seconds after which it can send more requests."""
 
     status, slug, title = 429, "too-many-requests", "Too many requests"
 
@@ -161,7 +161,7 @@ class HeadersTooLarge(Refusal):
 
 
 class Unavailable(Refusal):
-    """The service cannot answer now. `retry_after` is in seconds."""
+    """The service cannot answer now. `retry_after` is the number of seconds after which the caller can try again."""
 
     status, slug, title = 503, "busy", "Temporarily unavailable"
 

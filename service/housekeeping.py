@@ -1,4 +1,4 @@
-"""Small jobs of a process that no request waits for: a thread runs each of them again and again."""
+"""Background jobs of a process: a thread runs each of them repeatedly. No request waits for them."""
 
 import threading
 import time

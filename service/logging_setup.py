@@ -1,7 +1,7 @@
 """The log of a process, including the logs of uvicorn and SQLAlchemy: text for a console, or JSON for machines.
 
-Paths of requests, names and error messages of others are among the values. So control characters are escaped: a value
-can neither steer the terminal that shows the log, nor look like another line.
+Values can contain texts of callers: paths of requests, names and error messages. So control characters are escaped: a
+value can neither control the terminal that shows the log, nor look like another line.
 """
 
 import logging
@@ -15,7 +15,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from firsthand.core.control_characters import escape_controls, escape_controls_in_json
 
-#: Texts of several lines: tracebacks. Their lines are indented, so that none looks like the begin of an entry.
+#: Fields with several lines: tracebacks. Their lines are indented, so that none looks like the start of an entry.
 _SEVERAL_LINES = ("exception", "stack")
 
 

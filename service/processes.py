@@ -33,16 +33,16 @@ from service.settings import Settings
 
 log = structlog.get_logger("firsthand")
 
-#: Seconds that running requests have to finish after SIGTERM or the first Ctrl-C.
+#: Seconds in which running requests can finish after SIGTERM or the first Ctrl-C.
 _GRACE = 10
 #: The parameter M_MMAP_THRESHOLD of mallopt(3).
 _MMAP_THRESHOLD = -3
-#: Open files of a process beside its connections: databases, snapshots, bodies on disk.
+#: The number of open files of a process in addition to its connections: databases, snapshots, bodies on disk.
 _OTHER_FILES = 500
 #: Seconds between two checks of the workers.
 _LOOK = 0.1
-#: A worker that dies is replaced at the earliest this many seconds after its start. This prevents a busy loop if every
-#: worker dies at its start, for example because the database does not answer.
+#: If a worker ends unexpectedly, it is replaced at the earliest this many seconds after its start. This prevents a busy
+#: loop if every worker ends at its start, for example because the database does not answer.
 _PAUSE = 1.0
 
 
@@ -94,9 +94,10 @@ def server(settings: Settings, workers: int = 1, port: int = 0) -> uvicorn.Serve
 
 
 def _return_large_memory() -> None:
-    """Let glibc return freed blocks of 4 MiB and more to the system at once.
+    """Make glibc return freed blocks of 4 MiB and more to the system at once.
 
-    Otherwise it raises this size by itself, up to 32 MiB, and a process keeps the memory of large bodies for good.
+    By default, glibc raises this size by itself, up to 32 MiB, and a process keeps the memory of large bodies
+    permanently.
     """
     with suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 4 * 2**20)
@@ -112,7 +113,7 @@ def _allow_files(number: int) -> None:
 
 
 def _work(settings: Settings, listener: socket, workers: int) -> None:
-    """Run one of so many workers until it ends."""
+    """Run one of `workers` workers until it ends."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     end_with(lambda: wait([parent.sentinel]))
@@ -121,7 +122,7 @@ def _work(settings: Settings, listener: socket, workers: int) -> None:
 
 
 class _Parent:
-    """The parent process: it starts the workers, replaces those that die, and stops all of them."""
+    """The parent process: it starts the workers, replaces those that end unexpectedly, and stops all of them."""
 
     def __init__(self, settings: Settings, listener: socket, workers: int) -> None:
         # spawned, not forked: this process has threads, and a worker must not share its database connections

@@ -1,4 +1,4 @@
-"""What `/readyz` says of the database and of the clock."""
+"""The checks of `/readyz`: the database, and the clock of the host."""
 
 import time
 
@@ -10,29 +10,32 @@ from service.log import store as log
 from service.log.rules import canonical_time
 from service.storage.engine import Database, is_read_only, now
 
-#: Seconds by which clocks of well-kept hosts may differ.
+#: Seconds by which the clocks of correctly managed hosts may differ.
 _TOLERANCE = 5
-#: Seconds by which the clock may have been set since the start.
+#: Seconds by which the clock may be changed after the start without a warning.
 _JUMP = 30
 
 
 def _steady() -> float:
-    """Return seconds of a clock that nobody sets, and that also runs while the machine is suspended."""
+    """Return the seconds of a clock that cannot be set, and that also runs while the machine is suspended."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 class HostClock:
-    """The clock of this host, compared with one that cannot be set."""
+    """The clock of this host, compared with a clock that cannot be set."""
 
     def __init__(self) -> None:
         self._offset, self._started = time.time() - _steady(), now()
 
     def jump(self) -> int:
-        """Return the seconds by which the clock was set since the start of the service; backward is negative."""
+        """Return the seconds by which the clock was changed since the start of the service.
+
+        It is negative if it was set back.
+        """
         return round(time.time() - _steady() - self._offset)
 
     def warnings(self, newest: int) -> list[str]:
-        """Return sentences on a clock that is behind the newest statement, recorded at `newest`, or that jumped."""
+        """Return warnings if the clock was changed, or if it is behind `newest`, the time of the newest statement."""
         sentences = []
         behind = newest - now()
         if behind > _TOLERANCE:
@@ -61,5 +64,5 @@ def check_writable(database: Database) -> None:
 
 
 def readiness(session: Session, clock: HostClock) -> Readiness:
-    """Return that the service can work, with warnings about the clock."""
+    """Return the answer of a service that is ready, with warnings about the clock."""
     return Readiness(status="ready", warnings=clock.warnings(log.newest_time(session)))

@@ -10,11 +10,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-#: The accepted ways to write a PostgreSQL address. All of them use the one driver that is installed.
+#: The accepted beginnings of a PostgreSQL address. All of them use the installed driver.
 _SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 
 
-#: The parameter of a PostgreSQL address after how many runs a statement is prepared; 0: never.
+#: A parameter of a PostgreSQL address: after this number of runs, a statement is prepared. 0 means never.
 _PREPARE = "prepare_threshold"
 
 
@@ -24,7 +24,7 @@ def without_password(url: str) -> str:
 
 
 def _with_psycopg(address: str) -> str:
-    """Return a PostgreSQL address that names the installed driver."""
+    """Return a PostgreSQL address with the name of the installed driver."""
     return "postgresql+psycopg://" + address.partition("://")[2]
 
 
@@ -42,7 +42,7 @@ class Settings(BaseSettings):
         None,
         description="Address of a PostgreSQL database, such as postgresql://user:password@host/name. "
         "If it is not set, the service uses an embedded SQLite database in the data folder. Behind a pooler such as "
-        "pgbouncer, end it with ?prepare_threshold=0: then no statement is prepared.",
+        "pgbouncer, add ?prepare_threshold=0 at its end: then no statement is prepared.",
     )
     snapshots_dir: Path | None = Field(
         None, description="Folder of the snapshots. The default is the folder `snapshots` in the data folder."
@@ -78,14 +78,14 @@ class Settings(BaseSettings):
     max_body_memory: int = Field(
         256 * 2**20,
         gt=0,
-        description="Bytes of bodies, other than bulk bodies, that one process holds in memory at the same time. An "
-        "organization may use three quarters of them, all callers without a key together one quarter. A body for which "
-        "there is no room is refused with status 503; the client can send it again.",
+        description="Memory for bodies, other than bulk bodies, in one process, in bytes. An organization can use "
+        "three quarters of it, all callers without a key together one quarter. If there is not enough memory for a "
+        "body, the request is refused with status 503; the client can send it again.",
     )
     body_grace_seconds: float = Field(
         30,
         gt=0,
-        description="Seconds in which a body may come at any rate. After them, a body that is slower than "
+        description="Seconds in which a body may arrive at any rate. After this time, a body that is slower than "
         "FIRSTHAND_BODY_LEAST_RATE is refused with status 408.",
     )
     body_least_rate: int = Field(
@@ -94,96 +94,99 @@ class Settings(BaseSettings):
     header_seconds: float = Field(
         30,
         gt=0,
-        description="Seconds in which the headers of a request must be complete, and in which the rest of a body must "
-        "end that was answered before. Then the connection is closed, after status 408 if headers had begun.",
+        description="Seconds in which the headers of a request must be complete. If a body is answered before its "
+        "end, the rest must end in the same time. Then the connection is closed. If headers have begun, it first gets "
+        "status 408.",
     )
     max_connections: int = Field(
         1_000,
         gt=0,
-        description="Number of connections of one process. When it is reached, the connection that waits longest "
-        "without a request is closed for a new one; if all have a request, the new one is refused with status 503.",
+        description="Maximum number of connections of one process. If it is reached, a new connection replaces the one "
+        "that has waited longest without a request. If all connections have a request, the new one is refused with "
+        "status 503.",
     )
     root_path: str = Field(
         "",
         pattern=r"^((/[A-Za-z0-9._~-]+)+)?$",
-        description="Path prefix under which a proxy serves the registry, such as /registry. The proxy may remove it "
-        "from the path or not.",
+        description="Path prefix under which a proxy serves the registry, such as /registry. The proxy may remove "
+        "the prefix from the path, or keep it.",
     )
     trusted_proxies: str = Field(
         "",
-        description="Addresses or networks of proxies, separated by commas, such as 127.0.0.1,10.0.0.0/8. Only their "
-        "headers X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Prefix count.",
+        description="Addresses or networks of proxies, separated by commas, such as 127.0.0.1,10.0.0.0/8. Only "
+        "their headers X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Prefix are used.",
     )
     bulk_slots: int = Field(
         4,
         gt=0,
-        description="Number of large bulk bodies that one process receives at the same time. One organization may use "
-        "all of them except one. Another one is refused with status 503; the client can send it again.",
+        description="Maximum number of large bulk bodies that one process receives at the same time. One organization "
+        "can use all of them except one. More bodies are refused with status 503; the client can send them again.",
     )
     key_budget: int = Field(
         600_000,
         gt=0,
-        description="Units of cost that the requests of one API key may have per minute. A unit is about a millisecond "
-        "of one processor core. The workers of `firsthand serve` share it equally. A request over the budget is "
+        description="Budget of one API key, in units of cost per minute. A unit is about a millisecond of one "
+        "processor core. The workers of `firsthand serve` share the budget equally. A request above the budget is "
         "answered with status 429, and can be sent again after the time in `Retry-After`.",
     )
     anonymous_budget: int = Field(
         30_000,
         gt=0,
-        description="Units of cost that all requests without an API key together may have per minute. The workers "
-        "share it equally. The requests of keys do not count.",
+        description="Budget of all requests without an API key together, in units of cost per minute. The workers "
+        "share it equally. Requests with a key do not count.",
     )
     anonymous_scan_cost: int = Field(
         1_000,
         gt=0,
         description="Highest estimated cost, in units, of a mix that is selected for a caller without an API key. "
-        "Selecting 1,000 items costs a unit, and so does reading 20,000. A larger mix is answered with status 403.",
+        "Selecting 1,000 items costs a unit, and reading 20,000 items also. If the cost is higher, the status is 403.",
     )
     scan_slots: int = Field(
         4,
         gt=0,
-        description="Number of mixes that one process selects at the same time. Callers without an API key use a "
-        "quarter of these slots, but at least one.",
+        description="Maximum number of mixes that one process selects at the same time. Callers without an API key can "
+        "use a quarter of these slots, but at least one.",
     )
     scan_wait_seconds: float = Field(
         5,
         gt=0,
-        description="Seconds that a mix waits for its slot. Then the request is answered with status 503, and can be "
-        "sent again.",
+        description="Seconds that a mix waits for its slot. After this time, the request is answered with status 503, "
+        "and can be sent again.",
     )
     key_streams: int = Field(
         16,
         gt=0,
-        description="Number of streamed answers (the items of mixes and of registrations, the changes of mixes) that "
-        "one process sends to one API key at the same time. A further request is answered with status 429.",
+        description="Maximum number of streamed answers (the items of mixes and of registrations, the changes of "
+        "mixes) that one process sends to one API key at the same time. More requests are answered with status 429.",
     )
     anonymous_streams: int = Field(
         8,
         gt=0,
-        description="Number of streamed answers that one process sends at the same time to all callers without an "
-        "API key together. A further request is answered with status 429.",
+        description="Maximum number of streamed answers that one process sends at the same time to all callers "
+        "without an API key together. More requests are answered with status 429.",
     )
     send_seconds: float = Field(
         30,
         gt=0,
-        description="Period in seconds in which the reader of an answer must take some of it. If it is too slow, the "
-        "connection is closed.",
+        description="Period in seconds. In each period, a client must read a minimum part of its answer (see "
+        "FIRSTHAND_SEND_LEAST_RATE). If it is too slow, the connection is closed.",
     )
     send_least_rate: int = Field(
         2**10,
         gt=0,
-        description="Least rate at which the reader must take an answer in each period, in bytes per second.",
+        description="Minimum rate at which a client must read its answer in each period, in bytes per second.",
     )
     max_recipe_bytes: int = Field(
         64 * 2**10,
         gt=0,
-        description="Largest recipe of a mix, in bytes of JSON. A larger one is answered with status 422.",
+        description="Maximum size of the recipe of a mix, in bytes of JSON. A larger recipe is refused with status "
+        "422.",
     )
     max_mixes: int = Field(
         100_000,
         gt=0,
-        description="Number of mixes that the registry stores for one organization. A further mix is answered with "
-        "status 409; stored mixes are never removed.",
+        description="Maximum number of mixes that the registry stores for one organization. More mixes are refused "
+        "with status 409. Stored mixes are never removed.",
     )
     mix_cache_bytes: int = Field(
         128 * 2**20,
@@ -228,7 +231,10 @@ class Settings(BaseSettings):
     @classmethod
     def _no_call(cls, prefix: str) -> str:
         if prefix.split("/")[1:2] in (["v1"], ["docs"], ["healthz"], ["readyz"], ["metrics"]):
-            raise ValueError(f"{prefix!r} begins like the path of a call; use another prefix, such as /registry")
+            raise ValueError(
+                f"{prefix!r} conflicts with a path of the registry (/v1, /docs, /healthz, /readyz, /metrics); use "
+                "another prefix, such as /registry"
+            )
         return prefix
 
     @field_validator("database_url")
@@ -246,7 +252,9 @@ class Settings(BaseSettings):
                 "this is not the address of a database; use an address such as postgresql://user:password@host:5432/name"
             ) from None
         if not re.fullmatch(r"\d{1,9}", str(parsed.query.get(_PREPARE, "0"))):
-            raise ValueError(f"{_PREPARE} is a whole number: 0 prepares no statement, 5 those that run a fifth time")
+            raise ValueError(
+                f"{_PREPARE} must be a whole number: 0 prepares no statement, 5 prepares a statement at its fifth run"
+            )
         return address
 
     @property
@@ -258,7 +266,7 @@ class Settings(BaseSettings):
     def url(self) -> URL:
         """The address of the database, in the form that SQLAlchemy needs.
 
-        It is not a text: in the name of a folder, `?` and `%` have no meaning.
+        It is not a text, because `?` and `%` in the name of a folder must have no special meaning.
         """
         if self.database_url is None:
             return URL.create("sqlite", database=str(self.database_file))
@@ -266,7 +274,10 @@ class Settings(BaseSettings):
 
     @cached_property
     def connect_args(self) -> dict[str, int | None]:
-        """Arguments of a new connection that the address states, as the driver takes them: None prepares nothing."""
+        """The arguments of the driver for a new connection that are given in the address.
+
+        None means: prepare nothing.
+        """
         stated = {} if self.database_url is None else make_url(_with_psycopg(self.database_url)).query
         return {_PREPARE: int(str(stated[_PREPARE])) or None} if _PREPARE in stated else {}
 

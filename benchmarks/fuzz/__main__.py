@@ -12,7 +12,7 @@ from benchmarks.harness.bench import DATABASES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the fuzzer and print its report; return 1 if there is a fault."""
+    """Run the fuzzer and print its report. Return 1 if there is a fault, otherwise 0."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.fuzz",
         description=benchmarks.fuzz.__doc__,
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     duration = parser.add_mutually_exclusive_group()
     duration.add_argument("--minutes", type=float, default=10.0, help="duration; default: 10")
-    duration.add_argument("--seconds", type=float, help="duration in seconds, in place of --minutes")
+    duration.add_argument("--seconds", type=float, help="duration in seconds, instead of --minutes")
     parser.add_argument("--seed", type=int, default=0, help="seed of all mutations; default: 0")
     parser.add_argument("--workers", type=int, default=1, help="worker processes of the server; default: 1")
     parser.add_argument("--senders", type=int, default=4, help="requests at the same time; default: 4")

@@ -1,4 +1,4 @@
-"""What an answer of the registry must be. Every other answer is a fault."""
+"""Check the answers of the registry to mutated requests. An answer that does not pass is a fault."""
 
 import json
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class FuzzRequest:
 
 
 def answer_fault(answer: httpx2.Response) -> str | None:
-    """Return what is wrong with an answer, or None."""
+    """Return what is wrong with an answer, or None if nothing is wrong."""
     status = answer.status_code
     if status >= 500 and status != 503:
         return f"status {status}"
@@ -29,7 +29,7 @@ def answer_fault(answer: httpx2.Response) -> str | None:
     if status < 400:
         return _json_fault(answer) if media_type == "application/json" else None
     if media_type != MEDIA_TYPE:
-        return f"status {status} with the content type {media_type or 'none'} in place of {MEDIA_TYPE}"
+        return f"status {status} with the content type {media_type or 'none'} instead of {MEDIA_TYPE}"
     fault = _json_fault(answer)
     if fault is not None:
         return fault
@@ -39,16 +39,16 @@ def answer_fault(answer: httpx2.Response) -> str | None:
         "title",
         "detail",
     }:
-        return f"status {status} with fields that are not those of a problem"
+        return f"status {status} with JSON that does not have the fields of a problem"
     if problem.get("status") != status:
-        return f"status {status} with a problem that states {problem.get('status')}"
+        return f"status {status} with a problem whose field status is {problem.get('status')}"
     if not problem["detail"]:
         return f"status {status} with an empty detail"
     return None
 
 
 def _json_fault(answer: httpx2.Response) -> str | None:
-    """Return why a body is not JSON in UTF-8 by the standard, or None."""
+    """Return why a body is not valid JSON in UTF-8 (RFC 8259), or None if it is valid."""
     try:
         json.loads(answer.content.decode(), parse_constant=_refuse_constant)
     except ValueError as error:

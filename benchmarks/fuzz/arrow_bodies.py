@@ -12,13 +12,16 @@ _ROWS = 40
 
 
 def arrow_streams(random: np.random.Generator) -> list[bytes]:
-    """Return streams with each type of digests, with and without the other columns, in one batch and in several."""
+    """Return streams with random digests: for each Arrow type of digests, and with and without the other columns.
+
+    Some streams have one batch, others several.
+    """
     tables = [_table(kind, numbers, random) for kind in _DIGESTS for numbers in (None, pa.uint32(), pa.int64())]
     return [_stream(table, rows) for table in tables for rows in (_ROWS, 7)]
 
 
 def parquet_file(random: np.random.Generator) -> bytes:
-    """Return a file with digests and sizes."""
+    """Return a Parquet file with random digests and sizes."""
     sink = pa.BufferOutputStream()
     pq.write_table(_table(pa.binary(32), pa.uint32(), random), sink)
     return bytes(sink.getvalue())

@@ -1,4 +1,7 @@
-"""The requests that showed a fault, as files: the body, and beside it how to send it again."""
+"""Save the requests that showed a fault as files.
+
+Each request has two files: its body, and a description with a command that sends the request again.
+"""
 
 import json
 import shlex
@@ -7,12 +10,12 @@ from pathlib import Path
 
 from benchmarks.fuzz.answers import FuzzRequest
 
-#: After so many faults of a run, further ones are counted and not saved.
+#: The maximum number of faults whose requests are saved. Further faults are only counted and printed.
 MOST_FILES = 100
 
 
 class FaultFiles:
-    """Saves requests into a folder, and prints each fault with the path of its body. Threads can share it."""
+    """Saves requests into a folder, and prints each fault with the path of its body. It is safe for several threads."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -20,7 +23,11 @@ class FaultFiles:
         self._lock = threading.Lock()
 
     def add(self, request: FuzzRequest | None, fault: str) -> None:
-        """Count and print a fault, and save its request; None if the fault belongs to no single request."""
+        """Count and print a fault, and save its request.
+
+        `request` is None if the fault belongs to no single request: then nothing is saved. After `MOST_FILES` faults,
+        requests are no longer saved.
+        """
         with self._lock:
             self.faults.append(fault if request is None else f"{request.form}: {fault}")
             number = len(self.faults)
@@ -37,7 +44,7 @@ class FaultFiles:
 
 
 def _curl(request: FuzzRequest, body: Path) -> str:
-    """Return the command that sends the request again, with an address and a key from the environment."""
+    """Return the curl command that repeats the request. It takes the address and the key from environment variables."""
     headers = [part for name, text in request.headers.items() for part in ("-H", shlex.quote(f"{name}: {text}"))]
     key = '"Authorization: Bearer $FIRSTHAND_API_KEY"'
     file, target = shlex.quote(f"@{body.resolve()}"), shlex.quote(request.target)

@@ -1,4 +1,4 @@
-"""The upload forms of the API: for each, its calls, its content type, and bodies that the registry accepts."""
+"""The upload forms of the API: for each form, the call, the content type, and bodies that the registry accepts."""
 
 import json
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from benchmarks.fuzz.arrow_bodies import arrow_streams, parquet_file
 from firsthand.core.digests import Digests, to_text
 from firsthand.core.media_types import ARROW, JSON, NDJSON, PARQUET, RAW
 
-#: Query strings of a registration: accepted ones, and ones with a value out of range.
+#: Query strings of a registration: some are accepted, the others have a value out of range.
 _STATEMENTS = (
     "origin=human",
     "origin=model&model=local/m@1",
@@ -36,7 +36,10 @@ _QUESTIONS = (
 
 @dataclass(frozen=True)
 class UploadForm:
-    """One kind of body, sent to one call: its method, its path, and query strings of which each request has one."""
+    """A kind of body for one call: its method, its path, its content type, and query strings.
+
+    A request uses one of them.
+    """
 
     name: str
     method: str
@@ -45,7 +48,7 @@ class UploadForm:
     originals: tuple[bytes, ...]
     queries: tuple[str, ...] = ("",)
     accepted: bool = True
-    "whether a registry that has received none of these bodies accepts the first one, with the first query string"
+    "whether the registry accepts the first body with the first query string, as the first request of the run"
 
 
 def upload_forms(
@@ -53,8 +56,8 @@ def upload_forms(
 ) -> list[UploadForm]:
     """Return all forms.
 
-    `key_id` is a key that may be rotated. `registration` is one of the own organization, with these digests
-    (`uint8[n, 32]`, at least 5), and `foreign_registration` is one of another organization.
+    `key_id` is the id of a key that may be rotated. `registration` is a registration of the sender's organization with
+    these digests (`uint8[n, 32]`, n at least 5). `foreign_registration` is a registration of another organization.
     """
     texts = [to_text(row.tobytes()) for row in digests]
     raw = (digests.tobytes(), digests[:1].tobytes())

@@ -1,4 +1,4 @@
-"""A run of the fuzzer on one new registry: fill it, check the forms, send mutations, report."""
+"""A run of the fuzzer on a new registry: fill the registry, check the forms, send mutations, and report."""
 
 import tempfile
 import threading
@@ -27,14 +27,17 @@ from benchmarks.harness.workers_watch import WorkersWatch
 from firsthand import Client, Digested
 from firsthand.core.digests import Digests
 
-#: Seconds between two samples of memory.
+#: Seconds between two samples of the memory.
 _SAMPLE_INTERVAL = 0.2
 _ITEMS = 40
 
 
 @dataclass(frozen=True)
 class FuzzReport:
-    """The answers of a run by form and status (None: no answer), the memory of the workers, and the faults."""
+    """The result of a run: the answers by form and status, the memory of the workers, and the faults.
+
+    The status of a request without an answer is None.
+    """
 
     statuses: Counter[tuple[str, int | None]]
     seconds: float
@@ -74,7 +77,7 @@ def fuzz(
     senders: int = 4,
     only: Sequence[str] = (),
 ) -> FuzzReport:
-    """Send mutations of the forms `only` (default: all) to a new registry, and return what came of it."""
+    """Send mutations of the forms `only` (default: all forms) to a new registry, and return the report."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="firsthand-fuzz-")))
         environment = {
@@ -82,7 +85,7 @@ def fuzz(
             "FIRSTHAND_CONFIG_DIR": str(folder),
             "FIRSTHAND_MIGRATE_ON_START": "true",
             "FIRSTHAND_LOG_FORMAT": "json",
-            # a request that is refused because of its cost would test nothing
+            # no budgets: a request that is refused because of its cost would test nothing
             "FIRSTHAND_KEY_BUDGET": "1000000000",
         }
         if database == "postgresql":
@@ -103,7 +106,7 @@ def fuzz(
 
 
 def _run(watch: WorkersWatch, senders: Sequence[FuzzSender], faults: FaultFiles, seconds: float) -> FuzzReport:
-    """Run all senders at the same time for these seconds. It ends earlier if all of them get no answers."""
+    """Run all senders at the same time for `seconds` seconds. If all of them get no answers, the run ends earlier."""
     stop, started = threading.Event(), time.monotonic()
     threads = [threading.Thread(target=sender.run, args=(stop,), daemon=True) for sender in senders]
     with watch:
@@ -144,7 +147,7 @@ def _filled(served: ServedRegistry, random: np.random.Generator) -> list[UploadF
 
 
 def _register_elsewhere(url: str, api_key: str, digests: Digests) -> int:
-    """Register the digests in another organization, as human items. Return the registration."""
+    """Register the digests as human items of another organization. Return the id of the registration."""
     with Client(url, api_key) as client:
         client.put_dataset("other/texts")
         (registered,) = client.register("other/texts", Digested(digests), origin="human")
@@ -152,9 +155,9 @@ def _register_elsewhere(url: str, api_key: str, digests: Digests) -> int:
 
 
 def _check_originals(served: ServedRegistry, forms: Sequence[UploadForm]) -> None:
-    """Send the first body of every form. Raises RuntimeError if it has not the expected answer.
+    """Send the first body of every form. Raises RuntimeError if the answer is not the expected one.
 
-    Mutations of a body that is refused anyway would test little.
+    If the registry refuses the original body, its mutations test very little.
     """
     headers = {"Authorization": f"Bearer {served.api_key}"}
     with httpx2.Client(base_url=served.url, headers=headers, timeout=PATIENCE_SECONDS) as client:
@@ -164,4 +167,6 @@ def _check_originals(served: ServedRegistry, forms: Sequence[UploadForm]) -> Non
                 request.method, request.target, headers={"Content-Type": form.media_type}, content=request.body
             )
             if answer.is_success != form.accepted:
-                raise RuntimeError(f"the form {form.name} is wrong: {answer.status_code} {answer.text[:500]}")
+                raise RuntimeError(
+                    f"the first body of the form {form.name} got {answer.status_code}: {answer.text[:500]}"
+                )

@@ -1,4 +1,4 @@
-"""Changes of the values of JSON bodies: the body is still JSON, so the registry reads it to its end."""
+"""Change values in JSON bodies. The body stays valid JSON, so the registry reads all of it."""
 
 import json
 from typing import Any
@@ -14,14 +14,14 @@ VALUES: tuple[Any, ...] = (
     {}, {"": None}, [[[[[[[[]]]]]]]],
 )  # fmt: skip
 
-#: A list is at most repeated to this number of entries.
+#: The maximum number of entries of a list that is repeated.
 _MOST_ENTRIES = 5_000
 
 
 def change_lines(body: bytes, random: np.random.Generator) -> bytes:
-    """Return a JSON text, or lines of JSON texts of which one is changed, after one to three changes of values.
+    """Change one to three values in a JSON text, or in one of several lines of JSON, and return the new body.
 
-    Other bodies are returned as they are.
+    A body that is not JSON is returned unchanged.
     """
     lines = body.splitlines()
     number = int(random.integers(len(lines)))
@@ -36,7 +36,7 @@ def change_lines(body: bytes, random: np.random.Generator) -> bytes:
 
 
 def change_json(fields: Any, random: np.random.Generator) -> Any:
-    """Return a JSON value in which one value was replaced, removed, repeated or added."""
+    """Return a JSON value after one change: a value in it is replaced, removed, repeated or added."""
     containers = _containers(fields)
     if not containers:
         return _value(random)
@@ -61,7 +61,7 @@ def change_json(fields: Any, random: np.random.Generator) -> Any:
 
 
 def _containers(fields: Any) -> list[Any]:
-    """Return all arrays and objects of a value that are not empty, in the order in which they begin."""
+    """Return all arrays and objects in a value that are not empty, sorted by their start."""
     if not isinstance(fields, dict | list):
         return []
     below = fields.values() if isinstance(fields, dict) else fields
@@ -69,7 +69,7 @@ def _containers(fields: Any) -> list[Any]:
 
 
 def _value(random: np.random.Generator) -> Any:
-    """Return a new copy of a value: later changes of the body must not change `VALUES`."""
+    """Return a copy of a random value of `VALUES`, so that later changes of the body do not change `VALUES`."""
     return json.loads(json.dumps(VALUES[int(random.integers(len(VALUES)))]))
 
 

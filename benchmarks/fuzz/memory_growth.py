@@ -1,4 +1,4 @@
-"""Whether the memory of the workers grows steadily during a run."""
+"""Check whether the memory of the workers grows steadily during a run."""
 
 import statistics
 from collections.abc import Sequence
@@ -7,23 +7,24 @@ from typing import NamedTuple
 
 from benchmarks.harness.workers_watch import MemorySample
 
-#: The growth, in bytes, that is not a fault: registered items, statements and keys take memory for the catalog.
+#: The growth in bytes that is allowed, because the catalog needs memory for registered items, statements and keys.
 ALLOWED_BYTES = 64 * 2**20
-#: The part of a run that is not used: imports, the catalog, caches and the stacks of threads fill up.
+#: The share of a run, at its start, that is ignored: imports, the catalog, caches and stacks of threads need memory.
 _WARM_UP = 1 / 4
 _PARTS = 6
-#: The least rise from a part to the next, as a share of the average rise. One large body makes only one rise.
+#: The growth is steady only if each part grows by at least this share of the average growth per part. One large body
+#: causes growth in only one part.
 _LEAST_RISE = 1 / 4
 
 
 class MemoryGrowth(NamedTuple):
-    """The median memory, in bytes, of six equal parts of a run, after its first quarter."""
+    """The median memory, in bytes, of six equal parts of a run, without its first quarter."""
 
     medians: tuple[float, ...]
 
     @property
     def steady(self) -> bool:
-        """Whether the memory grew from every part to the next, in total by more than ALLOWED_BYTES."""
+        """Whether the memory grew from every part to the next one, and in total by more than ALLOWED_BYTES."""
         rises = [after - before for before, after in pairwise(self.medians)]
         return sum(rises) > ALLOWED_BYTES and min(rises) >= _LEAST_RISE * sum(rises) / len(rises)
 
@@ -32,7 +33,7 @@ class MemoryGrowth(NamedTuple):
 
 
 def memory_growth(samples: Sequence[MemorySample]) -> MemoryGrowth:
-    """Return the growth of memory over the samples of a run, which are in the order of time."""
+    """Return the growth of the memory. `samples` are the samples of a run, sorted by time."""
     used = samples[int(len(samples) * _WARM_UP) :]
     if len(used) < _PARTS:
         return MemoryGrowth(tuple(float(sample.anonymous) for sample in used))

@@ -1,4 +1,4 @@
-"""Changes of a request body that break parsers. The same generator gives the same body."""
+"""Change a request body in ways that break parsers. The same state of `random` gives the same body."""
 
 import re
 from collections.abc import Callable
@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.fuzz.json_mutations import change_lines
 
-#: A mutated body is cut to this size, so that the registry stays small and the requests fast.
+#: The maximum size of a mutated body, in bytes. It keeps the registry small and the requests fast.
 MOST_BYTES = 2**20
 
 #: Values of length fields and of other binary integers.
@@ -37,7 +37,7 @@ Mutation = Callable[[bytearray, bytes, np.random.Generator], None]
 
 
 def _start(body: bytearray, random: np.random.Generator) -> int:
-    """Return a random index of the body; every second one is a multiple of 4, as binary formats align their fields."""
+    """Return a random index in the body. Every second index is a multiple of 4, because binary formats align fields."""
     index = int(random.integers(len(body)))
     return index - index % 4 if random.integers(2) else index
 
@@ -49,24 +49,24 @@ def flip_bits(body: bytearray, _: bytes, random: np.random.Generator) -> None:
 
 
 def replace_bytes(body: bytearray, _: bytes, random: np.random.Generator) -> None:
-    """Replace a few bytes by random ones."""
+    """Replace a few bytes by random bytes."""
     start, length = _start(body, random), int(random.integers(1, 9))
     body[start : start + length] = random.bytes(length)
 
 
 def truncate(body: bytearray, _: bytes, random: np.random.Generator) -> None:
-    """Remove the end."""
+    """Remove the end of the body."""
     del body[int(random.integers(len(body))) :]
 
 
 def remove_piece(body: bytearray, _: bytes, random: np.random.Generator) -> None:
-    """Remove a piece."""
+    """Remove a piece of the body."""
     start = _start(body, random)
     del body[start : start + int(random.integers(1, 64))]
 
 
 def repeat_piece(body: bytearray, _: bytes, random: np.random.Generator) -> None:
-    """Repeat a piece: mostly a few times, sometimes thousands of times."""
+    """Repeat a piece of the body: usually a few times, sometimes thousands of times."""
     start = _start(body, random)
     piece = body[start : start + int(random.integers(1, 200))]
     times = int(random.choice([1, 2, 10, 1_000, 20_000], p=[0.5, 0.25, 0.2, 0.04, 0.01]))
@@ -82,7 +82,7 @@ def change_length_field(body: bytearray, _: bytes, random: np.random.Generator) 
 
 
 def splice(body: bytearray, other: bytes, random: np.random.Generator) -> None:
-    """Continue with the end of another body, or insert a piece of it."""
+    """Replace the end of the body by the end of another body, or insert a piece of the other body."""
     start, from_ = _start(body, random), int(random.integers(len(other) + 1))
     if random.integers(2):
         body[start:] = other[from_:]
@@ -91,7 +91,7 @@ def splice(body: bytearray, other: bytes, random: np.random.Generator) -> None:
 
 
 def change_number(body: bytearray, other: bytes, random: np.random.Generator) -> None:
-    """Replace a decimal number of a text by an extreme one; in a body without numbers, change a length field."""
+    """Replace a decimal number in a text by an extreme number. If the body has no number, change a length field."""
     numbers = list(re.finditer(rb"(?<![\w.])-?\d+(?:\.\d+)?(?![\w.])", body))
     if not numbers:
         change_length_field(body, other, random)
@@ -101,13 +101,16 @@ def change_number(body: bytearray, other: bytes, random: np.random.Generator) ->
 
 
 def change_value(body: bytearray, other: bytes, random: np.random.Generator) -> None:
-    """Replace a JSON text, key or value, by a breaking text; in a body without texts, insert one."""
+    """Replace a JSON string (a key or a value) by a breaking text.
+
+    If the body has no string, insert a breaking text.
+    """
     texts = list(re.finditer(rb'"[^"]*"', body))
     if not texts:
         insert_text(body, other, random)
         return
     text = texts[int(random.integers(len(texts)))]
-    inside = int(random.integers(2))  # between the quotes, or with them
+    inside = int(random.integers(2))  # without or with its quotes
     piece = BREAKING_TEXTS[int(random.integers(len(BREAKING_TEXTS)))]
     body[text.start() + inside : text.end() - inside] = piece
 
@@ -124,15 +127,15 @@ MUTATIONS: tuple[Mutation, ...] = (
 )  # fmt: skip
 
 
-#: Changes that keep the length, so that a binary body is still read to its end.
+#: Changes that do not change the length of the body, so that the registry reads a binary body to its end.
 _KEEP_LENGTH: tuple[Mutation, ...] = (flip_bits, replace_bytes)
 
 
 def mutate(original: bytes, other: bytes, random: np.random.Generator) -> bytes:
     """Return the body after one to four changes. `other` is a body of any form, for splices.
 
-    Half of the bodies keep their outer form, because a body that is malformed is refused before its values are read:
-    JSON stays JSON, and other bodies keep their length. One body in twenty is not changed.
+    In half of the results, JSON stays valid JSON, and other bodies keep their length. The reason: if a body is
+    malformed, it is refused before its values are read. One body in twenty is not changed.
     """
     if not random.integers(20):
         return original

@@ -1,4 +1,4 @@
-"""One thread that sends mutated bodies until it is stopped. Its requests depend only on its generator."""
+"""A thread that sends mutated bodies until it is stopped. Its requests depend only on its random generator."""
 
 import threading
 from collections import Counter
@@ -13,16 +13,17 @@ from benchmarks.fuzz.forms import UploadForm
 from benchmarks.fuzz.mutations import mutate
 from benchmarks.harness.waiting import PATIENCE_SECONDS
 
-#: One request in so many has the content type of another form.
+#: 1 of this number of requests has the content type of another form.
 _OTHER_MEDIA_TYPE = 30
-#: One request in so many has an Idempotency-Key, of so many that are used again and again with other bodies.
+#: 1 of `_WITH_IDEMPOTENCY_KEY` requests has an Idempotency-Key. There are `_IDEMPOTENCY_KEYS` keys, which are used
+#: again with other bodies.
 _WITH_IDEMPOTENCY_KEY, _IDEMPOTENCY_KEYS = 10, 20
 
 
 def fuzz_requests(
     forms: Sequence[UploadForm], chosen: Sequence[UploadForm], random: np.random.Generator
 ) -> Iterator[FuzzRequest]:
-    """Yield requests of the chosen forms for ever. Splices use the bodies of all forms."""
+    """Yield requests of the chosen forms, without an end. Splices use the bodies of all forms."""
     bodies = [body for form in forms for body in form.originals]
     while True:
         form = chosen[int(random.integers(len(chosen)))]
@@ -50,14 +51,14 @@ class FuzzSender:
         self.statuses = Counter[tuple[str, int | None]]()
 
     def run(self, stop: threading.Event) -> None:
-        """Send requests until `stop` is set, or a request has no answer."""
+        """Send requests until `stop` is set or a request has no answer."""
         with self._client:
             for request in self._requests:
                 if stop.is_set() or not self.send(request):
                     return
 
     def send(self, request: FuzzRequest) -> bool:
-        """Send a request and judge its answer. Return whether there was an answer."""
+        """Send a request and check its answer. Return False if there was no answer."""
         try:
             answer = self._answer(request)
         except httpx2.TransportError as error:
@@ -75,7 +76,7 @@ class FuzzSender:
         try:
             return self._client.request(*arguments, headers=request.headers, content=request.body)
         except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
-            # the server may close an open connection just when a request is sent on it: only a new one shows a fault
+            # the server may close an idle connection while a request is sent: only an error on a new one is a fault
             return self._client.request(
                 *arguments, headers={**request.headers, "Connection": "close"}, content=request.body
             )

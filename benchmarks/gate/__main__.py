@@ -15,14 +15,14 @@ from benchmarks.harness.served_registry import serve_empty
 
 LINES, QUICK_LINES = 1_000_000, 100_000
 HELD, QUICK_HELD = 10_000_000, 1_000_000
-#: The least speed-up by a second process.
+#: The minimum speed-up by a second process. With a lower speed-up, the benchmark fails.
 LEAST_SPEED_UP = 1.6
 
 _LINE = "{:<9} {:>9} {:>8} {:>15} {:>12} {:>10} {:>16} {:>10}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table; return 1 if a second process does not make a command fast enough."""
+    """Print the table. Return 1 if the speed-up by a second process is too low, otherwise 0."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.gate",
         description=benchmarks.gate.__doc__,
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--times", type=int, default=5, help="runs of each command; default: 5")
     parser.add_argument("--workers", type=int, default=2, help="processes that are compared with one; default: 2")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_LINES:,} lines, {QUICK_HELD:,} items")
-    parser.add_argument("--json", action="store_true", help="print one JSON object in place of the table")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     options = parser.parse_args(arguments)
     count = options.lines or (QUICK_LINES if options.quick else LINES)
     held = options.held or (QUICK_HELD if options.quick else HELD)

@@ -1,4 +1,4 @@
-"""The cost of one command of the gate: its seconds, and the seconds of CPU of the command and of the registry."""
+"""The cost of one command of the gate: its seconds, and the CPU seconds of the command and of the registry."""
 
 import json
 import os
@@ -18,13 +18,13 @@ from benchmarks.snapshots.check_command import write_snapshot
 from firsthand import Client, Digested
 from firsthand.core.digests import Digests, stack
 
-#: Items of each registration before the measurement.
+#: The number of items in each registration before the measurement.
 _REGISTRATION = 500_000
 
 
 @dataclass(frozen=True)
 class GateInput:
-    """The lines that are checked, and the snapshot and registry that know every second one of them."""
+    """The lines to check, and a snapshot and a registry in which every second line is registered."""
 
     file: Path
     lines: int
@@ -38,7 +38,7 @@ class GateInput:
 
 @dataclass(frozen=True)
 class GateTimes:
-    """Seconds of one run of the command: of the clock, of CPU in the command, and of CPU in the registry."""
+    """The seconds of one run: elapsed time, CPU time of the command, and CPU time of the registry."""
 
     clock: float
     command: float
@@ -47,7 +47,7 @@ class GateTimes:
 
 @dataclass(frozen=True)
 class GateCost:
-    """The runs of one command."""
+    """The runs of one command, and their medians."""
 
     source: str
     workers: int
@@ -55,17 +55,17 @@ class GateCost:
 
     @property
     def clock(self) -> float:
-        """The median of the seconds."""
+        """The median of the elapsed seconds."""
         return median(run.clock for run in self.runs)
 
     @property
     def command(self) -> float:
-        """The median of the seconds of CPU of the command, in all its processes."""
+        """The median of the CPU seconds of the command, in all its processes."""
         return median(run.command for run in self.runs)
 
     @property
     def registry(self) -> float:
-        """The median of the seconds of CPU of the registry."""
+        """The median of the CPU seconds of the registry."""
         return median(run.registry for run in self.runs)
 
 
@@ -82,7 +82,10 @@ def prepare(folder: Path, registry: ServedRegistry, count: int, held: int) -> Ga
 
 
 def measure(gate_input: GateInput, workers: Sequence[int], times: int) -> Iterator[GateCost]:
-    """Run each command `times` times, all commands in turn. Raises AssertionError if a verdict is wrong."""
+    """Run each command `times` times. In each round, all commands run once. Yield the cost of each command.
+
+    Raises AssertionError if a verdict is wrong.
+    """
     commands = [(source, number) for source in ("snapshot", "registry") for number in workers]
     runs: dict[tuple[str, int], list[GateTimes]] = {command: [] for command in commands}
     for _ in range(times):
@@ -93,7 +96,7 @@ def measure(gate_input: GateInput, workers: Sequence[int], times: int) -> Iterat
 
 
 def speed_up(costs: Sequence[GateCost], source: str) -> float:
-    """Return how many times as fast the largest number of processes is as one process."""
+    """Return the seconds with one process, divided by the seconds with the largest number of processes."""
     clocks = {cost.workers: cost.clock for cost in costs if cost.source == source}
     return clocks[min(clocks)] / clocks[max(clocks)]
 
@@ -109,7 +112,7 @@ def _register(registry: ServedRegistry, known: Digests) -> None:
 
 
 def _run(gate_input: GateInput, source: str, workers: int) -> GateTimes:
-    """Run the command once."""
+    """Run the command once, and return its times."""
     command = [sys.executable, "-m", "firsthand", "check", str(gate_input.file), "--json", "--workers", str(workers)]
     if source == "snapshot":
         command += ["--snapshot", str(gate_input.snapshot)]
@@ -119,7 +122,7 @@ def _run(gate_input: GateInput, source: str, workers: int) -> GateTimes:
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         output = process.stdout.read()
-        # the usage of the command includes that of its worker processes, for which it has waited
+        # the CPU time includes that of the worker processes, for whose end the command has waited
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         clock = perf_counter() - started
@@ -131,6 +134,6 @@ def _run(gate_input: GateInput, source: str, workers: int) -> GateTimes:
 
 
 def _cpu_seconds(pid: int) -> float:
-    """Return the seconds of CPU that a process has used."""
+    """Return the CPU seconds that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime and stime

@@ -1,4 +1,4 @@
-"""Readers and verifiers, which compare each response with the expected state."""
+"""Readers and verifiers. They compare each response with the expected state."""
 
 from collections.abc import Callable
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""Writers, which register, withdraw and dispute, and sometimes send a body that must be refused."""
+"""Writers: they register, withdraw and dispute. Sometimes they send a body that the registry must refuse."""
 
 import time
 from collections.abc import Callable

@@ -81,7 +81,7 @@ def run_description(sizes: Sizes) -> dict[str, Any]:
 
 
 def _commit() -> str:
-    """Return the commit, with the mark `-dirty` if files have changed since; an empty text outside of a clone."""
+    """Return the commit, with the suffix `-dirty` if files have changed. Return an empty text outside of a clone."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     described = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
     return described.stdout.strip()

@@ -23,8 +23,8 @@ LIMITS: dict[tuple[str, str, int], float] = {
 
 
 def share_of_limit(value: float, limit: float, unit: str) -> float:
-    """Return a value as a share of its limit: 1 is as fast as the limit, more is faster.
+    """Return a value as a share of its limit: 1 is as fast as the limit, more than 1 is faster.
 
-    For the unit `s`, a smaller value is faster; for other units, a larger one.
+    For the unit `s`, smaller values are faster. For other units, larger values are faster.
     """
     return limit / value if unit == "s" else value / limit

@@ -1,4 +1,4 @@
-"""The anonymous memory of all workers of a server over time, and the workers that died."""
+"""Measure the anonymous memory of all workers of a server over time, and detect workers that ended."""
 
 import threading
 import time
@@ -20,7 +20,7 @@ class WorkersWatch:
     """Takes a sample of the workers of a server at every interval, until the `with` block ends."""
 
     def __init__(self, served: ServedRegistry, workers: int, interval: float) -> None:
-        """Watch a server that has so many workers. `interval` is in seconds."""
+        """Watch a server with this number of workers. `interval` is the number of seconds between two samples."""
         self._served, self._workers, self._interval = served, workers, interval
         self._known = set(self._running())
         self.samples = list[MemorySample]()

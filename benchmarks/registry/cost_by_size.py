@@ -1,4 +1,4 @@
-"""Do the same tasks in two registries, of which one has ten times as many items. The times should be equal."""
+"""Do the same tasks in two registries. One has ten times as many items as the other. The times should be equal."""
 
 from collections.abc import Callable, Iterator
 from time import perf_counter

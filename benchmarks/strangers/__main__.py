@@ -24,7 +24,7 @@ NAMES = (IDLE, *BY_NAME)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print a row per attack; return 1 if a bar is missed."""
+    """Print a row per attack. Return 1 if a row does not pass, otherwise 0."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.strangers",
         description=benchmarks.strangers.__doc__,
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--quick", action="store_true", help=f"{QUICK_ITEMS:,} items and {QUICK_SECONDS:g} s per attack"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object per row in place of the table")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per row instead of the table")
     options = parser.parse_args(arguments)
     seconds = options.seconds or (QUICK_SECONDS if options.quick else SECONDS)
     items = options.items or (QUICK_ITEMS if options.quick else ITEMS)

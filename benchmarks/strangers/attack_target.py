@@ -1,11 +1,11 @@
-"""What the attackers know of the registry."""
+"""The knowledge of the attackers about the registry."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class AttackTarget:
-    """The address of a registry, a key with the scopes read and write, and what is stored there. It can be pickled."""
+    """The address of a registry, a key with the scopes read and write, and stored data. It can be pickled."""
 
     port: int
     api_key: str

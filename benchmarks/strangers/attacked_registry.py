@@ -1,4 +1,4 @@
-"""A registry with data that is served again for every attack."""
+"""A registry with data. For every attack, a new server is started on the same data."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +15,15 @@ from benchmarks.harness.waiting import wait_until
 from benchmarks.strangers.attack_target import AttackTarget
 from firsthand import Client, Part, Recipe
 
-#: Digests of the largest look-up.
+#: The number of digests in the largest look-up.
 _LARGEST_LOOK_UP = 100_000
 
 
 class AttackedRegistry:
-    """A database with items, half human and half of a model, with keys of two organizations, a mix and snapshots."""
+    """A database for the attacks: half of its items are human, half are model output.
+
+    It also has keys of two organizations, a mix and snapshots.
+    """
 
     def __init__(self, folder: Path, items: int, snapshots: int, database_url: str | None = None) -> None:
         """Create the database in `folder`, or in the empty PostgreSQL database at `database_url`."""
@@ -30,7 +33,7 @@ class AttackedRegistry:
             client.create_organization("other")
             client.put_dataset("local/d")
             client.put_model("local/m@1", generation=1)
-            # before there are items: what is measured is a long list, not the size of snapshots
+            # before items are added: a long list of snapshots is measured, not their size
             positions = range(client.position() + 1)
             for position, policy, bits in islice(product(positions, ("strict", "pessimistic"), (28, 12)), snapshots):
                 client.create_snapshot(policy, bits, position)  # type: ignore[arg-type]
@@ -54,7 +57,10 @@ class AttackedRegistry:
 
     @contextmanager
     def serve(self, workers: int = 1, **environment: str) -> Iterator[ServedRegistry]:
-        """Serve the database with so many workers until the block ends. `environment` adds environment variables."""
+        """Serve the database with this number of workers until the `with` block ends.
+
+        `environment` has additional environment variables for the server.
+        """
         environment = {
             **environment,
             "FIRSTHAND_DATA_DIR": str(self._folder),
@@ -72,10 +78,10 @@ class AttackedRegistry:
             yield served
 
     def target(self, served: ServedRegistry) -> AttackTarget:
-        """Return what the attackers know."""
+        """Return the data that the attackers use."""
         return AttackTarget(served.port, self._attacker_key, self._mix, self._looked_up)
 
     def looked_up(self, number: int) -> bytes:
-        """Return this number of digests, or all that are known, half of them registered."""
+        """Return `number` digests for a look-up, or all if there are fewer. Half of them are registered."""
         size = min(32 * number // 2, len(self._looked_up) // 2)
         return self._looked_up[:size] + self._looked_up[len(self._looked_up) - size :]

@@ -13,13 +13,13 @@ from benchmarks.strangers.attack_target import AttackTarget
 from benchmarks.strangers.attacks import BY_NAME
 from benchmarks.strangers.behaviours import AttackLog
 
-#: Files that the process may open: a connection is one.
+#: The maximum number of open files of the process. Each connection is one file.
 _FILES = 4_096
 
 
 @dataclass(frozen=True)
 class AttackOutcome:
-    """The time of an attack, by `time.monotonic`, and the number of answers by status."""
+    """The start and the end of an attack (in seconds of `time.monotonic`), and the number of answers by status."""
 
     started: float
     ended: float
@@ -27,7 +27,7 @@ class AttackOutcome:
 
 
 def attack(name: str, target: AttackTarget, seconds: float, attackers: int) -> AttackOutcome:
-    """Attack for these seconds, then close all connections. It runs in the process of the attackers."""
+    """Attack for `seconds` seconds, then close all connections. This runs in the process of the attackers."""
     return asyncio.run(_attack(name, target, seconds, attackers))
 
 
@@ -41,14 +41,14 @@ async def _attack(name: str, target: AttackTarget, seconds: float, attackers: in
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    for task in failed:  # an attacker never ends by itself: this is a fault of its own
+    for task in failed:  # an attacker never ends by itself, so this is an error in the attacker
         task.result()
     return AttackOutcome(started, ended, dict(log.statuses))
 
 
 @contextmanager
 def attackers_process() -> Iterator[ProcessPoolExecutor]:
-    """Start the process of the attackers, until the block ends."""
+    """Start the process of the attackers. It ends at the end of the `with` block."""
     # spawned, not forked: this process has threads
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_allow_files) as executor:
         yield executor

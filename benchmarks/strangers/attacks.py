@@ -1,4 +1,4 @@
-"""The attacks: what is sent, by whom, and how."""
+"""The attacks: their requests, the key that they use, and the behaviour of the attackers."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -16,15 +16,15 @@ from firsthand.core.media_types import ARROW, JSON, PARQUET, RAW
 LOOKUPS, REGISTER = "/v1/lookups", "/v1/datasets/local/d/registrations?origin=human"
 NO_KEY, WRITE_KEY, WRONG_KEY = "no key", "write key", "wrong key"
 
-#: Connections that send half a request, of all attackers together, with 16 attackers.
+#: The number of connections that send half a request, of 16 attackers together.
 _HALF_SENT = 900
 _ATTACKERS = 16
-#: Slow connections of each attacker.
+#: The number of slow connections per attacker.
 _SLOW = 8
-#: Digests in each large body of `bulk`: 8 MB.
+#: The number of digests in each large body of `bulk`: 8 MB.
 _BULK_ITEMS = 250_000
 
-#: Prepares an attack in the process of the attackers, before it begins.
+#: A function that prepares the requests of an attack, before the attack begins, in the process of the attackers.
 Prepare = Callable[[AttackTarget], NumberedRequest]
 
 
@@ -176,7 +176,7 @@ def _stored_mixes(target: AttackTarget) -> NumberedRequest:
     generations = list(range(1_000))
 
     def numbered(number: int) -> bytes:
-        # every second recipe is close to the largest one that is stored
+        # every second recipe is almost as large as the limit allows
         part = {"share": 0.1, "generation_in": generations} if number % 2 else {"share": 0.1}
         recipe = {"seed": number, "size": 1_000, "shortfall": "shrink", "parts": [part] * 10}
         return _post("/v1/mixes", JSON, json.dumps(recipe).encode(), target.api_key)
@@ -208,7 +208,8 @@ def _bulk(target: AttackTarget) -> NumberedRequest:
     return _in_turn([_post(REGISTER, RAW, digests.tobytes(), target.api_key)])
 
 
-#: In the order of the table. The last ones store items and mixes, which the rows before them do not have.
+#: The attacks, in the order of the table. The last ones store items and mixes, so that the rows before them are not
+#: affected.
 ATTACKS = (
     Attack("parquet", NO_KEY, "look-ups: Parquet with forged footers", _parquet_look_ups),
     Attack("parquet registered", WRITE_KEY, "registrations: Parquet with forged footers", _parquet_registrations),

@@ -1,11 +1,11 @@
-"""Bodies that cost a parser more than they cost their sender."""
+"""Bodies that need much more work of a parser than of the sender."""
 
 import numpy as np
 
 from benchmarks.fuzz.arrow_bodies import arrow_streams, parquet_file
 from benchmarks.fuzz.mutations import mutate
 
-#: The largest JSON body and the largest bulk body under the default settings.
+#: The sizes of the largest JSON body and the largest bulk body under the default settings, in bytes.
 JSON_BYTES, BULK_BYTES = 10 * 2**20, 64 * 2**20
 
 _VARINT_MOST = b"\xff\xff\xff\xff\x0f"
@@ -13,9 +13,10 @@ _VARIANTS = 200
 
 
 def forged_parquet(random: np.random.Generator) -> list[bytes]:
-    """Return files whose footers state huge sizes: of the footer itself, and of each of its fields.
+    """Return Parquet files with a footer that states very large sizes: of the footer, and of each of its fields.
 
-    The footer is Thrift: its sizes are integers of variable length, and a parser that believes them allocates memory.
+    The format of the footer is Thrift, whose sizes are integers of variable length. A parser that trusts them allocates
+    this memory.
     """
     file = parquet_file(random)
     length = int.from_bytes(file[-8:-4], "little")
@@ -29,21 +30,21 @@ def forged_parquet(random: np.random.Generator) -> list[bytes]:
 
 
 def mutated_arrow(random: np.random.Generator) -> list[bytes]:
-    """Return Arrow streams after random changes; most of them hit the sizes of buffers and of tables."""
+    """Return Arrow streams after random changes. Most of the changes are in the sizes of buffers and tables."""
     streams = arrow_streams(random)
     return [mutate(streams[number % len(streams)], streams[0], random) for number in range(_VARIANTS)]
 
 
 def empty_lists(size: int) -> bytes:
-    """Return `{"digests": [[],[],…]}` of about this number of bytes: a parser makes an object of every three bytes."""
+    """Return `{"digests": [[],[],…]}` with about `size` bytes. A parser creates an object for every three bytes."""
     return b'{"digests":[' + b"[]," * (size // 3) + b"[]]}"
 
 
 def deep_lists(size: int) -> bytes:
-    """Return arrays in arrays, of this number of bytes: a parser goes one call deeper per two bytes."""
+    """Return nested arrays with `size` bytes. A parser needs one more nested call for every two bytes."""
     return b"[" * (size // 2) + b"]" * (size // 2)
 
 
 def deep_objects(size: int) -> bytes:
-    """Return objects in objects, of about this number of bytes."""
+    """Return nested objects with about `size` bytes."""
     return b'{"digests":' * (size // 12) + b"{}" + b"}" * (size // 12)

@@ -1,4 +1,4 @@
-"""Requests of others during an attack: how long they take, and whether they are answered."""
+"""Probes: requests of another caller during an attack. Their times and their answers are measured."""
 
 import http.client
 import threading
@@ -12,13 +12,16 @@ import numpy as np
 
 from firsthand.core.media_types import RAW
 
-#: A request of a probe that has no answer by then has failed.
+#: The time limit of a request of a probe, in seconds. Without an answer in this time, the request has failed.
 _TIMEOUT = 60.0
 _NO_ANSWER = "none"
 
 
 class ProbeAnswer(NamedTuple):
-    """When a request was sent (in seconds of `time.monotonic`), how long it took, and the status of its answer."""
+    """One request of a probe: the time when it was sent, its duration, and the status of its answer.
+
+    The time is in seconds of `time.monotonic`.
+    """
 
     sent_at: float
     seconds: float
@@ -27,7 +30,7 @@ class ProbeAnswer(NamedTuple):
 
 @dataclass(frozen=True)
 class ProbeTimes:
-    """The times of a probe in seconds, and the number of its answers by status."""
+    """The durations of the requests of a probe in seconds, and the number of its answers by status."""
 
     p50: float
     p99: float
@@ -35,13 +38,13 @@ class ProbeTimes:
     statuses: Mapping[str, int]
 
     def others(self, expected: str) -> int:
-        """Return the number of answers with another status."""
+        """Return the number of answers whose status is not `expected`."""
         return sum(number for status, number in self.statuses.items() if status != expected)
 
 
 @dataclass
 class Probe:
-    """One request that is sent again and again, on a new connection each time."""
+    """A request that is sent repeatedly, each time on a new connection."""
 
     name: str
     method: str
@@ -54,7 +57,7 @@ class Probe:
     answers: list[ProbeAnswer] = field(default_factory=list)
 
     def send(self, port: int) -> None:
-        """Send the request once, and add its answer."""
+        """Send the request once, and store its answer."""
         sent_at, status = time.monotonic(), _NO_ANSWER
         headers = {"Content-Type": RAW} if self.body else {}
         if self.api_key is not None:
@@ -72,10 +75,11 @@ class Probe:
         self.answers.append(ProbeAnswer(sent_at, time.monotonic() - sent_at, status))
 
     def times(self, started: float, ended: float) -> ProbeTimes:
-        """Return the times of the requests that were sent, or would have been sent, between two times.
+        """Return the durations of the requests that were sent between two times, and of those that were delayed.
 
-        While a request waits, the next ones are not sent. They are added with the time that they would have waited:
-        otherwise a service that stands still for 8 seconds would have one slow answer among a hundred.
+        While a request waits for its answer, the next requests cannot be sent. They are added with the time that they
+        would have waited. Otherwise, if a service does not answer for 8 seconds, there would be only one slow answer
+        among a hundred.
         """
         times, statuses = list[float](), Counter[str]()
         for answer in self.answers:

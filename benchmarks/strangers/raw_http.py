@@ -1,6 +1,6 @@
-"""Requests as bytes, and connections on which they are sent without the courtesy of a client.
+"""Build requests as bytes, and send them on raw connections, without the rules that an HTTP client follows.
 
-The connections use the functions of the event loop for sockets, because asyncio's streams read ahead.
+The connections use the socket functions of the event loop, because the streams of asyncio read ahead.
 """
 
 import asyncio
@@ -9,26 +9,28 @@ from contextlib import suppress
 
 _STATUS_BYTES = len("HTTP/1.1 200")
 _RECEIVE_BYTES = 2**18
-#: Seconds until the next try if no connection is accepted.
+#: The pause in seconds before the next attempt, if the server accepts no connection.
 _REFUSED_PAUSE = 0.05
 
 
 def request(method: str, target: str, *headers: str, body: bytes = b"", api_key: str | None = None) -> bytes:
-    """Return a complete request, after which the server closes the connection."""
+    """Return a complete request with `Connection: close`, so that the server closes the connection after its answer."""
     key = () if api_key is None else (f"Authorization: Bearer {api_key}",)
     length = (f"Content-Length: {len(body)}",) if body or method == "POST" else ()
     return head(f"{method} {target} HTTP/1.1", "Host: registry", "Connection: close", *key, *headers, *length) + body
 
 
 def head(*lines: str) -> bytes:
-    """Return a request line and headers, with the empty line after them."""
+    """Return the bytes of a request line and headers, with the empty line at their end."""
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
 async def connect(host: str, port: int, receive_buffer: int | None = None) -> socket.socket:
-    """Return a new connection. A small `receive_buffer`, in bytes, makes the sender wait for this side.
+    """Return a new connection.
 
-    Raises OSError, after a short pause, if there is no connection.
+    With a small `receive_buffer`, in bytes, the server must wait for this client to read.
+
+    Raises OSError, after a short pause, if the connection fails.
     """
     connection = socket.socket()
     connection.setblocking(False)
@@ -45,9 +47,9 @@ async def connect(host: str, port: int, receive_buffer: int | None = None) -> so
 
 
 async def exchange(host: str, port: int, content: bytes) -> str:
-    """Send bytes on a new connection, read until the server closes it, and return the status of the answer.
+    """Send bytes on a new connection, and read until the server closes it. Return the status of the answer.
 
-    Without an answer, return "closed" or "refused".
+    Without an answer, return "closed" or "refused" (no connection).
     """
     try:
         connection = await connect(host, port)
@@ -59,11 +61,13 @@ async def exchange(host: str, port: int, content: bytes) -> str:
             return await read_status(connection)
         finally:
             sending.cancel()
-            await asyncio.wait([sending])  # before the socket is closed; an own cancellation is not lost
+            await asyncio.wait(
+                [sending]
+            )  # wait for the task before the socket is closed, and still allow that this task is cancelled
 
 
 async def read_status(connection: socket.socket) -> str:
-    """Read until the server closes the connection. Return the status of its answer, or "closed" if there is none."""
+    """Read until the server closes the connection. Return the status of the answer, or "closed" without an answer."""
     loop, start = asyncio.get_running_loop(), b""
     with suppress(OSError):  # the server may reset the connection after its answer
         while received := await loop.sock_recv(connection, _RECEIVE_BYTES):
@@ -72,10 +76,10 @@ async def read_status(connection: socket.socket) -> str:
 
 
 def status_of(start: bytes) -> str:
-    """Return the status in the first bytes of an answer; "closed" if there is none."""
+    """Return the status in the first bytes of an answer, or "closed" if they have none."""
     return start[9:12].decode("latin-1") if start.startswith(b"HTTP/1.") and len(start) >= _STATUS_BYTES else "closed"
 
 
 async def _send(connection: socket.socket, content: bytes) -> None:
-    with suppress(OSError):  # the server answered before the end, and closed
+    with suppress(OSError):  # the server answered early, and closed the connection
         await asyncio.get_running_loop().sock_sendall(connection, content)

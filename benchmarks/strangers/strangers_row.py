@@ -1,4 +1,4 @@
-"""One row of the table: an attack, what others noticed of it, and whether this is within the bars."""
+"""One row of the table: an attack, the measurements of the probes and of the memory, and the limits."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -6,9 +6,9 @@ from typing import Any
 
 from benchmarks.strangers.probes import ProbeTimes
 
-#: The bars: seconds of a probe, growth of memory during an attack and after it in bytes.
+#: The limits: seconds of a probe (99th percentile), and bytes of memory growth during the attack and after it.
 MOST_SECONDS, MOST_GROWTH, MOST_KEPT = 1.0, 300 * 10**6, 150 * 10**6
-#: The least share of registrations of another organization that must be stored.
+#: The minimum share of the other organization's registrations that must be stored.
 LEAST_REGISTERED = 0.9
 
 _LINE = "{:<26} {:<9} {:>21} {:>21} {:>18} {:>4} {:<4} {:<28} {}"
@@ -24,7 +24,7 @@ class StrangersRow:
     health: ProbeTimes
     look_up: ProbeTimes
     registration: ProbeTimes | None
-    "registrations of another organization, if they are part of the row"
+    "registrations of another organization during the attack; None if the row has none"
     before: int
     peak: int
     after: int
@@ -35,7 +35,7 @@ class StrangersRow:
 
     @property
     def misses(self) -> list[str]:
-        """The bars that are missed, in words."""
+        """The limits that are exceeded, in words."""
         misses = []
         for name, times in (("/healthz", self.health), ("look-up", self.look_up)):
             if not times.p99 < MOST_SECONDS:
@@ -59,10 +59,10 @@ class StrangersRow:
         return misses
 
     def to_json(self) -> dict[str, Any]:
-        """Return all measurements and bars, for a line of JSON."""
+        """Return all measurements and limits as a JSON object."""
         values = asdict(self)
         for name in ("health", "look_up", "registration"):
-            if values[name] is not None:  # JSON has no NaN: a probe without an answer has no times
+            if values[name] is not None:  # JSON has no NaN, the time of a probe without an answer
                 values[name] = {key: None if value != value else value for key, value in values[name].items()}
         return {**values, "pass": not self.misses, "misses": self.misses}
 

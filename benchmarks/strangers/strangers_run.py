@@ -1,4 +1,4 @@
-"""Run attacks, one after the other, and measure a row for each."""
+"""Run attacks, one after the other, and measure a row for each attack."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -17,17 +17,18 @@ from benchmarks.strangers.strangers_row import MOST_KEPT, StrangersRow
 
 #: The name of the row without attackers.
 IDLE = "idle"
-#: Seconds between two samples of memory.
+#: Seconds between two samples of the memory.
 _SAMPLE_INTERVAL = 0.05
-#: Requests of each probe before the attack, so that caches and threads are there.
+#: The number of requests of each probe before the attack, so that caches and threads exist.
 _WARM_UP = 20
-#: Digests in the look-up of the probe, and items in the registrations of another organization: over 64 KiB.
+#: The number of digests in the look-up of the probe, and of items in a registration of the other organization. Such a
+#: registration has more than 64 KiB.
 _LOOKED_UP, _REGISTERED = 100, 3_000
 
 
 @dataclass(frozen=True)
 class StrangersOptions:
-    """How long and by how many an attack is done, and how many seconds memory has to return."""
+    """The duration of an attack, the number of attackers, and the seconds in which the memory must return."""
 
     seconds: float = 20.0
     attackers: int = 16
@@ -36,7 +37,7 @@ class StrangersOptions:
 
 
 def measure(registry: AttackedRegistry, names: Sequence[str], options: StrangersOptions) -> Iterator[StrangersRow]:
-    """Yield the row of each attack, in this order. `IDLE` is a row without attackers."""
+    """Yield the row of each attack in `names`, in this order. The name `IDLE` is a row without attackers."""
     with attackers_process() as executor:
         for name in names:
             yield _measure(registry, BY_NAME.get(name), options, executor)
@@ -83,7 +84,10 @@ def _measure(
 
 
 def _registration_probe(registry: AttackedRegistry) -> Probe:
-    """Return a probe that registers items in another organization, with bodies that need a bulk slot."""
+    """Return a probe that registers items in another organization.
+
+    Its bodies are so large that they need an upload slot.
+    """
     digests = random_digests(_REGISTERED, np.random.default_rng(1)).tobytes()
     path = "/v1/datasets/other/d/registrations?origin=human"
     return Probe("registration", "POST", path, digests, registry.other_key, expected="201", interval=1.0)
@@ -96,7 +100,7 @@ def _wait(seconds: float) -> AttackOutcome:
 
 
 def _settled(watch: WorkersWatch, before: int, seconds: float) -> int:
-    """Wait until the memory has returned, at most these seconds, and return it."""
+    """Wait until the memory has returned to about `before`, for at most `seconds` seconds. Return the memory."""
     deadline = time.monotonic() + seconds
     after = watch.sample()
     while after - before > MOST_KEPT and time.monotonic() < deadline:

@@ -37,17 +37,22 @@ def annotate(
       above 2.
     - `lower_bound` (bool): whether the generation is a lower bound.
 
-    The column `field` holds texts or bytes, plain or dictionary-encoded. The verdict on a null is unknown. A text is
-    looked up under both digest profiles. If `batch` is a Table, a Table is returned.
+    The column `field` holds texts or bytes, plain or dictionary-encoded. If a value is null, its verdict is unknown. A
+    text is looked up under both digest profiles. If `batch` is a Table, a Table is returned.
 
-    `source` is a Client or a Snapshot. With a Client, `policy` is strict by default, and `as_of` is the position of the
-    log: set it to `client.position()` so that all batches of a job see the same state. A snapshot has its own policy
-    and position. A snapshot with 12 bits gives the verdict unknown instead of human, unless `source` is
-    `firsthand.checking.lookup_source.SnapshotSource(snapshot, client)`, which looks these items up in the registry.
+    `source` is a Client, a Snapshot or a SnapshotSource. With a Client, `policy` is strict by default, and `as_of` is
+    the position of the log: set it to `client.position()` so that all batches of a job see the same state. A snapshot
+    has its own policy and position. With fingerprints of 12 bits, a snapshot is not certain of the verdict human and
+    gives unknown instead. To look these items up in the registry, pass `SnapshotSource(snapshot, client)` of
+    `firsthand.checking.lookup_source`.
 
-    Raises KeyError if the column does not exist, TypeError if it holds neither texts nor bytes, ValueError if one of
-    the added columns exists already or if a snapshot has another policy or position, ContentError if two columns have
-    this name or a text is not UTF-8, and the errors of the client.
+    Raises:
+
+    - KeyError if the column does not exist;
+    - TypeError if the column holds neither texts nor bytes;
+    - ValueError if one of the added columns exists already, or if a snapshot has another policy or position;
+    - ContentError if two columns have this name, or if a text is not UTF-8;
+    - the errors of the client.
     """
     for name in ADDED:
         if name in batch.schema.names:
@@ -74,7 +79,10 @@ def look_up(column: Any, source: OpenSource) -> Lookup:
 
 
 def item_column(batch: Any, field: str) -> tuple[Any, list[int]]:
-    """Return the column `field` of a batch or table, and its rows that are not UTF-8. Raises as `annotate` does."""
+    """Return the column `field` of a batch or table, and the indices of its rows that are not UTF-8.
+
+    Raises KeyError if the column does not exist, and ContentError if two columns have this name.
+    """
     names = batch.schema.names
     if field not in names:
         raise KeyError(
@@ -87,7 +95,7 @@ def item_column(batch: Any, field: str) -> tuple[Any, list[int]]:
 
 
 def text_not_utf8(row: int, field: str) -> ContentError:
-    """Return the error of a text that is not UTF-8."""
+    """Return the error for a text that is not UTF-8. `row` is its index in the batch."""
     return ContentError(
         f"row {row} of the batch, counted from 0: the text in the column {field!r} is not UTF-8. Cast the column to"
         " binary, or convert the text"
@@ -95,7 +103,7 @@ def text_not_utf8(row: int, field: str) -> ContentError:
 
 
 def without(column: Any, rows: Sequence[int]) -> Any:
-    """Return a column (Array or ChunkedArray) in which the items of these rows are null."""
+    """Return a copy of a column (Array or ChunkedArray) in which the items of these rows are null."""
     if not rows:
         return column
     keep = np.ones(len(column), dtype=np.bool_)
@@ -119,7 +127,7 @@ def opened_snapshot(source: Snapshot | SnapshotSource, policy: PolicyName | None
     manifest = source.snapshot.manifest
     if policy not in (None, manifest.policy) or as_of not in (None, manifest.position):
         raise ValueError(
-            f"this snapshot has the policy {manifest.policy} and the position {manifest.position}; "
-            "remove policy= and as_of=, or open another snapshot"
+            f"this snapshot has the policy {manifest.policy} and the position {manifest.position}, and cannot use "
+            "others; omit policy= and as_of=, or open another snapshot"
         )
     return source

@@ -19,7 +19,7 @@ from firsthand.files.locations import ReadMeter
 from firsthand.http import lookup_result
 from firsthand.http.lookup_result import Lookup
 
-#: The number of tasks per process, so that no process waits long for the last one.
+#: The number of tasks per process. With several small tasks, all processes end at about the same time.
 _TASKS = 4
 
 
@@ -27,15 +27,16 @@ _TASKS = 4
 class CheckedItems:
     """Consecutive items of the user's files, with their verdicts."""
 
-    #: The file of the items; None if each item is a file of its own.
+    #: The file of the items. None if each item is a file.
     file: str | None
-    #: The name of each item; None for rows if their names were not requested.
+    #: The name of each item. None for rows, if their names were not requested.
     names: Sequence[str] | None
     answer: Lookup
     confidence: SnapshotConfidence
     #: The rows and files that could not be read. Each of them is one of the items, with the verdict unknown.
     errors: Sequence[ReadError] = ()
-    #: The number of bytes of the user's files that were read for these items. For all items it is the files' size.
+    #: The number of bytes that were read from the files for these items. Over all items, the sum is the size of the
+    #: files.
     read_bytes: int = 0
 
 
@@ -50,11 +51,12 @@ def check(
 ) -> Iterator[CheckedItems]:
     """Yield the verdicts on all items of the files, in order.
 
-    Raises ContentError for a row or a file that cannot be read. With `on_error="skip"`, it is an unknown item instead,
-    and its error is in `CheckedItems.errors`.
+    With `names`, each result has the names of its items. With `on_error="stop"`, a row or a file that cannot be read
+    raises ContentError (in a worker process: FirsthandError). With `on_error="skip"`, it counts as one item with the
+    verdict unknown, and its error is in `CheckedItems.errors`.
     """
     setup = partial(_opened, source, field, names, on_error)
-    if processes > 1 and not names:  # the rows of a part of a file are not numbered as those of the file
+    if processes > 1 and not names:  # in a span, the numbers of rows are not those of the file
         files = discover.divided(files, _TASKS * processes)
     return process_pool.run(setup, tasks(files, processes), processes, task_name)
 
@@ -62,7 +64,7 @@ def check(
 def tasks(files: Sequence[InputFile], processes: int) -> list[list[InputFile]]:
     """Divide the files, in order, into tasks for `processes` processes.
 
-    For several processes, there are at least `_TASKS` tasks per process, if there are enough files.
+    For several processes, each process gets at least `_TASKS` tasks if there are enough files.
     """
     most = discover.BATCH if processes == 1 else max(1, min(discover.BATCH, len(files) // (_TASKS * processes)))
     return list(discover.groups(files, most))
@@ -123,18 +125,21 @@ def _check_rows(
 
 
 class FileMeter:
-    """The bytes that were read of one file, at most its size: some readers read parts of it twice, or not at all."""
+    """Counts the bytes that were read from one file, up to its size.
+
+    The limit is necessary because some formats read parts of a file twice, and others skip parts.
+    """
 
     def __init__(self, file: InputFile) -> None:
         self.meter = ReadMeter()
         self._size, self._taken = file.size(), 0
 
     def take(self) -> int:
-        """Return the number of bytes that were read since the last call."""
+        """Return the number of bytes that were read since the last call of `take`."""
         read = self.meter.bytes if self._size is None else min(self.meter.bytes, self._size)
         taken, self._taken = read - self._taken, read
         return taken
 
     def rest(self) -> int:
-        """Return the number of bytes from the last call to the end of the file."""
+        """Return the number of bytes since the last call of `take`, up to the end of the file."""
         return self.take() if self._size is None else self._size - self._taken

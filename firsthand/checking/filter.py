@@ -29,25 +29,25 @@ Profiles: TypeAlias = tuple[Digests, Digests]
 
 
 class ItemSelector(Protocol):
-    """The rule that decides which items are written. It can depend on the items that it selected before."""
+    """A rule that decides which items are written. The decision can depend on the items that were selected before."""
 
-    #: The confidence of all look-ups until now.
+    #: The counts of all look-ups until now (see `SnapshotConfidence`).
     confidence: SnapshotConfidence
-    #: Whether a row without an item (null) is written.
+    #: Whether the rule also writes the rows without an item (null).
     keeps_empty_rows: bool
 
     def __call__(self, items: Profiles) -> Keep:
-        """Return, for each of n items, whether it must be written: `bool[n]`."""
+        """Select from n items. Return which of them must be written: `bool[n]`."""
 
     def undo(self) -> None:
-        """Forget the selections since the last call of `commit`: these items were not written."""
+        """Cancel the selections since the last `commit`, because these items were not written."""
 
     def commit(self) -> None:
-        """Keep the selections until now: these items are written."""
+        """Confirm the selections until now, because these items are written. They cannot be cancelled any more."""
 
 
 class SelectByVerdict:
-    """A rule that selects every item with one of the given verdicts. A row without an item counts as unknown."""
+    """A rule that selects every item with one of the given verdicts. A row without an item has the verdict unknown."""
 
     def __init__(self, source: OpenSource, verdicts: Collection[Verdict]) -> None:
         self._source, self._codes = source, [VERDICTS.index(verdict) for verdict in verdicts]
@@ -59,14 +59,14 @@ class SelectByVerdict:
         return np.isin(answer.verdict, self._codes)
 
     def undo(self) -> None:
-        """Do nothing: a verdict does not depend on earlier items."""
+        """Do nothing, because this rule does not depend on earlier items."""
 
     def commit(self) -> None:
-        """Do nothing."""
+        """Do nothing, because this rule does not depend on earlier items."""
 
 
 class SelectByMix:
-    """A rule that selects each item of a mix once: at its first occurrence in the files."""
+    """A rule that selects each item of a mix once: where it first occurs in the files."""
 
     keeps_empty_rows, confidence = False, SnapshotConfidence()
 
@@ -94,7 +94,7 @@ class SelectByMix:
         self._since_commit.clear()
 
     def _take(self, digests: Digests) -> Keep:
-        """Return which digests are in the mix and were not selected before, `bool[n]`. Mark them as selected."""
+        """Return which digests are in the mix and not selected yet: `bool[n]`. Mark them as selected."""
         sought, keep = as_strings(digests), np.zeros(len(digests), dtype=np.bool_)
         if not len(self._wanted):
             return keep
@@ -115,9 +115,9 @@ class FilteredPart:
     items: int
     kept: int
     confidence: SnapshotConfidence
-    #: The rows and files that could not be read. They are among the items, and are not written.
+    #: The rows and files that could not be read. They count in `items`, but are not written.
     errors: Sequence[ReadError] = ()
-    #: The size of the files.
+    #: The size of the files, in bytes.
     read_bytes: int = 0
 
 
@@ -130,7 +130,10 @@ def by_verdict(
     processes: int = 1,
     on_error: OnError = "stop",
 ) -> Iterator[FilteredPart]:
-    """Write the items with these verdicts, as `write` does, in `processes` processes. Each process opens the source."""
+    """Write the items with these verdicts into the folder `out`. Yield the counts of each task, as `write` does.
+
+    The work is done in `processes` processes. Each of them opens the source.
+    """
     check_targets(files, out)
     setup = partial(_opened, source, verdicts, field, out, on_error)
     return process_pool.run(setup, check.tasks(files, processes), processes, check.task_name)
@@ -144,8 +147,9 @@ def write(
     An output file has the relative path of its input file. It gets its final name when it is complete. Raises
     ContentError, before anything is written, if two inputs have the same output, or if an output is also an input.
 
-    Raises ContentError for a row or a file that cannot be read. With `on_error="skip"`, the row is not written, and
-    nothing of the file is written; the errors are in `FilteredPart.errors`.
+    With `on_error="stop"`, a row or a file that cannot be read raises ContentError. With `on_error="skip"`, such a row
+    is not written. If a file cannot be read to its end, none of its rows is written. The errors are in
+    `FilteredPart.errors`.
     """
     check_targets(files, out)
     for task in check.tasks(files, 1):
@@ -159,10 +163,11 @@ def check_targets(files: Sequence[InputFile], out: Location) -> None:
     for file in files:
         target = locations.identity(out / file.relative)
         if target in inputs:
-            raise ContentError(f"the output {target} is an input too; choose another folder for --out")
+            raise ContentError(f"the output {target} is also an input; choose another folder for --out")
         if target in targets:
             raise ContentError(
-                f"two inputs have the same output {target}; filter them with two commands that have different --out"
+                f"two input files have the same output {target}; filter them with two commands and two different"
+                " folders --out"
             )
         targets.add(target)
 
@@ -190,7 +195,10 @@ def _write(
 
 
 class _FileSkipped(Exception):
-    """A file that cannot be read: leave the blocks that write its output, so that the output is removed."""
+    """Raised for a file that cannot be read.
+
+    It leaves the blocks that write the output, so that the output is removed.
+    """
 
     def __init__(self, error: ReadError) -> None:
         self.error = error

@@ -1,6 +1,6 @@
-"""The gate: the share of items that models made, limits on it, and why and where the items exceed a limit.
+"""The gate: compare the share of items that models made with limits, and report why items exceed a limit.
 
-`firsthand check` and `firsthand.gate` both use `run`, so they give the same answer on the same files.
+`firsthand check` and `firsthand.gate` both use `run`, so they give the same result for the same files.
 """
 
 from collections import Counter
@@ -26,29 +26,29 @@ from firsthand.files import discover
 from firsthand.files.discover import InputFile
 from firsthand.files.locations import printable
 
-#: Files that a refusal names in its message.
+#: The number of files that the message of a refusal names.
 _MOST_FILES_NAMED = 3
 
 _KNOWN = "are known to be models'"
 
-#: What `gate` accepts: a path or URL, several of them, or a batch of Arrow.
+#: The types of data that `gate` accepts: a path or URL, several of them, or a batch of Arrow.
 GateData: TypeAlias = str | Path | Sequence[str | Path] | pa.RecordBatch | pa.Table
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of a gate, and how unknown items are counted. A limit of None is not compared."""
+    """The limits of a gate, and how unknown items are counted. If a limit is None, it is not checked."""
 
-    #: The limit of the high end of the share: unknown and contested items count as made by models.
+    #: The limit of the high end of the share, in which unknown and contested items count as made by models.
     max_synthetic: float | None = None
-    #: The limit of the low end of the share: only items with the verdict model count.
+    #: The limit of the low end of the share, in which only items with the verdict model count.
     max_known_synthetic: float | None = None
     unknown: CountUnknown = "model"
 
 
 @dataclass(frozen=True)
 class ItemCounts:
-    """The number of items per verdict, and how many of the unknown items could not be read."""
+    """The number of items per verdict. `unreadable` of the unknown items are rows or files that cannot be read."""
 
     counts: Mapping[Verdict, int]
     unreadable: int = 0
@@ -62,7 +62,10 @@ class ItemCounts:
         return share_of(dict(self.counts), unknown, self.unreadable)
 
     def reasons(self, unknown: CountUnknown) -> dict[str, float]:
-        """Return the parts of the high end of the share, without empty ones: what is said of items → their share."""
+        """Return the parts that add up to the high end of the share: a description of the items → their share.
+
+        Parts without items are omitted.
+        """
         claimed_by_nobody = self.counts["unknown"] - self.unreadable
         counted = self.total - (claimed_by_nobody if unknown == "ignore" else 0)
         parts = {
@@ -80,7 +83,8 @@ class FileShare:
 
     file: str
     counts: Mapping[Verdict, int]
-    #: Rows that could not be read; for a file that could not be read to its end, 1 more. They are among the unknown.
+    #: The number of rows that could not be read, plus 1 if the file could not be read to its end. They count as
+    #: unknown.
     unreadable: int
     low: float
     high: float
@@ -88,10 +92,10 @@ class FileShare:
 
 @dataclass(frozen=True)
 class GateResult:
-    """Whether items passed a gate, and why not."""
+    """The result of a gate: whether the items passed, the share, the counts, and the reasons for a refusal."""
 
     passed: bool
-    #: The ends of the share of items that models made.
+    #: The low and the high end of the share of items that models made.
     low: float
     high: float
     #: The number of items per verdict.
@@ -100,12 +104,12 @@ class GateResult:
     generations: Mapping[int, int]
     #: One sentence per limit that is exceeded.
     reasons: tuple[str, ...]
-    #: The files, worst first; empty for a batch, or if it was not requested.
+    #: The share of each file, the worst file first. Empty for a batch, or if it was not requested.
     by_file: tuple[FileShare, ...]
     #: The numbers of rows and files that could not be read. Each of them is one unknown item.
     unreadable_rows: int
     unreadable_files: int
-    #: The first three of each file, and at most 100.
+    #: The first errors: up to 3 per file, and up to 100 in total.
     errors: tuple[ReadError, ...]
     policy: PolicyName
     position: int
@@ -134,18 +138,19 @@ class GateResult:
 
 @dataclass
 class Totals:
-    """The numbers of all checked items."""
+    """The sums over all items that were checked until now."""
 
     by_file: bool
     log: ErrorLog
     counts: Counter[Verdict] = field(default_factory=lambda: Counter(dict.fromkeys(VERDICTS, 0)))
     generations: Counter[int] = field(default_factory=Counter)
     confidence: SnapshotConfidence = field(default_factory=SnapshotConfidence)
-    #: Per file: the number of items per verdict, in the order of VERDICTS, then those that could not be read.
+    #: The counts of each file: the number of items per verdict, in the order of VERDICTS, then the number of items that
+    #: could not be read.
     files: dict[str, list[int]] = field(default_factory=dict)
 
     def add(self, part: CheckedItems) -> None:
-        """Add some more items."""
+        """Add the counts of more items."""
         answer = part.answer
         self.counts.update(answer.counts())
         generations, items = np.unique(answer.generation[answer.verdict == IS_MODEL], return_counts=True)
@@ -169,7 +174,7 @@ class Totals:
         self.files[name] = [a + b for a, b in zip(self.files.get(name, [0] * len(more)), more, strict=True)]
 
     def result(self, limits: Limits, policy: PolicyName, position: int) -> GateResult:
-        """Compare the share with the limits."""
+        """Compare the share with the limits, and return the result."""
         items = ItemCounts(dict(self.counts), self.log.rows + self.log.files)
         share = items.share(limits.unknown)
         reasons = tuple(_reasons(items, share, limits))
@@ -213,7 +218,9 @@ def run(
 ) -> GateResult:
     """Look up all items of the files, and compare the share of model output with the limits.
 
-    `on_items` is called with the items when they arrive; they have names if `names` is set.
+    `on_items` is called with each group of items when its verdicts arrive. The items have names if `names` is true.
+    With `on_error="stop"`, a row or a file that cannot be read raises ContentError (in a worker process:
+    FirsthandError).
     """
     totals = Totals(by_file, log or ErrorLog())
     for part in check.check(files, item_field, source, names=names, processes=processes, on_error=on_error):
@@ -237,31 +244,32 @@ def gate(
     errors: Path | str | None = None,
     workers: int = 1,
 ) -> GateResult:
-    """Return whether the share of model output in files, or in a batch of Arrow, is within the limits.
+    """Compare the share of model output in files, or in a batch of Arrow, with limits. Return the result.
 
     `data` is a path or URL, a list of them (files and folders, read as `firsthand check` reads them), or a RecordBatch
-    or Table. `source` is a Client or a Snapshot, by default a Client of the configured registry. All items are looked
-    up at one position: `as_of`, by default the last one.
+    or Table. `source` is a Client, a Snapshot or a SnapshotSource. By default it is a Client of the configured
+    registry. All items are looked up at one position of the log: `as_of`, by default the last position.
 
-    - `max_synthetic` is the limit of the high end of the share: unknown and contested items count as model output.
-    - `max_known_synthetic` is the limit of the low end: only items with the verdict model count.
+    - `max_synthetic` is the limit of the high end of the share, in which unknown and contested items count as model
+      output.
+    - `max_known_synthetic` is the limit of the low end, in which only items with the verdict model count.
     - `unknown` says how unknown items are counted in the high end: as model output, as human, or not at all.
-    - `on_error="skip"` passes over rows and files that cannot be read. Each of them counts as one unknown item, and
-      always in the high end, whatever `unknown` is. `errors` is a file to which they are written, as JSON Lines with
-      `file`, `row` and `reason`.
-    - `workers` is the number of processes that read the files. They are spawned: a script needs
-      `if __name__ == "__main__":`.
+    - With `on_error="skip"`, rows and files that cannot be read are skipped. Each of them counts as one unknown item.
+      It always counts in the high end, whatever `unknown` is. `errors` is a file for these errors. It is written as
+      JSON Lines with the fields `file`, `row` and `reason`.
+    - `workers` is the number of processes that read the files. The processes are spawned, so a script needs `if
+      __name__ == "__main__":`.
 
-    Raises InvalidArgument without a limit, or if a limit is not between 0 and 1; ContentError for a file that cannot be
-    read (with several workers: FirsthandError); and the errors of `annotate` and of the client. Call
-    `raise_if_refused()` of the result to stop a pipeline.
+    Raises InvalidArgument if there is no limit, or if a limit is not between 0 and 1. Raises ContentError if a file
+    cannot be read (with several workers: FirsthandError). Raises the errors of `annotate` and of the client. If the
+    items exceed a limit, nothing is raised: call `raise_if_refused()` of the result to stop a pipeline.
 
     Example: `firsthand.gate("crawl/", max_synthetic=0.3).raise_if_refused()`
     """
     limits = Limits(max_synthetic, max_known_synthetic, unknown)
     _check_limits(limits)
     if errors is not None and on_error == "stop":
-        raise InvalidArgument('errors= is for on_error="skip": set it too, or omit errors=')
+        raise InvalidArgument('errors= is used only with on_error="skip"; set on_error="skip", or omit errors=')
     with Client() if source is None else nullcontext(source) as given, read_errors.logging(_path(errors)) as log:
         opened, used_policy, position = _opened(given, policy, as_of)
         if isinstance(data, pa.RecordBatch | pa.Table):
@@ -291,13 +299,13 @@ def _check_limits(limits: Limits) -> None:
     given = {"max_synthetic": limits.max_synthetic, "max_known_synthetic": limits.max_known_synthetic}
     for name, limit in given.items():
         if limit is not None and not 0 <= limit <= 1:
-            raise InvalidArgument(f"{name} is {limit}, and must be between 0 and 1, such as 0.3 for 30 %")
+            raise InvalidArgument(f"{name} is {limit}; use a number between 0 and 1, such as 0.3 for 30 %")
     if all(limit is None for limit in given.values()):
         raise InvalidArgument("a gate needs a limit: set max_synthetic, max_known_synthetic or both, such as 0.3")
 
 
 def _opened(source: AnnotateSource, policy: PolicyName | None, as_of: int | None) -> tuple[OpenSource, PolicyName, int]:
-    """Return the source with its policy and position."""
+    """Return the opened source, its policy and its position. Raises ValueError as `opened_snapshot` does."""
     if isinstance(source, Client):
         position = source.position() if as_of is None else as_of
         return RegistrySource(source, policy or "strict", position), policy or "strict", position
@@ -306,7 +314,7 @@ def _opened(source: AnnotateSource, policy: PolicyName | None, as_of: int | None
 
 
 def _checked(batch: Any, item_field: str, source: OpenSource, on_error: OnError) -> CheckedItems:
-    """Look up the items of a batch. With `on_error="skip"`, a text that is not UTF-8 is unknown."""
+    """Look up the items of a batch. With `on_error="skip"`, a text that is not UTF-8 has the verdict unknown."""
     column, invalid = annotate.item_column(batch, item_field)
     if invalid and on_error == "stop":
         raise annotate.text_not_utf8(invalid[0], item_field)
@@ -328,20 +336,26 @@ def _reasons(items: ItemCounts, share: Share, limits: Limits) -> Iterable[str]:
 
 
 def percent(share: float) -> str:
-    """Return a share as a percentage with one digit. A small share is not printed as 0, nor a large one as 100."""
+    """Return a share as a percentage with one digit, such as `12.3 %`.
+
+    A share between 0 and 0.05 % is printed as `less than 0.1 %`, and a share just below 1 as `more than 99.9 %`.
+    """
     if 0 < share < 0.0005:
         return "less than 0.1 %"
     return "more than 99.9 %" if 0.9995 <= share < 1 else f"{100 * share:.1f} %"
 
 
 def _percent_above(share: float, limit: float) -> str:
-    """Return a share as a percentage, with so many digits that it is visibly above the limit."""
+    """Return a share as a percentage, with enough digits to show that it is above the limit."""
     texts = (f"{100 * share:.{digits}f}" for digits in range(1, 12))
     return next((text for text in texts if float(text) > 100 * limit), f"{100 * share}") + " %"
 
 
 def _worst_first(limits: Limits) -> Callable[[FileShare], tuple[float, float, int]]:
-    """Return the key that sorts files: by the end of the share that is limited, then by the other end, then by size."""
+    """Return the key that sorts files, the worst file first.
+
+    Files are compared by the end of the share that has a limit, then by the other end, then by their number of items.
+    """
     by_low = limits.max_synthetic is None and limits.max_known_synthetic is not None
 
     def key(file: FileShare) -> tuple[float, float, int]:

@@ -21,21 +21,21 @@ from firsthand.http.lookup_result import Lookup
 from firsthand.snapshots import manifest
 from firsthand.snapshots.snapshot import Snapshot
 
-#: The minimum number of bits per fingerprint with which the verdict `human` of a snapshot is accepted.
+#: The minimum number of bits per fingerprint: with fewer bits, the verdict `human` of a snapshot is not certain enough.
 _BITS_FOR_HUMAN = 28
 
 
 def refuse_human(keep: Collection[Verdict], bits: int) -> None:
-    """Raise ValueError if items with the verdict human are to be kept, and a snapshot with these bits never answers it.
+    """Raise ValueError if a filter keeps the verdict human, but a snapshot with these bits never answers human.
 
     Without a registry, such a snapshot answers unknown instead of human. So all items with the verdict human would be
-    dropped, unless items with the verdict unknown are kept too.
+    dropped. If `keep` also contains unknown, these items are kept, and nothing is raised.
     """
     if bits < _BITS_FOR_HUMAN and "human" in keep and "unknown" not in keep:
         raise ValueError(
-            f"this snapshot has fingerprints of {bits} bits, and never answers human: every item that people made would"
-            f" be dropped. Use a snapshot of {_BITS_FOR_HUMAN} bits (`firsthand snapshot create`), or let the registry"
-            " confirm the verdict human (`--confirm`; in Python, SnapshotSource(snapshot, client))"
+            f"this snapshot has fingerprints of {bits} bits, and never answers human: every human item would be "
+            f"dropped. Use a snapshot of {_BITS_FOR_HUMAN} bits (`firsthand snapshot create`), or let the registry "
+            "confirm the verdict human (`--confirm`; in Python, SnapshotSource(snapshot, client))"
         )
 
 
@@ -43,11 +43,11 @@ def refuse_human(keep: Collection[Verdict], bits: int) -> None:
 class SnapshotConfidence:
     """Counts that show how reliable the verdicts of a snapshot were. The counts of several look-ups can be added."""
 
-    #: The expected number of unregistered items that got a verdict by chance.
+    #: The expected number of unregistered items that got the verdict human, model or contested by chance.
     expected: float = 0.0
-    #: Look-ups with the verdict human that were counted as unknown.
+    #: The number of look-ups with the verdict human that were counted as unknown.
     unconfirmed: int = 0
-    #: Look-ups with the verdict human that were sent to the registry.
+    #: The number of look-ups with the verdict human that were sent to the registry.
     confirmed: int = 0
 
     def __add__(self, other: "SnapshotConfidence") -> "SnapshotConfidence":
@@ -57,25 +57,25 @@ class SnapshotConfidence:
 
 
 class OpenSource(Protocol):
-    """An opened source, which answers look-ups."""
+    """A source that is open and can be used for look-ups."""
 
     def lookup_joined(self, profiles: Sequence[Digests]) -> Lookup:
-        """Return the verdicts on n items. `profiles` has one array of digests, `uint8[n, 32]`, per digest profile."""
+        """Return the verdicts on n items. `profiles` has the digests under each digest profile, `uint8[n, 32]` each."""
 
     def take_confidence(self) -> SnapshotConfidence:
         """Return the counts for the look-ups since the last call of this method."""
 
 
 class LookupSource(Protocol):
-    """A source that can be pickled, and opened in each process. `RegistrySource` and `SnapshotSource` implement it."""
+    """A source that can be pickled and that each process opens. See `RegistrySource` and `SnapshotSource`."""
 
     def open(self) -> AbstractContextManager[OpenSource]:
-        """Open the source until the `with` block ends. Each process opens it once."""
+        """Return a context manager that opens the source and closes it at the end of the `with` block."""
 
 
 @dataclass(frozen=True)
 class KeptOpen:
-    """An opened source that belongs to the caller, and stays open when a look-up of many items ends."""
+    """An opened source of the caller as a `LookupSource`: it stays open after the `with` block."""
 
     source: OpenSource
 
@@ -86,7 +86,7 @@ class KeptOpen:
 
 @dataclass(frozen=True)
 class RegistrySource:
-    """A registry as the source of verdicts, under one policy, at one position (None: the head of the log)."""
+    """A registry as the source of verdicts, with a policy and a position. None is the current end of the log."""
 
     client: Client
     policy: PolicyName = "strict"
@@ -101,7 +101,7 @@ class RegistrySource:
         return self.client.lookup_joined(profiles, self.policy, self.position)
 
     def take_confidence(self) -> SnapshotConfidence:
-        """Return zeros, because the answers of a registry are exact."""
+        """Return counts of 0, because the answers of a registry are exact."""
         return SnapshotConfidence()
 
 
@@ -109,8 +109,8 @@ class SnapshotSource:
     """A snapshot as the source of verdicts: the path of its folder, or a `Snapshot` in memory.
 
     With fingerprints of 12 bits, 1 in 65,536 unregistered items gets the verdict human, and an attacker can craft such
-    items. So this source answers unknown instead of human. If `registry` is given, items with the verdict human are
-    looked up in the registry instead. A path is pickled as a path, so each process reads the files itself.
+    items. So this source answers unknown instead of human. If `registry` is given, these items are looked up in the
+    registry instead. A path is pickled as a path: each process reads the files itself.
     """
 
     def __init__(self, snapshot: Snapshot | Path | str, registry: Client | None = None) -> None:
@@ -118,10 +118,10 @@ class SnapshotSource:
         self._confidence = SnapshotConfidence()
 
     def __getstate__(self) -> dict[str, object]:
-        """Pickle a folder with the digest of the manifest in it.
+        """Return the state for pickle. It contains the digest of the manifest in the folder.
 
-        So an engine that recognizes a job by the pickle of its arguments does not answer from its cache after another
-        snapshot was downloaded into the folder.
+        Some engines use the pickle of the arguments as the key of a cache. After another snapshot was downloaded into
+        the folder, the key is different.
         """
         state = dict(self.__dict__)
         if not isinstance(self._snapshot, Snapshot):
@@ -131,7 +131,7 @@ class SnapshotSource:
 
     @property
     def registry(self) -> Client | None:
-        """The registry that confirms the verdict human; None if there is none."""
+        """The registry that confirms the verdict human, or None."""
         return self._registry
 
     @property

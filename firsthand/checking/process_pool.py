@@ -24,24 +24,25 @@ from firsthand.errors import FirsthandError
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Work: TypeAlias = Callable[[Task], Iterator[Result]]
-#: Returns the function that works on tasks. It is called once per process. Setup, tasks and results are pickled.
+#: A function that returns a context manager of the function that works on tasks. It is called once per process. The
+#: function, the tasks and the results are pickled.
 Setup: TypeAlias = Callable[[], AbstractContextManager[Work[Task, Result]]]
 
-#: The number of tasks per worker that can be given out beyond the task whose results are yielded now. The results of
-#: these tasks are buffered.
+#: The number of tasks per worker that may be started before the results of the current task are complete. Their results
+#: are buffered, so that they are yielded in the order of the tasks.
 _AHEAD = 4
-#: Seconds that a worker has to end after SIGTERM. Then it is killed.
+#: Seconds between SIGTERM and SIGKILL, in which a worker can end by itself.
 _GRACE = 5.0
 
 
 @dataclass(frozen=True)
 class TaskEvent(Generic[Result]):
-    """An event of a task: it has a result, it is done, it failed, or its worker ended unexpectedly (lost)."""
+    """An event of a task: a result, its end (done), an error (failed), or the unexpected end of its worker (lost)."""
 
     task: int
     kind: Literal["result", "done", "failed", "lost"]
     value: Any = None
-    """result: the result; failed: the message, in which `{}` stands for the name of the task; lost: the exit status"""
+    """result: the result; failed: the message, with `{}` instead of the name of the task; lost: the exit status"""
 
 
 @dataclass
@@ -51,7 +52,7 @@ class PoolWorker:
     process: Any
     pipe: Any
     task: int | None = None
-    """the number of the task that it works on; None if it is idle"""
+    """the index of the task that the worker runs; None if the worker is idle"""
 
 
 def run(
@@ -59,10 +60,9 @@ def run(
 ) -> Iterator[Result]:
     """Yield the results of all tasks, in the order of the tasks.
 
-    With one worker or one task, this process does the work, and no other process is started.
-
-    Raises the FirsthandError of a task. Any other error of a task, and the loss of a worker, is raised as a
-    FirsthandError with the name of the task.
+    With one worker, or fewer than two tasks, this process does the work and starts no other process. Then the errors of
+    a task are raised unchanged. Otherwise an error of a task, and the unexpected end of a worker, raise FirsthandError.
+    The message contains the error, and for an error that is not a FirsthandError also the name of the task.
     """
     if workers == 1 or len(tasks) < 2:
         with setup() as work:
@@ -77,8 +77,8 @@ def run(
                 raise FirsthandError(event.value.format(name(tasks[event.task])))
             if event.kind == "lost":
                 raise FirsthandError(
-                    f"{name(tasks[event.task])}: the worker process ended with exit status {event.value}. If memory is "
-                    "short, use fewer --workers"
+                    f"{name(tasks[event.task])}: the worker process ended with exit status {event.value}. If the "
+                    "memory was full, use fewer --workers"
                 )
             if event.kind == "result":
                 buffered[event.task].append(event.value)
@@ -99,9 +99,10 @@ def run_unordered(
     workers: int,
     limit: Callable[[], int] = lambda: sys.maxsize,
 ) -> Generator[TaskEvent[Result], None, None]:
-    """Run the tasks in worker processes. Yield one event per result, and one if a task is done, failed or lost.
+    """Run the tasks in worker processes. Yield an event for each result, and an event when a task ends.
 
-    Only tasks with an index below `limit()` are started. A worker that is lost, or whose task failed, is replaced.
+    A task ends with done, failed or lost. Only tasks with an index below `limit()` are started. After failed or lost,
+    the worker is replaced by a new one.
     """
     given = 0
     crew: list[PoolWorker] = []
@@ -112,7 +113,7 @@ def run_unordered(
             for worker in crew:
                 if worker.task is None and given < min(len(tasks), limit()):
                     worker.task, given = given, given + 1
-                    with suppress(OSError):  # if the worker has ended meanwhile, `_receive` notices it
+                    with suppress(OSError):  # if the worker has ended, `_receive` reports it
                         worker.pipe.send(tasks[worker.task])
             busy = {worker.pipe: worker for worker in crew if worker.task is not None}
             if not busy:
@@ -164,16 +165,16 @@ def _end(crew: Sequence[PoolWorker]) -> None:
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Keep Ctrl-C (SIGINT) from the worker processes that are started in this block.
+    """Start worker processes in this block: they do not receive Ctrl-C (SIGINT).
 
-    A terminal sends Ctrl-C to all processes. Only this process handles it, and then ends its workers. An interrupt that
-    arrives during the block is handled after it. In this process a signal mask alone is not enough, because another
+    A terminal sends Ctrl-C to all processes. Only this process handles it, and then ends its workers. If Ctrl-C arrives
+    during the block, it is handled after the block. In this process, a signal mask alone is not enough, because another
     thread may receive the signal. A worker inherits only the mask.
     """
     if not hasattr(signal, "pthread_sigmask") or threading.current_thread() is not threading.main_thread():
         yield
         return
-    resource_tracker.ensure_running()  # otherwise it starts with the first process, and unblocks interrupts
+    resource_tracker.ensure_running()  # if it started later, with the first process, it would unblock interrupts
     interrupts: list[int] = []
     handler = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -213,5 +214,5 @@ def _end_with_parent() -> None:
     if parent is not None:
         connection.wait([parent.sentinel])
         os.kill(os.getpid(), signal.SIGTERM)
-        threading.Event().wait(_GRACE)  # longer if a task does not return to Python; then it is ended here
+        threading.Event().wait(_GRACE)  # a task outside of Python code cannot handle SIGTERM: it ends here
         os._exit(128 + signal.SIGTERM)

@@ -1,6 +1,6 @@
-"""Rows and files that cannot be read: `on_error="stop"` raises the first one, `on_error="skip"` collects all.
+"""Rows and files that cannot be read: `on_error="stop"` raises the first error, `on_error="skip"` collects all errors.
 
-A row that cannot be read counts as one unknown item. So does a file that cannot be read, or not to its end.
+A row that cannot be read counts as one unknown item. A file that cannot be read to its end also counts as one.
 """
 
 import json
@@ -20,7 +20,8 @@ from firsthand.files.discover import FileItems, InputFile
 from firsthand.files.inputs import both_profiles, hash_both
 from firsthand.files.locations import printable
 
-#: Errors that are kept in memory: of one file, and of all. A file in which no row can be read must not hide the others.
+#: The numbers of errors that are kept in memory: per file, and in total. The limit per file leaves space for the errors
+#: of other files.
 _MOST_OF_FILE, _MOST_KEPT = 3, 100
 
 OnError: TypeAlias = Literal["stop", "skip"]
@@ -28,11 +29,14 @@ OnError: TypeAlias = Literal["stop", "skip"]
 
 @dataclass(frozen=True)
 class ReadError:
-    """A row or a file that cannot be read. Results of worker processes hold it, so it is a plain value."""
+    """A row or a file that cannot be read.
+
+    It is not an exception, because worker processes send it in their results.
+    """
 
     #: The path or URL of the file, as `firsthand check` prints it.
     file: str
-    #: The number in the name of the row, `FILE:NUMBER`; None if the file as a whole cannot be read.
+    #: The number in the name of the row, `FILE:NUMBER`. None if the whole file cannot be read.
     row: int | None
     reason: str
 
@@ -41,21 +45,22 @@ class ReadError:
 
 
 def of_rows(errors: Iterable[RowError]) -> tuple[ReadError, ...]:
-    """Return the errors of rows that a reader skipped."""
+    """Convert the errors of rows that a reader skipped."""
     return tuple(ReadError(printable(error.file), error.number, error.reason) for error in errors)
 
 
 def of_file(file: InputFile, error: Exception) -> ReadError:
-    """Return the error of a file that cannot be read, or not to its end."""
+    """Return the error for a file that cannot be read to its end."""
     reason = str(error).removeprefix(str(file.path)).lstrip(" ,:")
     return ReadError(printable(str(file.path)), None, reason)
 
 
 @dataclass(frozen=True)
 class HashedFiles:
-    """The digests of n files that are one item each, under `bytes-1` and `text-1`: `uint8[m, 32]` each.
+    """The digests of files that are one item each, under `bytes-1` and `text-1`: `uint8[m, 32]` each.
 
-    m is the number of files that can be read. `rows` has their indices, `intp[m]`.
+    m is the number of files that can be read. `rows` has the indices of these files, `intp[m]`. `errors` has the errors
+    of the others.
     """
 
     profiles: tuple[Digests, Digests]
@@ -64,7 +69,11 @@ class HashedFiles:
 
 
 def hash_files(files: Sequence[InputFile], on_error: OnError) -> HashedFiles:
-    """Hash files that are one item each. Raises ContentError for a file that cannot be read, unless it is skipped."""
+    """Hash files that are one item each.
+
+    With `on_error="stop"`, raises ContentError for the first file that cannot be read. With "skip", its error is
+    returned.
+    """
     if on_error == "stop":
         return HashedFiles(hash_both(FileItems(files)), np.arange(len(files)))
     exact: list[bytes] = []
@@ -84,9 +93,9 @@ def hash_files(files: Sequence[InputFile], on_error: OnError) -> HashedFiles:
 
 
 class ErrorLog:
-    """Counts errors, keeps the first of each file, and writes all to a file, if there is one, as JSON Lines.
+    """Counts errors, keeps the first errors of each file in memory, and writes all errors to a file if one is given.
 
-    Each line is an object with `file`, `row` (null for a file as a whole) and `reason`.
+    The file has the format JSON Lines. Each line is an object with `file`, `row` (null for a whole file) and `reason`.
     """
 
     def __init__(self, file: IO[bytes] | None = None) -> None:
@@ -110,7 +119,10 @@ class ErrorLog:
 
 @contextmanager
 def logging(path: Path | None) -> Iterator[ErrorLog]:
-    """Yield a log of errors. If `path` is given, the file is complete when the block ends without an error."""
+    """Yield a log of errors. If `path` is given, all errors are written to this file.
+
+    The file gets its name when the block ends without an error.
+    """
     if path is None:
         yield ErrorLog()
         return

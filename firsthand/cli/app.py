@@ -29,13 +29,13 @@ for verb in (login, register, check, filter):
 for name, resource, help in (
     ("dataset", dataset.app, "Named collections of items."),
     ("model", model.app, "Models: their training data and their generation."),
-    ("item", item.app, "The claims on one item: its origin, and the organizations that state it."),
+    ("item", item.app, "The claims on one item: its origin, and the organizations that claim it."),
     ("registration", registration.app, "Show, withdraw or dispute a registration."),
     ("mix", mix.app, "Training sets that a recipe selects from the registry."),
     ("snapshot", snapshot.app, "Downloadable files for look-ups without a network."),
     ("spool", spool.app, "Items that recorders have not registered yet."),
     ("log", log.app, "All statements, in the order in which they were recorded."),
-    ("organization", organization.app, "The parties that hold keys and make statements."),
+    ("organization", organization.app, "Organizations, which have keys and make statements."),
     ("key", key.app, "The keys of organizations."),
 ):
     app.add_typer(resource, name=name, help=help, rich_help_panel=output.RESOURCES)
@@ -73,7 +73,7 @@ def main() -> None:
     output.prepare_streams()
     try:
         app(prog_name="firsthand")
-    except OSError as error:  # of the output of `--help`; those of commands are printed by `Commands`
+    except OSError as error:  # while `--help` is printed; `Commands` prints the errors of commands
         with suppress(OSError):
             output.error(str(error))
         sys.exit(output.FAILED)

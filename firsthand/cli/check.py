@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from firsthand.checking.check import CheckedItems
     from firsthand.checking.gate import FileShare, GateResult, Limits
 
-#: How unknown items were counted. This is printed with the share if there are unknown items.
+#: How unknown items were counted. This text is printed after the share if there are unknown items.
 _UNKNOWN_IN_WORDS = {
     "model": "unknown items may be a model's output",
     "human": "unknown items are counted as human, because of --unknown human",
     "ignore": "unknown items are not counted, because of --unknown ignore",
 }
-#: What is added if some of the unknown items could not be read, and unknown items do not count.
-_NOT_LOOKED_UP = ". What could not be read may be a model's output"
+#: Added to this text if some items could not be read, and unknown items do not count as model output.
+_NOT_LOOKED_UP = ". Items that could not be read may be a model's output"
 #: The order in which verdicts are listed, and their colours.
 _COLOURS: dict[Verdict, str] = {"human": "green", "model": "magenta", "contested": "yellow", "unknown": "bright_black"}
 
@@ -50,7 +50,7 @@ class ShareInterval(BaseModel):
 
 
 class Gate(BaseModel):
-    """The limits, whether the items pass them, and a sentence for each limit that is exceeded."""
+    """The limits, whether the items are within them, and a sentence for each limit that is exceeded."""
 
     max_synthetic: float | None
     max_known_synthetic: float | None
@@ -81,11 +81,11 @@ class SnapshotUsed(BaseModel):
 
     id: str
     bits: int
-    #: The expected number of unregistered items that got a verdict.
+    #: The expected number of unregistered items that got the verdict human, model or contested by chance.
     expected_false_verdicts: float
-    #: Look-ups with the verdict human that were counted as unknown, because no registry confirmed them.
+    #: The number of look-ups with the verdict human that were counted as unknown, because no registry confirmed them.
     unconfirmed: int
-    #: Look-ups with the verdict human that were sent to the registry.
+    #: The number of look-ups with the verdict human that were sent to the registry.
     confirmed: int
 
 
@@ -147,8 +147,8 @@ def check(
     unknown: Annotated[
         Literal["human", "ignore"] | None,
         typer.Option(
-            help="How to count unknown items in the share. human: as human. ignore: not at all. Default: they may"
-            " be human or model, so the share is an interval. Example: --unknown ignore.",
+            help="How to count unknown items in the share. human: as human. ignore: not at all. Default: as items that"
+            " may be human or model, so the share is an interval. Example: --unknown ignore.",
             show_default=False,
         ),
     ] = None,
@@ -167,11 +167,11 @@ def check(
     Its high end also counts unknown and contested items. Unknown items count as human only with `--unknown human`. A
     text is looked up by its exact bytes and by its canonical text.
 
-    With `--on-error skip`, a row that cannot be read, and a file that cannot be read to its end, count as one unknown
-    item each. They always count in the high end, also with `--unknown`.
+    With `--on-error skip`, each row that cannot be read counts as one unknown item, and so does each file that cannot
+    be read to its end. These items always count in the high end, also with `--unknown`.
 
-    With `--json`, each line is an object. Its field `kind` is item (with `--items`), file (with `--by-file`) or
-    summary (the last line).
+    With `--json`, each line is an object. Its field `kind` is item (with `--items`), file (with `--by-file`) or summary
+    (the last line).
 
     ```
     firsthand check crawl/
@@ -242,7 +242,7 @@ def check(
 
 
 def _gate(limits: "Limits", result: "GateResult") -> Gate | None:
-    """Return the limits and what they decided; None if there is no limit."""
+    """Return the limits and the result of the gate. Return None if no limit was given."""
     if limits.max_synthetic is None and limits.max_known_synthetic is None:
         return None
     return Gate(
@@ -296,7 +296,7 @@ def _print_items(part: "CheckedItems", as_json: bool) -> None:
 
 
 def _print_files(files: "Sequence[FileShare]", as_json: bool) -> None:
-    """Print a line per file, in this order."""
+    """Print a line per file, in the order of `files`."""
     if as_json:
         for file in files:
             output.json_line(
@@ -342,7 +342,7 @@ def _print(report: CheckReport) -> None:
 
 
 def _undecided_in_words(report: CheckReport) -> str:
-    """Return how unknown or contested items were counted; without such items, the share needs no remark."""
+    """Return how unknown or contested items were counted, or an empty text if there are none."""
     unreadable = report.unreadable.rows + report.unreadable.files
     if report.counts["unknown"]:
         not_looked_up = _NOT_LOOKED_UP if unreadable and report.unknown != "model" else ""

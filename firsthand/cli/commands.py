@@ -1,7 +1,7 @@
 """The top-level group of commands. It imports commands of other packages when they are called, and prints errors.
 
-`serve`, `migrate` and `simulate` are entry points of the group `firsthand.commands`. Their short help is written here.
-So the list of commands, the completion and all other commands do not import those packages.
+`serve`, `migrate` and `simulate` are entry points of the group `firsthand.commands`. Their short help texts are in this
+module, so that the list of commands, the completion and all other commands do not import the other packages.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from firsthand.schemas.explain import explain
 
 GROUP = "firsthand.commands"
 
-#: The base class of errors of the command line, which typer does not export.
+#: The base class of usage errors, which typer does not export.
 _USAGE_ERROR: Any = typer.BadParameter.__base__
 
 ELSEWHERE = {
@@ -30,12 +30,12 @@ ELSEWHERE = {
     "simulate": "Train models on the output of models, over generations, and measure the result.",
 }
 
-#: The order of the first commands in the list; the resources follow.
+#: The order of the first commands in the list. The resources come after them.
 ORDER = ("login", "serve", "migrate", "register", "check", "filter", "simulate")
 
 
 class Commands(TyperGroup):
-    """The top-level group. Typer does not export the types of its contexts and commands, so these are Any."""
+    """The top-level group. Typer does not export the types of its contexts and commands, so they have the type Any."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -68,7 +68,7 @@ class Commands(TyperGroup):
 
 @contextmanager
 def _printable_usage_errors() -> Iterator[None]:
-    """Escape control characters in errors that typer prints: they repeat words of the command line."""
+    """Escape control characters in the usage errors that typer prints, because they repeat the words of the user."""
     try:
         yield
     except _USAGE_ERROR as error:
@@ -77,7 +77,10 @@ def _printable_usage_errors() -> Iterator[None]:
 
 
 def load(name: str) -> Any:
-    """Import a command of another package. Raises FirsthandError, with the command to install it, if it is missing."""
+    """Import a command of another package.
+
+    If this package is missing, raises FirsthandError, whose message has the command that installs it.
+    """
     entry_point = next(iter(entry_points(group=GROUP, name=name)), None)
     if entry_point is None:
         raise FirsthandError(_absent(name, "no installed package provides it"))

@@ -16,8 +16,8 @@ def create(
     profile: Annotated[
         Profile,
         typer.Option(
-            help="What is hashed. bytes-1: the exact bytes, for files. text-1: canonical text, so that a text with"
-            " other white space or line endings is the same item. Example: --profile text-1."
+            help="How items are hashed. bytes-1: the exact bytes, for files. text-1: the canonical text, so that texts"
+            " that differ only in white space or line ends are the same item. Example: --profile text-1."
         ),
     ] = "bytes-1",
     title: Annotated[

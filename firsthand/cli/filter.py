@@ -27,12 +27,12 @@ class FilterReport(BaseModel):
     files: int
     items: int
     kept: int
-    #: Rows and files that could not be read. They are among the items, and are not written.
+    #: The numbers of rows and files that could not be read. They count in `items`, but are not written.
     unreadable_rows: int = 0
     unreadable_files: int = 0
-    #: The number of items of the mix that are in none of the files; null without a mix.
+    #: The number of items of the mix that are not in the files. Null without a mix.
     missing: int | None
-    #: The position of the verdicts. Null with a mix, which has its own position.
+    #: The position of the log for the verdicts. Null with a mix, which has its own position.
     position: int | None
     out: str
 
@@ -50,7 +50,7 @@ def filter(
         typer.Option(
             "--mix",
             help="Keep the items of the mix with this id: 32 hexadecimal digits, as `mix create` prints it. An item"
-            " that the mix repeats is written once.",
+            " that occurs several times in the mix is written once.",
             metavar="MIX",
             parser=options.usage(options.not_empty),
             show_default=False,
@@ -80,12 +80,13 @@ def filter(
 ) -> None:
     """Write the items of your own files that belong to a mix or have a certain verdict.
 
-    A file that is one item is copied. The selected rows of a JSONL, CSV, TSV, Parquet or WARC file are written,
-    unchanged, to a file with the same name and compression. A row without an item (null) counts as unknown. With a mix,
-    each item is written once, at its first occurrence. An output file gets its final name when it is complete.
+    If a file is one item, the file is copied. From a JSONL, CSV, TSV, Parquet or WARC file, the selected rows are
+    written, unchanged, to a file with the same name and compression. A row without an item (null) counts as unknown.
+    With a mix, each item is written once, at its first occurrence. An output file gets its final name when it is
+    complete.
 
-    With `--on-error skip`, a row that cannot be read is not written, and neither is any row of a file that cannot be
-    read to its end.
+    With `--on-error skip`, a row that cannot be read is not written. If a file cannot be read to its end, none of its
+    rows is written.
 
     ```
     firsthand filter crawl/ --verdict human --out clean/
@@ -135,7 +136,7 @@ def filter(
 def _run(
     report: FilterReport, parts: "Iterable[FilteredPart]", log: "ErrorLog", advance: Callable[[int, int], None]
 ) -> SnapshotConfidence:
-    """Process all tasks, and add their counts to the report. Return the confidence of their look-ups."""
+    """Process all tasks, and add their counts to the report. Return the counts of their look-ups in the snapshot."""
     confidence = SnapshotConfidence()
     for part in parts:
         report.items, report.kept = report.items + part.items, report.kept + part.kept

@@ -17,7 +17,7 @@ from firsthand.schemas.items import Claim, Item
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
-#: Withdrawals and disputes whose reason is fetched, with one request each.
+#: The number of withdrawals and disputes whose reason is downloaded. Each needs one request.
 _MOST_CORRECTIONS = 20
 
 
@@ -53,9 +53,10 @@ def show(
     as_of: options.AsOf = None,
     json: options.Json = False,
 ) -> None:
-    """Show the verdict on an item, all claims on it, and who disputes or withdrew them and why.
+    """Show the verdict on an item and all claims on it. Also show the withdrawals and disputes of these claims.
 
-    A text can have two digests, one per digest profile. Then the claims on both are shown.
+    A text can have two digests, one per digest profile. Then the claims on both are shown. Each withdrawal or dispute
+    is shown with its organization and its reason.
 
     ```
     firsthand item show crawl/page-17.html
@@ -74,7 +75,7 @@ def show(
 
 
 def _digests(item: str, field: str) -> tuple[bytes, ...]:
-    """Return the digests of the item under both profiles, or the digest that was given."""
+    """Return the digests of a file or row under both profiles. If `item` is a digest, return only this digest."""
     if not Path(item).is_file():
         with suppress(ValueError):
             return (from_text(item),)
@@ -83,15 +84,15 @@ def _digests(item: str, field: str) -> tuple[bytes, ...]:
     content = named_item.read(item, field)
     if content is None:
         raise typer.BadParameter(
-            f"{item!r} is no file, no row of a file and no digest. Use a path, a row such as answers.jsonl:3, or"
-            " sha256: and 64 hexadecimal digits",
+            f"{item!r} is not a file, a row of a file or a digest. Use the path of a file, a row such as "
+            "answers.jsonl:3, or sha256: and 64 hexadecimal digits",
             param_hint="FILE|FILE:ROW|DIGEST",
         )
     return both_profiles(content)
 
 
 def _corrections(client: Client, claims: Sequence[Claim]) -> Iterator[Correction]:
-    """Yield the first withdrawals and disputes of these claims, in the order of the claims."""
+    """Yield the withdrawals and disputes of these claims, in the order of the claims, up to `_MOST_CORRECTIONS`."""
     positions: list[tuple[Literal["withdrawal", "dispute"], int, int]] = []
     for claim in claims:
         positions += [("dispute", position, claim.registration) for position in claim.disputes]
@@ -139,7 +140,7 @@ def _print(item: Item, corrections: Sequence[Correction]) -> None:
 
 
 def _why(item: Item) -> str:
-    """Return why the verdict is contested, in words; nothing for other verdicts."""
+    """Return why the verdict is contested, in words. Return an empty text for other verdicts."""
     if item.verdict != "contested":
         return ""
     standing = [claim for claim in item.claims if claim.withdrawn is None]

@@ -12,12 +12,14 @@ from firsthand.schemas.organizations import Scope
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
+_STORE_NOW = "Store the key now: the registry keeps only its hash, and cannot show it again."
+
 Expires: TypeAlias = Annotated[
     datetime | None,
     typer.Option(
         parser=options.usage(options.later_moment),
         metavar="TIME",
-        help="When the key stops to be valid: a duration such as 90d, a date, or a time with its zone.",
+        help="When the key expires: a duration such as 90d, a date, or a time with its zone.",
         show_default=False,
     ),
 ]
@@ -46,14 +48,14 @@ def create(
             autocompletion=lambda: list(SCOPES),
             metavar="SCOPE",
         ),
-    ] = ["read", "write"],  # noqa: B006 - typer reads it and copies
+    ] = ["read", "write"],  # noqa: B006 - typer copies the list
     expires: Expires = None,
     json: options.Json = False,
 ) -> None:
     """Create a key and print it. The key cannot be shown again.
 
-    Needs a key with the scope admin, for its own organization and with scopes that it has itself; or with the scope
-    operator, for any.
+    Needs a key with the scope admin or operator. With admin, you can create keys for your own organization, with scopes
+    that your own key has. With operator, you can create keys for all organizations, with all scopes.
 
     ```
     firsthand key create acme --name "nightly pipeline" --scope read --scope write --expires 90d
@@ -62,14 +64,15 @@ def create(
     scopes = options.choices(scope, SCOPES, "--scope")
     with session.short_client() as client:
         output.record(client.create_key(organization, name, scopes, expires), json)
-    output.remark("Store the key now: the registry keeps only its hash, and cannot show it again.")
+    output.remark(_STORE_NOW)
 
 
 @app.command("list")
 def list_(json: options.Json = False) -> None:
     """List the keys of your organization, without their secrets. Needs a key with the scope admin.
 
-    With the scope operator, it lists the keys of all organizations. The last use is noted at most once per hour.
+    With the scope operator, the keys of all organizations are listed. The time of the last use is updated at most once
+    per hour.
 
     ```
     firsthand key list
@@ -94,7 +97,7 @@ def rotate(
     id: Annotated[
         str | None,
         typer.Argument(
-            help="The id of the key, as `key list` shows it. Without it, the key that this command uses.",
+            help="The id of the key, as `key list` shows it. Default: the key that this command uses.",
             show_default=False,
         ),
     ] = None,
@@ -103,17 +106,19 @@ def rotate(
         typer.Option(
             parser=options.usage(options.duration),
             metavar="DURATION",
-            help="How long the old key stays valid, such as 30m, 24h or 7d; at most 30d. 0s ends it at once.",
+            help="How long the old key stays valid, such as 30m, 24h or 7d; at most 30d. With 0s, it expires at once.",
         ),
-    ] = "24h",  # type: ignore[assignment]  # typer gives it to the parser
+    ] = "24h",  # type: ignore[assignment]  # typer passes the text to the parser
     expires: Expires = None,
     json: options.Json = False,
 ) -> None:
-    """Replace a key by a new one, and print that. Both are valid for the overlap; then the old one expires.
+    """Replace a key by a new key, and print the new key. Both keys are valid for the overlap.
 
-    The new key has the organization, the name and the scopes of the old one, and lives as long as the old one was meant
-    to. Needs a key with the scope admin, or for a key of another organization with the scope operator. If the old key
-    is the one that `firsthand login` stored, the new one is stored in its place.
+    Then the old key expires.
+
+    The new key has the organization, the name and the scopes of the old key. By default, it is valid for as long as the
+    old key was valid from its creation. If `firsthand login` has stored the old key, the new key is stored instead of
+    it. Needs a key with the scope admin. For a key of another organization, it needs the scope operator.
 
     ```
     firsthand key rotate 3f9c2a01b7de
@@ -125,10 +130,11 @@ def rotate(
         rotated = client.rotate_key(id or current.id, overlap, expires)
         output.record(rotated, json)
         if rotated.replaces == current.id and credentials.replace(client.url, current.id, rotated.key):
-            output.remark(f"The new key is stored in {credentials.path()}, in place of the old one.")
-    output.remark("Store the key now: the registry keeps only its hash, and cannot show it again.")
+            output.remark(f"The new key is stored in {credentials.path()}. It replaces the old key there.")
+        else:
+            output.remark(_STORE_NOW)
     if rotated.replaces == current.id and os.environ.get("FIRSTHAND_API_KEY"):
-        output.remark("FIRSTHAND_API_KEY still holds the old key; set it to the new one.")
+        output.remark("FIRSTHAND_API_KEY still holds the old key; set it to the new key.")
 
 
 @app.command()
@@ -145,7 +151,7 @@ def revoke(
 ) -> None:
     """Revoke a key: the registry refuses it from now on.
 
-    Needs a key with the scope admin, or for a key of another organization with the scope operator.
+    Needs a key with the scope admin. For a key of another organization, it needs the scope operator.
 
     ```
     firsthand key revoke 3f9c2a01b7de

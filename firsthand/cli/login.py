@@ -12,7 +12,7 @@ from firsthand.http import credentials
 
 
 class Login(BaseModel):
-    """The stored values without the key, and the file that holds them: the output of `--json`."""
+    """The values that were stored, without the key, and the path of the file: the output of `--json`."""
 
     organization: str
     url: str
@@ -39,15 +39,15 @@ def login(
         bool,
         typer.Option(
             help="Use this registry in all commands from now on, unless FIRSTHAND_URL is"
-            " set. With --no-default, only store its key."
+            " set. With --no-default, only store the key of the registry."
         ),
     ] = True,
     json: options.Json = False,
 ) -> None:
     """Store the address and key of a registry for all other commands.
 
-    The key is tested first, then stored in a file that only you can read. FIRSTHAND_URL and FIRSTHAND_API_KEY have
-    precedence over stored values.
+    The command first tests the key, then stores it in a file that only you can read. FIRSTHAND_URL and
+    FIRSTHAND_API_KEY have precedence over stored values.
 
     ```
     firsthand login https://registry.example.org
@@ -56,7 +56,9 @@ def login(
     """
     key = (api_key or _prompt()).strip()
     if not key:
-        raise typer.BadParameter("standard input is empty; pass the key there, or with --api-key", param_hint="API key")
+        raise typer.BadParameter(
+            "standard input is empty; write the key to standard input, or use --api-key", param_hint="API key"
+        )
     with Client(url, key, retries=2) as client:
         organization = client.whoami().organization
     file = credentials.store(url, organization, key, default=default)

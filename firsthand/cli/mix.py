@@ -32,7 +32,7 @@ def create(
             metavar="FIELD=VALUE,…",
             help="One part of the mix: conditions on its items, and how many to select. Conditions: verdict,"
             " generation, max_generation, lower_bounds, dataset, model, collected_before, registered_before. Amount:"
-            " share (fraction of --size, such as 0.1) or size; without both, all matching items."
+            " share (fraction of --size, such as 0.1) or size. Without an amount, all matching items are selected."
             " weight=confidence prefers items with a high confidence, and omits items without one or with 0."
             " Separate alternative values with bars: verdict=human|unknown. Repeat the option for several parts."
             " Example: verdict=human,share=0.1.",
@@ -54,7 +54,7 @@ def create(
     unit: Annotated[
         Unit,
         typer.Option(
-            help="What --size and the size of a part count. items: the number of items. size: the sum of the"
+            help="The unit of --size and of the size of a part. items: the number of items. size: the sum of the"
             " registered sizes, such as the bytes that `firsthand register --sizes` records; items without a"
             " registered size are omitted."
         ),
@@ -115,12 +115,14 @@ def download(
     ],
     json: options.Json = False,
 ) -> None:
-    """Write the digests of the items of a mix, in the order of the mix, to a file. The suffix sets the format.
+    """Write the digests of the items of a mix to a file, in the order of the mix.
+
+    The suffix of the file sets the format.
 
     `.parquet`, `.arrow` (an IPC stream) and `.jsonl` have the columns digest, part (from 0), verdict, generation, and
-    size if the unit of the recipe is size. `.bin` holds only the digests, 32 bytes each. A file with any other suffix
-    has one line `sha256:<hex>` per item. The file gets its name only after its content was compared with the digest of
-    the mix.
+    size if the unit of the recipe is size. `.bin` has only the digests, 32 bytes each. A file with any other suffix has
+    one line `sha256:<hex>` per item. The command compares the content with the digest of the mix. Only then does the
+    file get its final name.
 
     ```
     firsthand mix download 0f3a… --out mix.txt
@@ -152,8 +154,8 @@ def diff(
 ) -> None:
     """List the items of a mix whose verdict has changed, and check whether its recipe still holds.
 
-    The verdict of an item changes if its claims are withdrawn, disputed or contradicted. The recipe holds if the parts
-    would still select all of their items. If at least one item would no longer be selected, the exit status is 3. With
+    The verdict of an item changes if its claims are withdrawn, disputed or contradicted. The recipe holds if its parts
+    would select all their items again. If at least one item would no longer be selected, the exit status is 3. With
     `--json`, only the changes are printed, one per line.
 
     ```
@@ -192,7 +194,10 @@ def _verdict_in_words(verdict: Verdict, generation: int | None) -> str:
 
 
 def _is_given(context: typer.Context, option: str) -> bool:
-    """Return whether the user gave an option. Then it has precedence over the file, even with its default value."""
+    """Return whether the user gave an option.
+
+    If so, the option has precedence over the file, even with its default value.
+    """
     source = context.get_parameter_source(option)
     return source is not None and source.name != "DEFAULT"
 

@@ -20,7 +20,7 @@ def create(
         list[str] | None,
         typer.Option(
             help="Training data: the id of a mix, or a dataset at a position, such as acme/web@12. Without @POSITION,"
-            " the dataset is taken as it is now. Repeat the option for several.",
+            " the current position is used. Repeat the option for several.",
             metavar="MIX|ORG/NAME[@POSITION]",
             show_default=False,
         ),

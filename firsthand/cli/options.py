@@ -20,9 +20,9 @@ _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 
 def usage(parse: Callable[[Given], Parsed], option: str | None = None) -> Callable[[Given], Parsed]:
-    """Return a parser for typer that calls `parse` and raises its ValueError as a usage error for `option`.
+    """Return a parser for typer that calls `parse`, and converts its ValueError into a usage error of `option`.
 
-    The message stays the same; a validation error of pydantic is explained in words.
+    The message stays the same. If the error is a validation error of pydantic, the message is rewritten in plain words.
     """
 
     def parsed(given: Given) -> Parsed:
@@ -48,13 +48,16 @@ def choices(given: Sequence[str], allowed: Sequence[Choice], option: str) -> lis
 
 
 def check_errors_file(on_error: str, errors: Path | None) -> None:
-    """Raise a usage error if a file for errors is given, but the first error stops the command."""
+    """Raise a usage error if `--errors` is given without `--on-error skip`."""
     if errors is not None and on_error == "stop":
-        raise typer.BadParameter("it can only be used with --on-error skip", param_hint="--errors")
+        raise typer.BadParameter(
+            "this option has an effect only with --on-error skip; use --on-error skip, or omit --errors",
+            param_hint="--errors",
+        )
 
 
 def moment(text: str) -> datetime:
-    """Parse a time with its zone, or a date, which stands for its first second in UTC. Raises ValueError."""
+    """Parse a date or a time with its zone. A date means its first second in UTC. Raises ValueError."""
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
@@ -67,12 +70,12 @@ def moment(text: str) -> datetime:
         ) from None
 
 
-#: The units of a duration, and their seconds.
+#: A unit of a duration → its number of seconds.
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def duration(text: str) -> timedelta:
-    """Read a duration: a number and its unit, such as 90s, 30m, 24h or 7d. Raises ValueError."""
+    """Parse a duration: a number and its unit, such as 90s, 30m, 24h or 7d. Raises ValueError."""
     number, unit = text[:-1], text[-1:]
     if not (number.isascii() and number.isdigit() and len(number) <= 9 and unit in _UNITS):
         raise ValueError(f"{text!r}: use a number and a unit, such as 30m, 24h or 7d")
@@ -80,11 +83,11 @@ def duration(text: str) -> timedelta:
 
 
 def later_moment(text: str) -> datetime:
-    """Read a date, a time with its zone, or a duration from now on, such as 90d. Raises ValueError."""
+    """Parse a date, a time with its zone, or a duration from now on, such as 90d. Raises ValueError."""
     try:
         return datetime.now(UTC).replace(microsecond=0) + duration(text)
     except OverflowError:
-        raise ValueError(f"{text!r}: the time is outside of the calendar; use a shorter duration") from None
+        raise ValueError(f"{text!r} ends after the year 9999; use a shorter duration") from None
     except ValueError:
         pass
     try:
@@ -108,7 +111,7 @@ def share(text: str) -> float:
 
 
 def not_empty(text: str) -> str:
-    """Return an id or a name that becomes a part of the path of a call. Raises ValueError if it is empty."""
+    """Return an id or a name for the path of a request. Raises ValueError if it is empty."""
     if not text.strip():
         raise ValueError("the value is empty; if it comes from a shell variable, check that the variable is set")
     return text

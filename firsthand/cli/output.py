@@ -1,7 +1,7 @@
 """Output of the commands: answers on standard output; errors, progress and remarks on standard error.
 
-All texts pass `escape_controls` on their way to a terminal, because titles, names and file names of others are among
-them. In a value, a line end is escaped too, so that it cannot look like another line of the answer.
+`escape_controls` is applied to all texts, because other users choose titles, names and file names. In a value, a line
+end is escaped too, so that it cannot look like another line of the answer.
 """
 
 import codecs
@@ -49,10 +49,11 @@ RESOURCES = "Resources"
 
 Row = TypeVar("Row", bound=BaseModel)
 
-#: The width without a terminal. No line is so long, so no line is wrapped: programs read a pipe line by line.
+#: The width if the output is not a terminal. It is larger than any line, so that no line is wrapped: programs read a
+#: pipe line by line.
 _NO_TERMINAL = 10_000
 
-#: The only control character that messages keep: our own messages have several lines.
+#: The only control character that is not escaped in messages, because some of our messages have several lines.
 _LINE_END = "\n"
 
 #: The name of the error handler of our output streams.
@@ -60,10 +61,10 @@ _AS_IN_JSON = "firsthand-as-in-json"
 
 
 def prepare_streams() -> None:
-    """Make standard input, output and error usable for every text, whatever the caller of the process did to them.
+    """Make standard input, output and error usable for every text, in whatever state the process was started.
 
-    A closed stream is replaced with the null device, so that no file of ours gets its number. A character that the
-    encoding of a stream does not have is written as `\\u2013`, which is also valid in JSON.
+    A closed stream is replaced with the null device, so that no file that is opened later gets its number. A character
+    that the encoding of a stream does not have is written as `\\u2013`, which is also valid in JSON.
     """
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:
@@ -78,7 +79,7 @@ def prepare_streams() -> None:
 
 
 def finish_streams() -> None:
-    """Flush standard output and error. If that fails, drop what is left, so that Python prints no traceback at exit."""
+    """Flush standard output and error. If this fails, discard the rest, so that Python prints no traceback at exit."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -112,7 +113,10 @@ def remark(message: str) -> None:
 
 
 def say(message: str, lead: str = "") -> None:
-    """Print a line of the answer on standard output. `lead` is printed before it as it is: a word in a colour."""
+    """Print a line of the answer on standard output.
+
+    `lead`, such as a word in a colour, is printed before it, unescaped.
+    """
     _print_line(lead + escape_controls(message, keep=_LINE_END))
 
 
@@ -122,7 +126,7 @@ def json_line(answer: BaseModel) -> None:
 
 
 def _print_line(line: str) -> None:
-    # The stream is named, because typer.echo otherwise writes UTF-8 to a stream in ASCII.
+    # Without the argument `file`, typer.echo writes UTF-8 to a stream in ASCII.
     typer.echo(line, file=sys.stdout)
 
 
@@ -137,9 +141,9 @@ def count(number: int, noun: str) -> str:
 
 
 def record(answer: BaseModel, as_json: bool, verbatim: Collection[str] = ()) -> None:
-    """Print one answer of the registry: as a JSON object if `as_json`, otherwise as a list of its fields.
+    """Print an answer of the registry: as a JSON object if `as_json`, otherwise as a list of its fields.
 
-    In the list, the values of the fields named in `verbatim` are JSON.
+    In the list, the fields in `verbatim` are printed as JSON.
     """
     if as_json:
         return json_line(answer)
@@ -155,7 +159,8 @@ def record(answer: BaseModel, as_json: bool, verbatim: Collection[str] = ()) -> 
 def listing(rows: Iterable[Row], columns: Mapping[str, Callable[[Row], Any]], as_json: bool) -> None:
     """Print a list of answers of the registry.
 
-    They are a table with `columns`; or, if `as_json`, one JSON object per line, each printed when it arrives.
+    If `as_json` is true, each answer is printed as one JSON object per line, when it arrives. Otherwise a table with
+    `columns` is printed.
     """
     if as_json:
         for row in rows:
@@ -184,10 +189,10 @@ def progress(activity: str, total: int | None = None) -> Iterator[Callable[[int]
 
 @contextmanager
 def byte_progress(activity: str, total: int | None, shown: bool = True) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar of bytes on standard error, if it is a terminal and `shown` is set.
+    """Show a progress bar of bytes on standard error, if it is a terminal and `shown` is true.
 
-    Yield a function that adds bytes and items to the bar. The bar shows the bytes that were read of all bytes, the
-    bytes per second, the number of items and, if the total is known, the remaining time.
+    Yield a function that adds bytes and items to the bar. The bar shows the bytes that were read, the total, the bytes
+    per second, the number of items and, if the total is known, the remaining time.
     """
     columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()]
     columns += [TextColumn("{task.fields[items]:,} items"), TimeElapsedColumn()]
@@ -213,7 +218,7 @@ def _bar(columns: Sequence[ProgressColumn], shown: bool) -> Progress:
 
 
 class RateColumn(ProgressColumn):
-    """A column with the items per second: the recent rate, or the mean rate if there is no recent one."""
+    """A column with the items per second: the recent rate if there is one, otherwise the mean rate."""
 
     def render(self, task: Task) -> Text:
         mean = task.completed / task.elapsed if task.elapsed else 0.0

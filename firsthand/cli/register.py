@@ -55,7 +55,7 @@ def register(
         bool,
         typer.Option(
             "--unstated",
-            help="State only that the items are in the dataset, not who or what made them. Use this for a crawl.",
+            help="State only that the items are in the dataset, without their origin. Use this for a crawl.",
         ),
     ] = False,
     field: options.Field = "text",
@@ -72,7 +72,7 @@ def register(
         Evidence,
         typer.Option(
             help="The reason to believe the origin. generator: your organization runs the model. c2pa: a"
-            " signed manifest. capture: recorded by a device. declared: your statement alone. detector: the guess of a"
+            " signed manifest. capture: recorded by a device. declared: only your statement. detector: the guess of a"
             " classifier."
         ),
     ] = "declared",
@@ -82,8 +82,8 @@ def register(
             parser=options.usage(CollectedAt.parse),
             metavar="DATE",
             help="When the items were collected or made: a date such as 2026-01-31, a time with its zone, or none."
-            " Default: the modification time of the file; none if the model was first served later. Set this option"
-            " for files that grow or are copied: if the time changes, the same items are registered again.",
+            " Default: the modification time of the file, or none if the file is older than the model. Set this option"
+            " for files that grow or are copied: if their time changes, the same items are registered again.",
             show_default=False,
         ),
     ] = None,
@@ -118,7 +118,8 @@ def register(
     origin = _origin(human, model, unstated)
     if digests and (sizes or whole):
         raise typer.BadParameter(
-            "--digests cannot be used with --sizes or --whole: digests are not contents. Omit --sizes and --whole"
+            "--digests cannot be used with --sizes or --whole, because digests are not contents. Omit --sizes and"
+            " --whole"
         )
     files = discover.find(paths, whole=whole)
     for remark in () if whole else containers.remarks(files):
@@ -174,7 +175,10 @@ def register(
 
 @contextmanager
 def _interruption_in_words() -> Iterator[list[int]]:
-    """Yield a list, to which the caller adds numbers of registered items. After Ctrl-C, print their sum and exit."""
+    """Yield a list, to which the caller adds the numbers of registered items.
+
+    After Ctrl-C, print their sum, and end the command.
+    """
     registered_items: list[int] = []
     try:
         yield registered_items
@@ -187,10 +191,10 @@ def _interruption_in_words() -> Iterator[list[int]]:
 
 
 def _time_of_files(batch: "RegisterBatch", served_from: datetime | None) -> datetime | None:
-    """Return when the files were last changed, as a guess of when their items were collected.
+    """Return when the files were last changed, as an estimate of when their items were collected.
 
-    The registry refuses items that were collected before their model was first served. A guess must not cause this
-    refusal, so the result is None if the files are older than this time.
+    The registry refuses items that were collected before their model was first served. An estimate must not cause this
+    refusal: if the files are older than the model (`served_from`), return None.
     """
     changed = batch.last_changed()
     return None if changed is None or (served_from and changed < served_from) else changed

@@ -53,7 +53,7 @@ def withdraw(
     registration: Annotated[
         int,
         typer.Argument(
-            help="The position in the log, such as 12, of your registration or your dispute.",
+            help="The position of your registration or dispute in the log, such as 12.",
             min=1,
             metavar="STATEMENT",
             show_default=False,
@@ -63,7 +63,9 @@ def withdraw(
     reason: Reason = "",
     json: options.Json = False,
 ) -> None:
-    """Withdraw your registration (completely or for some items) or your dispute. The log keeps the withdrawn statement.
+    """Withdraw your registration (completely or for some items) or your dispute.
+
+    The log keeps the withdrawn statement.
 
     ```
     firsthand registration withdraw 12 --reason "registered by mistake"

@@ -15,30 +15,30 @@ from firsthand.snapshots import manifest
 if TYPE_CHECKING:
     from firsthand.checking.read_errors import ReadError
 
-#: Retries of a short command. If no registry answers, it reports this after about a second.
+#: The number of retries of a short command. If the registry does not answer, the command fails after about a second.
 _SHORT = 2
-#: Retries of a long command. It continues if the registry restarts.
+#: The number of retries of a long command. It continues after a restart of the registry.
 _LONG = 6
-#: Rows and files that a command names if they cannot be read.
+#: The number of rows and files that a command names if they cannot be read.
 _MOST_ERRORS_SHOWN = 5
 
 
 def short_client() -> Client:
-    """Return the client of a command with few requests."""
+    """Return the client for a command with few requests."""
     return Client(retries=_SHORT)
 
 
 def long_client() -> Client:
-    """Return the client of a command that runs long."""
+    """Return the client for a command with many requests, or one long request."""
     return Client(retries=_LONG)
 
 
 def lookup_source(
     policy: PolicyName, as_of: int | None, snapshot: Path | None, confirm: bool, *, long: bool = False
 ) -> tuple[LookupSource, int]:
-    """Return the source of verdicts, and the position of the log that all its look-ups use.
+    """Return the source of verdicts, and the position of the log that is used for all look-ups.
 
-    Raises a usage error if options exclude each other.
+    Raises a usage error if options contradict each other. `long` is true for a command with many look-ups.
     """
     retries = _LONG if long else _SHORT
     if snapshot is not None:
@@ -46,11 +46,14 @@ def lookup_source(
         if loaded.policy != policy:
             raise typer.BadParameter(f"the snapshot uses the policy {loaded.policy}; use --policy {loaded.policy}")
         if as_of not in (None, loaded.position):
-            raise typer.BadParameter(f"the snapshot has the position {loaded.position}; omit --as-of")
+            raise typer.BadParameter(
+                f"the snapshot has the position {loaded.position} and cannot use another one; omit --as-of"
+            )
         return SnapshotSource(snapshot, Client(retries=retries) if confirm else None), loaded.position
     if confirm:
         raise typer.BadParameter(
-            "--confirm can only be used with --snapshot: without a snapshot, all answers come from the registry"
+            "--confirm has an effect only with --snapshot: without a snapshot, all answers come from the registry;"
+            " omit --confirm"
         )
     if as_of is None:
         with Client(retries=retries) as client:
@@ -68,7 +71,7 @@ def print_confidence(confidence: SnapshotConfidence, snapshot: Path) -> None:
     if confidence.unconfirmed:
         lookups = output.count(confidence.unconfirmed, "look-up")
         output.say(
-            f"counted as unknown: {lookups} with the verdict human, since {bits} bits are not certain enough; use"
+            f"counted as unknown: {lookups} with the verdict human, because {bits} bits are not certain enough; use"
             " --confirm to look them up in the registry"
         )
     if confidence.confirmed:
@@ -79,7 +82,7 @@ def print_confidence(confidence: SnapshotConfidence, snapshot: Path) -> None:
 def print_read_errors(
     rows: int, files: int, first: "Sequence[ReadError]", errors: Path | None, consequence: str
 ) -> None:
-    """Print how many rows and files could not be read, what follows from it, and the first of each file."""
+    """Print how many rows and files could not be read, the consequence, and the first error of each file."""
     if not rows and not files:
         return
     counts = [output.count(number, noun) for number, noun in ((rows, "row"), (files, "file")) if number]

@@ -25,7 +25,7 @@ class SnapshotDescription(BaseModel):
     bits: Bits
     counts: OriginCounts
     bytes: int
-    #: The probability that an unregistered item gets a verdict.
+    #: The probability that an unregistered item gets the verdict human, model or contested.
     false_verdicts: float
     #: The probability that an unregistered item gets the verdict human.
     false_humans: float
@@ -44,7 +44,7 @@ def create(
     as_of: options.AsOf = None,
     json: options.Json = False,
 ) -> None:
-    """Let the registry build a snapshot, which can then be downloaded. Needs a key with the scope operator.
+    """Build a snapshot in the registry. Then it can be downloaded. Needs a key with the scope operator.
 
     ```
     firsthand snapshot create
@@ -58,7 +58,7 @@ def create(
 
 @app.command()
 def list(json: options.Json = False) -> None:
-    """List the snapshots of the registry, the one with the highest position first.
+    """List the snapshots of the registry. The snapshot with the highest position is first.
 
     ```
     firsthand snapshot list
@@ -98,7 +98,7 @@ def pull(
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Download a snapshot. If a download stops, run the same command again: it continues.
+    """Download a snapshot. If the download stops, run the same command again: it resumes.
 
     The folder changes only when all files are complete and match the manifest.
 
@@ -128,8 +128,7 @@ def show(
     ],
     json: options.Json = False,
 ) -> None:
-    """Show the counts, size and error rate of a snapshot. For a folder, this first compares every file
-    with the manifest.
+    """Show the counts, size and error rate of a snapshot. For a folder, compare every file with the manifest first.
 
     ```
     firsthand snapshot show snapshot/

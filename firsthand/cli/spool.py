@@ -16,8 +16,8 @@ SpoolFolder = Annotated[
     Path | None,
     typer.Option(
         "--spool",
-        help="The folder of the spool, such as /var/spool/firsthand. Default: that of the registry in the user's data"
-        " folder, or in FIRSTHAND_SPOOL_DIR.",
+        help="The folder of the spool, such as /var/spool/firsthand. Default: the folder for this registry in"
+        " FIRSTHAND_SPOOL_DIR or, if it is not set, in the user's data folder.",
         metavar="DIR",
         exists=True,
         file_okay=False,
@@ -40,10 +40,11 @@ def list_(
         bool, typer.Option("--json", help="Print JSON. A list is printed as JSON Lines: one object per line.")
     ] = False,
 ) -> None:
-    """List the segments in a spool: items that a Recorder has kept, and that are not registered yet.
+    """List the segments in a spool: files with items that a Recorder has stored and that are not registered yet.
 
-    The state is `waiting` (the next recorder on the folder sends it), `in use` (a running recorder has it), `refused`
-    (the registry refused it for good, with the reason), or `not a segment` (another file, which is passed over).
+    The state of a segment is `waiting` (the next recorder on the folder sends it), `in use` (a running recorder uses
+    it) or `refused` (the registry refused it; the reason is shown). The state `not a segment` is that of other files,
+    which are ignored.
 
     ```
     firsthand spool list
@@ -72,9 +73,7 @@ def drop(
             help="The names of segments, as `spool list` shows them.", metavar="SEGMENT", show_default=False
         ),
     ] = None,
-    refused: Annotated[
-        bool, typer.Option("--refused", help="Remove all segments that the registry refused for good.")
-    ] = False,
+    refused: Annotated[bool, typer.Option("--refused", help="Remove all segments with the state refused.")] = False,
     spool: SpoolFolder = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -89,7 +88,7 @@ def drop(
 
     names = set(segment or [])
     if bool(names) == refused:
-        raise typer.BadParameter("use either the names of segments, or --refused")
+        raise typer.BadParameter("use either the names of segments, or --refused, and not both")
     folder = _folder(spool)
     if missing := names - {file.segment for file in contents.list_files(folder)}:
         raise InvalidArgument(
@@ -103,7 +102,7 @@ def drop(
 
 
 def _folder(given: Path | None) -> Path:
-    """Return the folder of the spool: the given one, or that of the registry."""
+    """Return `given`, or by default the folder of the spool for the configured registry."""
     from firsthand.recorder import default_folder  # it needs the file locks of POSIX
 
     return given or default_folder(credentials.resolve()[0])

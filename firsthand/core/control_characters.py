@@ -1,8 +1,8 @@
-"""Escape control characters, so that texts of others cannot steer a terminal or forge a line of a log.
+"""Escape control characters, so that texts of other users cannot control a terminal or forge a line of a log.
 
-Titles, names, file names and error messages can hold any character. A terminal obeys C0 and C1 control characters, for
-example to set its title or to write over earlier lines. Bidirectional controls show a text in another order than it is
-written. Line and paragraph separators are line ends for some programs.
+Titles, names, file names and error messages can contain any character. A terminal executes C0 and C1 control
+characters: they can, for example, set its title or overwrite earlier lines. Bidirectional controls change the order in
+which the characters of a text are shown. Some programs treat line and paragraph separators as line ends.
 """
 
 import re

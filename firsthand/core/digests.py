@@ -32,7 +32,7 @@ PREFIX = "sha256:"
 # A C2PA text manifest is hidden in a text as U+FEFF, then one variation selector per byte (C2PA 2.1, "Embedding
 # manifests into unstructured text"). Both are among the characters that are removed here.
 _INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u2060-\u2064\ufeff\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-#: White space in ASCII that no canonical text contains: all of it except space and LF.
+#: The ASCII white space that a canonical text cannot contain: all except space and LF.
 _SPACES = b"\t\r\x0b\x0c\x1c\x1d\x1e\x1f"
 _ASCII = bytes(range(128))
 _CHANGED = re.compile(_INVISIBLE.pattern[:-1] + r"\s]")
@@ -57,7 +57,7 @@ def digest_bytes(content: bytes) -> bytes:
 
 
 def digest_text(text: str, profile: Profile = "text-1") -> bytes:
-    """Return the digest of a text under a profile. Lone surrogates are encoded as WTF-8, so no text is refused."""
+    """Return the digest of a text under a profile. Lone surrogates are encoded as WTF-8, so every text has a digest."""
     return digest_bytes(text_bytes(text, profile))
 
 
@@ -85,11 +85,10 @@ def _is_canonical(text: str, raw: bytes) -> bool:
 
 
 def digest_file(path: Path, profile: Profile = "bytes-1") -> bytes:
-    """Return the digest of a file. For `bytes-1` it is read in pieces, for `text-1` it is decoded as UTF-8.
+    """Return the digest of a file. For `bytes-1` the file is read in pieces, for `text-1` it is decoded as UTF-8.
 
-    Lone surrogates are text, as in `digest_text`.
-
-    Raises ValueError, with the name of the file, if the profile is `text-1` and the file is not UTF-8.
+    Lone surrogates are text, as in `digest_text`. Raises ValueError, with the name of the file, if the profile is
+    `text-1` and the file is not UTF-8.
     """
     if profile == "bytes-1":
         with path.open("rb") as file:
@@ -120,7 +119,7 @@ def to_bytes(digests: Digests) -> list[bytes]:
 
 
 def at(digests: Digests, rows: npt.NDArray[np.integer]) -> Digests:
-    """Return the digests at the indices `rows`. Copying 8-byte words takes a third of the time of single bytes."""
+    """Return the digests at the indices `rows`. They are copied as 8-byte words, in a third of the time of bytes."""
     words = np.ascontiguousarray(digests).view(np.uint64).reshape(-1, SIZE // 8)
     return words.take(rows, axis=0).view(np.uint8).reshape(-1, SIZE)
 
@@ -131,7 +130,7 @@ def to_text(digest: bytes) -> str:
 
 
 def from_text(text: str) -> bytes:
-    """Parse `sha256:<hex>`, or the 64 hexadecimal digits alone. Raises ValueError."""
+    """Parse `sha256:<hex>`, or only the 64 hexadecimal digits. Raises ValueError for other texts."""
     digits = text.removeprefix(PREFIX)
     try:
         digest = bytes.fromhex(digits)
@@ -152,7 +151,8 @@ def from_texts(texts: Iterable[str]) -> Digests:
         digests = np.frombuffer(bytes.fromhex(joined), dtype=np.uint8)
     except ValueError:
         digests = np.empty(0, dtype=np.uint8)
-    # If one digest is too short and another is too long, the total can be right. So each length is checked too.
+    # If one digest is too short and another is too long, the total length can still be right. So each length is checked
+    # too.
     if digests.size != SIZE * len(listed) or any(len(text.removeprefix(PREFIX)) != 64 for text in listed):
         for row, text in enumerate(listed):
             try:
@@ -163,7 +163,7 @@ def from_texts(texts: Iterable[str]) -> Digests:
 
 
 def _prefixed(texts: list[str]) -> Digests | None:
-    """Parse all texts together, which is faster. Return None unless all have the prefix and 64 digits."""
+    """Parse all texts together, which is faster. Return None if a text does not have the prefix and 64 digits."""
     joined, width = "".join(texts), len(PREFIX) + 2 * SIZE
     if not joined.isascii() or set(map(len, texts)) != {width}:
         return None
@@ -212,8 +212,9 @@ def positions_of(ordered: Digests, digests: Digests) -> npt.NDArray[np.intp]:
 
 
 def as_strings(digests: Digests) -> npt.NDArray[np.bytes_]:
-    """Return a view of `uint8[n, 32]` as n byte strings that compare like the digests.
+    """Return a view of `uint8[n, 32]` as n byte strings, which compare like the digests.
 
-    numpy drops trailing zeros from S32, but this cannot make two different values of 32 bytes equal.
+    numpy ignores trailing zeros of S32. This cannot make two different values of 32 bytes equal, because the length is
+    fixed.
     """
     return np.ascontiguousarray(digests).view("S32").reshape(-1)

@@ -72,7 +72,7 @@ def order(digests: Digests, keys: Keys) -> npt.NDArray[np.intp]:
 
 
 def exact_share(share: float) -> Fraction:
-    """Return the fraction that a rounded decimal number means: 1/10 for 0.1, 5/6 for 0.8333333333333334."""
+    """Return the fraction that a rounded decimal number stands for: 1/10 for 0.1, 5/6 for 0.8333333333333334."""
     return Fraction(repr(share)).limit_denominator(10**9)
 
 

@@ -15,7 +15,8 @@ import numpy.typing as npt
 Origin = Literal["human", "model", "unstated"]
 Verdict = Literal["unknown", "human", "model", "contested"]
 PolicyName = Literal["strict", "pessimistic"]
-#: How unknown items are counted in a share: as made by models in its high end, as human, or not at all.
+#: How unknown items are counted in a share: `model`: as made by models in the high end; `human`: as human; `ignore`:
+#: not at all.
 CountUnknown = Literal["model", "human", "ignore"]
 
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
@@ -48,7 +49,7 @@ class Verdicts:
     """The verdict on each of n items. All arrays are `[n]`."""
 
     verdict: Codes  # index into VERDICTS
-    generation: Generations  # 0 human; 1, 2, … model; NO_GENERATION else
+    generation: Generations  # 0 human; 1, 2, … model; otherwise NO_GENERATION
     lower_bound: Flags
 
 
@@ -56,7 +57,10 @@ Policy = Callable[[Tally], Codes]
 
 
 def contested(tally: Tally) -> Flags:
-    """Return, per item, whether its claims contradict each other or are disputed: `bool[n]`. No policy is needed."""
+    """Return, per item, whether its claims contradict each other or are disputed: `bool[n]`.
+
+    This does not depend on a policy.
+    """
     return (tally.human & tally.model) | tally.disputed
 
 
@@ -131,10 +135,12 @@ def join(answers: list[Verdicts], policy: PolicyName = "strict") -> Verdicts:
 
 @dataclass(frozen=True)
 class Share:
-    """The share of items that models made, from 0 to 1: an interval, since items can be unknown or contested.
+    """The share of items that models made, from 0 to 1.
 
-    As text, the interval is rounded outwards, so that one unknown item of 100,000 is still visible. If both ends are
-    equal, the text is one number.
+    It is an interval, because items can be unknown or contested.
+
+    As text, the low end is rounded down and the high end is rounded up, so that one unknown item of 100,000 is still
+    visible. If both ends are equal, the text is one number.
     """
 
     low: float
@@ -152,10 +158,10 @@ class Share:
 def synthetic_share(counts: dict[Verdict, int], unknown: CountUnknown = "model", unreadable: int = 0) -> Share:
     """Return the share of items that models made: the interval from model/all to (model + contested + unknown)/all.
 
-    `counts` has the number of items per verdict. `unknown="human"` counts unknown items as human; `unknown="ignore"`
-    excludes them from all counts. No claim supports these two assumptions, so neither is the default. `unreadable` of
-    the unknown items could not be read and looked up: they count in the high end, whatever `unknown` is. Without items,
-    the share is 0 to 1.
+    `counts` has the number of items per verdict. `unknown="human"` counts unknown items as human. `unknown="ignore"`
+    excludes them from all counts. No claim supports these two assumptions, so they are not the default. `unreadable` is
+    the number of unknown items that could not be read: they always count in the high end, whatever `unknown` is.
+    Without items, the share is 0 to 1.
     """
     model, contested = counts.get("model", 0), counts.get("contested", 0)
     without_claims = counts.get("unknown", 0) - unreadable

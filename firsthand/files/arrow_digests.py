@@ -1,8 +1,8 @@
 """Hash columns of Arrow under both digest profiles, for look-ups.
 
 A column holds texts (`string`, `large_string`, `string_view`) or bytes (`binary` and its variants), plain, chunked or
-dictionary-encoded. Most texts are canonical: `text-1` and `bytes-1` hash the same bytes. One regular expression finds
-these texts in all rows, and they are hashed only once.
+dictionary-encoded. Most texts are canonical: their digests under `text-1` and `bytes-1` are equal. One regular
+expression finds these texts in all rows, so that each of them is hashed only once.
 """
 
 from dataclasses import dataclass
@@ -16,16 +16,18 @@ import pyarrow.compute as pc
 
 from firsthand.core.digests import Digests, digest_text, stack
 
-#: Ranges of characters that `canonical_text` never changes, whatever characters are before and after them: they are
-#: visible, have no combining class, and are never composed with the character before them. The list is not complete:
-#: texts with other characters are checked one by one. A test checks every character of the list.
+#: Ranges of characters that `canonical_text` never changes, whatever characters are before and after them. These
+#: characters are visible, have no combining class, and are never composed with the character before them. Other
+#: characters can have the same properties: texts that contain others are converted to canonical text one by one. A test
+#: checks every character of these ranges.
 PLAIN = [
     (0x21, 0x7E), (0xA1, 0xAC), (0xAE, 0x2FF), (0x388, 0x3FF), (0x400, 0x481), (0x48A, 0x52F), (0x2010, 0x2027),
     (0x2030, 0x205E), (0x20A0, 0x20BF), (0x3001, 0x3029), (0x3041, 0x3096), (0x309B, 0x30FF), (0x4E00, 0x9FFF),
     (0xAC00, 0xD7A3), (0xFF01, 0xFFEE), (0x1F300, 0x1FAFF),
 ]  # fmt: skip
 _PLAIN = "".join(f"\\x{{{first:x}}}-\\x{{{last:x}}}" for first, last in PLAIN)
-#: White space at an end, two white spaces in a row, or a character that is neither plain nor a space nor LF.
+#: Matches a text that may not be canonical: white space at an end, two white spaces in a row, or a character that is
+#: not in `PLAIN` and is neither a space nor LF.
 _NOT_SURELY_CANONICAL = rf"\A[ \n]|[ \n][ \n]|[ \n]\z|[^ \n{_PLAIN}]"
 
 _TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
@@ -39,7 +41,7 @@ _BYTES = (
 
 @dataclass(frozen=True)
 class HashedColumn:
-    """The digests of the items of a column of n rows, under `bytes-1` and `text-1`: `uint8[m, 32]` each.
+    """The digests of the items of a column under `bytes-1` (`exact`) and `text-1` (`text`): `uint8[m, 32]` each.
 
     m is the number of rows that are not null. If an item is not text (its bytes are not UTF-8), both digests are its
     digest under `bytes-1`.
@@ -58,7 +60,10 @@ def holds_items(kind: Any) -> bool:
 
 
 def not_utf8(column: Any) -> list[int]:
-    """Return the rows of a column of texts that are not UTF-8. Arrow does not check this when it reads a file."""
+    """Return the indices of the rows whose text is not UTF-8. Arrow does not check this when it reads a file.
+
+    The list is empty for a column of bytes.
+    """
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if not any(is_kind(kind) for is_kind in _TEXT):
         return []
@@ -80,9 +85,14 @@ def _is_utf8(item: bytes) -> bool:
 
 
 def hash_column(column: Any) -> HashedColumn:
-    """Return the digests of an Array or a ChunkedArray. Raises TypeError if it holds neither texts nor bytes."""
+    """Return the digests of the items in an Array or a ChunkedArray.
+
+    Raises TypeError if the column holds neither texts nor bytes.
+    """
     if not holds_items(column.type):
-        raise TypeError(f"a column must hold texts or bytes, and this column holds {column.type}; choose another one")
+        raise TypeError(
+            f"a column must hold texts or bytes, but this column holds {column.type}; choose another column"
+        )
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
     if isinstance(column, pa.ChunkedArray):  # too large for one array of its type, which has 32-bit offsets
@@ -97,7 +107,7 @@ def hash_column(column: Any) -> HashedColumn:
 
 
 def _of_dictionary(column: Any) -> HashedColumn:
-    """Hash each distinct value of a dictionary-encoded column once."""
+    """Return the digests of a dictionary-encoded column. Each distinct value is hashed once."""
     values = hash_column(column.dictionary)
     index_of = np.full(len(column.dictionary), -1, dtype=np.intp)
     index_of[values.rows] = np.arange(len(values.rows))
@@ -114,13 +124,13 @@ def _present(column: Any) -> npt.NDArray[np.intp]:
 
 
 def _large(column: Any) -> Any:
-    """Return the same items in an array with 64-bit offsets."""
+    """Return a copy of a column as an array with 64-bit offsets and without a dictionary."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     return column.cast(pa.large_string() if any(is_kind(kind) for is_kind in _TEXT) else pa.large_binary())
 
 
 def _both(column: Any) -> tuple[Digests, Digests]:
-    """Return the digests under `bytes-1` and `text-1` of an array with 64-bit offsets and without nulls."""
+    """Return the digests of a column under `bytes-1` and `text-1`. The column has 64-bit offsets and no nulls."""
     exact = _exact(column)
     rows = _not_surely_canonical(column)
     if not len(rows):
@@ -141,7 +151,10 @@ def _not_surely_canonical(column: Any) -> npt.NDArray[np.intp]:
 
 
 def _canonical(item: bytes) -> bytes | None:
-    """Return the digest under `text-1`, or None if the item is not text. Lone surrogates are text, as in JSON."""
+    """Return the digest of an item under `text-1`, or None if the item is not text.
+
+    Lone surrogates count as text, as in JSON.
+    """
     try:
         return digest_text(item.decode("utf-8", "surrogatepass"))
     except UnicodeDecodeError:

@@ -15,10 +15,10 @@ from typing import IO
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """Yield a temporary path next to `target`, and rename it to `target` when the block ends without an error.
+    """Yield a temporary path next to `target`, and rename the file to `target` when the block ends without an error.
 
-    The caller creates the file. The folder must exist. This does not wait for the disk: after a power failure, the file
-    can be empty.
+    The caller creates the file. The folder must exist. This function does not wait until the disk has stored the
+    content: after a power failure, the file can be empty.
     """
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
@@ -30,9 +30,9 @@ def replacing(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def writing(target: Path, *, sync: bool = False, private: bool = False) -> Iterator[IO[bytes]]:
-    """Yield a new binary file, which replaces `target` when the block ends without an error.
+    """Yield a new binary file. It replaces `target` when the block ends without an error.
 
-    With `sync`, the content is on the disk before the rename, so that the file is complete after a power failure.
+    With `sync`, the content is on the disk before the file is renamed: after a power failure, the file is complete.
     With `private`, the file has the mode 0600 from its creation: use this for keys.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -45,6 +45,6 @@ def writing(target: Path, *, sync: bool = False, private: bool = False) -> Itera
 
 
 def write_bytes(target: Path, content: bytes, *, sync: bool = False, private: bool = False) -> None:
-    """Write a complete file. `sync` and `private` mean the same as in `writing`."""
+    """Write `content` as the complete file `target`. `sync` and `private` have the same effect as in `writing`."""
     with writing(target, sync=sync, private=private) as file:
         file.write(content)

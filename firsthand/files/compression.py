@@ -1,7 +1,7 @@
-"""Compressed files (`.gz`, `.zst`, `.bz2`, `.xz`), read and written.
+"""Read and write compressed files (`.gz`, `.zst`, `.bz2`, `.xz`).
 
-gzip, bzip2 and xz are decompressed with Python's own modules: they read all members of a file, and the zero bytes with
-which tapes and block devices fill the end of one. zstd is decompressed by pyarrow.
+Python's own modules decompress gzip, bzip2 and xz: all members of a file are read. Zero bytes after a member, which
+tapes and block devices add, are skipped. pyarrow decompresses zstd.
 """
 
 import bz2
@@ -22,14 +22,14 @@ from firsthand.files.locations import Location, ReadMeter, open_binary
 #: The suffix of a compressed file → the name of its codec.
 CODECS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz"}
 
-#: Memory that the dictionary of an xz file may take: that of `xz -9` is 65 MiB.
+#: The most memory for the dictionary of an xz file, in bytes. `xz -9` needs 65 MiB.
 _XZ_MEMORY = 2**30
-#: Compressed bytes that are read at once.
+#: The number of compressed bytes that are read at once.
 _CHUNK = 2**18
 #: zlib's number for the gzip format with any window.
 GZIP_WINDOW = 31
 
-#: What can go wrong while a compressed file is read.
+#: The errors that can occur while a compressed file is read.
 ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, pa.ArrowException)
 
 _NEW_DECOMPRESSOR: dict[str, Callable[[], Any]] = {
@@ -42,15 +42,16 @@ _PYTHON_WRITERS: dict[str, Callable[..., Any]] = {"bz2": bz2.BZ2File, "xz": lzma
 
 
 def codec(name: str) -> str | None:
-    """Return the name of the codec for a file name; None if the suffix is not that of a compressed file."""
+    """Return the codec for a file name, such as gzip. Return None if the suffix is not in `CODECS`."""
     return next((codec for suffix, codec in CODECS.items() if name.lower().endswith(suffix)), None)
 
 
 @contextmanager
 def reading(location: Location, meter: ReadMeter | None = None) -> Iterator[IO[bytes]]:
-    """Yield the decompressed content of a file. Raises ContentError, with the file's name, if it cannot be read.
+    """Yield the decompressed content of a file. If `meter` is given, it counts the compressed bytes that are read.
 
-    The bytes that are read from the file are added to `meter`.
+    Raises ContentError, with the name of the file, if the file cannot be opened or read. Every error of `ERRORS` that
+    is raised in the `with` block counts as an error of this file.
     """
     try:
         with open_binary(location, meter) as file:
@@ -61,7 +62,7 @@ def reading(location: Location, meter: ReadMeter | None = None) -> Iterator[IO[b
 
 @contextmanager
 def writing(path: Path, like: Location) -> Iterator[IO[bytes]]:
-    """Yield a new file to write to. It is compressed if the suffix of `like` is that of a compressed file.
+    """Yield a new file `path` to write to. It has the same compression as the file `like`, according to the suffix.
 
     The same content gives the same bytes, because the compressed file contains no name and no time.
     """
@@ -80,7 +81,10 @@ def _arrow_writer(file: IO[bytes], codec_name: str) -> Any:
 
 
 def decompressed(file: IO[bytes], codec_name: str) -> io.BufferedReader:
-    """Return the decompressed content of an open file, or of an HTTP body; one of `ERRORS` is raised while reading."""
+    """Return a stream of the decompressed content of `file`, a file or an HTTP body.
+
+    If the content is damaged, reading the stream raises an error of `ERRORS`.
+    """
     if codec_name in _NEW_DECOMPRESSOR:
         return io.BufferedReader(_Members(file, _NEW_DECOMPRESSOR[codec_name]), 2**20)
     stream: Any = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), codec_name)
@@ -88,7 +92,7 @@ def decompressed(file: IO[bytes], codec_name: str) -> io.BufferedReader:
 
 
 def reason(error: BaseException, name: str) -> str:
-    """Return what is wrong with a compressed file in words, and the command that helps, if there is one."""
+    """Return why a compressed file cannot be read, and what the user can do about it."""
     message = " ".join(str(error).split())
     if "requires too much memory" in message:
         return (
@@ -100,7 +104,9 @@ def reason(error: BaseException, name: str) -> str:
             "it was compressed with zstd and a dictionary."
             f" Decompress it first: zstd --decompress -D DICTIONARY {shlex.quote(name)}"
         )
-    return f"{message or type(error).__name__}. Check that the file is complete, and that you may read it"
+    return (
+        f"{message or type(error).__name__}. Check that the file is complete, and that you have permission to read it"
+    )
 
 
 class _Members(io.RawIOBase):
@@ -116,7 +122,10 @@ class _Members(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill the buffer, completely or in part; 0 at the end. Raises an error of `ERRORS`."""
+        """Fill the buffer, completely or in part. Return the number of bytes; 0 means the end of the file.
+
+        Raises an error of `ERRORS` if the content is damaged.
+        """
         while True:
             if self._decompressor is None and not self._next_member():
                 return 0
@@ -134,7 +143,7 @@ class _Members(io.RawIOBase):
                 return len(content)
 
     def _next_member(self) -> bool:
-        """Begin the next member; return False at the end of the file."""
+        """Begin to read the next member. Return False if there is none."""
         while True:
             if self._members:
                 self._input = self._input.lstrip(b"\0")
@@ -148,7 +157,7 @@ class _Members(io.RawIOBase):
 
 
 class _ArrowStream(io.RawIOBase):
-    """A stream of Arrow with the interface of a raw file, which Python's buffered reader needs."""
+    """A stream of Arrow as a raw file of Python, because `io.BufferedReader` needs this interface."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream

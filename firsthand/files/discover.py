@@ -1,4 +1,4 @@
-"""Find the files at the user's paths, and read the items in them, each with a name."""
+"""Find the files at the user's paths, and read the items in these files, each with a name."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from firsthand.files.locations import Location, ReadMeter, Remote
 
 #: The number of files that are read together if each file is one item.
 BATCH = 1_000
-#: The least number of bytes of a part of a file that a process reads.
+#: The minimum size of a span, in bytes (see `divided`).
 _SMALLEST_SPAN = 2**23
 
 
@@ -22,21 +22,25 @@ class InputFile:
     """A file: either one item, or rows that are items."""
 
     path: Location
-    #: The path relative to the folder that the user named. The output has the same path in its folder.
+    #: The path relative to the folder that the user named. The output file has the same relative path in the output
+    #: folder.
     relative: Path
-    #: Reads and writes the rows; None if the file is one item.
+    #: The format that reads and writes the rows. None means that the file is one item.
     row_format: RowFormat | None
     #: Whether the item is the decompressed content of the file.
     compressed: bool = False
-    #: The content of a pipe, which can be read only once, and only by this process.
+    #: For a pipe: its content, because a pipe can be read only once and only by this process. Otherwise None.
     content: bytes | None = None
-    #: Why the file cannot be read, if this is known before it is read.
+    #: Why the file cannot be read, if this was already found during the search. Otherwise None.
     unreadable: str | None = None
-    #: The part of the file that is read; None for the whole file.
+    #: The part of the file that is read. None means the whole file.
     span: Span | None = None
 
     def size(self) -> int | None:
-        """Return the size of the file, or of its span, in bytes; None for a URL: asking a store for each is slow."""
+        """Return the size of the file, or of its span, in bytes.
+
+        Return None for a remote file, because a request per file would be slow, and 0 if the file does not exist.
+        """
         if self.content is not None:
             return len(self.content)
         try:
@@ -46,7 +50,7 @@ class InputFile:
         return size if size is None or self.span is None else self.span.size_of(size)
 
     def read_rows(self, field: str, skip: bool = False, meter: ReadMeter | None = None) -> Iterator[Rows]:
-        """Yield the rows of the file, or of its span, in parts. The file must have a format with rows."""
+        """Yield the rows of the file, or of its span, in parts. `row_format` must not be None."""
         if self.span is not None:
             assert isinstance(self.row_format, DivisibleFormat)
             return self.row_format.read_span(self.path, field, self.span, skip, meter)
@@ -54,7 +58,10 @@ class InputFile:
         return self.row_format.read(self.path, field, skip=skip, meter=meter)
 
     def item(self) -> Item:
-        """Return the item: the path of a local file that is not compressed, otherwise the content."""
+        """Return the item: the path of a local file that is not compressed, otherwise the content.
+
+        Raises ContentError if the file cannot be read.
+        """
         if self.unreadable is not None:
             raise ContentError(self.unreadable)
         if self.content is not None:
@@ -74,7 +81,7 @@ class ItemBatch:
 
 
 class FileItems(Sequence[Item]):
-    """Files as a sequence of items. A compressed or remote file is read at each access, and not kept in memory."""
+    """A sequence of the items in files. At each access, a compressed or remote file is read again: it is not cached."""
 
     def __init__(self, files: Sequence[InputFile]) -> None:
         self._files = files
@@ -94,11 +101,13 @@ class FileItems(Sequence[Item]):
 def find(paths: Iterable[Location | str], *, whole: bool = False, skip: bool = False) -> list[InputFile]:
     """Return the files at these paths and URLs.
 
-    Folders are searched in the order of names. Links to folders are followed; hidden files and folders are skipped.
-    The table of formats defines which files have rows. With `whole`, every file is one item. A pipe (`<(…)`,
-    `/dev/stdin`) is read here, and is one item. Raises ContentError if a path does not exist, if there are no files, or
-    if a folder contains a link to nothing or a pipe: a gate must not pass over what a training job would open. With
-    `skip`, such a link or pipe is returned as a file whose item cannot be read.
+    The files in a folder are sorted by name. Links to folders are followed. Hidden files and folders are skipped. The
+    suffix of a file decides whether the file has rows (see `formats`). With `whole`, every file is one item. A pipe
+    (`<(…)`, `/dev/stdin`) is read here, and is one item.
+
+    Raises ContentError if a path does not exist, if there are no files, or if a folder contains a broken link or a
+    pipe: `check` must not skip what a training job would open. With `skip`, a broken link or a pipe in a folder is
+    returned as a file that cannot be read (see `unreadable`).
     """
     named = [locations.parse(path) if isinstance(path, str) else path for path in paths]
     files: list[InputFile] = []
@@ -146,8 +155,8 @@ def batches(files: Iterable[InputFile], field: str) -> Iterator[ItemBatch]:
 def groups(files: Iterable[InputFile], most: int | None = None) -> Iterator[list[InputFile]]:
     """Divide the files, in order, into groups, and yield each group.
 
-    A file with rows is a group of one file. Files that are one item each form groups of up to `most` files (by
-    default `BATCH`).
+    A file with rows is a group of its own. Other files (one item each) are collected in groups of up to `most` files.
+    The default of `most` is `BATCH`.
     """
     most = most or BATCH
     group: list[InputFile] = []
@@ -164,10 +173,10 @@ def groups(files: Iterable[InputFile], most: int | None = None) -> Iterator[list
 
 
 def divided(files: Sequence[InputFile], parts: int) -> list[InputFile]:
-    """Return the files with the large ones divided into spans, so that `parts` processes have work of similar size.
+    """Divide large files into spans, so that `parts` processes have work of similar size. Return files and spans.
 
-    No span is larger than a part of the total size, and none is smaller than `_SMALLEST_SPAN` bytes. A file that its
-    format cannot divide stays whole.
+    A file is divided only if it has at least two spans of the minimum size: total size / `parts`, or `_SMALLEST_SPAN`
+    bytes if that is more. A file whose format cannot be divided stays whole.
     """
     local = sum(file.size() or 0 for file in files)
     size = max(_SMALLEST_SPAN, local // parts)
@@ -181,13 +190,13 @@ def _spans(file: InputFile, most: int) -> Sequence[InputFile]:
 
 
 def total_size(files: Iterable[InputFile]) -> int | None:
-    """Return the size of all files in bytes; None if that of a file is not known."""
+    """Return the size of all files in bytes. Return None if the size of any file is not known."""
     sizes = [file.size() for file in files]
     return None if None in sizes else sum(size or 0 for size in sizes)
 
 
 def row_name(file: InputFile, number: int) -> str:
-    """Return the name of a row: the path of its file and its number."""
+    """Return the name of a row: `PATH:NUMBER`."""
     return f"{file.path}:{number}"
 
 
@@ -202,7 +211,7 @@ def _files(path: Location) -> Iterator[tuple[Location, Path]]:
 
 def _walk(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
     resolved = folder.resolve()
-    if resolved in above:  # a link that leads back to a folder above
+    if resolved in above:  # a link to a folder that contains it
         return
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith("."):
@@ -214,12 +223,12 @@ def _walk(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
 
 
 def _problem(entry: Path) -> str | None:
-    """Return why an entry of a folder cannot be read as a file; None if it can."""
+    """Return why an entry of a folder cannot be read as a file. Return None if it can be read."""
     if entry.is_file() or not (entry.is_symlink() or entry.exists()):
         return None
     if not entry.exists():
         return f"{entry} is a link to {entry.readlink()}, which does not exist. Restore the file, or remove the link"
     return (
-        f"{entry} is a pipe, a socket or a device, not a file. Remove it from the folder, or give its path to read it"
-        " as one item"
+        f"{entry} is a pipe, a socket or a device, not a file. Remove it from the folder, or add its path to the"
+        " command to read it as one item"
     )

@@ -7,9 +7,9 @@
 | `Path` | the content of this file |
 | `Digest(…)` | an item that was hashed before, under the dataset's profile |
 | `Digested(uint8[n, 32])` | n items that were hashed before, as one array |
-| `ndarray[n, …]` | n rows, the bytes of each (C order, little-endian) |
+| `ndarray[n, …]` | n items: the bytes of each row (C order, little-endian) |
 
-Plain `bytes` are always content, also if there are 32 of them. Use `Digest` for a digest.
+An argument of type `bytes` is always content, also if it has 32 bytes. Use `Digest` for a digest.
 """
 
 import codecs
@@ -33,7 +33,7 @@ REGISTER_BATCH = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """The digest of an item that was hashed before. Raises ValueError unless it has 32 bytes."""
+    """The digest of an item that was hashed before. Raises ValueError if it does not have 32 bytes."""
 
     value: bytes
 
@@ -45,7 +45,7 @@ class Digest:
 
     @classmethod
     def parse(cls, text: str) -> "Digest":
-        """Parse `sha256:<hex>`, or the 64 hexadecimal digits alone. Raises ValueError."""
+        """Parse `sha256:<hex>`, or only the 64 hexadecimal digits. Raises ValueError for other texts."""
         return cls(hashing.from_text(text))
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ class Digest:
 
 @dataclass(frozen=True, eq=False)
 class Digested:
-    """The digests of n items that were hashed before, `uint8[n, 32]`. Raises ValueError for other shapes or types."""
+    """The digests of n items that were hashed before, `uint8[n, 32]`. Raises ValueError for another shape or type."""
 
     digests: Digests
 
@@ -68,10 +68,10 @@ Items: TypeAlias = Iterable[Item] | Digested | npt.NDArray[Any]
 
 
 def in_batches(items: Items, profile: Profile, size: int) -> Iterator[Digests]:
-    """Yield the digests of all items, in order, `size` at a time.
+    """Yield the digests of all items, in order, in arrays of `size` digests (the last array may have fewer).
 
-    Raises TypeError if items have a type that is not accepted, and ContentError if an item cannot be hashed under
-    `profile`. The messages contain the index of the item, from 0.
+    Raises TypeError if the type of an item is not accepted, and ContentError if an item cannot be hashed under
+    `profile`. The messages contain the index of the item, counted from 0.
     """
     if isinstance(items, Digested):
         yield from _slices(items.digests, size)
@@ -100,7 +100,7 @@ def digest(item: Item, profile: Profile) -> bytes:
                 return hashing.digest_text(item.decode("utf-8", "surrogatepass"), "text-1")
             except UnicodeDecodeError as error:
                 raise ContentError(
-                    f"byte {error.start} is not UTF-8, and the profile text-1 hashes texts; use the profile bytes-1"
+                    f"byte {error.start} is not UTF-8, but the profile text-1 hashes texts; use the profile bytes-1"
                 ) from None
         case Path():
             try:
@@ -112,7 +112,10 @@ def digest(item: Item, profile: Profile) -> bytes:
 
 
 def length(item: Item) -> int:
-    """Return the size of an item in bytes (for a text: of its UTF-8 bytes). Raises ContentError or TypeError."""
+    """Return the size of an item in bytes. The size of a text is the number of its UTF-8 bytes.
+
+    Raises ContentError if a file cannot be read, and TypeError for a digest.
+    """
     match item:
         case bytes():
             return len(item)
@@ -124,17 +127,19 @@ def length(item: Item) -> int:
             except OSError as error:
                 raise ContentError(str(error)) from None
         case _:
-            raise TypeError(f"the size of an item is not known from a {type(item).__name__}; pass `sizes`")
+            raise TypeError(
+                f"an item of type {type(item).__name__} has no size; pass the sizes of all items as `sizes`"
+            )
 
 
 def both_profiles(item: Item) -> tuple[bytes, bytes]:
-    """Return the digests of an item under `bytes-1` and `text-1`, for a look-up under both.
+    """Return the digests of an item under `bytes-1` and `text-1`, for a look-up under both profiles.
 
-    Content that is not text (an image, bytes that are not UTF-8, a digest) has only the first digest, which is then
-    returned twice. This does not change the joined verdict.
+    If the content is not text (an image, bytes that are not UTF-8) or the item is a digest, there is only one digest.
+    It is returned twice, which does not change the joined verdict.
     """
     if isinstance(item, Path) and is_pipe(item):
-        item = item.read_bytes()  # it cannot be read twice
+        item = item.read_bytes()  # a pipe cannot be read twice
     exact = digest(item, "bytes-1")
     try:
         return exact, digest(item, "text-1") if _may_be_text(item) else exact
@@ -149,7 +154,7 @@ def hash_both(items: Iterable[Item]) -> tuple[Digests, Digests]:
 
 
 def _may_be_text(item: Item) -> bool:
-    """Return False for a file whose first bytes are not UTF-8, so that it is not read a second time."""
+    """Return False for a file whose first bytes are not UTF-8, so that the file is not read a second time."""
     if not isinstance(item, Path):
         return True
     with item.open("rb") as file:
@@ -162,9 +167,9 @@ def _may_be_text(item: Item) -> bool:
 
 
 def _digest_alike(batch: Sequence[Item], profile: Profile) -> list[bytes]:
-    """Return the digests of items that have the same type and can always be hashed; otherwise an empty list.
+    """Return the digests of the items if all have the same type and can always be hashed; otherwise an empty list.
 
-    This is faster than calling `digest` for each item.
+    This is faster than one call of `digest` per item.
     """
     kinds = set(map(type, batch))
     if kinds == {str}:
@@ -191,10 +196,10 @@ def _digest_each(start: int, batch: Sequence[Item], profile: Profile) -> list[by
 def _rows(array: npt.NDArray[Any], profile: Profile) -> npt.NDArray[Any]:
     if array.ndim == 0:
         raise TypeError(
-            "an array of items must have one row per item, and this array has no dimension; pass a list: [item]"
+            "an array of items must have one row per item, but this array has no dimension; pass a list: [item]"
         )
     if array.dtype == np.uint8 and array.shape[1:] == (hashing.SIZE,):
-        # If digests were hashed again, the registered items would never match a look-up, and no error would show this.
+        # If digests were hashed again, the registered items would never match a look-up, without any error message.
         raise TypeError(
             "uint8[n, 32] looks like digests: pass Digested(array). For contents of 32 bytes, pass a list of bytes"
         )

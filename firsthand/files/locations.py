@@ -16,16 +16,16 @@ from typing import IO, Any, TypeAlias
 from firsthand.errors import ContentError
 from firsthand.files import atomic
 
-#: Names of streams that differ from process to process.
+#: The paths of streams, such as /dev/stdin. They mean another stream in each process.
 _STREAM = re.compile(r"/dev/(?:stdin|fd/)|/proc/[^/]+/(?:task/[^/]+/)?fd/")
-#: Bytes that are read at once from a file whose reads are counted.
+#: The size of the buffer, in bytes, of a file whose reads are counted.
 _METERED_BUFFER = 2**18
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)(?:://|::)")
 
 
 @dataclass(frozen=True, order=True)
 class Remote:
-    """A file or folder at a URL. Only the URL is pickled. Each process opens its own connection to the store."""
+    """A file or folder at a URL. Only the URL is pickled, and each process opens its own connection to the store."""
 
     url: str
 
@@ -44,7 +44,10 @@ class Remote:
         return Remote(f"{self.url.rstrip('/')}/{PurePosixPath(part)}")
 
     def open(self) -> IO[bytes]:
-        """Open the file for reading. Raises ContentError if its store cannot be opened; reading raises OSError."""
+        """Open the file for reading. Raises ContentError if the file cannot be opened.
+
+        If a later read fails, the read raises OSError.
+        """
         with self._store() as (system, path):
             return io.BufferedReader(_StoreFile(system.open(path, "rb")), 2**20)
 
@@ -67,7 +70,10 @@ class Remote:
             return bool(system.isdir(path))
 
     def files(self) -> Iterator[tuple["Remote", Path]]:
-        """Yield all files in this folder and its subfolders, sorted by name, with their paths relative to it."""
+        """Yield all files in this folder and its subfolders, sorted by name, with their paths relative to this folder.
+
+        Files and folders whose names begin with a dot are skipped.
+        """
         with self._store() as (system, folder):
             paths = [PurePosixPath(path).relative_to(folder) for path in sorted(system.find(folder))]
         for relative in paths:
@@ -75,22 +81,23 @@ class Remote:
                 yield self / relative, Path(relative)
 
     def put(self, file: Path) -> None:
-        """Upload a local file to this URL."""
+        """Upload a local file to this URL, and replace the file there. Raises ContentError if this fails."""
         with self._store() as (system, path):
             system.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
             system.put_file(str(file), path)
 
     @contextmanager
     def _store(self) -> Iterator[tuple[Any, str]]:
-        """Yield the store of this URL and the path in it. Every error of the store becomes a ContentError.
+        """Yield the store of this URL and the path in the store. Every error of the store becomes a ContentError.
 
-        The packages of stores share no base class for their errors: some raise those of the network, some their own.
+        The packages of the stores have no common base class for their errors. Some raise network errors, some their own
+        types.
         """
         try:
             import fsspec.core  # an optional dependency: needed for URLs only
         except ImportError:
             raise ContentError(
-                f"{self.url}: reading URLs needs fsspec. Install it with: pip install 'firsthand[remote]'"
+                f"{self.url}: URLs need the package fsspec. Install it with: pip install fsspec"
             ) from None
         try:
             yield fsspec.core.url_to_fs(self.url)
@@ -105,7 +112,7 @@ class Remote:
 
 
 class _StoreFile(io.RawIOBase):
-    """A file of a store. Every error while reading becomes an OSError, as for local files."""
+    """A file of a store. A failed read raises OSError, as for local files, whatever the store's package raises."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -144,13 +151,13 @@ def _as_oserror() -> Iterator[None]:
 
 
 def _in_words(error: Exception) -> str:
-    """Return the kind and the first line of an error of a store's package."""
+    """Return the type and the first line of an error that a store's package raised."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:300].rstrip('.')}" if lines else type(error).__name__
 
 
 def _how_to_install(url: str, error: ImportError) -> str:
-    """Return in words which package the store needs, and the command that installs it."""
+    """Return a sentence with the package that the store needs, and the command that installs the package."""
     from fsspec.registry import known_implementations
 
     scheme = re.split("::|://", url, maxsplit=1)[0]
@@ -175,7 +182,8 @@ def parse(text: str) -> Location:
 def replacing(target: Location) -> Iterator[Path]:
     """Yield a local temporary path, and move its file to `target` when the block ends without an error.
 
-    After an error, the file is removed. If the folder of a local target does not exist, it is created.
+    For a remote target, the file is uploaded. After an error, the temporary file is removed and the target is
+    unchanged. If the folder of a local target does not exist, it is created.
     """
     if isinstance(target, Remote):
         with TemporaryDirectory() as folder:
@@ -188,7 +196,7 @@ def replacing(target: Location) -> Iterator[Path]:
 
 
 def copy(source: Location, target: Path) -> None:
-    """Copy a file to a local path. A local source keeps its times and permissions."""
+    """Copy a file to a local path. The copy of a local file has the same times and permissions."""
     if isinstance(source, Path):
         shutil.copy2(source, target)
         return
@@ -197,18 +205,18 @@ def copy(source: Location, target: Path) -> None:
 
 
 def is_pipe(path: Path) -> bool:
-    """Return whether a path can be read only once, and only by this process: a pipe, or a stream such as /dev/stdin."""
+    """Return whether a file can be read only once, and only by this process: a pipe, or a stream such as /dev/stdin."""
     return path.exists() and not path.is_dir() and (not path.is_file() or _STREAM.match(str(path)) is not None)
 
 
 def printable(name: str) -> str:
-    """Return a name as one line of text. Control characters, and bytes that are not valid UTF-8, are escaped."""
+    """Return a name as one line of text, in which control characters and bytes that are not UTF-8 are escaped."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def identity(location: Location) -> str:
-    """Return a text that is equal for two names of the same file. For URLs, only final slashes are ignored."""
+    """Return a text that is equal for two locations of the same file. For URLs, only slashes at the end are ignored."""
     return str(location.resolve()) if isinstance(location, Path) else location.url.rstrip("/")
 
 
@@ -220,7 +228,7 @@ class ReadMeter:
 
 
 class _MeteredFile(io.RawIOBase):
-    """A file whose reads are counted."""
+    """A file that adds the number of bytes of each read to a `ReadMeter`."""
 
     def __init__(self, file: IO[bytes], meter: ReadMeter) -> None:
         self._file, self._meter = file, meter
@@ -274,6 +282,9 @@ class _RawRange(io.RawIOBase):
 
 
 def open_binary(location: Location, meter: ReadMeter | None = None) -> IO[bytes]:
-    """Open a file for reading, without decompression. The bytes that are read are added to `meter`."""
+    """Open a file for reading, without decompression. If `meter` is given, it counts the bytes that are read.
+
+    Raises OSError if a local file cannot be opened, and ContentError if a remote file cannot be opened.
+    """
     file = location.open() if isinstance(location, Remote) else location.open("rb")
     return file if meter is None else io.BufferedReader(_MeteredFile(file, meter), _METERED_BUFFER)

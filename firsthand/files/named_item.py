@@ -1,4 +1,4 @@
-"""The item with a name as `firsthand check` prints it: a file (`page.html`), or a row of a file (`answers.jsonl:3`)."""
+"""Read the item whose name `firsthand check` prints: a file (`page.html`), or a row of a file (`answers.jsonl:3`)."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,10 @@ _ROW = re.compile(r"(?P<file>.+):(?P<number>\d{1,18})")
 
 
 def read(name: str, field: str) -> Item | None:
-    """Return the item with this name, None if there is no such file. Raises ContentError if it cannot be read."""
+    """Return the item with this name. Return None if there is no such file.
+
+    Raises ContentError if the file or the row cannot be read, or if the file has no such row.
+    """
     location = locations.parse(name)
     if location.exists() and not location.is_dir():
         (file,) = discover.find([location])
@@ -31,7 +34,7 @@ def read(name: str, field: str) -> Item | None:
 
 def _row(file: InputFile, number: int, field: str) -> Item:
     if file.row_format is None:
-        raise ContentError(f"{file.path} is one item without rows; use its name alone")
+        raise ContentError(f"{file.path} is one item and has no rows; use the name without the number")
     last = 0
     for rows in file.row_format.read(file.path, field, skip=True):
         for error in rows.errors:
@@ -42,7 +45,10 @@ def _row(file: InputFile, number: int, field: str) -> Item:
         if len(index):
             item: Item | None = rows.items[int(index[0])].as_py()
             if item is None:
-                raise ContentError(f"{discover.row_name(file, number)}: the field {field!r} is null; it holds no item")
+                raise ContentError(
+                    f"{discover.row_name(file, number)}: the field {field!r} is null, so this row has no item; choose"
+                    " another row"
+                )
             return item
         last = int(numbers[-1]) if len(numbers) else last
     raise ContentError(f"{file.path} has no row {number}; its last row has the number {last}")

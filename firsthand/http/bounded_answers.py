@@ -1,7 +1,7 @@
-"""Read the bytes of an answer, and never more than the registry announced or than the caller allows.
+"""Read the bytes of an answer, up to the size that the registry announced and up to the limit of the caller.
 
-A registry can be hostile: without a limit, an endless answer would fill the memory or the disk of a pipeline, and a
-compressed answer of a few kilobytes could grow to gigabytes.
+A registry can be hostile. Without a limit, an endless answer could fill the memory or the disk of a pipeline, and a
+compressed answer of a few kilobytes could become gigabytes.
 """
 
 from collections.abc import Iterator
@@ -48,5 +48,6 @@ def read(response: httpx2.Response, limit: int, url: str) -> bytes:
 
 def _too_large(url: str, size: str, limit: int) -> NotUnderstood:
     return NotUnderstood(
-        f"An answer of {url} {size}; at most {limit:,} were expected. Check that this is the address of a registry."
+        f"An answer of {url} {size}; at most {limit:,} bytes were expected. Check that this is the address of a"
+        " registry."
     )

@@ -1,11 +1,11 @@
 """The address and key of a registry: from the environment, or from the file that `firsthand login` writes.
 
-The file is `credentials.json`, readable by its owner only, in FIRSTHAND_CONFIG_DIR or the user's configuration folder:
+The file is `credentials.json`, in FIRSTHAND_CONFIG_DIR or the user's configuration folder. Only its owner can read it:
 
     {"default": URL, "registries": {URL: {"organization": "local", "api_key": "fh_…"}}}
 
-FIRSTHAND_URL and FIRSTHAND_API_KEY have precedence over the file. So has FIRSTHAND_PORT, which `firsthand serve` reads
-too: it means the registry at that port of this machine.
+FIRSTHAND_URL and FIRSTHAND_API_KEY have precedence over the file. FIRSTHAND_PORT also has precedence: it means the
+registry at this port of this machine. `firsthand serve` uses the same variable.
 """
 
 import os
@@ -39,7 +39,7 @@ class Credentials(Response):
 
 
 def normalize(url: str) -> str:
-    """Return an address in the form in which it is stored: without white space around it, and without final slashes."""
+    """Return an address in its stored form: without white space at its ends, and without slashes at its end."""
     return url.strip().rstrip("/")
 
 
@@ -50,7 +50,10 @@ def path(directory: Path | None = None) -> Path:
 
 
 def load(directory: Path | None = None) -> Credentials:
-    """Return the content of the file, empty if it does not exist. Raises CredentialsError if it cannot be read."""
+    """Return the content of the file. If it does not exist, the content is empty.
+
+    Raises CredentialsError if the file cannot be read.
+    """
     file = path(directory)
     try:
         return Credentials.model_validate_json(file.read_bytes())
@@ -64,7 +67,10 @@ def load(directory: Path | None = None) -> Credentials:
 
 
 def store(url: str, organization: str, api_key: str, *, default: bool = True, directory: Path | None = None) -> Path:
-    """Store the key of a registry, and return the path of the file, which other users can never read."""
+    """Store the key of a registry, and return the path of the file. Other users can never read the file.
+
+    With `default`, this registry is used if the environment names none.
+    """
     url, stored = normalize(url), load(directory)
     entry = StoredRegistry(organization=organization, api_key=api_key)
     changed = Credentials(
@@ -78,7 +84,10 @@ def store(url: str, organization: str, api_key: str, *, default: bool = True, di
 
 
 def replace(url: str, old_id: str, api_key: str, directory: Path | None = None) -> bool:
-    """Store a key in place of the key with the id `old_id`, if that is the stored one. Returns whether it was."""
+    """Store a key instead of the key with the id `old_id`.
+
+    Return False, and do nothing, if another key or none is stored.
+    """
     entry = load(directory).registries.get(normalize(url))
     if entry is None or not entry.api_key.startswith(f"fh_{old_id}_"):
         return False
@@ -102,7 +111,11 @@ def resolve(url: str | None = None, api_key: str | None = None) -> tuple[str, st
 
 
 def _local_url() -> str | None:
-    """Return the address of this machine with the port of FIRSTHAND_PORT; None without one, or with 0 (a free port)."""
+    """Return the address of this machine with the port FIRSTHAND_PORT.
+
+    Return None if it is not set, or if it is 0 (`firsthand serve` then chooses a free port). Raises CredentialsError if
+    it is not a port.
+    """
     port = os.environ.get("FIRSTHAND_PORT", "").strip()
     if port in ("", "0"):
         return None
@@ -114,7 +127,7 @@ def _local_url() -> str | None:
 def describe_key(api_key: str | None, given: bool) -> str:
     """Return the source of a key and its id, for a message: `the key of FIRSTHAND_API_KEY, id 0123456789ab`.
 
-    `given` is whether the key was passed as an argument. Without a key, the result is empty.
+    `given` is true if the key was passed as an argument. Without a key, the result is an empty text.
     """
     if not api_key:
         return ""

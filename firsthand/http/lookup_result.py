@@ -34,9 +34,10 @@ NO_MODEL = -1
 class Lookup(Verdicts):
     """The verdicts on n items at one position. Arrays are `[n]`, in the order of the request."""
 
-    #: Whether claims contradict each other or a dispute stands. With a snapshot: whether the verdict is contested.
+    #: Whether claims contradict each other or a dispute stands. In the answer of a snapshot: whether the verdict is
+    #: contested.
     contested: Flags
-    #: The index in `names` of the model, if all model claims on the item name the same model; otherwise NO_MODEL.
+    #: The index of the model in `names`, if all model claims on the item are about the same model; otherwise NO_MODEL.
     model: Numbers
     names: tuple[str, ...]
     position: int
@@ -44,7 +45,7 @@ class Lookup(Verdicts):
 
     @property
     def models(self) -> list[str | None]:
-        """The name of each item's model, or None. The list is built anew at each access."""
+        """The name of each item's model, or None. A new list is created at each access."""
         names_and_none = np.array([*self.names, None], dtype=object)  # NO_MODEL, −1, is the last index
         models: list[str | None] = names_and_none[self.model].tolist()
         return models
@@ -58,7 +59,10 @@ class Lookup(Verdicts):
         return replace(self, **{name: getattr(self, name)[rows] for name in _COLUMNS})
 
     def put(self, rows: npt.NDArray[np.intp], exact: "Lookup") -> "Lookup":
-        """Return a copy with the answers of `exact` at the indices `rows`, `intp[m]`. Both have the same position."""
+        """Return a copy in which the answers at the indices `rows`, `intp[m]`, are those of `exact`.
+
+        Positions must be equal.
+        """
         both = concatenate([self, exact])
         sources = np.arange(len(self.verdict))
         sources[rows] = len(self.verdict) + np.arange(len(rows))
@@ -85,7 +89,7 @@ def from_json(answer: Lookups) -> Lookup:
 
 
 def concatenate(answers: Sequence[Lookup]) -> Lookup:
-    """Append answers at one position, in order, and return one answer on all their items."""
+    """Join answers on different items into one answer, in this order. All must have the same position."""
     if len(answers) == 1:
         return answers[0]
     names = tuple(dict.fromkeys(name for answer in answers for name in answer.names))
@@ -95,13 +99,13 @@ def concatenate(answers: Sequence[Lookup]) -> Lookup:
 
 
 def _renumbered(answer: Lookup, names: tuple[str, ...]) -> Numbers:
-    """Return the models of an answer as indices in `names`, which must contain all of its names."""
+    """Return the models of an answer as indices in `names`, which must contain all names of the answer."""
     index = {name: number for number, name in enumerate(names)}
     return np.array([*(index[name] for name in answer.names), NO_MODEL], dtype=np.int32)[answer.model]
 
 
 def without_models(verdicts: Verdicts, policy: PolicyName, position: int) -> Lookup:
-    """Return an answer from verdicts alone: without models, and contested if the verdict is contested."""
+    """Return an answer with these verdicts and without models. `contested` is true where the verdict is contested."""
     contested, models = verdicts.verdict == CONTESTED, np.full(len(verdicts.verdict), NO_MODEL, dtype=np.int32)
     return Lookup(verdicts.verdict, verdicts.generation, verdicts.lower_bound, contested, models, (), position, policy)
 
@@ -115,7 +119,7 @@ def all_unknown(items: int, policy: PolicyName, position: int) -> Lookup:
 
 
 def spread(answer: Lookup, rows: npt.NDArray[np.intp], items: int) -> Lookup:
-    """Return an answer on n items (`items`): `answer` at the indices `rows`, `intp[m]`, and unknown elsewhere."""
+    """Return an answer on n items (`items`): `answer` at the indices `rows`, `intp[m]`, and unknown at all others."""
     return all_unknown(items, answer.policy, answer.position).put(rows, answer)
 
 
@@ -138,16 +142,19 @@ def _some_model(answer: Lookup) -> Flags:
 
 
 def _one_model(models: Sequence[Numbers], some: Sequence[Flags]) -> Numbers:
-    """Return the model on which all answers agree, `int32[n]`; NO_MODEL if they differ or if one has several."""
+    """Return the model of each item, `int32[n]`, if all answers agree on it.
+
+    It is NO_MODEL if the answers differ, or if an answer has several models for the item.
+    """
     lowest = np.min([np.where(s, m, np.iinfo(np.int32).max) for m, s in zip(models, some, strict=True)], axis=0)
     highest = np.max([np.where(s, m, NO_MODEL) for m, s in zip(models, some, strict=True)], axis=0)
     return np.where(lowest == highest, highest, NO_MODEL).astype(np.int32)
 
 
 def distinct(profiles: Sequence[Digests]) -> tuple[Digests, list[npt.NDArray[np.intp]]]:
-    """Return the different digests of several arrays, `uint8[m, 32]`, and one array of indices per input array.
+    """Return the distinct digests of several arrays, `uint8[m, 32]`, and one array of indices per input array.
 
-    Entry i of such an array is the index, among the different digests, of digest i of the input array.
+    Entry i of the array of indices is the position of digest i of the input array in the distinct digests.
     """
     unique, _ = sort_unique(np.concatenate([np.empty((0, SIZE), dtype=np.uint8), *profiles]))
     return unique, [positions_of(unique, digests) for digests in profiles]

@@ -15,7 +15,7 @@ from firsthand.core.media_types import ARROW, RAW
 from firsthand.files.inputs import Digest, Digested, Item, Items, in_batches, length
 from firsthand.schemas.registrations import NewRegistration, NewStatement
 
-#: One whole number per item, in the order of the items.
+#: A column of the body: one whole number per item, in the order of the items.
 Column: TypeAlias = Sequence[int] | npt.NDArray[np.integer[Any]]
 Sizes: TypeAlias = Column | Literal["bytes"]
 
@@ -58,7 +58,7 @@ def bulk_bodies(
     for name, column in (("sizes", sizes), ("confidences", confidences)):
         if column is not None and len(column) != start:
             raise ValueError(
-                f"`{name}` must have one entry per item: it has {len(column)}, and there are {start} items"
+                f"`{name}` must have one entry per item, but it has {len(column)} entries for {start} items"
             )
 
 
@@ -87,12 +87,17 @@ def batch_key(content: bytes, occasion: str) -> str:
 
 
 def _cut(name: str, column: Column | None, start: int, end: int) -> npt.NDArray[np.integer[Any]] | None:
-    """Return the entries of the items from `start` to before `end`, `[end - start]`. Raises ValueError."""
+    """Return the entries of a column from `start` to before `end`, `[end - start]`.
+
+    Return None if there is no column.
+
+    Raises ValueError if the column has too few entries, or if an entry is not a number or out of range.
+    """
     if column is None:
         return None
     if len(column) < end:
         raise ValueError(
-            f"`{name}` must have one entry per item: it has {len(column)}, and there are at least {end} items"
+            f"`{name}` must have one entry per item, but it has {len(column)} entries for at least {end} items"
         )
     part = np.asarray(column[start:end])
     if part.ndim != 1 or not np.issubdtype(part.dtype, np.integer):
@@ -103,13 +108,16 @@ def _cut(name: str, column: Column | None, start: int, end: int) -> npt.NDArray[
 
 
 def _measured(items: Items) -> tuple[Items, Column]:
-    """Return the items, and a list of their sizes in bytes. Each size is appended when its item is read."""
+    """Return the items, and a list of their sizes in bytes, which is filled while the items are read.
+
+    Raises TypeError if the items are digests.
+    """
     if isinstance(items, Digested):
-        raise TypeError("the size of an item is not known from its digest; pass `sizes` as a list")
+        raise TypeError("a digest has no size; pass the sizes of all items as `sizes`, a list")
     if isinstance(items, np.ndarray):
         return items, np.full(len(items), items.nbytes // max(len(items), 1))
     if isinstance(items, bytes | str | Path | Digest):
-        return items, []  # a single item, which `in_batches` refuses
+        return items, []  # a single item instead of a list: `in_batches` raises the error
     sizes: list[int] = []
 
     def read(items: Iterable[Item]) -> Iterator[Item]:

@@ -31,13 +31,13 @@ Answer = TypeVar("Answer", bound=BaseModel)
 _RETRIED = frozenset({502, 503, 504})
 _TOO_MANY_REQUESTS = 429
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-#: The largest problem that is read, in bytes.
+#: The maximum size of an error answer (a problem) in bytes.
 _MAX_PROBLEM = 2**20
 #: The time limit of a request without retries, in seconds.
 _ONCE_SECONDS = 5.0
-#: The longest time limit of a step of a request, in seconds: a day.
+#: The maximum time limit of a step of a request, in seconds: a day.
 MAX_TIMEOUT = 86_400.0
-#: The user is told of a wait at most once in this number of seconds.
+#: The minimum number of seconds between two messages to the user about waiting.
 _TELL_AGAIN_SECONDS = 60.0
 
 _log = logging.getLogger("firsthand.client")
@@ -55,16 +55,19 @@ class Backoff:
     jitter: np.random.Generator = field(default_factory=np.random.default_rng)
 
     def seconds(self, attempt: int, retry_after: str | None = None) -> float:
-        """Return the pause in seconds after attempt 0, 1, …: at least `retry_after`, which is limited to 60 s."""
+        """Return the pause in seconds after attempt 0, 1, …
+
+        The pause is at least `retry_after`, the value of the header Retry-After, up to 60 s.
+        """
         pause = min(self.first * 2.0**attempt, self.longest) * float(self.jitter.uniform(0.5, 1.5))
         requested = float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdecimal() else 0.0
         return max(pause, min(requested, 60.0))
 
     def requested_seconds(self, retry_after: str) -> float | None:
-        """Return the pause that `Retry-After` requests, in seconds, or slightly more; None if it is not valid.
+        """Return the pause that the header `Retry-After` requests, in seconds, plus a random part of up to a fifth.
 
-        The value is a number of seconds or a date (RFC 9110, section 10.2.3). The random addition of up to a fifth
-        spreads the clients that wait for the same moment.
+        Return None if the header is not valid. Its value is a number of seconds or a date (RFC 9110, section 10.2.3).
+        The random part spreads clients that wait for the same time.
         """
         if retry_after.isascii() and retry_after.isdecimal():
             seconds = float(retry_after)
@@ -77,17 +80,18 @@ class Backoff:
 
 
 class Transport:
-    """The sender of requests to one registry.
+    """Sends requests to one registry.
 
     Every request can be retried: reads change nothing, PUT is idempotent, and other writes have an Idempotency-Key that
     is the same for all retries. If a read reaches its time limit, it is not retried, because the registry would do the
-    same work twice. A write with a key is retried: the registry lets it wait for the first request with this key.
+    same work twice. A write with a key is retried: in the registry, the retry waits for the first request with this
+    key.
 
-    If the registry answers 429 with `Retry-After`, the request waits as long as the registry asks, and is sent again.
-    This is not one of the retries. One request waits `longest_wait` seconds in total, at most.
+    If the registry answers 429 with `Retry-After`, the request waits for this time and is sent again. This does not
+    count as a retry. In total, a request waits for at most `longest_wait` seconds.
 
     A redirect is never followed, because the key would be sent to an address that the user did not choose. An answer is
-    read up to a limit only (see `bounded_answers`).
+    read only up to a limit (see `bounded_answers`).
     """
 
     def __init__(
@@ -111,8 +115,10 @@ class Transport:
             )
         if not 0 < timeout <= MAX_TIMEOUT:
             raise InvalidArgument(f"timeout is {timeout}; use a number of seconds above 0 and up to {MAX_TIMEOUT:,.0f}")
-        if retries < 0 or math.isnan(longest_wait) or longest_wait < 0:
-            raise InvalidArgument("retries and longest_wait cannot be negative; use 0 to send each request once")
+        if retries < 0:
+            raise InvalidArgument(f"retries is {retries}; use 0 or more (0 sends each request once)")
+        if math.isnan(longest_wait) or longest_wait < 0:
+            raise InvalidArgument(f"longest_wait is {longest_wait}; use a number of seconds, 0 or more")
         self.url, self._timeout = url, timeout
         self._longest_wait, self._told_at = longest_wait, -math.inf
         self._key_description = key_description
@@ -149,8 +155,8 @@ class Transport:
     ) -> bytes:
         """Send one request and return the complete answer. Raises Unreachable, ProblemError or NotUnderstood.
 
-        `limit` is the largest answer that is accepted, in bytes. With `once`, the request is not retried, never waits
-        for a busy registry, and has a time limit of 5 s.
+        `limit` is the maximum size of the answer in bytes. With `once`, the request is not retried, does not wait if
+        the registry is busy, and has a time limit of 5 s.
         """
         if body is not None:
             content = body.model_dump_json(exclude_unset=True).encode()
@@ -171,7 +177,7 @@ class Transport:
     def pages(self, entry: type[Answer], path: str, **params: Any) -> Iterator[Answer]:
         """Yield all entries of a list. Each page is requested when its first entry is needed.
 
-        Raises NotUnderstood if a page leads to itself, or if an empty page leads to another one.
+        Raises NotUnderstood if a page refers to itself as the next page, or if an empty page refers to a next page.
         """
         cursor: str | None = params.pop("cursor", None)
         while True:
@@ -181,13 +187,16 @@ class Transport:
                 return
             if page.next == cursor or not page.items:
                 raise NotUnderstood(
-                    f"A list of {self.url} never ends: a page leads to itself, or has no entries. Check that this is"
-                    " the address of a registry."
+                    f"A list of {self.url} never ends: a page refers to itself, or is empty and refers to a next page. "
+                    "Check that this is the address of a registry."
                 )
             cursor = page.next
 
     def lines(self, answer: type[Answer], path: str, **params: Any) -> Iterator[Answer]:
-        """Yield the messages of a long answer in NDJSON, each when it arrives. A line has at most 1 MiB."""
+        """Yield the messages of a long answer in NDJSON, each when it arrives.
+
+        Raises NotUnderstood if a line has more than 1 MiB, or if the answer ends in the middle of a line.
+        """
         incomplete = b""
         with self.stream(path, accept=NDJSON, **params) as pieces:
             for piece in pieces:
@@ -205,9 +214,10 @@ class Transport:
     def stream(
         self, path: str, *, accept: str = "*/*", limit: int = MAX_STREAM, **params: Any
     ) -> Iterator[Iterator[bytes]]:
-        """Yield the pieces of a long answer. After it begins, it is not retried: an interruption raises Unreachable.
+        """Yield an iterator over the pieces of a long answer.
 
-        Raises NotUnderstood if the answer has more than `limit` bytes.
+        After the answer has begun, the request is not retried: an interruption raises Unreachable. Raises NotUnderstood
+        if the answer has more than `limit` bytes.
         """
         request = self._http.build_request("GET", path, params=_present(params), headers={"Accept": accept})
         response, _ = self._attempt(request, limit=None)
@@ -252,7 +262,11 @@ class Transport:
                 self._sleep(self._backoff.seconds(attempt))
                 attempt += 1
                 continue
-            except (httpx2.TransportError, OverflowError, UnicodeError) as error:  # the last two: an impossible host
+            except (
+                httpx2.TransportError,
+                OverflowError,
+                UnicodeError,
+            ) as error:  # the last two: the host name is not valid
                 if last:
                     raise Unreachable(self._nobody(error)) from error
                 self._sleep(self._backoff.seconds(attempt))
@@ -272,12 +286,12 @@ class Transport:
             attempt += 1
 
     def _refusal_content(self, response: httpx2.Response) -> bytes:
-        """Return the content of an answer without success; empty if it is not a problem, which is then not read."""
+        """Return the content of an error answer. If it is not a problem, return an empty content without reading it."""
         is_problem = response.headers.get("Content-Type", "").startswith(MEDIA_TYPE)
         return bounded_answers.read(response, _MAX_PROBLEM, self.url) if is_problem else b""
 
     def _tell(self, seconds: float) -> None:
-        """Tell the user that a request waits, but not for each of many requests."""
+        """Log that a request waits, at most once per `_TELL_AGAIN_SECONDS` seconds."""
         now = time.monotonic()
         if now - self._told_at >= _TELL_AGAIN_SECONDS:
             self._told_at = now
@@ -300,7 +314,10 @@ class Transport:
         )
 
     def _refusal(self, response: httpx2.Response, content: bytes, waited: float) -> Exception:
-        """Return the exception for an answer without success, after `waited` seconds of waiting for the registry."""
+        """Return the exception for an error answer.
+
+        `waited` is the number of seconds that the request has waited before.
+        """
         busy, retry_after = "", escape_controls(response.headers.get("Retry-After", "")[:40])
         if response.status_code == _TOO_MANY_REQUESTS and retry_after:
             busy = (
@@ -314,7 +331,7 @@ class Transport:
             return from_problem(
                 problem.model_copy(update={"detail": detail}) if busy else problem, self._key_description
             )
-        if response.status_code in _RETRIED or busy:  # the answer of a gateway in front of a registry that is down
+        if response.status_code in _RETRIED or busy:  # a gateway answers for a registry that does not run
             detail = f"{self.url} answers {response.status_code}: the registry is busy or restarting. Try again later."
             problem = Problem(type="about:blank", title="Busy", status=response.status_code, detail=detail + busy)
             return from_problem(problem)
@@ -358,7 +375,7 @@ def _closing(response: httpx2.Response) -> Iterator[None]:
 
 
 def _environment_in_words(url: str, error: Exception) -> str:
-    """Return the error of a proxy or of certificates that the environment sets, and that cannot be used."""
+    """Return the message for a proxy or certificates that are set in the environment and cannot be used."""
     proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
     set_proxies = [name for upper in proxies for name in (upper, upper.lower()) if os.environ.get(name)]
     if isinstance(error, OSError) or not set_proxies:

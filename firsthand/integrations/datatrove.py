@@ -25,12 +25,14 @@ _HUMAN: tuple[Verdict, ...] = ("human",)
 
 
 class OriginFilter(BaseFilter):  # type: ignore[misc]
-    """A filter that keeps documents with one of the verdicts in `keep`. The drop reason of the others is their verdict.
+    """A filter that keeps documents with one of the verdicts in `keep`.
 
-    `source` is the folder of a downloaded snapshot, which each worker opens, or any source of `annotate`. `as_of` is
-    the position in the log, as for `annotate`. `verdict`, `generation` and `lower_bound` are added to the metadata of
-    each document. Raises ValueError if `keep` contains a word that is not a verdict, or if it contains human and the
-    source is a snapshot that never answers human.
+    The drop reason of the others is their verdict.
+
+    `source` is the folder of a downloaded snapshot, which each worker opens, or any source that `annotate` accepts.
+    `as_of` is the position in the log, as for `annotate`. `verdict`, `generation` and `lower_bound` are added to the
+    metadata of each document. Raises ValueError if `keep` contains a word that is not a verdict. Raises ValueError if
+    `keep` contains human and the source is a snapshot that never answers human.
     """
 
     name = "Firsthand: origin"
@@ -56,7 +58,7 @@ class OriginFilter(BaseFilter):  # type: ignore[misc]
     def filter_batch(self, batch: list[Any]) -> list[bool | tuple[bool, str]]:
         if isinstance(self._source, Path | str):
             self._source = Snapshot.open(self._source)
-            self._refuse_human()  # the folder can be on the machine of the worker only
+            self._refuse_human()  # not in __init__: the folder may exist only on the machine of the worker
         texts = pa.RecordBatch.from_pydict({"text": text_column([doc.text for doc in batch])})
         verdicts = annotate(texts, self._source, as_of=self._as_of).select(ADDED).to_pylist()
         for doc, verdict in zip(batch, verdicts, strict=True):
@@ -64,7 +66,7 @@ class OriginFilter(BaseFilter):  # type: ignore[misc]
         return [verdict["verdict"] in self._keep or (False, verdict["verdict"]) for verdict in verdicts]
 
     def _refuse_human(self) -> None:
-        """Raise ValueError if the source never answers human, and `keep` contains it."""
+        """Raise ValueError if `keep` contains human, but the source never answers human."""
         source = self._source
         if isinstance(source, Path | str):
             if (Path(source) / manifest.FILE).exists():

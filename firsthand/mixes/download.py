@@ -21,12 +21,13 @@ from firsthand.schemas.mixes import Mix
 MEDIA_TYPES = {".bin": RAW, ".arrow": ARROW, ".arrows": ARROW, ".parquet": PARQUET, ".jsonl": NDJSON, ".ndjson": NDJSON}
 
 _ROWS = 2**15
-#: The largest file of a mix: so many bytes, and so many per item. A line of JSON has about 170 bytes.
+#: The maximum size of the file of a mix: a fixed number of bytes, plus a number of bytes per item. A line of JSON has
+#: about 170 bytes.
 _MOST_BYTES, _MOST_BYTES_PER_ITEM = 2**24, 1_024
 
 
 def download(client: Client, mix: Mix, out: Path, progress: Callable[[int], None]) -> None:
-    """Write the items of a mix into `out`, in the order of the mix. Raises NotUnderstood if its digest does not match.
+    """Write the items of a mix into `out`, in the order of the mix. Raises NotUnderstood if their digest is wrong.
 
     The file is read again before it gets its name, so a Parquet or Arrow file is complete and readable. `progress` is
     called with the number of items of each batch that was read again.

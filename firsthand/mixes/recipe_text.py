@@ -38,7 +38,7 @@ def part(text: str) -> Part:
 
 
 def load(path: Path) -> Recipe:
-    """Parse a YAML file with the fields of `firsthand.schemas.mixes.Recipe`. Raises ValueError."""
+    """Parse a YAML file with the fields of `firsthand.schemas.mixes.Recipe`. Raises ValueError if it is not valid."""
     try:
         recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -1,7 +1,8 @@
 """Explain validation errors to users.
 
-The messages of pydantic contain names of its types and regular expressions. This module replaces each kind of error by
-one sentence that says what to write instead, with an example. The command line, the simulator and the registry use it.
+The messages of pydantic contain names of its types and regular expressions. This module replaces them: each kind of
+error gets one sentence that says what to write instead, with an example. The command line, the simulator and the
+registry use it.
 
     name 'Acme': use lower-case letters, digits, '.', '_' and '-', such as 'acme'
 """
@@ -35,7 +36,7 @@ _OBJECTS = {
     '{"dataset": "acme/web", "position": 12}',
 }
 
-#: Pydantic's types of errors → what to write instead: templates that are filled with the context of the error.
+#: Pydantic's types of errors → what to write instead. Values of the error replace the names in braces.
 _SENTENCES = {
     "missing": "this field is required",
     "extra_forbidden": "there is no such field; check the spelling",
@@ -76,7 +77,7 @@ _SENTENCES = {
 _TIMES = ("datetime_", "date_")
 _TIME = "use a time with its zone, such as 2026-01-31T12:00:00Z"
 
-#: The number of characters of a refused value that a message shows.
+#: The maximum number of characters of a wrong value in a message.
 _SHOWN = 80
 
 

@@ -1,4 +1,4 @@
-"""What a registry says about itself."""
+"""The state of a registry."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from firsthand.schemas.base import Response
 
 
 class Readiness(Response):
-    """A registry that can work. `warnings` name what its operator must look at, such as a wrong clock."""
+    """The answer of a registry that is ready. `warnings` are problems for its operator, such as a wrong clock."""
 
     status: Literal["ready"]
     warnings: list[str] = []

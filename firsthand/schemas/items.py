@@ -36,7 +36,7 @@ class Lookups(Response):
     #: 0 for human, 1 and higher for model, otherwise null.
     generations: list[int | None]
     lower_bounds: list[bool]
-    #: The model, if all model claims name the same one; otherwise null.
+    #: The model, if all model claims are about the same model; otherwise null.
     models: list[str | None]
     #: Whether there are both human and model claims, or a standing dispute, under any policy.
     contested: list[bool]

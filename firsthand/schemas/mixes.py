@@ -20,12 +20,12 @@ MAX_REPEATED = 100_000_000
 
 
 class Part(Request):
-    """A part of a mix: conditions on items, and how many items to select.
+    """A part of a mix: conditions on items, and the number of items to select.
 
-    An item is a candidate if at least one registration of it passes all of `datasets`, `models`, `collected_before` and
-    `registered_before`, and its verdict and generation pass too. The verdict always uses all claims. A part selects
-    from the candidates that earlier parts have not selected. `share` is the amount as a fraction of the size of the
-    recipe; `size` is the amount itself. Without both, the part selects all of them.
+    An item is a candidate if its verdict and generation pass, and if at least one of its registrations passes all of
+    `datasets`, `models`, `collected_before` and `registered_before`. The verdict always uses all claims. A part selects
+    only candidates that earlier parts have not selected. The amount is `size`, or `share` as a fraction of the size of
+    the recipe. Without both, the part selects all candidates.
     """
 
     verdict_in: Annotated[list[Verdict], Field(min_length=1, max_length=4)] | None = None
@@ -33,7 +33,7 @@ class Part(Request):
         Annotated[list[Annotated[int, Field(ge=0, le=32_000)]], Field(min_length=1, max_length=1000)] | None
     ) = None
     max_generation: Annotated[int, Field(ge=0, le=32_000)] | None = None
-    #: Whether a generation that is a lower bound passes `max_generation`.
+    #: Whether an item passes `max_generation` if its generation is only a lower bound.
     lower_bounds: bool = False
     datasets: Annotated[list[DatasetName], Field(min_length=1, max_length=1000)] | None = None
     models: Annotated[list[ModelName], Field(min_length=1, max_length=1000)] | None = None
@@ -48,7 +48,7 @@ class Part(Request):
     @model_validator(mode="after")
     def _one_amount(self) -> "Part":
         if self.share is not None and self.size is not None:
-            raise ValueError("a part has either a share of the total or a size: remove one of them")
+            raise ValueError("a part can have a share of the total or a size, but not both: remove one of them")
         return self
 
 
@@ -96,7 +96,7 @@ class NewMix(Recipe):
 
 
 class PartTaken(Response):
-    """The items that one part selected."""
+    """A summary of the items that one part selected: their number, size, counts and last item."""
 
     #: The requested amount; null if the part selects all candidates.
     asked: int | None
@@ -126,11 +126,11 @@ class Change(Response):
     """An item of a mix that has another verdict at a later position, or that its part would no longer select."""
 
     digest: Digest
-    #: The index of the part that selected it, from 0.
+    #: The index of the part that selected the item, from 0.
     part: int
     verdict: Verdict
     generation: int | None
     verdict_now: Verdict
     generation_now: int | None
-    #: Whether the part would still select it. The recipe holds as long as this is true for all items.
+    #: Whether the part would still select the item. The recipe holds as long as this is true for all items.
     admitted: bool

@@ -21,7 +21,7 @@ class TrainedOn(Request):
         if (self.mix is None) == (self.dataset is None):
             raise ValueError("give either a mix or a dataset, not both")
         if (self.dataset is None) != (self.position is None):
-            raise ValueError("a dataset needs the position at which it was read, and a mix must have no position")
+            raise ValueError("a dataset needs the position at which it was read; for a mix, omit the position")
         return self
 
 
@@ -29,7 +29,8 @@ class NewModel(Request):
     """A model to register."""
 
     trained_on: Annotated[list[TrainedOn], Field(max_length=64)] = []
-    #: For a model whose training data is not registered. With `trained_on` it must match the computed generation.
+    #: The generation, for a model whose training data is not registered. If `trained_on` is given, it must be equal to
+    #: the computed generation.
     generation: Generation | None = None
     #: When the model was first served. Items that were collected earlier cannot be its output, and are refused.
     served_from: Moment | None = None
@@ -86,6 +87,6 @@ class Model(Response):
     generation: int
     lower_bound: bool
     basis: Basis
-    #: The generation that its organization declared; null if it did not.
+    #: The generation that the organization of the model declared; null if it declared none.
     declared: int | None = None
     trained_on_counts: OriginCounts

@@ -8,11 +8,11 @@ from pydantic import Field
 from firsthand.core.names import OrganizationName
 from firsthand.schemas.base import Moment, Position, Request, Response, Text
 
-#: `admin`: the keys of the own organization. `operator`: the registry, with the keys of every organization.
+#: `admin` manages the keys of its own organization. `operator` manages the registry and the keys of all organizations.
 Scope = Literal["read", "write", "admin", "operator"]
 Scopes = Annotated[list[Scope], Field(min_length=1, max_length=4)]
 
-#: Seconds for which a rotated key stays valid by default, and at most.
+#: Seconds for which an old key stays valid after its rotation: by default, and at most.
 DEFAULT_OVERLAP = 24 * 3600
 MAX_OVERLAP = 30 * 24 * 3600
 
@@ -25,7 +25,7 @@ class NewOrganization(Request):
 
 
 class Organization(Response):
-    """A party that holds keys and makes statements."""
+    """An organization: it has keys and makes statements."""
 
     name: str
     title: str
@@ -38,15 +38,15 @@ class NewKey(Request):
     organization: OrganizationName
     name: Text = ""
     scopes: Scopes = ["read", "write"]
-    #: When the key stops to be valid; null: never.
+    #: When the key expires; null means never.
     expires_at: Moment | None = None
 
 
 class NewRotation(Request):
-    """The replacement of a key by a new one. The old key stays valid for `overlap` seconds."""
+    """The replacement of a key by a new key. The old key stays valid for `overlap` seconds."""
 
     overlap: Annotated[int, Field(ge=0, le=MAX_OVERLAP)] = DEFAULT_OVERLAP
-    #: When the new key stops to be valid. By default it lives as long as the old key was meant to.
+    #: When the new key expires. By default, it is valid for as long as the old key was valid from its creation.
     expires_at: Moment | None = None
 
 
@@ -60,9 +60,9 @@ class Key(Response):
     created_at: datetime
     revoked_at: datetime | None
     expires_at: datetime | None = None
-    #: The last use, noted at most once per hour; null if the key was never used.
+    #: The time of the last use, updated at most once per hour; null if the key was never used.
     last_used_at: datetime | None = None
-    #: The id of the key that replaced it, see the rotation of keys.
+    #: The id of the key that replaced this key in a rotation; null if there is none.
     replaced_by: str | None = None
 
 
@@ -73,7 +73,10 @@ class IssuedKey(Key):
 
 
 class RotatedKey(IssuedKey):
-    """A new key that replaces another one, whose id is `replaces` and which is valid until `replaced_until`."""
+    """A new key that replaces an old key.
+
+    `replaces` is the id of the old key, which is valid until `replaced_until`.
+    """
 
     replaces: str
     replaced_until: datetime

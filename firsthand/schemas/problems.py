@@ -13,7 +13,7 @@ class ProblemError(Response):
 
 
 class Problem(Response):
-    """An error (RFC 9457, section 3). `type` identifies its kind and never changes; `detail` says what to do."""
+    """An error (RFC 9457, section 3). `type` is the kind of error and never changes. `detail` says what to do."""
 
     type: str
     title: str

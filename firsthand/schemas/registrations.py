@@ -24,15 +24,18 @@ class NewRegistration(Request):
     evidence: Evidence = "declared"
     #: When the items were collected or made.
     collected_at: Moment | None = None
-    #: Optional, as the registry computes it. If it is given, it must equal the computed generation.
+    #: The generation of the model. It is optional, because the registry computes it. If it is given, it must be equal
+    #: to the computed generation.
     generation: Generation | None = None
 
     @model_validator(mode="after")
     def _model_with_origin(self) -> "NewRegistration":
         if (self.origin == "model") != (self.model is not None):
-            raise ValueError("the origin model needs a model, and other origins must have none: give both, or neither")
+            raise ValueError(
+                "the origin model needs a model, and other origins must not have one: add the model, or remove it"
+            )
         if self.generation is not None and self.origin != "model":
-            raise ValueError("a generation can only be given with the origin model")
+            raise ValueError("a generation can only be given with the origin model: remove it, or use the origin model")
         return self
 
 
@@ -42,7 +45,7 @@ class Columns(Request):
     digests: Annotated[list[Digest], Field(min_length=1, max_length=1_000_000)]
     #: The size of each item, in bytes or tokens, for mixes with the unit `size`.
     size: list[Annotated[int, Field(ge=0, le=2**32 - 1)]] | None = None
-    #: The confidence of a detector in the origin, 0 to 255.
+    #: How confident a detector is of the origin of each item, 0 to 255.
     confidence: list[Annotated[int, Field(ge=0, le=255)]] | None = None
 
 
@@ -75,24 +78,24 @@ class Registration(Response):
     columns: list[Literal["size", "confidence"]]
     #: The position of the withdrawal of the complete registration; null if there is none.
     withdrawn: Position | None = None
-    #: The number of items that were withdrawn one by one.
+    #: The number of items that were withdrawn individually.
     withdrawn_items: int = 0
-    #: The positions of the disputes that stand against it.
+    #: The positions of the disputes of this registration that are not withdrawn.
     disputes: list[Position] = []
 
 
 class Registered(Registration):
-    """A new registration, with the number of items that were new and of those that had claims before."""
+    """A registration that was just made, with its number of new items and of items that already had claims."""
 
     new: int
     known: int
 
 
 class Outcome(Response):
-    """The result of one statement of a batch: `id` if it is registered; `refused` if nothing of it is stored."""
+    """The result of one statement of a batch: `id` if it is registered, or `refused` if nothing was stored."""
 
     id: Position | None = None
-    #: The number of different items that had no claims before this batch, and of those that had some.
+    #: The number of distinct items that had no claims before this batch (`new`), and that had claims (`known`).
     new: int = 0
     known: int = 0
     refused: Problem | None = None

@@ -12,14 +12,15 @@ from firsthand.schemas.models import OriginCounts
 Form = Literal["firsthand snapshot 2"]
 FORM: Form = "firsthand snapshot 2"
 
-#: Bits per fingerprint. 28: about 4.5 bytes per item; 12: half as many, and wrong verdicts 65,536 times more often.
+#: Bits per fingerprint. 28: about 4.5 bytes per item. 12: half the size, but wrong verdicts are 65,536 times as
+#: frequent.
 Bits = Literal[12, 28]
 DEFAULT_BITS: Bits = 28
 
 #: The codes of verdicts that a shard can store; docs/reference/snapshot-format.md lists them.
 Code = Literal[1, 2, 5, 6, 7, 13, 14, 15]
 
-#: The largest file of a snapshot, in bytes: 240 million items whose digests have the same first byte.
+#: The maximum size of a file of a snapshot in bytes: 240 million items whose digests have the same first byte.
 MAX_SHARD_BYTES = 2**30
 
 
@@ -36,7 +37,7 @@ class Shard(Response):
     """One file of a snapshot."""
 
     items: Annotated[int, Field(ge=0)]
-    #: The codes of the verdicts of its items. If a look-up gives another code, the verdict is unknown.
+    #: The codes of the verdicts that this shard stores. If a look-up gives another code, the verdict is unknown.
     codes: Annotated[list[Code], Field(max_length=8)]
     bytes: Annotated[int, Field(ge=0, le=MAX_SHARD_BYTES)]
     #: The SHA-256 of the file.

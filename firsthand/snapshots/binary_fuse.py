@@ -23,7 +23,7 @@ from firsthand.core.splitmix64 import Words, finalize
 from firsthand.schemas.snapshots import Bits
 
 Codes: TypeAlias = npt.NDArray[np.uint8]
-#: Slots: `uint16` with a fingerprint of 12 bits and a payload of 4 bits, or `uint32` with 28 and 4 bits.
+#: The slots of a table: `uint16` with fingerprints of 12 bits and payloads of 4 bits, or `uint32` with 28 and 4 bits.
 Table: TypeAlias = npt.NDArray[Any]
 
 PAYLOAD_BITS = 4
@@ -32,10 +32,12 @@ _TAG = b"firsthand snapshot 2"
 _GOLDEN = 0x9E3779B97F4A7C15
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 _WORD = 2**64 - 1
-#: A seed can fail. If so many seeds fail in a row, the cause is an error in the program.
+#: The maximum number of seeds that are tried. Some seeds fail by chance. If all of these fail, the program has an
+#: error.
 _MOST_ATTEMPTS = 200
-#: The fewest slots of a segment, if there is an item. Then a digest can have at least 16⁴ different sets of slots. With
-#: fewer sets, unregistered digests would share the slots of a registered item, and get its payload, much too often.
+#: The minimum number of slots per segment, if there are items. With 16 slots, a digest can have at least 16⁴ different
+#: sets of slots. With fewer sets, too many unregistered digests would have the same slots as a registered item, and
+#: would get its payload.
 _LEAST_LENGTH = 16
 
 
@@ -76,12 +78,15 @@ def slot_type(bits: Bits) -> np.dtype[Any]:
 
 
 def keys_of(seed: int) -> list[int]:
-    """Return the four keys of a seed, one per word of a digest: the first four outputs of splitmix64."""
+    """Return the four keys of a seed: the first four outputs of splitmix64.
+
+    `hashes` uses one key per word of a digest.
+    """
     return [int(finalize(np.array([(seed + i * _GOLDEN) & _WORD], np.uint64))[0]) for i in range(1, 5)]
 
 
 def hashes(digests: Digests, keys: Any) -> Words:
-    """Hash all 32 bytes of each digest: `uint8[n, 32] → uint64[n]`. `keys` are four words, or four arrays `[n]`."""
+    """Hash all 32 bytes of each digest: `uint8[n, 32] → uint64[n]`. `keys` has four words, or four arrays `[n]`."""
     words = np.ascontiguousarray(digests).view("<u8")
     mixed = finalize(words[:, 0] ^ keys[0])
     for column in range(1, 4):
@@ -92,9 +97,9 @@ def hashes(digests: Digests, keys: Any) -> Words:
 
 
 def slots_of(mixed: Words, width: Any, length: Any, bits: Bits) -> tuple[list[Words], Words]:
-    """Return the four slots of each hash, and its fingerprint, `uint64[n]` each.
+    """Return the four slots and the fingerprint of each hash, `uint64[n]` each.
 
-    `width` and `length` (see `Shape`) are words, or arrays `[n]`.
+    `width` and `length` (see `Shape`) are numbers, or arrays `[n]` with the values for each hash.
     """
     mask = length - np.uint64(1)
     other = (mixed ^ (mixed >> np.uint64(32))) * _MIX
@@ -108,9 +113,9 @@ def slots_of(mixed: Words, width: Any, length: Any, bits: Bits) -> tuple[list[Wo
 def build(digests: Digests, payloads: Codes, bits: Bits) -> Filter:
     """Build the filter of these digests, `uint8[n, 32]`, with their payloads, `uint8[n]` below 16.
 
-    A digest can occur several times. Raises ValueError if its payloads are different. The seed is computed from the
-    contents. So the same contents give the same filter, and an attacker cannot register digests that collide under a
-    known seed.
+    A digest can occur several times. Raises ValueError if a digest has different payloads. The seed is computed from
+    the contents, so the same contents give the same filter. An attacker cannot register digests that collide, because
+    the seed is not known before.
     """
     digests, payloads = without_duplicates(digests, payloads)
     contents = sha256(digests.tobytes() + payloads.tobytes()).digest()
@@ -124,7 +129,10 @@ def build(digests: Digests, payloads: Codes, bits: Bits) -> Filter:
 
 
 def without_duplicates(digests: Digests, payloads: Codes) -> tuple[Digests, Codes]:
-    """Return the sorted digests without duplicates, and their payloads. Raises ValueError if a digest has several."""
+    """Return the sorted digests without duplicates, and their payloads.
+
+    Raises ValueError if a digest has different payloads.
+    """
     unique, rows = sort_unique(digests)
     kept = payloads[rows]
     if len(unique) < len(digests):
@@ -135,11 +143,11 @@ def without_duplicates(digests: Digests, payloads: Codes) -> tuple[Digests, Code
 
 
 def _shape(items: int, attempt: int) -> Shape:
-    """Return the size of a table for n items (`items`). It grows slightly after every second failed seed.
+    """Return the size of a table for `items` items. After every second seed that fails, the table is slightly larger.
 
-    The segment length is that of Graf and Lemire for four slots. The first factor is 3 % below theirs: 1 in 5 seeds
-    fails at 40,000 items, which costs less than more slots in every copy of the snapshot. Without items, no payload is
-    ever answered, so the table is as small as possible.
+    The length of a segment is that of Graf and Lemire for four slots. The first factor is 3 % below theirs: at 40,000
+    items, 1 in 5 seeds fails. Trying another seed costs less than more slots in every copy of the snapshot. If there
+    are no items, every digest is unknown, so the table is as small as possible.
     """
     if not items:
         return Shape(1, 1)
@@ -150,7 +158,10 @@ def _shape(items: int, attempt: int) -> Shape:
 
 
 def _solve(digests: Digests, payloads: Codes, bits: Bits, seed: int, shape: Shape) -> Table | None:
-    """Return a table for this seed, or None if some items share all their slots with others."""
+    """Return a table for this seed.
+
+    Return None if the seed fails, because some items share all their slots with others.
+    """
     mixed = hashes(digests, [np.uint64(key) for key in keys_of(seed)])
     slots, prints = slots_of(mixed, np.uint64(shape.width), np.uint64(shape.length), bits)
     at = np.stack(slots).astype(np.intp)
@@ -167,12 +178,11 @@ def _solve(digests: Digests, payloads: Codes, bits: Bits, seed: int, shape: Shap
 
 
 def _peel(at: npt.NDArray[np.intp], slots: int) -> list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]] | None:
-    """Return the order in which items are removed, as a list of rounds; None if some items share all their slots.
+    """Return the rounds in which the items are removed. Return None if some items share all their slots with others.
 
-    A round is (the indices of its items, for each of them a slot that no other remaining item uses).
-
-    Each round removes all items that have a slot that no other remaining item uses. So the items of one round are
-    independent, and their slots are computed in one step. The next round examines only the slots that changed.
+    In each round, all items are removed that have a slot which no other remaining item uses. So the items of one round
+    are independent, and their slots can be computed in one step. A round is a pair of arrays: the indices of its items,
+    and this slot of each item. The next round examines only the slots that changed.
     """
     users = np.bincount(at.reshape(-1), minlength=slots)
     sums = np.zeros(slots, dtype=np.intp)  # for a slot with one user, the number of that item

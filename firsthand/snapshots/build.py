@@ -1,4 +1,4 @@
-"""Write the files of a snapshot in bounded memory: items are first collected on disk, then built shard by shard."""
+"""Write the files of a snapshot in limited memory: items are first collected on disk, then written shard by shard."""
 
 import os
 from collections.abc import Callable
@@ -51,8 +51,8 @@ class ShardSpool:
 class SnapshotWriter:
     """A writer of a snapshot into a folder: call `add` for all items of the registry, in any order, then `finish`.
 
-    It needs memory for the items of one `add`, and about 250 bytes per item of the largest shard. An item that is added
-    twice is stored once. If it has two different verdicts, `finish` raises ValueError.
+    The memory depends on the number of items in one `add`, and is about 250 bytes per item of the largest shard. An
+    item that is added twice is stored once. If an item has two different verdicts, `finish` raises ValueError.
     """
 
     def __init__(self, folder: Path, subject: Subject) -> None:
@@ -66,12 +66,12 @@ class SnapshotWriter:
         self._spool.close()
 
     def add(self, digests: Digests, verdicts: Verdicts) -> None:
-        """Add n items, `uint8[n, 32]`, with their verdicts. Items with the verdict unknown are skipped."""
+        """Add n items, `uint8[n, 32]`, with their verdicts. Items with the verdict unknown are ignored."""
         known = verdicts.verdict != UNKNOWN
         self._spool.add(digests[known], verdict_codes.encode(verdicts)[known])
 
     def finish(self, before_shard: Callable[[], None] = lambda: None) -> None:
-        """Write all shards, then the manifest.
+        """Write all shards, then the manifest. Raises ValueError if an item has two different verdicts.
 
         `before_shard` is called before each shard. If it raises an exception, no more shards are written.
         """

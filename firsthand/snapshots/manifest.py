@@ -21,7 +21,7 @@ _PULL_AGAIN = "download the snapshot again"
 
 @dataclass(frozen=True)
 class Subject:
-    """The source of a snapshot. The same registry always builds the same files for the same source."""
+    """The contents of a snapshot: position, policy and bits. The same registry builds the same files for them."""
 
     position: int
     #: The digest of the statement at the position, `sha256:…`. It differs between registries.
@@ -47,7 +47,7 @@ def write(subject: Subject, counts: OriginCounts, shards: list[Shard]) -> bytes:
 
 
 def read(content: bytes) -> Snapshot:
-    """Parse a manifest. Raises SnapshotError if the bytes are not a manifest, or have changed since it was written."""
+    """Parse a manifest. Raises SnapshotError if the bytes are not a manifest, or were changed after it was written."""
     try:
         fields = json.loads(content)
         _check_form(fields)
@@ -57,12 +57,12 @@ def read(content: bytes) -> Snapshot:
         raise SnapshotError(f"{FILE} is not the manifest of a snapshot; {_PULL_AGAIN}") from None
     subject = Subject(snapshot.position, snapshot.statement, snapshot.policy, snapshot.bits)
     if digest != snapshot.digest or snapshot.id != subject.id:
-        raise SnapshotError(f"{FILE} has changed since it was written: its digest is wrong; {_PULL_AGAIN}")
+        raise SnapshotError(f"{FILE} was changed after it was written: its digest is wrong; {_PULL_AGAIN}")
     return snapshot
 
 
 def _check_form(fields: Any) -> None:
-    """Raise SnapshotError if this is the manifest of a snapshot in another form."""
+    """Raise SnapshotError if the manifest has another version of the format than `FORM`."""
     form = fields.get("form") if isinstance(fields, dict) else None
     if isinstance(form, str) and re.fullmatch(r"firsthand snapshot [0-9]{1,9}", form) and form != FORM:
         raise SnapshotError(
@@ -72,7 +72,7 @@ def _check_form(fields: Any) -> None:
 
 
 def load(folder: Path) -> Snapshot:
-    """Return the manifest in a folder. Raises SnapshotError."""
+    """Return the manifest in a folder. Raises SnapshotError if there is none, or if it is damaged."""
     try:
         return read((folder / FILE).read_bytes())
     except (FileNotFoundError, NotADirectoryError):

@@ -28,13 +28,14 @@ def encode(filter: Filter, shard: int) -> bytes:
 
 
 def decode(content: bytes, shard: int, bits: Bits) -> Filter:
-    """Parse the filter of a shard. Raises SnapshotError, with the file name, if the file is not this shard."""
+    """Parse the filter of a shard. Raises SnapshotError, with the file name, if this is not the file of the shard."""
     if len(content) < _HEADER.size or not content.startswith(_MAGIC):
         raise SnapshotError(f"{name(shard)} is not a shard of a snapshot; download the snapshot again")
     _, stored, width, items, seed, segments, length = _HEADER.unpack_from(content)
     if (stored, width) != (shard, bits):
         raise SnapshotError(
-            f"{name(shard)} holds shard {stored:02x} with fingerprints of {width} bits; download the snapshot again"
+            f"{name(shard)} holds shard {stored:02x} with fingerprints of {width} bits, but shard {shard:02x} with"
+            f" fingerprints of {bits} bits was expected; download the snapshot again"
         )
     shape, type_ = Shape(segments, length), slot_type(bits)
     if not segments or length.bit_count() != 1 or len(content) != _HEADER.size + shape.slots * type_.itemsize:

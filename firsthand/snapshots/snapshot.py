@@ -18,16 +18,16 @@ from firsthand.snapshots.binary_fuse import Codes, Table
 
 #: The number of digests that are looked up together, so that the intermediate arrays fit in the processor's cache.
 _PIECE = 2**13
-#: Rows of the array with the parameters of each shard: four keys, then these.
+#: Row numbers in the array with the parameters of each shard. Rows 0 to 3 are the four keys.
 _WIDTH, _LENGTH, _START = 4, 5, 6
 
 
 class Snapshot:
-    """The verdicts of a registry at a position.
+    """The verdicts of a registry at a position, in memory.
 
     A registered item always gets the same verdict as from the registry. An unregistered item gets the verdict unknown,
-    except at most 1 in 537 million with fingerprints of 28 bits, or 1 in 8,192 with 12 bits (`false_verdicts`). Threads
-    can share a snapshot. Forked processes share its memory.
+    with rare exceptions: at most 1 in 537 million with fingerprints of 28 bits, or 1 in 8,192 with 12 bits (see
+    `false_verdicts`). Threads can use the same snapshot at the same time. Forked processes share its memory.
     """
 
     def __init__(self, manifest: Manifest, rows: npt.NDArray[np.uint64], table: Table) -> None:
@@ -38,7 +38,10 @@ class Snapshot:
 
     @classmethod
     def open(cls, folder: Path | str) -> "Snapshot":
-        """Read the files of a snapshot, and compare them with the manifest. Raises SnapshotError if one is damaged."""
+        """Read the files of a snapshot, and compare each file with the manifest.
+
+        Raises SnapshotError if a file is missing or damaged.
+        """
         folder = Path(folder)
         loaded = manifests.load(folder)
         filters = [_read(folder, shard, loaded) for shard in range(shards.SHARDS)]
@@ -63,15 +66,18 @@ class Snapshot:
         """Return the verdict and the generation of each digest, `uint8[n, 32]`.
 
         The verdict is `uint8[n]`, an index in `firsthand.core.verdicts.VERDICTS`: 0 unknown, 1 human, 2 model, 3
-        contested. The generation is `int16[n]`: 0 human, 1 and 2 model, 3 model of generation 3 or more, −1 otherwise.
-        With 12 bits, the verdict human is not certain: look these items up in the registry, as `firsthand check
-        --confirm` does.
+        contested. The generation is `int16[n]`: 0 for human; 1 or 2 for a model of this generation; 3 for a model of
+        generation 3 or more; otherwise −1. With 12 bits, the verdict human is not certain: look these items up in the
+        registry, as `firsthand check --confirm` does. Raises ValueError if `digests` has another shape or type.
         """
         verdicts = self.judge(digests)
         return verdicts.verdict, verdicts.generation
 
     def judge(self, digests: Digests) -> Verdicts:
-        """Return the verdict, generation and lower bound of each digest: `uint8[n, 32]` → `[n]`."""
+        """Return the verdict, generation and lower bound of each digest: `uint8[n, 32]` → `[n]` each.
+
+        Raises ValueError if `digests` has another shape or type.
+        """
         if digests.dtype != np.uint8 or digests.ndim != 2 or digests.shape[1] != SIZE:
             raise ValueError(f"digests must be uint8[n, 32], not {digests.dtype}{list(digests.shape)}")
         payloads = np.empty(len(digests), dtype=np.uint8)
@@ -80,11 +86,14 @@ class Snapshot:
         return verdict_codes.decode(payloads)
 
     def answer(self, digests: Digests) -> Lookup:
-        """Return the verdicts on the items with these digests, as `Client.lookup` does, but without names of models."""
+        """Return the verdicts as `Client.lookup` does, but without the names of models. `digests` is `uint8[n, 32]`."""
         return lookup_result.without_models(self.judge(digests), self.manifest.policy, self.manifest.position)
 
     def _payloads(self, digests: Digests) -> Any:
-        """Return the payload of each digest if its fingerprint matches and its shard stores it, otherwise 0."""
+        """Return the payload of each digest, or 0 for unknown.
+
+        A payload counts only if the fingerprint matches, and if the shard stores this payload.
+        """
         shard, rows = digests[:, 0], self._rows
         mixed = binary_fuse.hashes(digests, [rows[key].take(shard) for key in range(_WIDTH)])
         width, length, start = (rows[row].take(shard) for row in (_WIDTH, _LENGTH, _START))

@@ -30,15 +30,15 @@ _VERDICT = np.where(_MADE, IS_MODEL, UNKNOWN).astype(np.uint8)
 _VERDICT[_HUMAN], _VERDICT[_CONTESTED] = IS_HUMAN, CONTESTED
 _GENERATION = np.where(_MADE, _PAYLOADS & HIGHEST, NO_GENERATION).astype(np.int16)
 _GENERATION[_HUMAN] = 0
-# the highest generation also represents all above it, so it is always a lower bound
+# The highest generation also represents all generations above it, so it is always a lower bound.
 _BOUND = _MADE & ((_PAYLOADS & _LOWER_BOUND != 0) | (_PAYLOADS & HIGHEST == HIGHEST))
 
-#: The payloads with a meaning.
+#: The payloads that have a meaning: those of human, contested and model.
 MEANINGFUL: tuple[int, ...] = tuple(np.flatnonzero(_VERDICT != UNKNOWN).tolist())
 
 
 def encode(verdicts: Verdicts) -> Codes:
-    """Convert verdicts into payloads, `[n]`. Unknown gives 0, which must not be stored."""
+    """Convert verdicts into payloads, `[n]`. The verdict unknown gives 0, which is never stored."""
     generation = np.clip(verdicts.generation, 1, HIGHEST).astype(np.uint8)
     made = (_MODEL | generation | np.where(verdicts.lower_bound, _LOWER_BOUND, 0)).astype(np.uint8)
     coded = np.where(verdicts.verdict == IS_MODEL, made, 0)
@@ -52,9 +52,10 @@ def decode(payloads: Codes) -> Verdicts:
 
 
 def answered(stored: Sequence[Sequence[int]]) -> Codes:
-    """Return the payload that is answered per shard and payload read, `uint8[256 * 16]`: the same, or 0 for unknown.
+    """Return the payload that each shard answers, for each payload that is read from its table: `uint8[256 * 16]`.
 
-    `stored` has the payloads that each shard stores.
+    The index is 16 * shard + payload that is read. If the shard stores this payload, the answer is the same payload,
+    otherwise 0 (unknown). `stored` has the payloads that each shard stores.
     """
     answers = np.zeros((len(stored), 2**PAYLOAD_BITS), dtype=np.uint8)
     for shard, payloads in enumerate(stored):
@@ -66,18 +67,21 @@ def false_verdicts(bits: Bits, stored: Sequence[Sequence[int]]) -> float:
     """Return the probability that an unregistered item gets the verdict human, model or contested, not unknown.
 
     It is at most 2⁻¹³ for 12 bits, and 2⁻²⁹ for 28 bits. `stored` has the payloads that each shard stores. The digests
-    of unregistered items are taken as uniform. This is true only for digests that were chosen without knowledge of the
-    snapshot. An attacker who has the snapshot can search for a digest that gets the verdict human.
+    of unregistered items are assumed to be uniform. This is true only for digests that were chosen without knowledge of
+    the snapshot. An attacker who has the snapshot can search for a digest that gets the verdict human.
     """
     return _share(stored, MEANINGFUL) * 2.0**-bits
 
 
 def false_humans(bits: Bits, stored: Sequence[Sequence[int]]) -> float:
-    """Return the probability that an unregistered item gets the verdict human, at most 2⁻¹⁶ or 2⁻³² (28 bits)."""
+    """Return the probability that an unregistered item gets the verdict human.
+
+    It is at most 2⁻¹⁶ for 12 bits, and 2⁻³² for 28 bits. The assumptions are those of `false_verdicts`.
+    """
     return _share(stored, (_HUMAN,)) * 2.0**-bits
 
 
 def _share(stored: Sequence[Sequence[int]], wanted: Sequence[int]) -> float:
-    """Return the probability that a random payload in a random shard is stored there and is one of `wanted`."""
+    """Return the probability that a random payload in a random shard is one of `wanted` and is stored in this shard."""
     of_shards = [len(set(wanted) & set(payloads)) / len(_PAYLOADS) for payloads in stored]
     return sum(of_shards) / max(len(of_shards), 1)

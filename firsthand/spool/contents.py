@@ -1,4 +1,4 @@
-"""The segments in a spool, for people who look at it or remove some of them."""
+"""List the segments in a spool, and remove some of them: the work of `firsthand spool`."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -27,17 +27,18 @@ SegmentState = Literal["waiting", "refused", "in use", "not a segment"]
 
 
 class SpooledFile(Response):
-    """A file in a spool. If it is not a segment, only its name and state are known."""
+    """A file in a spool. If it is not a segment, only its path and state are known."""
 
-    #: The name of the segment; of other files, their path.
+    #: The name of the segment. For a file that is not a segment, its path.
     segment: str
-    #: `in use`: a running recorder appends to it or sends it. `refused`: the registry refused it for good.
+    #: `waiting`: the next recorder sends it. `in use`: a running recorder appends to it or sends it. `refused`: the
+    #: registry refused it, and sending it again does not help until the cause is corrected.
     state: SegmentState
     items: int
     dataset: str | None
     model: str | None
     day: date | None
-    #: Why the registry refused it.
+    #: Why the registry refused the segment. None in other states.
     reason: str | None
 
 
@@ -55,15 +56,17 @@ def list_files(folder: Path) -> list[SpooledFile]:
 def drop(folder: Path, chosen: Callable[[SpooledFile], bool]) -> list[SpooledFile]:
     """Remove the segments for which `chosen` is true, and return them. Their items are then never registered.
 
-    Raises ContentError, before anything is removed, if a running recorder uses one of them, or if a file is not a
-    segment.
+    Raises ContentError, before anything is removed, if a running recorder uses a chosen segment, or if a chosen file is
+    not a segment.
     """
     entries = [entry for entry in _entries(folder) if chosen(entry.file)]
     for entry in entries:
         if entry.file.state == "in use":
-            raise ContentError(f"a running recorder uses {entry.path}; stop it, or let it send the segment")
+            raise ContentError(
+                f"a running recorder uses {entry.path}; stop the recorder, or wait until it has sent the segment"
+            )
         if entry.file.state == "not a segment":
-            raise ContentError(f"{entry.path} is not a segment of the spool; move or remove it by hand")
+            raise ContentError(f"{entry.path} is not a segment of the spool; move or remove the file by hand")
     if not entries:
         return []
     with locked(folder):
@@ -120,7 +123,7 @@ def _not_a_segment(path: Path) -> SpooledFile:
 
 
 def _is_in_use(folder: Path) -> bool:
-    """Return whether a running recorder holds the lock of its folder. The caller holds that of the spool."""
+    """Return whether a running recorder holds the lock of this folder. The caller must hold the lock of the spool."""
     try:
         lock = try_lock(folder)
     except OSError:

@@ -70,7 +70,7 @@ class SegmentHeader(Request):
 
 
 class Segment(NamedTuple):
-    """The n items of a segment, and the number of records that were skipped because their checksum is wrong."""
+    """The content of a segment: n items, and the number of damaged records (wrong checksum), which were skipped."""
 
     header: SegmentHeader
     digests: Digests
@@ -80,7 +80,7 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True)
 class SealedSegment:
-    """A complete segment, to which no items are appended."""
+    """A complete segment. No more items are appended to it."""
 
     path: Path
     items: int
@@ -91,7 +91,7 @@ class SealedSegment:
 
 
 class SegmentWriter:
-    """A segment that is open for appending. If the disk is full, it raises OSError and stays unchanged."""
+    """A segment that is open for appending."""
 
     def __init__(self, path: Path, header: SegmentHeader) -> None:
         self.path, self.header, self.items = path, header, 0
@@ -105,7 +105,10 @@ class SegmentWriter:
             raise
 
     def append(self, digest: bytes, size: int) -> None:
-        """Write one record with one system call. After this, the record is kept even if the process is killed."""
+        """Write one record with one system call. After this, the record is safe even if the process is killed.
+
+        Raises OSError if the disk is full. The segment then stays unchanged.
+        """
         payload = digest + size.to_bytes(4, "little")
         record = _LENGTH + zlib.crc32(payload).to_bytes(4, "little") + payload
         self._write(record, HEADER_BYTES + RECORD_BYTES * self.items)
@@ -122,9 +125,10 @@ class SegmentWriter:
 
 
 def read(path: Path) -> Segment | None:
-    """Return the content of a segment; None if its header is incomplete.
+    """Return the content of a segment. Return None if its header is incomplete, so that it has no items.
 
-    An incomplete record at the end is ignored. Raises ContentError if the file is not a segment.
+    An incomplete record at the end is ignored. Raises ContentError if the file is not a segment, and OSError if it
+    cannot be opened.
     """
     content = _read_regular(path)
     header = _header(path, content)
@@ -138,12 +142,18 @@ def read(path: Path) -> Segment | None:
 
 
 def read_header(path: Path) -> SegmentHeader | None:
-    """Return the statement of a segment; None if it is incomplete. Raises ContentError if the file is not a segment."""
+    """Return the header of a segment. Return None if it is incomplete.
+
+    Raises ContentError if the file is not a segment, and OSError if it cannot be opened.
+    """
     return _header(path, _read_regular(path, HEADER_BYTES))
 
 
 def _read_regular(path: Path, size: int = -1) -> bytes:
-    """Return the first `size` bytes of a file, or all. Raises ContentError if it is a pipe, a link or a folder."""
+    """Return the first `size` bytes of a file, or all bytes if `size` is -1.
+
+    Raises ContentError if the path is a pipe, a link or a folder.
+    """
     if not stat.S_ISREG(path.lstat().st_mode):
         raise ContentError(f"{path} is not a file, so it is not a segment of the spool; move it to another folder")
     with path.open("rb") as file:
@@ -172,13 +182,13 @@ def items_in(size: int) -> int:
 
 
 class SpoolFolder:
-    """The folders of a spool that this process uses: its own folder, and the folders of processes that ended."""
+    """The folders of a spool that this process has locked: its own folder, and the folders of ended processes."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self._locks: dict[Path, int] = {}
-        #: Files and folders in the spool that are not part of one.
+        #: The files and folders in the spool that are not segments, locks or refusals. They are ignored.
         self.passed_over: list[Path] = []
         with locked(folder):
             self._own = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX, dir=folder))
@@ -192,7 +202,10 @@ class SpoolFolder:
                     self._locks[path] = lock
 
     def left_over(self) -> list[SealedSegment]:
-        """Return the segments of processes that ended, the oldest first. Other files are added to `passed_over`."""
+        """Return the segments of processes that have ended, the oldest first.
+
+        Files that are not segments are added to `passed_over`.
+        """
         segments = []
         for folder in self._locks:
             for path in segment_files(folder, self.passed_over) if folder != self._own else ():
@@ -204,12 +217,15 @@ class SpoolFolder:
         return sorted(segments, key=lambda segment: segment.path.name)
 
     def new_segment(self, header: SegmentHeader) -> SegmentWriter:
-        """Create a segment. Raises OSError if the disk is full."""
+        """Create an empty segment with this header in the folder of this process.
+
+        Raises OSError if the disk is full.
+        """
         # The nanoseconds sort the names by age; the name of the folder makes them unique.
         return SegmentWriter(self._own / f"{time.time_ns():020d}-{self._own.name}{SEGMENT_SUFFIX}", header)
 
     def release(self) -> None:
-        """Release all folders, so that the next process can take them over. Empty folders are removed."""
+        """Release the locks of all folders, so that other processes can use the folders. Remove empty folders."""
         with locked(self._folder):
             for path, lock in self._locks.items():
                 remove_if_empty(path)
@@ -217,7 +233,7 @@ class SpoolFolder:
             self._locks = {}
 
     def abandon(self) -> None:
-        """Close the locks that a forked child has inherited. The parent still holds them."""
+        """In a forked child, close the inherited files of the locks. The parent process still holds the locks."""
         for lock in self._locks.values():
             with suppress(OSError):
                 os.close(lock)
@@ -225,13 +241,18 @@ class SpoolFolder:
 
 
 class SpoolWriter:
-    """The spool of one process, which appends items to a segment and lists the sealed segments, which can be sent.
+    """The spool of one process. It appends items to an open segment, and lists the sealed segments, which can be sent.
 
-    Threads can share it. `changed` is the lock of its state. It is notified when a full segment is sealed.
+    Threads can use it at the same time. `changed` is the lock of its state, and is notified when a full segment is
+    sealed.
     """
 
     def __init__(self, folder: Path, header: SegmentHeader, *, batch: int, max_bytes: int) -> None:
-        """Open the spool. `header` is used for all segments, each with its own day. `batch` items fill a segment."""
+        """Open the spool, and take over the segments of processes that have ended.
+
+        `header` is the header of all segments, except for the day. A segment is full after `batch` items. If the spool
+        has `max_bytes` bytes, no more items are appended.
+        """
         self.changed = threading.Condition()
         self._folder = SpoolFolder(folder)
         self._header, self._batch, self._max_bytes = header, batch, max_bytes
@@ -245,20 +266,23 @@ class SpoolWriter:
 
     @property
     def passed_over(self) -> list[Path]:
-        """The files and folders in the spool that are not part of one."""
+        """The files and folders in the spool that are not segments, locks or refusals. They are ignored."""
         with self.changed:
             return list(self._folder.passed_over)
 
     @property
     def refused(self) -> int:
-        """The number of items in segments that the registry refused for good. They count for `max_bytes`."""
+        """The number of items in segments that the registry refused permanently.
+
+        These segments count for `max_bytes`.
+        """
         with self.changed:
             self._forget_dropped()
             return sum(segment.items for segment in self._refused)
 
     @property
     def waiting(self) -> int:
-        """The number of items in the spool that are not sent yet, without refused ones."""
+        """The number of items in the spool that are not sent yet. Items in refused segments do not count."""
         with self.changed:
             return sum(segment.items for segment in self._sealed) + (self._open.items if self._open else 0)
 
@@ -274,7 +298,10 @@ class SpoolWriter:
             return list(self._sealed)
 
     def append(self, digest: bytes, size: int, day: int) -> None:
-        """Append an item that was made on `day` (days since 1970). Raises OSError if there is no room for it."""
+        """Append an item that was made on `day` (days since 1970).
+
+        Raises OSError if the spool has reached `max_bytes`, or if the disk is full.
+        """
         with self.changed:
             if self._bytes + RECORD_BYTES > self._max_bytes:
                 self._forget_dropped()
@@ -293,7 +320,7 @@ class SpoolWriter:
                 self.changed.notify_all()
 
     def seal(self) -> None:
-        """Seal the open segment, if there is one, so that it can be sent."""
+        """Close the open segment, if there is one, and add it to the sealed segments."""
         with self.changed:
             if self._open is not None:
                 self._open.close()
@@ -301,19 +328,21 @@ class SpoolWriter:
                 self._open = None
 
     def forget(self, segment: SealedSegment) -> None:
-        """Remove a sent segment from the list of sealed segments. The sender removes its file."""
+        """Remove a segment from the list of sealed segments, after it was sent. The sender has removed its file."""
         with self.changed:
             self._sealed.remove(segment)
             self._bytes -= segment.bytes
 
     def refuse(self, segment: SealedSegment, reason: str) -> bool:
-        """Set a segment aside that the registry refused for good. Return whether it was not refused before.
+        """Move a segment from the sealed to the refused segments, after the registry refused it permanently.
 
-        It stays on the disk, with the reason next to it. The next recorder on the folder sends it once more.
+        Return True if this is the first refusal of the segment, and False if an earlier recorder got one too. The
+        segment stays on the disk. The reason is written to a file next to it. The next recorder sends the segment
+        again.
         """
         refusal = segment.path.with_suffix(REFUSAL_SUFFIX)
         before = refusal.exists()
-        with suppress(OSError):  # without it, the next recorder does not know that the segment was refused before
+        with suppress(OSError):  # without this file, the next recorder does not know of the refusal
             refusal.write_text(reason, encoding="utf-8", errors="backslashreplace")
         with self.changed:
             self._sealed.remove(segment)
@@ -321,22 +350,23 @@ class SpoolWriter:
         return not before
 
     def _forget_dropped(self) -> None:
-        """Forget refused segments that `firsthand spool drop` has removed."""
+        """Remove those segments from the list of refused segments that `firsthand spool drop` has deleted."""
         for segment in [segment for segment in self._refused if not segment.path.exists()]:
             self._refused.remove(segment)
             self._bytes -= segment.bytes
 
     def pass_over(self, segment: SealedSegment) -> None:
-        """Set a file aside that is not a segment."""
+        """Move a file that is not a segment from the sealed segments to `passed_over`."""
         with self.changed:
             self._sealed.remove(segment)
             self._bytes -= segment.bytes
             self._folder.passed_over.append(segment.path)
 
     def abandon(self) -> None:
-        """Close the files that a forked child has inherited, without a change in the folder of its parent.
+        """In a forked child, close the inherited files. Nothing changes in the folder, which belongs to the parent.
 
-        This does not wait for `changed`: another thread of the parent can have held it during the fork.
+        This does not wait for the lock `changed`, because another thread of the parent may have held it during the
+        fork.
         """
         if self._open is not None:
             with suppress(OSError):
@@ -345,14 +375,14 @@ class SpoolWriter:
         self._folder.abandon()
 
     def sync(self) -> None:
-        """Write all segments to the disk (fsync), so that they survive a power failure. Raises OSError."""
+        """Write all segments to the disk (fsync), so that a power failure cannot lose them. Raises OSError."""
         with self.changed:
             paths = [segment.path for segment in self._sealed] + ([self._open.path] if self._open else [])
         sync_files([path for path in paths if path not in self._synced])
-        self._synced = set(paths[:-1])  # the last one can still grow
+        self._synced = set(paths[:-1])  # more items can be appended to the last segment
 
     def release(self) -> None:
-        """Release the folders for the next process."""
+        """Release the folders, so that the next recorder can take them over."""
         self._folder.release()
 
 
@@ -370,7 +400,7 @@ def sync_files(paths: list[Path]) -> None:
 
 
 def recorder_folders(folder: Path, passed_over: list[Path]) -> list[Path]:
-    """Return the folders of recorders in a spool, sorted. Everything else in it is added to `passed_over`."""
+    """Return the folders of recorders in a spool, sorted. Other files and folders are added to `passed_over`."""
     folders = []
     for path in sorted(folder.iterdir()):
         if path.name.startswith(_FOLDER_PREFIX) and path.is_dir() and not path.is_symlink():
@@ -381,9 +411,9 @@ def recorder_folders(folder: Path, passed_over: list[Path]) -> list[Path]:
 
 
 def segment_files(folder: Path, passed_over: list[Path]) -> list[Path]:
-    """Return the files of a recorder's folder that have the name of a segment, sorted.
+    """Return the files in a recorder's folder that have the name of a segment, sorted.
 
-    Everything else in it is added to `passed_over`, except its lock and the refusals of segments.
+    Other files are added to `passed_over`, except the lock and the reasons of refusals.
     """
     paths = []
     for path in sorted(folder.iterdir()):
@@ -395,7 +425,7 @@ def segment_files(folder: Path, passed_over: list[Path]) -> list[Path]:
 
 
 def remove_if_empty(folder: Path) -> None:
-    """Remove a recorder's folder if there is nothing in it but its lock, which the caller holds."""
+    """Remove a recorder's folder if it contains only its lock. The caller must hold this lock."""
     with suppress(OSError):
         if {path.name for path in folder.iterdir()} <= {LOCK}:
             (folder / LOCK).unlink()
@@ -403,14 +433,14 @@ def remove_if_empty(folder: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a segment and, if there is one, its refusal."""
+    """Remove the file of a segment, and the reason of its refusal if there is one."""
     path.unlink(missing_ok=True)
     path.with_suffix(REFUSAL_SUFFIX).unlink(missing_ok=True)
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a whole spool. Waits for a process that holds it."""
+    """Hold the lock of a whole spool during the `with` block. Wait until no other process holds it."""
     file = _open_lock(folder)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -420,7 +450,10 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def try_lock(folder: Path) -> int | None:
-    """Take the lock of a recorder's folder, and return its file; None if the recorder runs. Raises OSError."""
+    """Lock a recorder's folder without waiting. Return the open file of the lock.
+
+    Return None if a running recorder holds the lock. Raises OSError if the file of the lock cannot be opened.
+    """
     file = _open_lock(folder)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -434,7 +467,7 @@ def _open_lock(folder: Path) -> int:
     return os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
-#: The spools of this process, whose files a forked child closes.
+#: The spools of this process. After a fork, the child closes their files.
 _WRITERS: "weakref.WeakSet[SpoolWriter]" = weakref.WeakSet()
 
 

@@ -34,7 +34,7 @@ _log = logging.getLogger("firsthand.recorder")
 #: The longest pause between two attempts after failures, in seconds.
 _LONGEST_PAUSE = 60.0
 
-#: After one of these errors, the other segments cannot be sent either.
+#: Errors of the registry or the connection: the other segments cannot be sent either.
 _REGISTRY_UNAVAILABLE = (Unreachable, NotUnderstood, Busy, ServerFault, Unauthorized)
 
 
@@ -42,19 +42,19 @@ class WrongProfile(FirsthandError):
     """The digest profile of the items is not the profile of their dataset."""
 
 
-#: After one of these errors, the same segment is refused again, until a person corrects the cause.
+#: Errors of one segment: the registry refuses it again until a person corrects the cause.
 _REFUSED_FOR_GOOD = (BadRequest, Conflict, Forbidden, NotFound, Refused, TooLarge, WrongProfile)
 
 
 class SentSegment(NamedTuple):
-    """The number of items that the registry acknowledged, and of damaged records that were skipped."""
+    """The number of items that the registry has registered, and the number of damaged records that were skipped."""
 
     items: int
     damaged: int
 
 
 class SegmentSender:
-    """The sender of segments. With `sizes`, it also registers the size of each item."""
+    """Sends segments to the registry. With `sizes`, it also registers the size of each item."""
 
     def __init__(self, client: Client, sizes: bool) -> None:
         self._client, self._sizes = client, sizes
@@ -62,9 +62,10 @@ class SegmentSender:
         self._served_from: dict[str, datetime | None] = {}
 
     def send(self, sealed: SealedSegment) -> SentSegment:
-        """Register a segment, then remove its file. Raises FirsthandError or OSError; the file then remains.
+        """Register the items of a segment, then remove its file. Return the numbers of items.
 
-        A file that does not exist any more was dropped by `firsthand spool drop`.
+        Raises FirsthandError or OSError if this fails: the file then stays. If the file does not exist, `firsthand
+        spool drop` has removed it, and nothing is sent.
         """
         try:
             segment = read(sealed.path)
@@ -73,7 +74,8 @@ class SegmentSender:
         if segment is not None and len(segment.digests):
             header = segment.header
             self._check_profile(header)
-            # Withdrawn: the segment was registered, the answer was lost, and the items were then withdrawn on purpose.
+            # Withdrawn means: the segment was registered before, its answer was lost, and the items were then
+            # withdrawn.
             with suppress(Withdrawn):
                 self._client.register(
                     header.dataset,
@@ -92,7 +94,8 @@ class SegmentSender:
     def _collected_at(self, header: SegmentHeader) -> datetime:
         """Return the start (midnight, UTC) of the day on which the items of a segment were added.
 
-        If the model was first served on this day, return the time when it was first served.
+        If the model was first served on this day, return that time instead, because the registry refuses items that
+        were collected before it.
         """
         if header.model not in self._served_from:
             self._served_from[header.model] = self._client.model(header.model).served_from
@@ -100,14 +103,17 @@ class SegmentSender:
         return served_from if served_from is not None and served_from.date() == header.day else midnight
 
     def _check_profile(self, header: SegmentHeader) -> None:
-        """Raise WrongProfile if the profiles differ. Checked here, as a recorder can start without a registry."""
+        """Raise WrongProfile if the dataset and the segment have different digest profiles.
+
+        The Recorder cannot always check this when it starts, because it can start without a registry.
+        """
         if header.dataset not in self._profiles:
             self._profiles[header.dataset] = self._client.dataset(header.dataset).profile
         check_profile(header, self._profiles[header.dataset])
 
 
 def check_profile(header: SegmentHeader, profile: Profile) -> None:
-    """Raise WrongProfile if `profile`, that of the dataset, is not the profile of the items."""
+    """Raise WrongProfile if `profile` (of the dataset) is not the digest profile of the items in `header`."""
     if profile != header.profile:
         raise WrongProfile(
             f"The dataset {header.dataset} has the digest profile {profile}, but these items were hashed under"
@@ -116,17 +122,20 @@ def check_profile(header: SegmentHeader, profile: Profile) -> None:
 
 
 class SenderThread:
-    """A thread that sends the sealed segments of a spool: every `seconds`, or at once when a segment is full.
+    """A thread that sends the segments of a spool: every `seconds` seconds, and at once when a segment is full.
 
-    After each failure, the pause is doubled, up to a minute, and the unsent segments are written to the disk (fsync).
+    After each failure, the pause is doubled, up to a minute, and the segments that are not sent are written to the disk
+    (fsync).
     """
 
     def __init__(self, sender: SegmentSender, spool: SpoolWriter, seconds: float) -> None:
         self._sender, self._spool, self._seconds = sender, spool, seconds
-        #: Counts since the start, and the error message of the last attempt; None if it succeeded.
+        #: The numbers of sent items and damaged records since the start. `problem` is the error message of the last
+        #: attempt; None if it succeeded.
         self.sent = self.damaged = 0
         self.problem: str | None = None
-        #: Why the last segment was refused for good; and the number of segments that were not refused before.
+        #: Why the registry refused the last refused segment. `_newly_refused` counts the segments that were refused for
+        #: the first time.
         self.refusal: str | None = None
         self._newly_refused = 0
         self._flushes_requested = self._flushes_done = 0
@@ -135,7 +144,10 @@ class SenderThread:
         self._thread.start()
 
     def flush(self, timeout: float) -> bool:
-        """Send all items now, for at most `timeout` seconds. Return whether none is left, and none was refused now."""
+        """Send all items now. Wait until this is done, for at most `timeout` seconds.
+
+        Return True if the spool is empty and the registry refused no segment during the call.
+        """
         with self._spool.changed:
             self._flushes_requested += 1
             number, refused = self._flushes_requested, self._newly_refused
@@ -144,7 +156,10 @@ class SenderThread:
             return self._spool.is_empty and self._newly_refused == refused
 
     def stop(self) -> bool:
-        """Stop the thread. Return False if it is still in a request, and so still uses the spool."""
+        """Stop the thread, and wait up to one second for its end.
+
+        Return False if the thread still runs, because a request is not finished. It then still uses the spool.
+        """
         with self._spool.changed:
             self._stopping = True
             self._spool.changed.notify_all()
@@ -156,7 +171,7 @@ class SenderThread:
         while self._wait(failures, last):
             with self._spool.changed:
                 flushes = self._flushes_requested
-                # Full segments are sent at once, without sealing the open one. After failures it fills up first.
+                # Full segments are sent at once, without sealing the open one. After failures, it is first filled.
                 if flushes > self._flushes_done or (not failures and clock.monotonic() - last >= self._seconds):
                     self._spool.seal()
                     last = clock.monotonic()
@@ -168,7 +183,10 @@ class SenderThread:
                 self._spool.changed.notify_all()
 
     def _wait(self, failures: int, last: float) -> bool:
-        """Wait until it is time to send again; `last` is the time of the last one. Return False if the thread stops."""
+        """Wait until the next attempt to send. Return False if the thread must stop.
+
+        `last` is the time of the last attempt.
+        """
         pause = min(self._seconds * 2.0**failures, max(self._seconds, _LONGEST_PAUSE))
 
         def is_due() -> bool:
@@ -180,7 +198,7 @@ class SenderThread:
             return not self._stopping
 
     def _send(self, segments: list[SealedSegment]) -> bool:
-        """Send each segment. Return whether all were sent. If not, write the others to the disk."""
+        """Send these segments. Return whether all were sent or refused. If not, write the spool to the disk."""
         problems: list[str] = []
         for segment in segments:
             try:
@@ -196,7 +214,7 @@ class SenderThread:
                 self._set_aside(segment, str(error))
             except ContentError as error:
                 self._spool.pass_over(segment)
-                _log.warning("a file in the spool is passed over: %s", escape_controls(str(error), keep="\n"))
+                _log.warning("a file in the spool is not sent: %s", escape_controls(str(error), keep="\n"))
             except Exception as error:  # only this segment is affected: send the others, and keep the thread alive
                 problems.append(str(error))
         self._note(problems[0] if problems else None)
@@ -205,30 +223,34 @@ class SenderThread:
                 self._spool.sync()
             except OSError as error:
                 _log.warning(
-                    "the spool cannot be written to the disk, so a power failure can lose it; check the disk: %s", error
+                    "the spool cannot be written to the disk, so a power failure can lose its items; check the disk:"
+                    " %s",
+                    error,
                 )
         return not problems
 
     def _set_aside(self, segment: SealedSegment, reason: str) -> None:
-        """Keep a segment that was refused for good apart from the others, and tell the user once."""
+        """Move a segment that was refused permanently to the refused segments. Log a warning at its first refusal."""
         new = self._spool.refuse(segment, reason)
         with self._spool.changed:
             self.refusal = reason
             self._newly_refused += new
         if new:
             _log.warning(
-                "the registry refused %d items for good, so they are kept apart. Correct the cause; the next recorder"
-                " sends them again. To see or remove them: firsthand spool list|drop. The reason: %s",
+                "the registry refused %d items. They stay in the spool, and the next recorder sends them again. Correct"
+                " the cause before, or remove the items (firsthand spool list, firsthand spool drop). The reason: %s",
                 segment.items,
                 escape_controls(reason, keep="\n"),
             )
 
     def _note(self, problem: str | None) -> None:
-        """Store the message of the problem, and log it if it has changed."""
+        """Store the error message of the last attempt, and log it if it has changed."""
         with self._spool.changed:
             before, self.problem = self.problem, problem
         if problem is not None and problem != before:
             shown = escape_controls(problem, keep="\n")
-            _log.warning("items could not be sent; they remain in the spool, and are sent later: %s", shown)
+            _log.warning(
+                "items could not be sent; they stay in the spool and will be sent later. The reason: %s", shown
+            )
         elif problem is None and before is not None:
             _log.warning("sending works again")

@@ -1,7 +1,7 @@
-"""Keys that expire and note their last use, the scope `operator`, and an index by which stored answers expire.
+"""Add the expiry and the last use of keys, the scope `operator`, and an index for the expiry of stored answers.
 
-Before this revision the scope `admin` meant the whole registry. Each valid key with it gets the scope `operator` too,
-so that no key can do less than before. From now on, `admin` alone means the own organization.
+Before this revision, the scope `admin` was for the whole registry. Now it is only for the key's own organization. Each
+valid key with this scope also gets the scope `operator`, so that it keeps its permissions.
 """
 
 import sqlalchemy as sa

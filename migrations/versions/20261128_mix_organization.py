@@ -1,4 +1,7 @@
-"""A mix counts for the organization that stored it: adds this organization. It is unknown for mixes stored before."""
+"""Add the organization that stored a mix, because mixes are counted per organization.
+
+For mixes that were stored before, the organization is not known.
+"""
 
 import sqlalchemy as sa
 from alembic import op

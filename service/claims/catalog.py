@@ -1,8 +1,8 @@
 """The catalog of a process: all registrations and models in memory, so that look-ups and mixes need no join.
 
 The catalog grows by position: each time, it reads the statements above the last position that it read. Positions are
-taken in commit order, so no statement can appear later below that position. `View` is the catalog at a position: it
-masks later statements and does not remove them.
+assigned in the order of commits, so no statement can appear later below that position. `View` is the catalog at a
+position: it hides later statements and does not remove them.
 """
 
 import threading
@@ -36,7 +36,7 @@ _FIELDS = (
     "id", "collected_at", "registered_at", "items", "dataset", "model", "organization", "origin", "has_size",
     "has_confidence", "evidence", "block", "start", "position",
 )  # fmt: skip
-#: Number of rows per read. A million rows as Python objects would need more memory than all columns.
+#: The number of rows per read. A million rows as Python objects would need more memory than all columns.
 _ROWS_PER_READ = 20_000
 _EVIDENCE_CODES = {name: code for code, name in enumerate(EVIDENCE)}
 
@@ -117,7 +117,7 @@ class Catalog(CatalogColumns):
             after = rows[-1].position if len(rows) == _ROWS_PER_READ else None
 
     def _add(self, ids: tuple[int, ...], collected_at: tuple[int | None, ...], *columns: tuple[Any, ...]) -> None:
-        """Write rows into the columns. If the columns are too short, they are replaced by longer ones."""
+        """Write rows into the columns. If the columns are too short, replace them by longer ones."""
         highest, length = max(ids), len(self.registrations["position"])
         if highest >= length:
             grown = empty_registrations(max(highest + 1, 2 * length))

@@ -13,6 +13,6 @@ def check_stated_generation(stated: int | None, computed: int, lower_bound: bool
     known = f"at least {computed}" if lower_bound else str(computed)
     raise Unprocessable.at(
         "generation",
-        f"{stated} contradicts the generation of {model}, which is {known}; leave this field out: "
+        f"{stated} contradicts the generation of {model}, which is {known}; remove this field: "
         "the registry computes the generation",
     )

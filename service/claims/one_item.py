@@ -1,6 +1,6 @@
 """All claims on one item.
 
-This needs one query, and two more only if named items were ever withdrawn or disputed in this registry.
+This needs one query. If withdrawals or disputes of single items exist in this registry, it needs two more.
 """
 
 from functools import lru_cache
@@ -54,7 +54,7 @@ def claims(database: Database, catalog: Catalog, digest: bytes, as_of: int | Non
 
 
 def _withdrawn(database: Database, view: View, digest: bytes) -> dict[int, int]:
-    """Return the partial withdrawals that name the digest, as {id of the registration: position of the withdrawal}."""
+    """Return the partial withdrawals of the digest, as {id of the registration: position of the withdrawal}."""
     if not view.catalog.partial_withdrawals:
         return {}
     with database.reads() as session:
@@ -62,7 +62,7 @@ def _withdrawn(database: Database, view: View, digest: bytes) -> dict[int, int]:
 
 
 def _disputed(database: Database, view: View, digest: bytes) -> set[tuple[int, int]]:
-    """Return the disputes that name the item, as pairs (position of the dispute, id of the registration)."""
+    """Return the disputes of the item, as pairs (position of the dispute, id of the registration)."""
     if all(dispute.whole for dispute in view.standing_disputes.values()):
         return set()
     with database.reads() as session:
@@ -99,9 +99,9 @@ def verdict(claims: list[ItemClaim], policy: PolicyName) -> OneItemVerdict:
 
 @lru_cache(4096)
 def _judged(summaries: frozenset[ClaimSummary], policy: PolicyName) -> OneItemVerdict:
-    """Return the verdict by the rules of `firsthand.core.verdicts`, which compute many items together.
+    """Return the verdict by the functions of `firsthand.core.verdicts`, which are made for many items.
 
-    These rules are slow for a single item, so results are cached: most items have one of few different sets of claims.
+    They are slow for a single item, so results are cached: most items have one of a few sets of claims.
     """
     standing = list(summaries)
     tally = verdicts.tally(

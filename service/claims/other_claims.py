@@ -15,9 +15,9 @@ from service.storage.bulk import columns_by_digest
 class OtherClaims:
     """The claims of other registrations on some digests.
 
-    They are read in two steps. The constructor reads most of them; this takes long and needs no lock. `complete`, under
-    the head lock, adds the claims that were committed since. Without the second step, two simultaneous writers of the
-    same digests would not see each other's claims.
+    They are read in two steps. The constructor reads most of them. This takes long and needs no lock. `complete` is
+    called under the head lock and adds the claims that were committed after the first step. Without the second step,
+    two simultaneous writers of the same digests would not find each other's claims.
 
     Claim i is on the digest in row `row[i]` and belongs to the registration `registration[i]`. Both are `int64[m]`, in
     no order. A claim may occur twice.

@@ -1,9 +1,9 @@
-"""The overlapping digests among the items that a part of a mix may take.
+"""The overlapping digests among the items that a part of a mix can select.
 
-A digest overlaps if its claims may differ, so its verdict is computed from all its claims. There are two ways to find
-these digests. `AllOverlaps` keeps the first word (8 bytes) of every overlapping digest of the registry in memory.
-`OwnOverlaps` keeps only the overlapping digests among the part's own items. It is used if the part has fewer items than
-the registry has overlaps; overlaps of other items then cost no time.
+A digest overlaps if its claims may differ, so that its verdict must be computed from all its claims. There are two ways
+to find these digests. `AllOverlaps` keeps the first word (8 bytes) of every overlapping digest of the registry in
+memory. `OwnOverlaps` keeps only the overlapping digests among the part's own items. It is used if the part has fewer
+items than the registry has overlaps: then the overlaps of other items cost no time.
 """
 
 from collections.abc import Iterator
@@ -18,21 +18,21 @@ from service.storage import tables
 from service.storage.bulk import columns_by_digest
 from service.storage.engine import Database
 
-#: Number of overlapping digests whose verdicts are computed together.
+#: The number of overlapping digests whose verdicts are computed together.
 _PAGE = 20_000
 
 
 class Overlaps(Protocol):
-    """The overlapping digests, as a scan needs them."""
+    """The overlapping digests, in the form that a scan needs."""
 
     def among(self, digests: Digests) -> Flags:
-        """Return which of `digests`, `uint8[n, 32]`, overlap. All of them must be items that the part may take."""
+        """Return which of `digests`, `uint8[n, 32]`, overlap. All of them must be items that the part can select."""
         ...
 
     def pages(self) -> Iterator[Digests]:
-        """Yield the overlapping digests that the part may take, and possibly others, sorted, some thousands at a time.
+        """Yield the overlapping digests that the part can select, sorted, in pages of some thousands.
 
-        No session is open between two pages.
+        The pages may also have other overlapping digests. No session is open between two pages.
         """
         ...
 
@@ -81,7 +81,8 @@ class OwnOverlaps:
     def among(self, digests: Digests) -> Flags:
         """Return which of `digests` overlap.
 
-        Different digests with the same first word come only from an attacker; only then, whole digests are compared.
+        First words are compared first. Only an attacker can make different digests with the same first word. Then whole
+        digests are compared.
         """
         if self._tied or not len(self._digests):
             return np.isin(as_strings(digests), as_strings(self._digests))

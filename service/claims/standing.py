@@ -72,7 +72,7 @@ def _repeated(standing: StandingClaims, unique: Ids) -> StandingClaims:
 
 
 def _withdrawn(session: Session, view: View, ordered: Digests, row: Ids, registration: Ids) -> Flags:
-    """Return which claims, given by `row` in `ordered` and `registration`, a partial withdrawal withdrew."""
+    """Return which claims were withdrawn by a partial withdrawal. Claim i is on row `row[i]` of `ordered`."""
     if not view.catalog.partial_withdrawals:
         return np.zeros(len(row), dtype=np.bool_)
     withdrawn_row, withdrawn_registration, position = columns_by_digest(session, tables.withdrawn_items, ordered)
@@ -81,7 +81,10 @@ def _withdrawn(session: Session, view: View, ordered: Digests, row: Ids, registr
 
 
 def _disputed(session: Session, view: View, ordered: Digests, row: Ids, registration: Ids) -> Flags:
-    """Return which claims, given by `row` in `ordered` and `registration`, a standing dispute names."""
+    """Return which claims are disputed by a standing dispute of single items.
+
+    Claim i is on row `row[i]` of `ordered`.
+    """
     standing = [position for position, dispute in view.standing_disputes.items() if not dispute.whole]
     if not standing:
         return np.zeros(len(row), dtype=np.bool_)

@@ -1,8 +1,8 @@
 """The catalog at a position: the contents of registrations and models, as columns. This module uses no database.
 
-The *claim class* of a registration is all that a verdict depends on: its origin, or its model if it has one, and
-whether the registration is disputed. A registry has few claim classes and many registrations, so a verdict is computed
-once per class and not once per registration.
+The *claim class* of a registration has everything that a verdict depends on: its origin, or its model if it has one,
+and whether the registration is disputed. A registry has few claim classes and many registrations, so a verdict is
+computed once per class and not once per registration.
 """
 
 from dataclasses import dataclass, field
@@ -17,9 +17,9 @@ from firsthand.core.verdicts import ORIGINS, Flags, Origin, PolicyName, Verdicts
 from firsthand.schemas.registrations import Evidence
 from service.storage.block_layout import Ids
 
-#: The position of a withdrawal that does not exist.
+#: The position of the withdrawal, if there is no withdrawal. It is higher than all positions.
 NEVER = np.iinfo(np.int64).max
-#: The time of collection of a registration that states no time. It is later than all times.
+#: The time of collection, if a registration has none. It is later than all times.
 NO_TIME = np.iinfo(np.int64).max
 
 #: The kinds of evidence. The code of a kind in memory is its index.
@@ -45,7 +45,7 @@ REGISTRATION_COLUMNS = {
     "start": "i4",  # the index of its first item in these blocks
     "held": "i4",  # number of items in the blocks with this id
 }
-#: Number of registrations that are compared together: few enough for a processor's cache.
+#: The number of registrations that are compared together. They fit in the cache of a processor.
 _CHUNK = 2**16
 
 DERIVATION = np.dtype([("position", "i8"), ("model", "i4"), ("generation", "i2"), ("lower_bound", "?")])
@@ -130,9 +130,9 @@ class View:
 
     @cached_property
     def registrations(self) -> Registrations:
-        """The columns of all registrations, indexed by id. They include registrations above the position.
+        """The columns of all registrations, indexed by id, including registrations above the position.
 
-        The catalog may later replace the arrays by longer ones; this view keeps the arrays of its first access.
+        The catalog may later replace the arrays by longer arrays. This view keeps the arrays of its first access.
         """
         return self.catalog.registrations
 
@@ -174,7 +174,7 @@ class View:
         """Return the number of items of each registration that partial withdrawals withdrew, indexed by id."""
         counts = np.zeros(len(self.registrations["position"]), dtype=np.int64)
         for withdrawal in self.catalog.partial_withdrawals:
-            # a later withdrawal may name a registration for which this view has no row
+            # a later withdrawal may be of a registration that has no row in this view
             if withdrawal.position <= self.position:
                 counts[withdrawal.registration] += withdrawal.items
         return counts
@@ -186,7 +186,7 @@ class View:
     def claims(self, ids: Ids) -> ClaimColumns:
         """Return the contents of the claims of these registrations.
 
-        A registration above the position of this view does not stand.
+        If a registration is above the position of this view, its claims do not stand.
         """
         rows, last = self.registrations, len(self.registrations["position"]) - 1
         row = np.minimum(ids, last)
@@ -196,7 +196,7 @@ class View:
         return ClaimColumns(
             stands=exists & (rows["withdrawn"][row] > self.position),
             origin=rows["origin"][row],
-            # clipped: a row that another thread added may name a model above the position of this view
+            # clipped: another thread may have added a row whose model is above the position of this view
             generation=generation.take(model, mode="clip"),
             lower_bound=lower_bound.take(model, mode="clip"),
             disputed=np.isin(ids, self._disputed),
@@ -222,7 +222,7 @@ class View:
     def claim_classes(self, ids: Ids) -> Ids:
         """Return the claim class of each of these registrations: its index in `class_verdicts`."""
         classes = len(ORIGINS) + len(self._derived[0])
-        # bounded: a row that another thread added may name a model above the position of this view
+        # bounded: another thread may have added a row whose model is above the position of this view
         undisputed = np.minimum(self.registrations["claim_class"][ids], classes - 1)
         return undisputed + classes * np.isin(ids, self._disputed) if len(self._disputed) else undisputed
 

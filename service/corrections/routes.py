@@ -33,7 +33,7 @@ def withdraw(
 ) -> Response:
     """Withdraw a registration or a dispute of your own organization.
 
-    A registration is withdrawn as a whole or for named items; a dispute always as a whole.
+    A registration can be withdrawn completely or for some items. A dispute can only be withdrawn completely.
     """
     return once.answer(201, lambda: store.withdraw(session, caller.issuer, new))
 
@@ -53,7 +53,7 @@ def dispute(
     catalog: Annotated[Catalog, shared(Catalog)],
     spending: SpendingOf,
 ) -> Response:
-    """Dispute a registration of another organization, as a whole or for named items.
+    """Dispute a registration of another organization, completely or for some items.
 
     The dispute stands until your organization withdraws it.
     """

@@ -22,14 +22,21 @@ from service.storage.bulk import insert_new, rows_by_digest
 
 
 class CorrectedItems(NamedTuple):
-    """The items that a correction names: sorted, without duplicates. `registration` is the id of their registration."""
+    """The items of a partial withdrawal or dispute: sorted, without duplicates.
+
+    `registration` is the id of their registration.
+    """
 
     registration: int
     digests: Digests
 
 
 def withdraw(session: Session, issuer: Issuer, new: NewWithdrawal) -> Withdrawal:
-    """Withdraw a registration of the issuer, as a whole or for named items, or a dispute of the issuer."""
+    """Withdraw a dispute of the issuer or a registration of the issuer, completely or for some items.
+
+    Raises ResourceNotFound if there is no such statement, NotPermitted if it belongs to another organization,
+    Unprocessable if it cannot be withdrawn or an item is not in it, and StateConflict if it is already withdrawn.
+    """
     statement = log.at(session, new.statement)
     if statement is None or (not issuer.reads and statement.name != issuer.name):
         owner = "" if issuer.reads else f" of {issuer.name}"
@@ -46,7 +53,7 @@ def withdraw(session: Session, issuer: Issuer, new: NewWithdrawal) -> Withdrawal
             " the position",
         )
     if statement.kind == "dispute" and new.digests is not None:
-        raise Unprocessable.at("digests", "a dispute can only be withdrawn as a whole; leave digests out")
+        raise Unprocessable.at("digests", "a dispute can only be withdrawn completely; remove digests")
     named = _named(session, new.statement, new.digests) if statement.kind == "registration" else None
     log.lock(session)
     _check_not_withdrawn(session, new.statement)
@@ -73,11 +80,15 @@ def withdraw(session: Session, issuer: Issuer, new: NewWithdrawal) -> Withdrawal
 
 
 def dispute(session: Session, catalog: Catalog, issuer: Issuer, new: NewDispute) -> Dispute:
-    """Dispute a registration of another organization, as a whole or for named items."""
+    """Dispute a registration of another organization, completely or for some items.
+
+    Raises NotPermitted without the scope read, ResourceNotFound if there is no such registration, Unprocessable if it
+    belongs to the issuer or an item is not in it, and StateConflict if it is already withdrawn.
+    """
     if not issuer.reads:
         raise NotPermitted(
             "A dispute is about a registration of another organization, so it also needs the scope read. "
-            "Use a key that has it."
+            "Use a key that has this scope."
         )
     row = registrations.row_at(session, new.registration)
     if row.organization == issuer.id:
@@ -106,7 +117,10 @@ def dispute(session: Session, catalog: Catalog, issuer: Issuer, new: NewDispute)
 
 
 def _named(session: Session, position: int, texts: list[str] | None) -> CorrectedItems | None:
-    """Return the named items. Raises Unprocessable if an item is not claimed by the registration."""
+    """Return the items with these digests. Return None if `texts` is None: then all items are meant.
+
+    Raises Unprocessable if the registration does not claim an item.
+    """
     if texts is None:
         return None
     id_ = registrations.row_at(session, position).id
@@ -117,15 +131,16 @@ def _named(session: Session, position: int, texts: list[str] | None) -> Correcte
         if digest not in claimed:
             raise Unprocessable.at(
                 "digests",
-                f"{to_text(digest)} is not claimed by registration {position}; leave it out, or check the registration",
+                f"{to_text(digest)} is not claimed by registration {position}; remove this digest, or check the"
+                " registration",
             )
     return CorrectedItems(id_, digests)
 
 
 def _items_field(named: CorrectedItems | None) -> dict[str, Any]:
-    """Return the field of a statement that commits to named items: their number and their Merkle root.
+    """Return the field of a statement with the number of the items and their Merkle root.
 
-    So a statement stays small for any number of items.
+    It proves which items are meant, but stays small for any number of items.
     """
     if named is None:
         return {}
@@ -135,7 +150,8 @@ def _items_field(named: CorrectedItems | None) -> dict[str, Any]:
 def _claimed_by_others(session: Session, catalog: Catalog, id_: int) -> list[bytes]:
     """Return the items of a registration that other registrations claim too, sorted. This takes the head lock.
 
-    A mix must judge these items by all their claims. Judged only by another registration, they would look undisputed.
+    The verdict on these items must be computed from all their claims: another registration alone does not show that
+    they are disputed.
     """
     registration_columns = catalog.view(session).registrations
     blocks = [digests for _, digests in registration_digests(session, registration_columns, np.array([id_]))]
@@ -158,13 +174,13 @@ def _check_not_withdrawn(session: Session, position: int) -> None:
 
 
 def _check_none_withdrawn(session: Session, position: int, named: CorrectedItems) -> None:
-    """Raise StateConflict if an item is already withdrawn.
+    """Raise StateConflict if one of these items is already withdrawn.
 
-    No item is withdrawn twice, so the numbers of items of partial withdrawals can be added up.
+    Because no item can be withdrawn twice, the numbers of items of partial withdrawals can be added.
     """
     for digest, id_, withdrawal in rows_by_digest(session, tables.withdrawn_items, to_bytes(named.digests)):
         if id_ == named.registration:
             raise StateConflict(
                 f"{to_text(digest)} of registration {position} was already withdrawn at position {withdrawal}. "
-                "Leave it out of digests."
+                "Remove it from digests."
             )

@@ -15,7 +15,7 @@ from service.storage import tables
 
 
 def put(session: Session, issuer: Issuer, name: DatasetName, new: NewDataset) -> tuple[Dataset, bool]:
-    """Create a dataset. Returns (dataset, whether it is new).
+    """Create a dataset. Return (the dataset, whether it is new).
 
     Raises NotPermitted if the name belongs to another organization, and StateConflict if the dataset already exists
     with another profile or title.

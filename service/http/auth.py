@@ -17,7 +17,7 @@ from service.storage.key_uses import KeyUses
 
 
 class Caller(NamedTuple):
-    """The organization of the API key of a request, and the scopes of the key. `key` is the id of the key."""
+    """The caller of a request: its organization, the scopes of its API key, and the id of the key (`key`)."""
 
     issuer: Issuer
     scopes: frozenset[str]
@@ -69,7 +69,10 @@ MaybeCaller = Annotated[Caller | None, Depends(_caller)]
 
 
 def _require(caller: Caller | None, *scopes: str) -> Caller:
-    """Return the caller, whose key must have one of these scopes."""
+    """Return the caller if its key has one of these scopes.
+
+    Raises Unauthenticated if there is no key, and NotPermitted if the key has none of the scopes.
+    """
     needed = " or ".join(scopes)
     if caller is None:
         raise Unauthenticated(
@@ -110,11 +113,11 @@ async def _api_key(credentials: BearerToken) -> str:
     return "" if credentials is None else credentials.credentials
 
 
-#: A caller that may read. A key is needed only if the setting FIRSTHAND_PUBLIC_READ is false; None means no key.
+#: A caller that may read. None means that the request has no key, which is allowed if FIRSTHAND_PUBLIC_READ is true.
 Reader = Annotated[Caller | None, Depends(_reader)]
 #: A caller with the scope write.
 Writer = Annotated[Caller, Depends(_writer)]
-#: A caller that manages keys: with the scope admin those of its own organization, with the scope operator all.
+#: A caller that manages keys. The scope admin is for the keys of its own organization, the scope operator for all keys.
 Admin = Annotated[Caller, Depends(_admin)]
 #: A caller with the scope operator.
 Operator = Annotated[Caller, Depends(_operator)]

@@ -1,7 +1,8 @@
-"""Receiving the bodies of requests: how large, how slow and how many at a time they may be.
+"""Receive the bodies of requests, and limit their size, their time, and the memory that they use together.
 
-Every body that the service reads is received here, and only after the caller's key was checked: each dependency that
-receives a body depends on one of `service.http.auth`. JSON is parsed in a worker thread, once its structure is checked.
+Every body that the service reads is received here, after the key of the caller was checked: each dependency that
+receives a body depends on one of `service.http.auth`. JSON is parsed in a worker thread, after a check of its
+structure.
 """
 
 import asyncio
@@ -31,30 +32,33 @@ from service.settings import Settings
 
 Model = TypeVar("Model", bound=BaseModel)
 
-#: A body up to this size costs no more than any other request: it needs no slot, and is not counted as memory.
+#: A body up to this size, in bytes, costs no more than other requests: it needs no slot, and its memory is not counted.
 SMALL_BYTES = 2**16
-#: JSON up to this size is parsed at once: handing it to a worker thread would take longer.
+#: JSON up to this size, in bytes, is parsed on the event loop: passing it to a worker thread would take longer.
 _PARSED_AT_ONCE = 2**12
-#: A body with more errors is answered with the first ones.
+#: The maximum number of errors in an answer. If a body has more errors, the first ones are sent.
 _MOST_ERRORS = 100
 
 
 class Limit(NamedTuple):
-    """The limit of a body: the setting that gives it in bytes, a lower one if the call needs less, and JSON values."""
+    """The limit of a body in bytes: the value of a setting, or a lower value.
+
+    Also its maximum number of JSON values.
+    """
 
     setting: str
     most_bytes: int | None
     values: int
 
     def bytes(self, settings: Settings) -> int:
-        """Return the most bytes of a body."""
+        """Return the maximum size of a body in bytes."""
         set_bytes: int = getattr(settings, self.setting)
         return set_bytes if self.most_bytes is None else min(set_bytes, self.most_bytes)
 
 
-#: An organization, a key, a dataset, a model, a snapshot; and every body that a call does not need.
+#: Bodies of calls that create an organization, a key, a dataset, a model or a snapshot, and bodies that a call ignores.
 SMALL = Limit("max_json_bytes", SMALL_BYTES, 4_096)
-#: The recipe of a mix: its parts may list datasets and models.
+#: The recipe of a mix. Its parts may have lists of datasets and models.
 RECIPE = Limit("max_json_bytes", 2**20, 200_000)
 #: A look-up, a withdrawal or a dispute of up to 100,000 items.
 ITEMS = Limit("max_json_bytes", None, 101_000)
@@ -63,9 +67,9 @@ BULK = Limit("max_bulk_bytes", None, 0)
 
 
 class BodyMemory(FairPool):
-    """The bytes of bodies that a process holds in memory.
+    """The memory, in bytes, that the bodies of all requests may use in one process.
 
-    An organization may take three quarters of them, and all callers without a key together one quarter.
+    An organization can use three quarters of this memory. All callers without a key together can use one quarter.
     """
 
     def __init__(self, total: int) -> None:
@@ -73,7 +77,7 @@ class BodyMemory(FairPool):
         self._anonymous = total // 4
 
     def take_for(self, caller: Caller | None, units: int) -> bool:
-        """Take bytes for a caller; return whether there were enough."""
+        """Reserve bytes for a caller. Return False if there are not enough."""
         return self.take(holder_of(caller), units, None if caller else self._anonymous)
 
 
@@ -82,25 +86,26 @@ MemoryOf = Annotated[BodyMemory, shared(BodyMemory)]
 
 
 def holder_of(caller: Caller | None) -> int | None:
-    """Return in whose name units of a pool are taken: the id of the organization, or None for all without a key."""
+    """Return the holder of the units in a pool: the id of the organization, or None for all callers without a key."""
     return caller.issuer.id if caller else None
 
 
 def media_type(request: Request) -> str:
-    """Return the media type of the Content-Type header in lower case; empty if there is none."""
+    """Return the media type of the Content-Type header in lower case. Return an empty text if there is none."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def pieces(request: Request, settings: Settings, limit: Limit) -> AsyncIterator[bytes]:
-    """Yield a body as it comes.
+    """Yield the pieces of a body when they arrive.
 
-    Raises UnsupportedMedia for a content encoding and BodyTooLarge for a stated length, both before any of it is read;
-    BodyTooLarge as soon as it is over its limit; RequestTimeout if it is too slow; ClientDisconnect if it breaks off.
+    Raises, before the body is read, UnsupportedMedia if it has a content encoding, and BodyTooLarge if the header
+    Content-Length is above the limit. Raises, during the body, BodyTooLarge if it is above the limit, RequestTimeout if
+    it is too slow, and ClientDisconnect if the client closes the connection.
     """
     _check_head(request, most := limit.bytes(settings))
     received, waited, clock = 0, 0.0, asyncio.get_running_loop().time
     while True:
-        # what counts is the time in which the service waited for the caller, not the time that its own work took
+        # only the time that the service waited for the caller counts, not the time of its own work
         patience = settings.body_grace_seconds + received / settings.body_least_rate - waited
         begun = clock()
         try:
@@ -110,7 +115,7 @@ async def pieces(request: Request, settings: Settings, limit: Limit) -> AsyncIte
             raise RequestTimeout(
                 f"The body came too slowly: {received:,} bytes in {waited + clock() - begun:.0f} seconds. After "
                 f"{settings.body_grace_seconds:g} seconds, at least {settings.body_least_rate:,} bytes per second are "
-                "needed. Send it in smaller parts, or over a faster connection."
+                "needed. Send several smaller requests, or use a faster connection."
             ) from None
         waited += clock() - begun
         if message["type"] == "http.disconnect":
@@ -118,7 +123,9 @@ async def pieces(request: Request, settings: Settings, limit: Limit) -> AsyncIte
         piece = message.get("body", b"")
         received += len(piece)
         if received > most:
-            raise BodyTooLarge(f"The body has over {most:,} bytes, which is the limit. Send several smaller requests.")
+            raise BodyTooLarge(
+                f"The body has more than {most:,} bytes, which is the limit. Send several smaller requests."
+            )
         if piece:
             yield piece
         if not message.get("more_body", False):
@@ -126,7 +133,11 @@ async def pieces(request: Request, settings: Settings, limit: Limit) -> AsyncIte
 
 
 def _check_head(request: Request, most: int) -> None:
-    """Refuse what the head of the request says already. The limit is in decoded bytes, and digests do not compress."""
+    """Raise UnsupportedMedia or BodyTooLarge if the headers of the request show that the body cannot be accepted.
+
+    Content encodings are not supported: the limit is in decoded bytes, and digests do not become smaller by
+    compression.
+    """
     encoding = request.headers.get("content-encoding", "").strip().lower()
     if encoding not in ("", "identity"):
         raise UnsupportedMedia(
@@ -144,7 +155,10 @@ def _check_head(request: Request, most: int) -> None:
 async def _in_memory(
     request: Request, caller: Caller | None, settings: Settings, memory: BodyMemory, limit: Limit
 ) -> AsyncIterator[bytes]:
-    """Receive a body into memory. Its bytes are counted as long as it is used."""
+    """Receive a body into memory. Its bytes are reserved until it is no longer used.
+
+    Raises Unavailable if the other bodies use too much memory.
+    """
     parts: list[bytes] = []
     size = held = 0
     try:
@@ -153,7 +167,9 @@ async def _in_memory(
             size += len(piece)
             more = max(0, size - SMALL_BYTES) - held
             if more and not memory.take_for(caller, more):
-                raise Unavailable("The service holds as many large bodies as it can. Send this one again in a moment.")
+                raise Unavailable(
+                    "The service receives too many large bodies at the moment. Send the request again in a few seconds."
+                )
             held += more
         yield b"".join(parts)
     finally:
@@ -161,27 +177,27 @@ async def _in_memory(
 
 
 class _Declared(NamedTuple):
-    """What a dependency receives: a model, or None for bytes; and its limit."""
+    """The body that a dependency receives: its model (None for bytes) and its limit."""
 
     model: type[BaseModel] | None
     limit: Limit
 
 
-#: The dependencies that receive bodies. They are made when the modules of routes are imported.
+#: All dependencies that receive bodies. They are added while the modules with routes are imported.
 _declared: dict[Callable[..., Any], _Declared] = {}
 
 
 def receiving(dependency: Callable[..., Any], limit: Limit, model: type[BaseModel] | None = None) -> Any:
-    """Return a dependency that receives a body, after its limit was noted for the documents."""
+    """Return a dependency that receives a body. Its limit and model are stored for the OpenAPI document."""
     _declared[dependency] = _Declared(model, limit)
     return Depends(dependency, scope="function")
 
 
 def json_body(model: type[BaseModel], caller: Any, limit: Limit) -> Any:
-    """Return the dependency on a JSON body: `Annotated[NewMix, json_body(NewMix, Reader, RECIPE)]`.
+    """Return the dependency on a JSON body. Example: `Annotated[NewMix, json_body(NewMix, Reader, RECIPE)]`.
 
-    `caller` is the type that the handler requires of the caller, such as `Writer`: it is checked before the body is
-    read. The body becomes part of the OpenAPI document.
+    `caller` is the type of caller that the handler requires, such as `Writer`. It is checked before the body is read.
+    The body becomes part of the OpenAPI document.
     """
 
     permission = get_args(caller)[1]
@@ -203,9 +219,9 @@ def json_body(model: type[BaseModel], caller: Any, limit: Limit) -> Any:
 
 
 def raw_body(caller: Any, limit: Limit) -> Any:
-    """Return the dependency on the bytes of a body, for a caller as in `json_body`.
+    """Return the dependency on the bytes of a body. `caller` has the same meaning as in `json_body`.
 
-    If the request depends on a JSON body too, and that was received before, it is the same body.
+    If the request also depends on a JSON body, and this was received before, the bytes are the same body.
     """
 
     permission = get_args(caller)[1]
@@ -223,7 +239,10 @@ def raw_body(caller: Any, limit: Limit) -> Any:
 
 
 def _parsed(model: type[Model], body: bytes, limit: Limit) -> Model:
-    """Parse a body. Raises Malformed, Unprocessable, or RequestValidationError as FastAPI does for its own bodies."""
+    """Parse a body. Raises Malformed if it is not JSON, and Unprocessable if it has too many values.
+
+    Raises RequestValidationError, as FastAPI does, if it does not match the model.
+    """
     if not body:
         raise RequestValidationError([{"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}])
     json_structure.check(body, limit.values)
@@ -242,13 +261,13 @@ def _parsed(model: type[Model], body: bytes, limit: Limit) -> Model:
 
 
 def limit_of(route: APIRoute) -> Limit | None:
-    """Return the limit of the bodies of a route; None if it reads none."""
+    """Return the limit of the bodies of a route. Return None if the route reads no body."""
     limits = [_declared[call].limit for call in _calls(route.dependant) if call in _declared]
     return limits[0] if limits else None
 
 
 def document(routes: Iterable[Any], openapi: dict[str, Any]) -> None:
-    """Put the JSON bodies of routes, with their schemas, into an OpenAPI document."""
+    """Add the JSON bodies of routes, with their schemas, to an OpenAPI document."""
     too_slow = {str(status): answer for status, answer in documented(408).items()}
     models: list[type[BaseModel]] = []
     for route in routes:
@@ -271,7 +290,7 @@ def document(routes: Iterable[Any], openapi: dict[str, Any]) -> None:
 
 
 def _calls(dependant: Any) -> Iterable[Callable[..., Any]]:
-    """Yield what a route depends on, in the order in which it is solved."""
+    """Yield the dependencies of a route, in the order in which FastAPI calls them."""
     for dependency in dependant.dependencies:
         yield from _calls(dependency)
         yield dependency.call

@@ -1,6 +1,6 @@
 """The formats of bulk answers. The `Accept` header of the request selects the format.
 
-Every format is written from Arrow record batches with one schema. Memory holds only the bytes of the last batch.
+All formats are written from Arrow record batches with the same schema. Only the bytes of the last batch are in memory.
 """
 
 import io
@@ -21,7 +21,7 @@ from service.errors import NotAcceptable
 #: The name of the header with the position for which a bulk answer was computed.
 POSITION = "Firsthand-Position"
 
-#: The Arrow type of a column of verdicts: indices into a dictionary of the four verdicts.
+#: The Arrow type of a column of verdicts: indices into a dictionary with the names of the four verdicts.
 VERDICT = pa.dictionary(pa.int8(), pa.string())
 
 
@@ -41,10 +41,11 @@ def generation_column(generation: Generations) -> Any:
 
 
 class AcceptedFormat:
-    """A dependency that returns the media type of the answer: the one among `offered` that the caller prefers.
+    """A dependency that returns the media type of the answer: that in `offered` which the caller prefers.
 
-    The `Accept` header is read as in RFC 9110, section 12.5.1: for each media type, the `q` of the most specific range
-    counts. If several media types have the same `q`, or if there is no header, the first one in `offered` is chosen.
+    The `Accept` header is read as in RFC 9110, section 12.5.1: for each media type, the most specific range gives its
+    `q`. If several media types have the same `q`, or if there is no header, the first one in `offered` is chosen.
+    Raises NotAcceptable if the header allows no media type in `offered`.
     """
 
     def __init__(self, *offered: str) -> None:
@@ -62,7 +63,7 @@ class AcceptedFormat:
 
 
 def accepted(*offered: str) -> Any:
-    """Return the dependency that gives a handler the media type that the caller prefers."""
+    """Return the dependency that gives a handler the media type that the caller prefers (see `AcceptedFormat`)."""
     return Depends(AcceptedFormat(*offered))
 
 
@@ -102,7 +103,10 @@ def documented(*offered: str, json: dict[str, Any] | None = None) -> dict[int | 
 
 
 def written(media: str, schema: Any, batches: Iterable[Any]) -> Iterator[bytes]:
-    """Yield the bytes of record batches with one schema, batch by batch, as an Arrow IPC stream, Parquet or NDJSON."""
+    """Yield the bytes of an Arrow IPC stream, a Parquet file or NDJSON, according to `media`, batch by batch.
+
+    All record batches have the schema `schema`.
+    """
     if media == NDJSON:
         return (_lines(batch) for batch in batches)
     return _arrow(schema, batches) if media == ARROW else _parquet(schema, batches)
@@ -147,7 +151,7 @@ def _plain(column: Any) -> list[Any]:
 
 
 class _PieceSink(io.RawIOBase):
-    """A write-only file in memory. `take` removes the bytes that were written so far."""
+    """A write-only file in memory. `take` returns and removes the bytes that were written."""
 
     def __init__(self) -> None:
         self._written: list[bytes] = []

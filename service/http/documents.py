@@ -1,4 +1,4 @@
-"""The OpenAPI document and the pages that show it. In a private registry they need a key that may read."""
+"""The OpenAPI document and the pages that show it. In a private registry, they need a key with the scope read."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from service.http.auth import Reader
 
 router = APIRouter(include_in_schema=False)
 
-#: The paths of this module, which the document itself does not list.
+#: The paths of this module. The OpenAPI document does not contain them.
 PATHS = ("/openapi.json", "/docs", "/redoc")
 
 
@@ -42,6 +42,6 @@ def _document_url(request: Request) -> str:
 
 
 def _prefix(request: Request) -> str:
-    """Return the prefix under which a proxy serves the registry; empty if there is none."""
+    """Return the path prefix under which a proxy serves the registry. Return an empty text if there is none."""
     prefix: str = request.scope.get("root_path", "").rstrip("/")
     return prefix

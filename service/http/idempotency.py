@@ -1,4 +1,4 @@
-"""Idempotency keys: if a write is sent again with the same key, it gets the stored answer and has no second effect."""
+"""Idempotency keys: if a write is repeated with the same key, it has no second effect and gets the stored answer."""
 
 import json
 import secrets
@@ -35,7 +35,7 @@ _IdempotencyKey = Annotated[
 
 
 class Once:
-    """Executes a write at most once per `Idempotency-Key`. Without a key, it executes every request."""
+    """Runs a write at most once per `Idempotency-Key`. A request without a key is always run."""
 
     def __init__(self, session: Session, caller: Caller, request: Request, key: str | None, body_digest: bytes) -> None:
         self._session = session
@@ -44,7 +44,7 @@ class Once:
         self._request = sha256(head + body_digest).digest()
 
     def answer(self, status: int, work: Callable[[], BaseModel]) -> Response:
-        """Call `work` and return its answer; or return the stored answer, if this key was used before.
+        """Call `work` and return its answer. If this key was used before, return the stored answer instead.
 
         The answer is stored in the same transaction as the effects of `work`. Raises Unprocessable if the key was used
         for another request.
@@ -58,10 +58,13 @@ class Once:
         return _json(status, body)
 
     def answer_key(self, api_key: str, work: Callable[[NewApiKey], IssuedKey]) -> Response:
-        """Return the answer of `work`, which stores a new API key and says so; a repeat gets the same key again.
+        """Call `work`, which stores a new API key, and return its answer with this key.
 
-        Of the new key, only a hash and a salt are stored. Its secret follows from the salt and the caller's own
-        `api_key`, so only the same API key gets it again. Raises StateConflict for another one.
+        A repeat returns the same key again.
+
+        Only a hash and a salt of the new key are stored. Its secret is computed from the salt and from `api_key`, the
+        caller's own key, so only a request with the same API key can get it again. Raises StateConflict for another API
+        key.
         """
         key = new_key()
         if self._row["key"] is None:
@@ -77,7 +80,7 @@ class Once:
         return _json(201, _with_key(stored, api_key))
 
     def _reserve(self) -> bool:
-        """Reserve the key. Returns False if it is already used.
+        """Reserve the idempotency key. Return False if it is already used.
 
         A second request with the same key waits here until the transaction of the first request ends.
         """
@@ -103,13 +106,16 @@ class Once:
 
 
 def _with_key(stored: dict[str, Any], api_key: str) -> bytes:
-    """Return the stored answer to a request for an API key, with the whole key."""
+    """Return the stored answer to a request for an API key, and add the API key to it.
+
+    Raises StateConflict if `api_key` is not the key with which the request was sent first.
+    """
     answer: dict[str, Any] = stored["answer"]
     key = derived_key(answer["id"], api_key, bytes.fromhex(stored["salt"]))
     if key.secret_hash.hex() != stored["secret"]:
         raise StateConflict(
-            f"The key {answer['id']} was created under this Idempotency-Key by another API key, and only that one is "
-            "shown it again. Revoke it, and create another one under a new Idempotency-Key."
+            f"Another API key used this Idempotency-Key before and created the key {answer['id']}. Only that API key "
+            f"can get it again. Revoke the key {answer['id']}, and create a new key with a new Idempotency-Key."
         )
     return json.dumps({**answer, "key": key.key}, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -127,8 +133,8 @@ async def _once(
 ) -> Once:
     """Return the `Once` of this request.
 
-    Any valid API key is accepted. The handler checks the scope, because an administrator does not need the scope write.
-    The body comes before the session: a slow body must not hold a transaction.
+    Any valid API key is accepted here, because an administrator does not need the scope write. The handler checks the
+    scope. The body is received before the session begins: a slow body must not hold a transaction.
     """
     return Once(session, caller, request, idempotency_key, sha256(body).digest())
 

@@ -8,7 +8,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from service.http.state import shared
 
-#: The environment variable with the folder in which each worker keeps a file of its counts. prometheus_client reads it.
+#: The environment variable with the folder in which each worker writes a file with its counts, for prometheus_client.
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 

@@ -17,16 +17,17 @@ from service.http.metrics import Metrics
 
 log = structlog.get_logger("firsthand")
 
-#: The methods that metrics count by name. A caller can send any text as a method, and each counted name costs memory.
+#: The methods that have their own counts in the metrics. A caller can send any text as a method, and each count needs
+#: memory.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-#: What an answer may depend on. Shared caches must not give the answer to one key to another.
+#: The headers on which an answer depends: a shared cache must not send the answer for one key to another key.
 _VARY = ((b"vary", b"Accept, Authorization"),)
 
-#: The characters of paths as they are written in URLs.
+#: The characters of a path that are not percent-encoded in a log.
 _PLAIN = "/:@!$&'()*+,;=~-._"
-#: A log line has at most this many characters of a path.
+#: The maximum number of characters of a path in a log line.
 _MOST_PATH = 500
 
 
@@ -38,8 +39,8 @@ def escaped(path: str) -> str:
 class ObserveRequests:
     """Middleware that gives each request an id, writes a log line for it, and counts it in the metrics.
 
-    The id is the header `X-Request-ID` of the request, or a new id. Unexpected errors are turned into an answer here,
-    by `answer`: outside of this middleware, the answer would not have the id.
+    The id is the header `X-Request-ID` of the request, or a new id. This middleware calls `answer` for unexpected
+    errors: if they were answered outside of it, the answer would not have the id.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class ObserveRequests:
         try:
             await self._app(scope, receive, send_with_id)
         except Exception as error:
-            if status:  # the answer has begun, so the server can only cut it off
+            if status:  # the answer has already begun, so the server can only cut it off
                 raise
             response = await self._answer(Request(scope), error)
             await response(scope, receive, send_with_id)
@@ -88,6 +89,6 @@ class ObserveRequests:
 
 
 def _given_id(scope: Scope) -> str | None:
-    """Return the id that the caller sent, if it can be written into a log; otherwise None."""
+    """Return the id that the caller sent. Return None if there is none, or if it cannot be written into a log."""
     given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
     return given if 0 < len(given) <= 100 and given.isascii() and given.isprintable() else None

@@ -1,6 +1,6 @@
 """Pages of lists.
 
-A cursor is the key of the last entry of a page. It is encoded, so that callers do not build cursors themselves.
+A cursor is the key of the last entry of a page. It is encoded, because callers must not depend on its content.
 """
 
 from base64 import b64decode, urlsafe_b64encode
@@ -19,13 +19,16 @@ Entry = TypeVar("Entry", bound=BaseModel)
 
 
 class Paging(NamedTuple):
-    """The page that a request asks for: it begins after the key `after` and has at most `limit` entries."""
+    """The requested page: it begins after the key `after` and has at most `limit` entries."""
 
     after: str
     limit: int
 
     def page(self, entries: Sequence[Entry], key: Callable[[Entry], str]) -> Page[Entry]:
-        """Return a page with the first `limit` entries. If there are more, it has a cursor for the next page."""
+        """Return a page with the first `limit` of these entries.
+
+        If there are more, the page has a cursor for the next page.
+        """
         shown = list(entries[: self.limit])
         more = len(entries) > self.limit
         return Page(items=shown, next=urlsafe_b64encode(key(shown[-1]).encode()).decode() if more else None)

@@ -1,4 +1,4 @@
-"""Answers that no cache may keep: those about keys, and all answers of a private registry."""
+"""Answers that no shared cache may store: answers about keys, and all answers of a private registry."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -8,7 +8,10 @@ _NO_STORE = b"private, no-store"
 
 
 class KeepPrivate:
-    """Sets `Cache-Control`. In a private registry, a file that never changes may be kept by its reader alone."""
+    """Middleware that sets `Cache-Control`.
+
+    In a private registry, a file that never changes may be stored only in the cache of the client itself.
+    """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app, self._public = app, settings.public_read

@@ -1,4 +1,4 @@
-"""What a proxy says of the caller counts only if the proxy is configured: address, scheme and path prefix."""
+"""The headers of proxies with the client's address, scheme and path prefix. Only configured proxies are trusted."""
 
 import re
 
@@ -12,16 +12,16 @@ _MOST_PREFIX = 200
 
 
 class ProxyHeaders:
-    """Middleware that reads `X-Forwarded-For`, `-Proto` and `-Prefix` from configured proxies and from no one else.
+    """Middleware that reads the headers `X-Forwarded-For`, `-Proto` and `-Prefix`, but only from configured proxies.
 
-    The path prefix is that of the setting FIRSTHAND_ROOT_PATH if the proxy names none. A proxy may remove the prefix
-    from the path or leave it: both give the same route.
+    If the proxy sends no path prefix, the setting FIRSTHAND_ROOT_PATH is used. A proxy may remove the prefix from the
+    path or keep it: both lead to the same route.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._prefix = settings.root_path
         hosts = [host.strip() for host in settings.trusted_proxies.split(",") if host.strip()]
-        # uvicorn's types of the messages are narrower than Starlette's
+        # the types of messages in uvicorn are narrower than those in Starlette
         self._trusting = ProxyHeadersMiddleware(app, trusted_hosts=hosts)  # type: ignore[arg-type]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,7 +40,7 @@ class ProxyHeaders:
             scope["raw_path"] = prefix.encode() + scope.get("raw_path", b"")
 
     def _given(self, scope: Scope) -> str:
-        """Return the prefix that a configured proxy names; empty if there is none."""
+        """Return the prefix that a configured proxy has sent. Return an empty text if there is none."""
         client = scope.get("client")
         if not client or client[0] not in self._trusting.trusted_hosts:
             return ""

@@ -16,7 +16,7 @@ from service.http.limits.fair_pool import FairPool
 from service.http.state import shared
 from service.settings import Settings
 
-#: Bytes of a body that are kept in memory. A larger body is written to disk.
+#: The maximum number of bytes of a body that stay in memory. A larger body is written to disk.
 _BYTES_IN_MEMORY = 2**20
 
 
@@ -28,11 +28,13 @@ class UploadSlots(FairPool):
 
     @contextmanager
     def one(self, caller: Caller) -> Iterator[None]:
-        """Hold a slot. Raises Unavailable if there is none for this caller."""
+        """Hold a slot during the `with` block. Raises Unavailable if there is no free slot for this caller."""
         holder = bodies.holder_of(caller)
         if not self.take(holder, 1):
             sender = "Your organization already sends" if self.free else "The service already receives"
-            raise Unavailable(f"{sender} the maximum number of bulk bodies. Send this one again in a few seconds.")
+            raise Unavailable(
+                f"{sender} the maximum number of bulk bodies at the same time. Send the request again in a few seconds."
+            )
         try:
             yield
         finally:

@@ -23,10 +23,10 @@ from service.log.rules import moment
 from service.storage.block_layout import Ids
 from service.storage.engine import Database
 
-#: The index, in the table of names, of an item without a model: the last element, whose name is None.
+#: The index of an item without a model in the table of names: the last element, whose name is None.
 _NO_MODEL = -1
 _VERDICTS = np.array(VERDICTS, dtype=object)
-#: The JSON value of each generation. The last element, None, is the value of NO_GENERATION.
+#: The JSON value of each generation. The last element, null, is the value of NO_GENERATION.
 _GENERATIONS = np.array([*range(2**15), None], dtype=object)
 
 
@@ -98,7 +98,7 @@ def lookups(session: Session, view: View, digests: Digests, policy: PolicyName) 
 
 
 def _model_of_items(view: View, standing: StandingClaims) -> Ids:
-    """Return the id of each item's model, or 0 if no claim names a model or if the claims name different models."""
+    """Return the id of each item's model. It is 0 if no claim has a model, or if the claims have different models."""
     model = view.registrations["model"][standing.registration].astype(np.int64)
     has_model = model > 0
     lowest = np.full(standing.items, np.iinfo(np.int64).max)

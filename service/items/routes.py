@@ -78,8 +78,8 @@ def look_up(
 ) -> Response:
     """Get the verdicts on up to 100,000 digests, in the order of the request, as columns.
 
-    The request may have any of the formats listed. The `Accept` header selects the format of the answer; the default is
-    JSON. If the request is JSON, `policy` and `as_of` may also be fields of the body.
+    The request can have any of the listed formats. The `Accept` header selects the format of the answer. The default is
+    JSON. If the request is JSON, `policy` and `as_of` can also be fields of the body.
     """
     question, digests = _read(media_type(request), body, question)
     if len(digests) > MAX_LOOKUP:
@@ -94,7 +94,10 @@ def look_up(
 
 
 def _read(media: str, body: bytes, question: LookupQuery) -> tuple[LookupQuery, Digests]:
-    """Return (parameters, digests) of a look-up. Fields of a JSON body take precedence over query parameters."""
+    """Return (parameters, digests) of a look-up. Fields of a JSON body have precedence over query parameters.
+
+    Raises Malformed or Unprocessable if the body is not valid.
+    """
     if media != JSON:
         return question, bulk_bodies.read(media, BytesIO(body), MAX_LOOKUP).digests
     json_structure.check(body, ITEMS.values)

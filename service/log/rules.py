@@ -12,7 +12,8 @@ MAX_BYTES = 16 * 1024
 class Issuer(NamedTuple):
     """The organization that issues a statement.
 
-    `reads` is false for a key that must not learn what others have stated: refusals then tell nothing about it.
+    `reads` is false if its key must not read the statements of other organizations. Then error messages must not
+    contain anything about them.
     """
 
     id: int

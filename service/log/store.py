@@ -1,7 +1,7 @@
 """Append statements to the log, and read them.
 
-A transaction takes its position at its end, under a lock on the head row, and holds this lock until commit. So
-positions are in commit order and have no gaps. Writes that need this lock (to the table `overlaps`) must come after
+A transaction gets its position at its end, under a lock on the head row, and holds this lock until commit. So positions
+are in the order of commits and have no gaps. Writes that need this lock (to the table `overlaps`) must come after
 `lock`.
 """
 
@@ -44,11 +44,13 @@ def append(session: Session, kind: Kind, issuer: Issuer, body: dict[str, Any]) -
 
 
 def extend(session: Session, kind: Kind, issuer: Issuer, bodies: Sequence[dict[str, Any]]) -> Recorded:
-    """Append statements of one kind, and return the position of the first and their time. Takes the head lock once.
+    """Append statements of one kind. Return the position of the first statement, and the time of all.
 
-    Each body has only the fields of its kind. This function adds the kind, the issuer and the time. The time is now,
-    but never before that of the newest statement: clocks of hosts differ, and can be set back. Raises Unprocessable if
-    a statement is larger than MAX_BYTES in canonical form.
+    Take the head lock.
+
+    Each body has only the fields of its kind. This function adds the kind, the issuer and the time. The time is the
+    current time, but never before that of the newest statement, because clocks of hosts differ and can be set back.
+    Raises Unprocessable if a statement is larger than MAX_BYTES in canonical form.
     """
     first = lock(session) + 1
     at = max(now(), newest_time(session))

@@ -23,7 +23,7 @@ _ITEM_FIELDS = [
     ("generation", pa.int16()),
 ]
 
-#: Number of items whose verdicts are computed together.
+#: The number of items whose verdicts are computed together.
 _ITEMS_PER_CHUNK = 20_000
 
 
@@ -41,7 +41,7 @@ def items(drawn: Drawn) -> Iterator[Any]:
 
 
 def changes_schema(drawn: Drawn, now: View) -> Any:
-    """Return the schema of `changes`: the columns of the items in the mix, and the columns of their state at `now`."""
+    """Return the schema of `changes`: the columns of the items in the mix, then the columns of their state at `now`."""
     fields_now = [
         ("verdict_now", content_negotiation.VERDICT),
         ("generation_now", pa.int16()),
@@ -51,10 +51,10 @@ def changes_schema(drawn: Drawn, now: View) -> Any:
 
 
 def changes(database: Database, drawn: Drawn, now: View) -> Iterator[Any]:
-    """Yield the items with another verdict or generation at `now`, and the items that their part no longer admits.
+    """Yield the items whose verdict or generation is different at `now`, and those that their part no longer admits.
 
-    The items of each part come in the order of the part, each item once. Every chunk is read in a separate short
-    transaction. The result is still consistent, because statements up to a position never change.
+    The items of each part are in the order of the part, each item once. Every chunk is read in a separate short
+    transaction. The result is consistent, because statements up to a position never change.
     """
     batch_schema = changes_schema(drawn, now)
     recipe = drawn.recipe.model_copy(update={"as_of": now.position})

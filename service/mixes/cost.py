@@ -13,19 +13,19 @@ from service.mixes.rules import amounts
 from service.mixes.scan import Scan
 from service.storage.engine import Database
 
-#: Quantities that cost one unit.
+#: How much of each quantity costs one unit.
 _REGISTRATIONS_FILTERED = 20_000
 _REGISTRATIONS_READ = 1_000
 _ITEMS_READ = 20_000
 _ITEMS_SELECTED = 1_000
 _ITEMS_REPEATED = 20_000
 _ITEMS_JUDGED = 400
-#: Overlapping items are counted up to this number. Counting more would itself be a cost.
+#: The maximum number of overlapping items that are counted. Counting more would itself be expensive.
 _MOST_OVERLAPS = 2**20
 
 
 class ScanEstimate(NamedTuple):
-    """What selecting a mix takes, at most: the registered items that are read, those that are selected, the cost."""
+    """Upper bounds for the selection of a mix: registered items to read, items to select, and the cost."""
 
     read: int
     selected: int
@@ -33,19 +33,19 @@ class ScanEstimate(NamedTuple):
 
     @property
     def description(self) -> str:
-        """A sentence for the refusal of a scan that is too expensive."""
+        """A sentence with the two numbers of items. It is the start of the error message if a scan is too expensive."""
         return f"This recipe would read {self.read:,} registered items and select up to {self.selected:,}."
 
 
 def filter_cost(view: View, recipe: Recipe) -> float:
-    """Return the cost of finding the registrations that the parts admit. The estimate itself has this cost."""
+    """Return the cost of finding the registrations that the parts admit. Computing the estimate has this cost too."""
     return len(recipe.parts) * view.catalog.highest / _REGISTRATIONS_FILTERED
 
 
 def estimate(database: Database, scan: Scan, recipe: Recipe, taken: Sequence[PartTaken] | None = None) -> ScanEstimate:
-    """Return the estimate for a scan of a recipe.
+    """Return the estimate for the scan of a recipe.
 
-    `taken`, the parts of a mix that was selected before, says how many items each part selects.
+    If the mix was selected before, `taken` has its parts, with the number of items that each part selected.
     """
     overlapping = count_up_to(database, _MOST_OVERLAPS)
     read = selected = 0

@@ -1,4 +1,4 @@
-"""A cache of the mixes that were drawn last. After a client has built a mix, it usually downloads the items."""
+"""A cache of the mixes that were selected last, because a client usually downloads the items after it built a mix."""
 
 from collections import OrderedDict
 from threading import Lock
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from service.mixes.store import Drawn
 
-#: The memory of a mix besides its items: its recipe and the objects around its arrays.
+#: The memory of a mix in bytes, in addition to its items: its recipe and the objects around its arrays.
 _BYTES_PER_MIX = 4_096
 
 
@@ -16,18 +16,21 @@ class _Kept(NamedTuple):
 
 
 class DrawnCache:
-    """The drawn mixes of one process, by id. If the cache is full, the oldest mixes are removed.
+    """The selected mixes of one process, by id. If the cache is full, the oldest mixes are removed.
 
-    Entries never become invalid, because an id always stands for the same items.
+    Entries never become invalid, because an id always means the same items.
     """
 
     def __init__(self, most_bytes: int) -> None:
         self._most, self._lock = most_bytes, Lock()
         self._kept = OrderedDict[str, _Kept]()
-        self._bytes = 0  # kept up to date: there may be tens of thousands of small mixes, too many to count each time
+        self._bytes = 0  # updated at each change, because a sum over tens of thousands of small mixes would be slow
 
     def keep(self, id_: str, drawn: Drawn) -> None:
-        """Add a mix, and remove the oldest mixes until the rest fits. A mix that is too large is not added."""
+        """Add a mix, and remove the oldest mixes until the others fit.
+
+        A mix that is larger than the cache is not added.
+        """
         kept = _Kept(drawn, drawn.memory + _BYTES_PER_MIX)
         with self._lock:
             if (before := self._kept.pop(id_, None)) is not None:

@@ -1,6 +1,6 @@
-"""What a request about a mix needs before its items are selected: its recipe, what is stored, and what it will cost.
+"""Plan a request about a mix, before its items are selected: read its recipe, and take its cost.
 
-All refusals that need no scan happen here, in a worker thread, before the request waits for a slot.
+All errors that need no scan are raised here, in a worker thread, before the request waits for a slot.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from service.storage.engine import Database
 
 @dataclass(frozen=True)
 class PlannedMix:
-    """A mix to select; or, if `stored` is not None, one that was stored before."""
+    """The plan for a new mix. If the same mix is stored already, `stored` is not None, and no items are selected."""
 
     scan: Scan
     stored: Mix | None
@@ -31,10 +31,10 @@ class PlannedMix:
 
 @dataclass(frozen=True)
 class PlannedAnswer:
-    """A stored mix whose items are needed: in memory (`drawn`), or to be selected again."""
+    """The plan for an answer with the items of a stored mix. They are in the cache (`drawn`), or are selected again."""
 
     mix: Mix
-    #: The catalog at the position with which the mix is compared.
+    #: The view of the catalog at the position with which the mix is compared.
     now: View
     scan: Scan
     drawn: Drawn | None
@@ -60,15 +60,18 @@ def plan_mix(
 ) -> PlannedMix:
     """Return the plan for a recipe, and take its cost.
 
-    `caller` is None only for a dry run. Raises Unprocessable if the recipe is too large, StateConflict if the caller's
-    organization stores as many mixes as it may, NotPermitted if the recipe costs too much for a caller without a key,
-    TooManyRequests if the budget does not hold its cost.
+    `caller` can be None only for a dry run. Raises:
+
+    - Unprocessable if the recipe is too large;
+    - StateConflict if the caller's organization has stored its maximum number of mixes;
+    - NotPermitted if the cost is too high for a caller without a key;
+    - TooManyRequests if the budget is too small for the cost.
     """
     size = len(recipe.model_dump_json())
     if size > settings.max_recipe_bytes:
         raise Unprocessable.at(
             "parts",
-            f"the recipe has {size:,} bytes of JSON; at most {settings.max_recipe_bytes:,} are allowed: use fewer "
+            f"the recipe has {size:,} bytes of JSON; at most {settings.max_recipe_bytes:,} are allowed; use fewer "
             "parts, datasets or models",
         )
     with database.reads() as session:
@@ -96,7 +99,8 @@ def plan_answer(
 ) -> PlannedAnswer:
     """Return the plan for the items of a stored mix, and take the cost of selecting them.
 
-    Raises as `plan_mix` does, and ResourceNotFound.
+    Raises ResourceNotFound if there is no such mix, Unprocessable if `as_of` is before the position of the mix, and
+    NotPermitted or TooManyRequests as `plan_mix` does.
     """
     with database.reads() as session:
         mix = store.get(session, id_)
@@ -117,12 +121,12 @@ def take_cost_of_items(planned: PlannedAnswer, spending: Spending) -> None:
 
 
 def take_cost_of_changes(planned: PlannedAnswer, spending: Spending) -> None:
-    """Take the cost of looking up the items of a mix again, each once."""
+    """Take the cost of looking up each item of a mix again."""
     spending.spend(sum(part.counts.total for part in planned.mix.parts) / LOOKED_UP_ITEMS_PER_UNIT)
 
 
 def _take_cost(database: Database, view: View, scan: Scan, spending: Spending, mix: Mix | None = None) -> None:
-    """Take the cost of a scan, in two steps, because the estimate itself has a cost."""
+    """Take the cost of a scan in two steps: first that of the estimate, then the estimated cost of the scan."""
     filtering = cost.filter_cost(view, scan.recipe)
     parts, registrations = len(scan.recipe.parts), view.catalog.highest
     spending.check_scan(

@@ -75,9 +75,11 @@ def create_mix(
     cache: DrawnCacheOf,
     response: Response,
 ) -> Mix:
-    """Build a mix from a recipe. If the mix already exists, or for a dry run, the status is 200.
+    """Build a mix from a recipe.
 
-    Any API key is sufficient, because a mix makes no claim, and because the same recipe at the same position always
+    The status is 201 for a new mix, and 200 for a mix that already exists or a dry run.
+
+    Every API key can build a mix, because a mix makes no claim, and because the same recipe at the same position always
     gives the same mix. A dry run needs a key only if reading needs a key. Without a key, its estimated cost is limited
     (`FIRSTHAND_ANONYMOUS_SCAN_COST`).
     """
@@ -90,7 +92,7 @@ def create_mix(
         return drawn.mix(kept=False)
     with database.writes() as session:
         mix, created = store.keep(session, drawn.mix(kept=True), reader.issuer)
-        if created:  # again, because others may have stored mixes while this one was drawn
+        if created:  # again, because other requests may have stored mixes during the selection
             store.check_room(session, reader.issuer, settings.max_mixes, besides=str(mix.id))
     cache.keep(str(mix.id), drawn)
     response.status_code = 201 if created else 200
@@ -173,7 +175,7 @@ def get_mix_digests(
     planned: Annotated[PlannedAnswer, Depends(_scan_for_items, scope="function")],
     cache: DrawnCacheOf,
 ) -> StreamingResponse:
-    """Get the items of a mix, part by part, in the order of their selection keys. The answer is the same every time.
+    """Get the items of a mix, part by part, in the order of their selection keys. The answer is always the same.
 
     The default format is raw digests of 32 bytes each. The `Accept` header selects another format, with the columns
     digest, part (counted from 0), verdict and generation. If the recipe has the unit size, there is also a column size.
@@ -202,7 +204,7 @@ def get_mix_diff(
     cache: DrawnCacheOf,
     database: DatabaseOf,
 ) -> StreamingResponse:
-    """Get the items of a mix whose verdict or generation changed, and the items that their part no longer admits.
+    """Get the items of a mix whose verdict or generation has changed, and the items that their part no longer admits.
 
     There is one row per item, with the columns digest, part (counted from 0), verdict, generation, verdict_now,
     generation_now and admitted. If `admitted` is true in all rows, every part still admits all its items.

@@ -1,4 +1,4 @@
-"""The selection of a part of a mix: which items it admits, and how many it takes in the order of their keys.
+"""The selection of a part of a mix: which items the part admits, and how many it selects in the order of their keys.
 
 These functions have no side effects.
 """
@@ -19,13 +19,13 @@ from service.claims.view import NO_TIME, View
 from service.errors import Unprocessable
 from service.storage.block_layout import Ids
 
-#: A selector drops candidates with large keys only when it holds at least this many more than its amount.
+#: A selector removes candidates with large keys only when it has at least this many more candidates than its amount.
 _SLACK = 2**18
 _LAST_KEY = np.uint64(2**64 - 1)
 
 
 def amounts(recipe: Recipe) -> list[int | None]:
-    """Return the amount of each part. None means all candidates.
+    """Return the amount of each part. None means that the part selects all candidates.
 
     If parts have shares of a total size, their amounts are rounded so that their sum is the total.
     """
@@ -35,7 +35,7 @@ def amounts(recipe: Recipe) -> list[int | None]:
 
 
 def eligible(part: Part, view: View, ids: Ids) -> Flags:
-    """Return which of the n registrations `ids` pass the filters of `part` that concern registrations: `bool[n]`."""
+    """Return which of the n registrations `ids` pass the filters of `part` on registrations: `bool[n]`."""
     rows = view.registrations
     admitted = np.ones(len(ids), dtype=np.bool_)
     if part.datasets is not None:
@@ -43,7 +43,7 @@ def eligible(part: Part, view: View, ids: Ids) -> Flags:
     if part.models is not None:
         admitted &= np.isin(rows["model"][ids], _named(view, "models", part.models))
     if part.collected_before is not None:
-        # a registration without a time of collection has NO_TIME, which is later than all times, so it is not admitted
+        # without a time of collection, a registration has NO_TIME, which is later than all times: it is not admitted
         admitted &= rows["collected_at"][ids] < min(int(part.collected_before.timestamp()), NO_TIME)
     if part.registered_before is not None:
         admitted &= rows["position"][ids] < part.registered_before
@@ -64,7 +64,7 @@ def _named(view: View, kind: str, names: list[str]) -> list[int]:
 
 
 def admits(part: Part, verdicts: Verdicts) -> Flags:
-    """Return which of n verdicts pass the filters of `part` that concern verdicts and generations: `bool[n]`."""
+    """Return which of n verdicts pass the filters of `part` on verdicts and generations: `bool[n]`."""
     admitted = np.ones(len(verdicts.verdict), dtype=np.bool_)
     if part.verdict_in is not None:
         admitted &= np.isin(verdicts.verdict, [VERDICTS.index(name) for name in part.verdict_in])
@@ -84,7 +84,7 @@ ITEM_BYTES = 32 + 2 * 8 + 1 + 2 + 1 + 4
 
 @dataclass(frozen=True)
 class Candidates:
-    """n items that a part may take. Arrays are `[n]`.
+    """n items that a part can select. Arrays are `[n]`.
 
     `key` is the selection key of an item. Items are sorted by `order`: the key or, if the part has weights, the
     weighted key.
@@ -103,7 +103,7 @@ class Candidates:
 
     @property
     def memory(self) -> int:
-        """The bytes of the arrays, at most `ITEM_BYTES` per item. If `order` is the array `key`, it counts once."""
+        """The size of the arrays in bytes: at most `ITEM_BYTES` per item. If `order` is the array `key`, it counts once."""
         arrays = {id(array): array for array in (getattr(self, field.name) for field in fields(self))}
         return sum(array.nbytes for array in arrays.values())
 
@@ -119,13 +119,13 @@ class Candidates:
         return Candidates(chosen, *columns)
 
     def where(self, flags: Flags) -> "Candidates":
-        """Return the items whose flag is true. If all flags are true, which is common, this makes no copy."""
+        """Return the items whose flag is true. If all flags are true, which is frequent, no copy is made."""
         rows = np.flatnonzero(flags)
         return self if len(rows) == len(self) else self.at(rows)
 
     @staticmethod
     def join(parts: list["Candidates"]) -> "Candidates":
-        """Return the items of all elements of `parts`, one element after the other."""
+        """Return the items of all elements of `parts` as one set, in this order."""
         return Candidates(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Candidates)))
 
     @staticmethod
@@ -155,17 +155,17 @@ class Candidates:
 
 
 class Selector:
-    """Selects the candidates with the smallest keys, up to an amount, without duplicates, in bounded memory.
+    """Selects the candidates with the smallest keys, up to an amount, without duplicates, in limited memory.
 
-    `offer` may be called with any number of chunks in any order. If an item is offered twice with the same key, the
-    first of the two is kept. Memory holds about twice the amount, not all candidates.
+    `offer` can be called with any number of chunks in any order. If an item is offered twice with the same key, the
+    first one is selected. The memory is that of about twice the amount, not of all candidates.
     """
 
     def __init__(self, amount: int | None, unit: Unit, bound: np.uint64 = _LAST_KEY) -> None:
         self._amount, self._unit = amount, unit
         self._kept, self._pending = Candidates.none(), list[Candidates]()
         self._waiting = 0
-        #: A candidate with a greater key cannot be selected.
+        #: The largest key that can still be selected.
         self.bound = bound
         #: Whether enough candidates for the amount were offered.
         self.met = amount is None
@@ -188,7 +188,7 @@ class Selector:
         held = held.where(_first_of_each(held))
         if self._amount is not None:
             end = self._end(held)
-            if end < len(held):  # a candidate behind the first dropped one can never be selected
+            if end < len(held):  # a candidate after the first removed one can never be selected
                 self.bound = held.order[end]
             self.met |= end < len(held) or self._measure(held) == self._amount
             held = (
@@ -201,7 +201,7 @@ class Selector:
         return len(held) if self._unit == "items" else int(held.size.sum(dtype=np.int64))
 
     def _end(self, held: Candidates) -> int:
-        """Return how many of the first sorted candidates fit into the amount."""
+        """Return how many of the sorted candidates, from the first on, fit into the amount."""
         assert self._amount is not None
         if self._unit == "items":
             return min(self._amount, len(held))
@@ -209,13 +209,13 @@ class Selector:
 
 
 def _first_of_each(held: Candidates) -> Flags:
-    """Return which of the sorted candidates are the first candidate with their digest."""
+    """Return, for each of the sorted candidates, whether it is the first one with its digest: `bool[n]`."""
     first = np.ones(len(held), dtype=np.bool_)
     same = np.flatnonzero(held.order[1:] == held.order[:-1])
     first[same + 1] = (held.digests[same + 1] != held.digests[same]).any(axis=1)
     if (
         held.key != held.order
-    ).any():  # weighted: a digest may occur with two confidences, and the smaller order counts
+    ).any():  # with weights, a digest may occur with two confidences: the smaller order counts
         _, rows = np.unique(held.key, return_index=True)
         if len(rows) < len(held):
             _, rows = np.unique(as_strings(held.digests), return_index=True)
@@ -225,21 +225,24 @@ def _first_of_each(held: Candidates) -> Flags:
 
 
 def enough(amount: int, pool: int) -> np.uint64:
-    """Return a key that, with high probability, has at least `amount` of `pool` candidates below it.
+    """Return a key below which, with high probability, at least `amount` of `pool` candidates are.
 
     This assumes that digests are uniformly distributed. The margin is six standard deviations, and 2 % for items that
-    occur twice. The key only saves reading candidates above it. If a caller finds too few candidates below the key, it
-    must read all candidates.
+    occur twice. With this key, candidates above it need not be read. If there are too few candidates below the key, the
+    caller must read all candidates.
     """
     most = 1.02 * amount + 6 * amount**0.5 + 16
     return _LAST_KEY if most >= pool else np.uint64(int(most * 2**64 / pool))
 
 
 def membership(taken: Candidates) -> Callable[[Candidates], Flags]:
-    """Return a function that tests which candidates are among `taken`. It compares keys first, then digests."""
+    """Return a function that tests which candidates are in `taken`.
+
+    The function compares first the keys, then the digests.
+    """
     by_key = np.argsort(taken.key, kind="stable")
     taken_keys, taken_digests = taken.key[by_key], taken.digests[by_key]
-    # the maximum number of items with the same key: more than one only if an attacker crafted digests
+    # the maximum number of items with the same key; it is 1 unless an attacker has crafted digests
     longest = int(np.unique(taken_keys, return_counts=True)[1].max(initial=0))
 
     def among(chunk: Candidates) -> Flags:

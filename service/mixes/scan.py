@@ -1,7 +1,7 @@
-"""Read the candidates of a part from blocks, in bounded memory and in short transactions. Blocks never change.
+"""Read the candidates of a part from blocks, in limited memory and in short transactions. Blocks never change.
 
-An item that does not overlap has the verdict of its registration. So whole registrations are admitted or skipped, and
-skipped registrations are not read. The verdict on an overlapping item is computed from all its claims.
+If an item does not overlap, its verdict is that of its registration. So whole registrations are admitted or skipped,
+and skipped registrations are not read. The verdict on an overlapping item is computed from all its claims.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,9 +24,9 @@ from service.storage.block_layout import BlockReader, Ids, Rows
 from service.storage.blocks import read_blocks
 from service.storage.engine import Database
 
-#: Number of items that are processed together: few enough for a processor's cache.
+#: The number of items that are processed together. They fit in the cache of a processor.
 _PIECE = 2**16
-#: For a part with at most this many items, the scan can look up which of these items overlap.
+#: The maximum number of items in a part for which the scan looks up which of these items overlap.
 _FEW = 2**20
 
 
@@ -42,7 +42,7 @@ class Scan:
     def candidates(self, part: Part, bound: Callable[[], np.uint64]) -> Iterator[Candidates]:
         """Yield all candidates of a part.
 
-        Candidates with keys above `bound()`, at the time of the read, may be missing.
+        Candidates whose keys are above `bound()` may be missing. `bound` is called at each read.
         """
         overlaps = self._overlaps(part)
         yield from self._alone(part, bound, overlaps)
@@ -57,9 +57,10 @@ class Scan:
         return self._near[1]
 
     def _find_overlaps(self, part: Part) -> Overlaps:
-        """Return the overlaps among the part's items if the registry has more overlaps than the part has items.
+        """Return the overlaps that the part needs.
 
-        Otherwise return all overlaps of the registry.
+        If the registry has more overlaps than the part has items, these are the overlaps among the items of the part.
+        Otherwise they are all overlaps of the registry.
         """
         ids, items = self._eligible(part)
         if items <= _FEW and more_than(self._database, items):
@@ -68,7 +69,7 @@ class Scan:
         return self._all
 
     def _eligible(self, part: Part) -> tuple[Ids, int]:
-        """Return the registrations that pass a part's filters on registrations, and how many items they have."""
+        """Return (the ids of the registrations that pass the part's filters on them, their number of items)."""
         ids = self._view.standing()
         ids = ids[eligible(part, self._view, ids)]
         return ids, int(self._view.registrations["items"][ids].sum(dtype=np.int64))
@@ -93,14 +94,14 @@ class Scan:
         return len(self._admitted(part)[0])
 
     def judged(self, part: Part, overlapping: int) -> int:
-        """Return how many items of a part are judged by all their claims, at most.
+        """Return the maximum number of items of a part whose verdict is computed from all their claims.
 
         `overlapping` is the number of overlapping items in the registry.
         """
         return min(self._eligible(part)[1], overlapping) if overlapping else 0
 
     def _admitted(self, part: Part) -> tuple[Ids, Verdicts]:
-        """Return (the ids of the registrations whose items the part admits, the verdict on the items of each).
+        """Return (the ids of the registrations whose items the part admits, the verdict of each registration's items).
 
         The last result is cached: it is needed twice, and there may be a million registrations.
         """
@@ -171,7 +172,7 @@ class Scan:
         return Candidates(digests, key, order, verdicts.verdict, verdicts.generation, verdicts.lower_bound, size)
 
     def _weighable(self, part: Part, chunk: Candidates) -> Candidates:
-        """Return the candidates without those of confidence 0: a part with weights never takes them."""
+        """Return the candidates without those of confidence 0, because a part with weights never selects them."""
         return chunk if part.weight is None else chunk.where(chunk.order < np.uint64(2**64 - 1))
 
     # Items whose verdict is computed from all their claims.
@@ -192,7 +193,7 @@ class Scan:
         """Return the candidates among overlapping digests, with the verdict from all their claims.
 
         The aligned columns of an item come from its earliest eligible claim or, if the part has weights, from its claim
-        with the highest confidence. An item that does not overlap is taken by the same claim. So a digest that is in
+        with the highest confidence. For an item that does not overlap, this is the same claim. So a digest that is in
         `overlaps` without need does not change a mix.
         """
         verdicts = standing.judge(self.recipe.policy)
@@ -209,7 +210,7 @@ class Scan:
         return self._weighable(part, chunk)
 
     def _aligned(self, part: Part, digests: Digests, registrations: Ids) -> tuple[Any, Any]:
-        """Return (size, confidence) of single items, from the blocks of the registration of each item."""
+        """Return (size, confidence) of single items. They are read from the block of each item's registration."""
         names = self._columns(part)
         values = {name: np.zeros(len(digests), dtype=np.uint32) for name in names}
         if names:
@@ -234,7 +235,10 @@ def _at(verdicts: Verdicts, rows: Any) -> Verdicts:
 
 
 def _indices(blocks: Ids, ids: Ids) -> Ids:
-    """Return the index in `blocks` of each of `ids`, or -1. There may be ten thousand, so this uses a table."""
+    """Return the index in `blocks` of each of `ids`, or -1.
+
+    A table is used, because there may be ten thousand blocks.
+    """
     low = int(blocks.min())
     table = np.full(int(blocks.max()) - low + 1, -1, dtype=np.int64)
     table[blocks - low] = np.arange(len(blocks))
@@ -243,7 +247,10 @@ def _indices(blocks: Ids, ids: Ids) -> Ids:
 
 
 def _pieces(counts: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
-    """Return groups of consecutive blocks: large blocks alone, small blocks together. `counts` are their items."""
+    """Return groups of consecutive blocks: a large block alone, small blocks together.
+
+    `counts` has the number of items of each block.
+    """
     group = np.cumsum(counts) // _PIECE
     return np.split(np.arange(len(counts)), np.flatnonzero(np.diff(group)) + 1)
 

@@ -1,6 +1,7 @@
-"""Draw mixes from recipes, and store them.
+"""Select the items of mixes from recipes, and store the mixes.
 
-A stored mix has its recipe, its position and the result of each part. Its items are not stored: they are drawn again.
+A stored mix has its recipe, its position and the result of each part. Its items are not stored: they are selected
+again.
 """
 
 import json
@@ -38,7 +39,7 @@ _EVERY_KEY = np.uint64(2**64 - 1)
 
 @dataclass(frozen=True)
 class Drawn:
-    """A mix in memory: the items that each part took, sorted by key. A repeated item is stored once."""
+    """A mix in memory: the items that each part selected, sorted by key. A repeated item is stored once."""
 
     recipe: Recipe
     parts: list[Candidates]
@@ -46,7 +47,7 @@ class Drawn:
 
     @property
     def memory(self) -> int:
-        """The bytes of the items in memory. A repeated item counts once."""
+        """The size of the items in memory, in bytes. A repeated item counts once."""
         return sum(part.memory for part in self.parts)
 
     def digests(self) -> Iterator[bytes]:
@@ -55,7 +56,7 @@ class Drawn:
             yield self.parts[number].digests[rows].tobytes()
 
     def chunks(self) -> Iterator[tuple[int, Candidates]]:
-        """Yield all items in order, 32,768 at a time, with the number of the part that took them."""
+        """Yield all items in order, 32,768 at a time, each chunk with the number of the part that selected it."""
         for number, rows in self._rows():
             yield number, self.parts[number].at(rows)
 
@@ -85,22 +86,22 @@ class Drawn:
 def mix_id(recipe: Recipe) -> str:
     """Return the id of a mix: the first 32 hexadecimal digits of the SHA-256 of its resolved recipe (RFC 8785).
 
-    Fields with their default value are left out. So existing ids do not change if recipes get a new field.
+    Fields with their default value are omitted, so that existing ids do not change if recipes get a new field.
     """
     fields_without_defaults = recipe.model_dump(mode="json", exclude_defaults=True)
     return sha256(canonical.encode(fields_without_defaults)).hexdigest()[:32]
 
 
 def resolved(recipe: Recipe, view: View) -> Recipe:
-    """Return a recipe that names the view's position."""
+    """Return a copy of the recipe in which the position is that of the view."""
     return recipe.model_copy(update={"as_of": view.position})
 
 
 def draw(scan: Scan, taken: list[PartTaken] | None = None) -> Drawn:
-    """Draw the mix of a scan, whose recipe is resolved.
+    """Select the items of a mix. The recipe of the scan must be resolved.
 
-    If the mix was drawn before, pass its parts as `taken`: then items above the last key of each part are not read. All
-    reads are short transactions. They are consistent, because statements up to a position never change. Raises
+    If the mix was selected before, pass its parts as `taken`: then items above the last key of each part are not read.
+    All reads are short transactions. They are consistent, because statements up to a position never change. Raises
     Unprocessable, with the number of the part, if a part has too few candidates.
     """
     recipe = scan.recipe
@@ -135,9 +136,9 @@ def _select(
     bounds: Sequence[np.uint64],
     earlier: Callable[[Candidates], Flags],
 ) -> tuple[Candidates, bool]:
-    """Return (the items that a part takes, whether they reach its amount).
+    """Return (the items that a part selects, whether they reach its amount).
 
-    The bounds are tried in order, until enough candidates are below a bound.
+    The bounds are used one after the other, until there are enough candidates below a bound.
     """
     for bound in bounds:
         selector = Selector(amount, recipe.unit, bound)
@@ -150,10 +151,10 @@ def _select(
 
 
 def _likely(scan: Scan, recipe: Recipe, part: Part, amount: int | None, earlier: Candidates) -> list[np.uint64]:
-    """Return the bounds to try: a key below which the part probably finds its amount, then the highest key.
+    """Return the bounds for `_select`: a key below which the part probably finds its amount, then the highest key.
 
-    Earlier parts already took the items with the smallest keys. So the first bound leaves room for the amount of this
-    part and for all items of earlier parts that this part admits.
+    Earlier parts have already selected the items with the smallest keys. So the first bound must leave enough items for
+    the amount of this part, in addition to all items of earlier parts that this part admits.
     """
     if amount is None or recipe.unit != "items" or part.weight is not None:
         return [_EVERY_KEY]
@@ -162,14 +163,14 @@ def _likely(scan: Scan, recipe: Recipe, part: Part, amount: int | None, earlier:
 
 
 def _last(recipe: Recipe, part: Part, taken: PartTaken) -> np.uint64:
-    """Return the key of the last item that a part took when its mix was drawn for the first time."""
+    """Return the key of the last item that a part selected when its mix was selected for the first time."""
     if taken.last is None or part.weight is not None:
         return _EVERY_KEY
     return np.uint64(selection.keys(stack([from_text(taken.last)]), recipe.seed)[0])
 
 
 def _after_shortfall(number: int, recipe: Recipe, amount: int, selected: Candidates) -> int:
-    """Return how many items a part takes if it has fewer candidates than its amount.
+    """Return how many items a part selects if it has fewer candidates than its amount.
 
     This depends on the field `shortfall` of the recipe. Raises Unprocessable if `shortfall` is `refuse`, or if there is
     no candidate to repeat.
@@ -189,7 +190,7 @@ def _after_shortfall(number: int, recipe: Recipe, amount: int, selected: Candida
 def census(database: Database, view: View, part: Part) -> OriginCounts:
     """Return the number of items that a part admits, by verdict and generation. Duplicates count once.
 
-    The items are counted in ranges of keys, one after the other, so that memory is bounded.
+    The items are counted in ranges of keys, one range after the other, so that the memory is limited.
     """
     recipe = Recipe(parts=[part], as_of=view.position)
     scan, ids = Scan(database, view, recipe), view.standing()
@@ -205,19 +206,22 @@ def census(database: Database, view: View, part: Part) -> OriginCounts:
 
 
 def check_room(session: Session, organization: Issuer, most: int, besides: str = "") -> None:
-    """Raise StateConflict if `most` mixes or more are stored for an organization, besides the one with this id."""
+    """Raise StateConflict if an organization has already stored `most` mixes.
+
+    The mix with the id `besides` does not count.
+    """
     columns = tables.mixes.c
     others = select(func.count()).where(columns.organization == organization.id, columns.id != besides)
     if (session.scalar(others) or 0) >= most:
         raise StateConflict(
-            f"The registry stores {most:,} mixes for {organization.name}, which is the most that an organization may "
-            "have, and removes none. Use mixes that are stored already, select without storing (dry_run), or ask the "
-            "registry's operator for a higher FIRSTHAND_MAX_MIXES."
+            f"{organization.name} has stored {most:,} mixes, which is the limit for an organization. Mixes cannot be "
+            "removed. Use mixes that are stored already, select without storing (dry_run), or ask the operator of the "
+            "registry to raise FIRSTHAND_MAX_MIXES."
         )
 
 
 def keep(session: Session, mix: Mix, organization: Issuer) -> tuple[Mix, bool]:
-    """Store a mix for an organization if nobody has stored it yet. Returns (the stored mix, whether it is new)."""
+    """Store a mix for an organization if it is not stored yet. Return (the stored mix, whether it is new)."""
     assert mix.id is not None
     kept = mix.model_dump_json(include={"items", "digest", "counts", "parts"})
     insert = postgresql.insert if is_postgresql(session) else sqlite.insert

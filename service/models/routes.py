@@ -28,7 +28,10 @@ async def _scanned(
     caller: Writer,
     slots: Annotated[ScanSlots, shared(ScanSlots)],
 ) -> AsyncIterator[NewModel]:
-    """Hold a slot while the items of datasets are counted. The counts of a mix are stored with it."""
+    """Hold a scan slot while the items of datasets are counted.
+
+    For mixes, no slot is needed: their counts are stored.
+    """
     async with slots.one_if(any(source.dataset is not None for source in new.trained_on), caller):
         yield new
 

@@ -8,7 +8,7 @@ from service.errors import Unprocessable
 
 
 class Derivation(NamedTuple):
-    """The generation of a model, as it follows from the training data."""
+    """The generation of a model, computed from its training data."""
 
     generation: int
     lower_bound: bool
@@ -20,10 +20,10 @@ def derive(trained_on: bool, counts: OriginCounts, declared: int | None) -> Deri
     """Return the generation of a model whose training data has these counts.
 
     Human items have generation 0, so a model that was trained only on human items has generation 1. The result is a
-    lower bound if there are unknown or contested items, which may come from any model, if the generation of an item is
-    a lower bound, or if there are no items. A model that names no training data gets the declared generation, with the
-    basis `declared`; without a declared generation, it gets the lower bound 1, with the basis `unknown`. Raises
-    Unprocessable if the generation is over MAX_GENERATION.
+    lower bound in three cases: there are unknown or contested items, which may come from any model; the generation of
+    an item is a lower bound; there are no items. A model without training data gets the declared generation, with the
+    basis `declared`. Without a declared generation, it gets the lower bound 1, with the basis `unknown`. Raises
+    Unprocessable if the generation is above MAX_GENERATION.
     """
     if not trained_on:
         return Derivation(declared or 1, declared is None, "declared" if declared else "unknown", counts)
@@ -31,7 +31,7 @@ def derive(trained_on: bool, counts: OriginCounts, declared: int | None) -> Deri
     if highest >= MAX_GENERATION:
         raise Unprocessable.at(
             "trained_on",
-            f"the generation of the model would be over {MAX_GENERATION:,}, which is the limit; leave out the data of "
+            f"the generation of the model would be above {MAX_GENERATION:,}, which is the limit; remove the data of "
             "the highest generation",
         )
     uncertain = counts.unknown + counts.contested + counts.lower_bounds

@@ -31,11 +31,11 @@ def derivation(
     new: NewModel,
     spend: Callable[[float], None],
 ) -> Derivation:
-    """Return the generation of a model, computed from its training data at the positions that the model names.
+    """Return the generation of a model, computed from its training data at the positions in the request.
 
-    This takes long for large datasets, so it must run before any transaction that writes. That is safe, because
+    This takes long for large datasets, so it must run before any transaction that writes. This is safe, because
     statements up to a position never change. `spend` is called with the cost of counting a dataset before the items are
-    counted. Raises NotPermitted for a model of another organization, and Unprocessable if the training data does not
+    counted. Raises NotPermitted for a model of another organization. Raises Unprocessable if the training data does not
     exist, or if the stated generation contradicts it.
     """
     _check_owner(issuer, name)
@@ -58,7 +58,7 @@ def _check_owner(issuer: Issuer, name: ModelName) -> None:
 
 
 def _check_readable(issuer: Issuer, source: TrainedOn, where: str) -> None:
-    """Raise NotPermitted if the counts of the training data would show what the key must not read."""
+    """Raise NotPermitted if the key must not read the counts of the training data."""
     if not issuer.reads and (source.dataset or "").partition("/")[0] != issuer.name:
         raise NotPermitted(
             f"{where}: this API key has no scope read, so it can only name datasets of {issuer.name}. "
@@ -100,7 +100,7 @@ def _counts(
 
 
 def put(session: Session, issuer: Issuer, name: ModelName, new: NewModel, derived: Derivation) -> tuple[Model, bool]:
-    """Create a model. Returns (model, whether it is new).
+    """Create a model. Return (the model, whether it is new).
 
     Raises NotPermitted if the name belongs to another organization, and StateConflict if the model already exists with
     another body.
@@ -135,7 +135,7 @@ def put(session: Session, issuer: Issuer, name: ModelName, new: NewModel, derive
 
 
 def _values(new: NewModel) -> dict[str, Any]:
-    """Return the values of the columns of the table `models` that follow from the body of the request."""
+    """Return the columns of the table `models` whose values come from the body of the request."""
     return {
         "title": new.title,
         "trained_on": json.dumps([source.model_dump(mode="json") for source in new.trained_on]),

@@ -14,7 +14,7 @@ from service.storage.engine import Database
 #: The name of the first organization.
 FIRST = "local"
 
-#: The name of the file in the data folder that keeps the first key. Only its owner can read it.
+#: The name of the file in the data folder with the first key. Only the user who runs the registry can read it.
 FILE = "first-key"
 
 
@@ -26,7 +26,7 @@ class FirstKey(NamedTuple):
 
 
 class CommandLineKey(NamedTuple):
-    """The state of the key that the command line has stored for an address.
+    """The state of the key that the command line has stored for the address of this registry.
 
     `state` is `valid` (a valid key of this registry, which belongs to `organization`), `other` (a key that this
     registry does not know, or that was revoked or has expired) or `none` (no key is stored).
@@ -37,13 +37,13 @@ class CommandLineKey(NamedTuple):
 
 
 def first_key(database: Database, folder: Path | None) -> FirstKey | None:
-    """Create the organization `local`, and a key with all scopes, if there is no organization yet.
+    """Create the organization `local` and a key with all scopes, if there is no organization yet.
 
-    Returns the key, or None if there is an organization already. If `folder` is given, the key is written into it
-    before the commit. Otherwise a crash after the commit would lose the only key.
+    Return the key, or None if there is an organization already. If `folder` is given, the key is written into it before
+    the commit: otherwise a crash after the commit would lose the only key.
     """
     with database.writes() as session:
-        log.lock(session)  # if two services start at once, only one creates it
+        log.lock(session)  # if two services start at the same time, only one of them creates the organization
         if store.page(session, "", 1):
             return None
         store.create(session, FIRST, "The first organization of this registry")
@@ -57,7 +57,7 @@ def first_key(database: Database, folder: Path | None) -> FirstKey | None:
 def hand_over(database: Database, folder: Path, url: str) -> CommandLineKey:
     """Store the first key for the command line, if the command line has no key for the address `url`.
 
-    A stored key of another registry is not replaced, because it may be the only copy. Returns the resulting state.
+    A stored key of another registry is not replaced, because it may be the only copy. Return the resulting state.
     """
     stored = credentials.load().registries.get(credentials.normalize(url))
     if stored is not None:

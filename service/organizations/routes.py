@@ -71,10 +71,11 @@ def create_key(
     once: OnceOf,
     session: Writes,
 ) -> Response:
-    """Create an API key for an organization. Only this answer shows it, and a repeat under the same Idempotency-Key.
+    """Create an API key for an organization. Only this answer contains the key.
 
-    With the scope `admin`, the key belongs to your own organization and has only scopes that your key has. The scope
-    `operator` creates any key.
+    If the request is repeated with the same Idempotency-Key, the answer contains the key again. With the scope `admin`,
+    the key belongs to your own organization and has only scopes that your key has. The scope `operator` can create any
+    key.
     """
     manager = _manager(caller)
     manager.check_organization(new.organization)
@@ -103,10 +104,10 @@ def rotate_key(
     once: OnceOf,
     session: Writes,
 ) -> Response:
-    """Replace an API key by a new one with the same organization, name and scopes.
+    """Replace an API key by a new key with the same organization, name and scopes.
 
-    Both are valid for `overlap` seconds; then the old one expires. Only this answer shows the new key, and a repeat
-    under the same Idempotency-Key.
+    Both keys are valid for `overlap` seconds. Then the old key expires. Only this answer contains the new key. If the
+    request is repeated with the same Idempotency-Key, the answer contains the key again.
     """
     expires_at = _expiry(new.expires_at)
 
@@ -120,9 +121,9 @@ def rotate_key(
 
 @router.get("/v1/keys", summary="List API keys")
 def list_keys(caller: Admin, session: Reads, pages: Pages) -> Page[Key]:
-    """List the API keys of your organization, or with the scope `operator` of all, also revoked and expired ones.
+    """List the API keys of your organization, including revoked and expired keys. Secrets are not shown.
 
-    Secrets are not shown.
+    With the scope `operator`, the keys of all organizations are listed.
     """
     rows = store.keys_page(session, pages.after, pages.limit + 1, _manager(caller).organization)
     return pages.page([_key(row) for row in rows], lambda entry: entry.id)
@@ -138,7 +139,10 @@ def current_key(caller: Known, session: Reads) -> Key:
     "/v1/keys/{id}", summary="Revoke an API key", response_model=Revocation, responses=documented(404, 409, 413, 415)
 )
 def revoke_key(id: KeyId, caller: Admin, once: OnceOf, session: Writes) -> Response:
-    """Revoke an API key of your organization, or with the scope `operator` any. This cannot be undone."""
+    """Revoke an API key of your organization. This cannot be undone.
+
+    With the scope `operator`, you can revoke the keys of all organizations.
+    """
     return once.answer(200, lambda: Revocation(id=id, position=store.revoke(session, _manager(caller), id)))
 
 
@@ -165,7 +169,10 @@ def _key(row: Any) -> Key:
 
 
 def _expiry(expires_at: datetime | None) -> int | None:
-    """Return the time at which a new key expires, in seconds. Raises Unprocessable if it is not in the future."""
+    """Convert the time at which a new key expires into seconds since 1970. None means that the key does not expire.
+
+    Raises Unprocessable if the time is not in the future.
+    """
     seconds = None if expires_at is None else int(expires_at.timestamp())
     rules.check_expiry(seconds, now())
     return seconds

@@ -1,4 +1,7 @@
-"""Which API keys a caller manages: an administrator those of its own organization, an operator all. Pure."""
+"""Rules for API keys: an administrator manages the keys of its own organization, an operator manages all keys.
+
+This module is pure: it does not use the database.
+"""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -8,18 +11,21 @@ from service.log.rules import Issuer, canonical_time
 
 
 class KeyManager(NamedTuple):
-    """The holder of a key with the scope `admin` or `operator`."""
+    """The caller that manages API keys. Its key has the scope `admin` or `operator`."""
 
     issuer: Issuer
     scopes: frozenset[str]
 
     @property
     def organization(self) -> int | None:
-        """The id of the organization whose keys the caller sees; None: all organizations."""
+        """The id of the organization whose keys the caller manages; None means all organizations."""
         return None if "operator" in self.scopes else self.issuer.id
 
     def check_organization(self, name: str) -> None:
-        """Raise NotPermitted if the caller does not manage the keys of this organization, whether it exists or not."""
+        """Raise NotPermitted if the caller does not manage the keys of this organization.
+
+        The answer is the same if the organization does not exist.
+        """
         if "operator" not in self.scopes and name != self.issuer.name:
             raise NotPermitted(
                 f"The scope admin manages the keys of its own organization, {self.issuer.name}. Keys of {name} need an "
@@ -27,17 +33,26 @@ class KeyManager(NamedTuple):
             )
 
     def check_scopes(self, scopes: Iterable[str]) -> None:
-        """Raise NotPermitted if the caller cannot give all of these scopes: an operator any, others their own."""
+        """Raise NotPermitted if the caller cannot give all of these scopes to a key.
+
+        A caller with the scope operator can give any scope, other callers only the scopes of their own key.
+        """
         missing = sorted(set(scopes) - self.scopes)
         if missing and "operator" not in self.scopes:
+            several = len(missing) > 1
+            scopes_in_words, these, them = (
+                ("scopes", "these scopes", "them") if several else ("scope", "this scope", "it")
+            )
             raise NotPermitted(
-                f"This API key does not have the scope {', '.join(missing)}, so it cannot give it to another key. "
-                "Leave it out, or use a key that has it."
+                f"This API key cannot give the {scopes_in_words} {', '.join(missing)} to another key, because it does "
+                f"not have {them}. Remove {these} from the request, or use an API key that has {them}."
             )
 
     def check_key(self, row: Any, action: str) -> None:
-        """Raise ResourceNotFound for the key of an organization that the caller does not manage, NotPermitted for an
-        operator's key if the caller is none."""
+        """Raise ResourceNotFound if the caller does not manage the organization of this key.
+
+        Raise NotPermitted if the key has the scope operator and the caller's key does not.
+        """
         if "operator" in self.scopes:
             return
         if row.organization != self.issuer.id:
@@ -49,28 +64,35 @@ class KeyManager(NamedTuple):
 
 
 def no_key(manager: KeyManager, id_: str) -> str:
-    """Return the sentence for a key that is not there, and for one that the caller must not know of."""
+    """Return the sentence for a key that does not exist, or that the caller must not know about."""
     return f"There is no key {id_}" + ("." if manager.organization is None else f" of {manager.issuer.name}.")
 
 
 def check_expiry(expires_at: int | None, time: int) -> None:
-    """Raise Unprocessable if a key would expire before it can be used."""
+    """Raise Unprocessable if the end of a key's validity is not after `time`, the current time."""
     if expires_at is not None and expires_at <= time:
         raise Unprocessable.at(
-            "expires_at", f"{canonical_time(expires_at)} is over; the registry's clock is at {canonical_time(time)}"
+            "expires_at",
+            f"{canonical_time(expires_at)} is not in the future: the registry's clock is at {canonical_time(time)}. "
+            "Use a later time.",
         )
 
 
 def check_rotation(row: Any, time: int) -> None:
-    """Raise StateConflict if a key was revoked, has expired, or was replaced before."""
+    """Raise StateConflict if a key was revoked, has expired, or was already replaced."""
     if row.revoked_at is not None:
-        raise StateConflict(f"The key {row.id} was revoked at {canonical_time(row.revoked_at)}. Create a new one.")
+        raise StateConflict(f"The key {row.id} was revoked at {canonical_time(row.revoked_at)}. Create a new key.")
     if row.expires_at is not None and row.expires_at <= time:
-        raise StateConflict(f"The key {row.id} expired at {canonical_time(row.expires_at)}. Create a new one.")
+        raise StateConflict(f"The key {row.id} expired at {canonical_time(row.expires_at)}. Create a new key.")
     if row.replaced_by is not None:
-        raise StateConflict(f"The key {row.id} was replaced by the key {row.replaced_by}. Rotate that one.")
+        raise StateConflict(
+            f"The key {row.id} was already replaced by the key {row.replaced_by}. Rotate the key {row.replaced_by}."
+        )
 
 
 def end_of_replacement(row: Any, time: int) -> int | None:
-    """Return when the replacement of a key expires by default: after the time that the key itself was given."""
+    """Return the time when the new key of a rotation expires by default; None if the old key never expires.
+
+    The new key is valid for as long as the old key was valid from its creation.
+    """
     return None if row.expires_at is None else time + max(1, row.expires_at - row.created_at)

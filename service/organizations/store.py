@@ -19,12 +19,12 @@ from service.storage.engine import now
 def create(session: Session, name: str, title: str, issuer: Issuer | None = None) -> Any:
     """Create an organization, and return its row. Raises StateConflict if the name already exists.
 
-    Without `issuer`, the new organization itself is the issuer of the statement. This is for the first organization of
-    a registry.
+    `issuer` is the organization that makes the statement in the log. Without it, the new organization itself is the
+    issuer: this is used for the first organization of a registry.
     """
     log.lock(session)
     if find(session, name) is not None:
-        raise StateConflict(f"There is already an organization {name}. Use another name.")
+        raise StateConflict(f"The organization {name} already exists. Use another name.")
     position = log.position(session) + 1
     values = {"name": name, "title": title, "position": position}
     id_ = session.execute(
@@ -62,7 +62,7 @@ def issue_key(
     expires_at: int | None = None,
     key: NewApiKey | None = None,
 ) -> tuple[str, str]:
-    """Store an API key of an organization, by default a random one. Returns (id, the whole key).
+    """Store an API key of an organization. Without `key`, a random key is created. Return (id, the whole key).
 
     Only a hash of the key is stored.
     """
@@ -84,9 +84,9 @@ def issue_key(
 def rotate(
     session: Session, manager: KeyManager, id_: str, overlap: int, expires_at: int | None, new: NewApiKey
 ) -> int:
-    """Replace an API key by a new one with its organization, name and scopes. Returns when the old one expires.
+    """Replace an API key by a new key with the same organization, name and scopes. Return when the old key expires.
 
-    The old key stays valid for `overlap` seconds, but not longer than it was valid before.
+    The old key stays valid for `overlap` seconds, but at most until it would have expired anyway.
     """
     old, time = managed_key(session, manager, id_, "rotate"), now()
     rules.check_rotation(old, time)
@@ -107,7 +107,12 @@ def key(session: Session, id_: str) -> Any:
 
 
 def managed_key(session: Session, manager: KeyManager, id_: str, action: str) -> Any:
-    """Return the row of an API key, locked until commit. Raises ResourceNotFound, also for one of others."""
+    """Return the row of an API key, which is locked until the transaction ends.
+
+    Raises ResourceNotFound if the key does not exist or if the caller does not manage its organization, and
+    NotPermitted if the key is an operator's and the caller is not an operator. `action` is the verb in the message,
+    such as `rotate`.
+    """
     row = session.execute(_keys().where(tables.keys.c.id == id_).with_for_update(of=tables.keys)).one_or_none()
     if row is None:
         raise ResourceNotFound(rules.no_key(manager, id_))
@@ -116,7 +121,10 @@ def managed_key(session: Session, manager: KeyManager, id_: str, action: str) ->
 
 
 def keys_page(session: Session, after: str, limit: int, organization: int | None) -> Sequence[Any]:
-    """Return at most `limit` rows of API keys with ids after `after`, sorted by id; of one organization, or of all."""
+    """Return at most `limit` rows of API keys with ids after `after`, sorted by id.
+
+    The keys belong to one organization, or to all if `organization` is None.
+    """
     query = _keys().where(tables.keys.c.id > after).limit(limit)
     if organization is not None:
         query = query.where(tables.keys.c.organization == organization)
@@ -134,7 +142,10 @@ def _keys() -> Any:
 
 
 def revoke(session: Session, manager: KeyManager, id_: str) -> int:
-    """Revoke an API key, and return the position of the statement. Raises StateConflict if it is already revoked."""
+    """Revoke an API key, and return the position of the statement.
+
+    Raises StateConflict if the key is already revoked, and the errors of `managed_key`.
+    """
     log.lock(session)
     if managed_key(session, manager, id_, "revoke").revoked_at is not None:
         raise StateConflict(f"The key {id_} is already revoked. Nothing was changed.")

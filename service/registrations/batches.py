@@ -1,4 +1,4 @@
-"""Parse a batch body into statements. Each statement is parsed separately, so an error refuses only its statement."""
+"""Parse a batch body into statements. Each statement is parsed separately, so an error affects only its statement."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -18,14 +18,14 @@ from service.storage.block_layout import CommittedItems
 
 
 class Draft(NamedTuple):
-    """A registration that is well-formed. It is not known yet whether its dataset and its model exist."""
+    """A registration whose form is valid. Its dataset and its model are not checked yet."""
 
     dataset: str
     registration: NewRegistration
     items: CommittedItems
 
 
-#: The most values in a JSON body: as many items with size and confidence as a registration, and the other fields.
+#: The maximum number of values in a JSON body: those of the items with size and confidence, and the other fields.
 _MOST_VALUES = 3 * MOST_ITEMS + 20 * MAX_BATCH
 
 Drafts: TypeAlias = Sequence[Draft | Refusal]
@@ -51,13 +51,13 @@ class _Statement(msgspec.Struct, forbid_unknown_fields=True):
 _envelope = msgspec.json.Decoder(_Envelope)
 _statement = msgspec.json.Decoder(_Statement)
 
-#: Objects that messages show as examples.
+#: Examples of bodies in error messages.
 _STATEMENT_EXAMPLE = '{"dataset": "acme/web", "origin": "human", "digests": ["sha256:…"]}'
 _BATCH_EXAMPLE = f'{{"statements": [{_STATEMENT_EXAMPLE}]}}'
 
 
 def read(media_type: str, file: IO[bytes]) -> Drafts:
-    """Parse a batch in JSON or NDJSON. Returns, for each statement in order, its draft or the error that refuses it.
+    """Parse a batch in JSON or NDJSON. Return, for each statement in order, its draft or its error.
 
     Raises Malformed if the body is not JSON; Unprocessable if it is not a list of statements, or if the list is empty
     or too long; UnsupportedMedia for another content type.
@@ -111,5 +111,5 @@ def _registration(
 
 
 def count_items(drafts: Drafts) -> int:
-    """Return the number of items of all statements that were not refused."""
+    """Return the number of items in all statements that have no error."""
     return sum(len(draft.items.digests) for draft in drafts if isinstance(draft, Draft))

@@ -30,7 +30,7 @@ from service.storage.block_layout import Ids, place
 from service.storage.bulk import insert_claims, insert_new, insert_rows, next_registrations
 from service.storage.engine import now
 
-#: Seconds that a stated time of collection may lie ahead of the registry's clock.
+#: The maximum number of seconds by which a time of collection may be later than the registry's clock.
 _CLOCK_TOLERANCE = 300
 
 
@@ -43,7 +43,7 @@ class Added(NamedTuple):
 
 
 class CheckedDraft(NamedTuple):
-    """A registration that can be written, with the row of its dataset and the id of its model (0: no model)."""
+    """A registration that can be written, with the row of its dataset and the id of its model (0 means no model)."""
 
     draft: Draft
     dataset: Any
@@ -51,10 +51,10 @@ class CheckedDraft(NamedTuple):
 
 
 def register(session: Session, catalog: Catalog, issuer: Issuer, drafts: Drafts) -> list[Added | Refusal]:
-    """Write the accepted registrations. Returns, for each draft in order, the new registration or the error.
+    """Write the accepted registrations. Return, for each draft in order, the new registration or the error.
 
-    Other transactions see nothing before the commit. Raises Unprocessable if a statement is too large for the log; the
-    caller must then roll back the whole transaction.
+    Before the commit, other transactions see nothing. Raises Unprocessable if a statement is too large for the log:
+    then the caller must roll back the whole transaction.
     """
     view = catalog.view(session)
     accepted = [draft for draft in drafts if isinstance(draft, Draft)]
@@ -71,9 +71,9 @@ def register(session: Session, catalog: Catalog, issuer: Issuer, drafts: Drafts)
 
 
 def _model(session: Session, view: View, issuer: Issuer, new: NewRegistration) -> int | Refusal:
-    """Return the id of the model that a registration names; 0 if it names no model.
+    """Return the id of a registration's model, or 0 if it has no model.
 
-    Returns a refusal if the model does not exist, or if it cannot be the origin of the items.
+    Return a refusal if the model does not exist, or if it cannot be the origin of the items.
     """
     if new.model is None:
         return 0
@@ -120,7 +120,7 @@ def _checked(
         return Unprocessable.at(
             "collected_at",
             f"{canonical_time(collected_at)} is in the future: the registry's clock is at {canonical_time(now())}. "
-            "Check the clock that gave this time.",
+            "Check the clock of the machine that set this time.",
         )
     return model if isinstance(model, Refusal) else CheckedDraft(draft, dataset, model)
 
@@ -199,9 +199,9 @@ class BatchClaims:
     def overlapping(self, own_makers: Ids, others: OtherClaims, view: View) -> Flags:
         """Return which digests of `unique` overlap.
 
-        A digest overlaps if its claims state different makers, or if one of its claims was ever disputed. A maker is an
-        origin and a model, as one number; the generation follows from it. `own_makers` has the maker of each statement:
-        `int64[n]`.
+        A digest overlaps if its claims have different makers, or if one of its claims was ever disputed. A maker is an
+        origin and a model, as one number. The generation depends only on the model. `own_makers` has the maker of each
+        statement: `int64[n]`.
         """
         makers = own_makers[self.statement]
         expected = makers[self.first]  # per unique digest

@@ -31,15 +31,15 @@ def registration(session: Session, view: View, position: int) -> Registration:
 
 
 def registered(session: Session, added: Added) -> Registered:
-    """Return the answer to a new registration, which is not committed yet and so is in no view."""
+    """Return the answer for a new registration. It is not committed yet, so it is not in any view."""
     row = row_at(session, added.position)
     return Registered(**_fields(session, row), new=added.new, known=added.known)
 
 
 def outcomes(results: Sequence[Added | Refusal]) -> Outcomes:
-    """Return the answer to a batch, in the order of its statements.
+    """Return the answer for a batch, in the order of its statements.
 
-    It has only the results of the write: a query for each of up to ten thousand registrations would take too long.
+    It has only the results of the write. A query for each of up to ten thousand registrations would take too long.
     """
     return Outcomes(
         outcomes=[
@@ -52,7 +52,7 @@ def outcomes(results: Sequence[Added | Refusal]) -> Outcomes:
 
 
 def _fields(session: Session, row: Any) -> dict[str, Any]:
-    """Return the fields of an answer that follow from the row of a registration."""
+    """Return the fields of an answer that come from the row of a registration."""
     organization = session.scalar(select(tables.organizations.c.name).filter_by(id=row.organization))
     dataset = session.scalar(select(tables.datasets.c.name).filter_by(id=row.dataset))
     origin = ORIGINS[row.origin]

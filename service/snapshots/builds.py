@@ -24,10 +24,10 @@ from service.snapshots.store import SnapshotStore
 from service.storage import private_files
 from service.storage.engine import Database
 
-#: The items of a snapshot: all items with another verdict than `unknown`.
+#: The items of a snapshot: all items whose verdict is not `unknown`.
 _KNOWN = Part(verdict_in=["human", "model", "contested"])
 _EVERY_KEY = np.uint64(2**64 - 1)
-#: Seconds between two checks whether another process has finished the same build.
+#: If another process builds the same snapshot: seconds between two checks whether its build has ended.
 _OTHER_PROCESS_SECONDS = 0.2
 
 
@@ -36,7 +36,7 @@ class BuildStopped(Exception):
 
 
 class SnapshotBuilds:
-    """The snapshot builds of one process."""
+    """The builds of snapshots in one process. A thread runs them one after the other."""
 
     def __init__(self, store: SnapshotStore, database: Database) -> None:
         self._store, self._database = store, database
@@ -45,7 +45,7 @@ class SnapshotBuilds:
         self._stop = threading.Event()
 
     def ready(self, view: View, subject: Subject, seconds: float) -> bool:
-        """Return whether a snapshot is ready. If it is not, start its build, and wait at most `seconds` for it.
+        """Return whether the snapshot is ready. If it is not ready, start its build and wait for at most `seconds`.
 
         Raises Unavailable if the service stops, or if the files cannot be written, for example on a full disk.
         """
@@ -54,7 +54,8 @@ class SnapshotBuilds:
             self._forget(id_)
             return True
         with self._lock:
-            # a build that has ended without anyone waiting does not count: its folder can have been deleted since then
+            # If a build ended when no request waited for it, do not use its result: its folder may have been deleted
+            # since then.
             if id_ not in self._running or self._running[id_].done():
                 self._running[id_] = self._pool.submit(self._build, view, subject)
             build = self._running[id_]
@@ -62,12 +63,17 @@ class SnapshotBuilds:
             build.result(seconds)
         except TimeoutError:
             return False
-        except (OSError, BuildStopped) as error:
+        except BuildStopped as error:
             self._forget(id_)
-            reason = error.strerror if isinstance(error, OSError) else error
             raise Unavailable(
-                f"The snapshot was not built: {reason}. Ask the operator of the registry to check the disk and the "
-                "service, then send the request again.",
+                "The snapshot was not built, because the registry is stopping. Send the request again after a minute.",
+                60,
+            ) from error
+        except OSError as error:
+            self._forget(id_)
+            raise Unavailable(
+                f"The snapshot was not built, because its files cannot be written: {error.strerror or error}. Ask the "
+                "operator of the registry to check the disk, then send the request again.",
                 60,
             ) from error
         except BaseException:
@@ -101,7 +107,7 @@ class SnapshotBuilds:
             private_files.make_folder(temporary)
             try:
                 self._write(temporary, view, subject)
-                # if there is a folder now, it is damaged: otherwise `has` would have returned True
+                # A folder that exists now is damaged: for a complete one, `has` would have returned True.
                 shutil.rmtree(self._store.folder / id_, ignore_errors=True)
                 os.rename(temporary, self._store.folder / id_)
                 self._store.add(id_)
@@ -118,7 +124,10 @@ class SnapshotBuilds:
 
     @contextmanager
     def _locked(self, id_: str) -> Iterator[None]:
-        """Wait until no other process builds the same snapshot. If a process is killed, its lock is released."""
+        """Hold the lock of this snapshot, so that no other process builds it at the same time.
+
+        Waits until the lock is free. If a process is killed, the system releases its lock.
+        """
         with (self._store.folder / f".{id_}.lock").open("w") as file:
             while True:
                 self._check_running()

@@ -1,7 +1,8 @@
-"""The index of the snapshots in a folder: the file `index.json` with the summary of each.
+"""The index of the snapshots in a folder: the file `index.json` with the summary of each snapshot.
 
-Opening each snapshot to list them would take a tenth of a second per snapshot. The folders are what counts: a summary
-without a folder is not listed, and a folder without a summary is read once and added.
+Opening every snapshot for a list would take a tenth of a second per snapshot. The folders decide which snapshots are
+listed: if a summary has no folder, it is not listed; if a folder has no summary, the folder is read once and its
+summary is added.
 """
 
 import fcntl
@@ -17,11 +18,11 @@ from firsthand.schemas.snapshots import Summary
 
 FILE = "index.json"
 
-#: By id. None stands for a damaged snapshot, which is not listed.
+#: The summary of each snapshot, by its id. None means that the snapshot is damaged: it is not listed.
 Summaries = Mapping[str, Summary | None]
 
 _summaries = TypeAdapter(dict[str, Summary | None])
-#: What identifies the version of the file: its inode, its time of change, its size.
+#: The values that identify a version of the file: its inode, its time of change, its size.
 _Version = tuple[int, int, int]
 
 
@@ -34,9 +35,10 @@ class SnapshotIndex:
         self._known: Summaries = {}
 
     def listed(self, summarize: Callable[[str], Summary | None]) -> list[Summary]:
-        """Return the summary of every snapshot that has a folder.
+        """Return the summary of every snapshot that has a folder and is not damaged.
 
-        `summarize` reads the summary of a folder that is not in the index; it returns None if the folder is damaged.
+        If a folder is not in the index, read its summary with `summarize` and add it to the index. `summarize` returns
+        None for a damaged folder.
         """
         ids = self._folders()
         known = self._read()
@@ -47,7 +49,10 @@ class SnapshotIndex:
         return [summary for id_ in ids if (summary := summaries[id_]) is not None]
 
     def update(self, changes: Summaries) -> None:
-        """Write summaries into the file, and remove those whose folders were deleted."""
+        """Write these summaries into the file, and remove the summaries whose folders were deleted.
+
+        If the file cannot be written, nothing happens: the folders are then read for each list, which is slower.
+        """
         try:
             with self._exclusive():
                 ids = self._folders()
@@ -55,7 +60,7 @@ class SnapshotIndex:
                 kept = {id_: summary for id_, summary in changed.items() if id_ in ids}
                 atomic.write_bytes(self._folder / FILE, _summaries.dump_json(kept))
         except OSError:
-            pass  # a folder that cannot be written is listed from its folders, only more slowly
+            pass  # without the file, each list reads the folders, which is only slower
 
     def is_damaged(self, id_: str) -> bool:
         """Return whether the index says that a snapshot is damaged."""
@@ -63,14 +68,14 @@ class SnapshotIndex:
         return id_ in known and known[id_] is None
 
     def _folders(self) -> set[str]:
-        """Return the ids of the snapshots, by the names of their folders. None of them is opened."""
+        """Return the ids of all snapshots in the folder: the names of its subfolders. No snapshot is opened."""
         try:
             return {path.name for path in self._folder.iterdir() if path.name[0] != "." and path.is_dir()}
         except FileNotFoundError:
             return set()
 
     def _read(self) -> Summaries:
-        """Return what the file holds, parsed again only if it has changed. A damaged file counts as empty."""
+        """Return the content of the file. It is parsed again only if it has changed. A damaged file counts as empty."""
         with self._lock:
             try:
                 status = (self._folder / FILE).stat()
@@ -84,7 +89,7 @@ class SnapshotIndex:
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
-        """Keep other threads and processes from changing the file."""
+        """Hold the lock of the file, so that no other thread or process changes the file."""
         with (self._folder / f".{FILE}.lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield

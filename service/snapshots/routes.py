@@ -1,4 +1,4 @@
-"""HTTP handlers for snapshots. An operator requests a build; the files of a snapshot never change."""
+"""HTTP handlers for snapshots. Only an operator can start a build. The files of a snapshot never change."""
 
 from typing import Annotated, Any
 
@@ -39,7 +39,8 @@ _SHARD: dict[int | str, dict[str, Any]] = {
     }
 }
 _REQUESTED: dict[int | str, dict[str, Any]] = {200: {"model": Requested}, 202: {"model": Requested}}
-#: Seconds to wait for a build. A small snapshot is ready by then; for a large one, the client sends the request again.
+#: Seconds that a request waits for a build. A small snapshot is ready in this time. For a large snapshot, the client
+#: sends the request again.
 _WAIT_SECONDS = 2.0
 
 
@@ -55,8 +56,8 @@ def create_snapshot(
 ) -> Requested:
     """Build a snapshot.
 
-    The status is 201 if the snapshot is ready now, 200 if it already existed, and 202 while it is being built. After
-    202, send the same request again later.
+    The status is 201 if the snapshot was built during this request, 200 if it already existed, and 202 if the build is
+    still running. After 202, send the same request again later.
     """
     with database.reads() as session:
         view = catalog.view(session, new.as_of)
@@ -111,11 +112,11 @@ def get_snapshot_shard(
 
 
 def _immutable(digest: str) -> dict[str, str]:
-    """Return the headers for a file that never changes. Its digest is the ETag."""
+    """Return the headers of a file that never changes. Its digest is the ETag."""
     return {"ETag": f'"{digest}"', "Cache-Control": "public, max-age=31536000, immutable"}
 
 
 def _unchanged(if_none_match: str, headers: dict[str, str]) -> Response | None:
-    """Return the answer 304 if the caller already has the file (RFC 9110, section 13.1.2), otherwise None."""
+    """Return the answer 304 if the client already has the file (RFC 9110, section 13.1.2). Otherwise return None."""
     tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
     return Response(status_code=304, headers=headers) if tags & {headers["ETag"], "*"} else None

@@ -1,4 +1,4 @@
-"""The stored answers to writes with an Idempotency-Key: their removal after some time."""
+"""Remove stored answers to writes with an Idempotency-Key after some days."""
 
 from sqlalchemy import delete, select, tuple_
 
@@ -6,16 +6,16 @@ from service.storage import tables
 from service.storage.engine import Database, now
 
 _DAY_SECONDS = 86_400
-#: Answers of one transaction. On SQLite, other writers wait for it.
+#: The number of answers that one transaction deletes. On SQLite, other writers wait for the transaction.
 _ANSWERS_PER_TRANSACTION = 500
-#: Transactions of one call; the next call goes on.
+#: The maximum number of transactions per call. The next call continues.
 _TRANSACTIONS = 200
 
 
 def delete_expired(database: Database, days: int) -> int:
-    """Delete answers that are older than so many days, the oldest first. Returns their number.
+    """Delete answers that are older than `days` days, the oldest first. Return their number.
 
-    It is done in short transactions and in bounded number, so that requests hardly wait for it.
+    This uses short transactions, and a limited number of them, so that requests wait only briefly.
     """
     columns = tables.answers.c
     key = tuple_(columns.organization, columns.route, columns.key)

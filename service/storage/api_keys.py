@@ -24,7 +24,7 @@ class NewApiKey(NamedTuple):
 
 
 class StoredKey(NamedTuple):
-    """The stored row of a key. `organization` is an id, `name` the name of this organization."""
+    """The stored row of a key. `organization` is the id of its organization, `name` the name of this organization."""
 
     id: str
     organization: int
@@ -36,7 +36,7 @@ class StoredKey(NamedTuple):
     last_used_at: int | None
 
     def expired(self) -> bool:
-        """Return whether the time of the key is over."""
+        """Return whether the key has expired."""
         return self.expires_at is not None and self.expires_at <= now()
 
 
@@ -46,10 +46,10 @@ def new_key() -> NewApiKey:
 
 
 def derived_key(id_: str, api_key: str, salt: bytes) -> NewApiKey:
-    """Return the key with this id whose secret follows from another API key and a random salt.
+    """Return the key with this id whose secret is computed from another API key and a random salt.
 
-    The same arguments give the same key. So an answer with a new key can be given again without storing its secret:
-    it needs the salt, which is stored, and the caller's own key, of which only a hash is stored.
+    The same arguments give the same key. So an answer with a new key can be sent again, although its secret is not
+    stored: it needs the salt, which is stored, and the caller's own key, of which only a hash is stored.
     """
     _, _, own_secret = api_key.removeprefix(_PREFIX).partition("_")
     derived = hmac.digest(own_secret.encode(), b"firsthand api key v1\n" + id_.encode() + salt, "sha256")
@@ -61,9 +61,9 @@ def _key(id_: str, secret: str) -> NewApiKey:
 
 
 def known_key(database: Database, api_key: str) -> StoredKey | None:
-    """Return the stored row of a key, which may be revoked or expired; None if the key is not known.
+    """Return the stored row of a key. Return None if the key is not known. A known key can be revoked or expired.
 
-    It is called for every request with a key. It compares a hash even if the id does not exist, so that an attacker
+    This is called for every request with a key. It compares a hash even if the id does not exist, so that an attacker
     cannot find ids by measuring the time.
     """
     id_, _, secret = api_key.removeprefix(_PREFIX).partition("_")

@@ -164,9 +164,10 @@ class BlockReader:
     blocks: Ids
 
     def __init__(self, registrations: RegistrationColumns, ids: Ids) -> None:
-        """Find the blocks of the registrations `ids`, `int64[n]`, which must be in ascending order.
+        """Find the blocks that hold the items of the registrations `ids`.
 
-        `registrations` has the columns position, block, start, items and held.
+        `ids` is `int64[n]`, in ascending order. `registrations` has the columns `position`, `block`, `start`, `items`
+        and `held` of `REGISTRATION_COLUMNS`. `held` is the number of items in a block.
         """
         self._registrations = registrations
         block = registrations["block"][ids]

@@ -49,9 +49,9 @@ class Database:
             yield session
 
     def ask(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
-        """Return the rows of one SQL statement that only reads. The SQL statement has `?` for each parameter.
+        """Return the rows of one SQL statement that only reads. It has a `?` for each parameter.
 
-        It uses the driver directly, without a transaction. Use it for queries that run in every request: a session
+        The driver is used directly, without a transaction. Use this for queries that run in every request: a session
         with a transaction takes several times as long as such a query itself.
         """
         pooled = self.engine.raw_connection()
@@ -191,9 +191,10 @@ def claim_partitions_of(session: Session) -> int:
 
 
 def is_read_only(database: Database) -> bool:
-    """Return whether the database refuses every write, without writing.
+    """Return whether the database refuses every write. This check writes nothing.
 
-    PostgreSQL says so itself, also of a standby. SQLite needs a file and a folder that it may change.
+    PostgreSQL reports this itself, also for a standby server. SQLite needs write permission for the file and its
+    folder.
     """
     if database.engine.dialect.name == "postgresql":
         return bool(database.ask("SHOW transaction_read_only", [])[0][0] == "on")

@@ -8,12 +8,12 @@ from service.storage import tables
 from service.storage.api_keys import StoredKey
 from service.storage.engine import Database, now
 
-#: A use is written only if the stored one is at least so many seconds older.
+#: A use is written only if the stored use is at least this number of seconds older.
 PRECISION_SECONDS = 3600
 
 
 class KeyUses:
-    """The uses that are not written yet, of one process."""
+    """The uses of keys in one process that are not written to the database yet."""
 
     def __init__(self) -> None:
         self._lock, self._last_use = threading.Lock(), dict[str, int]()
@@ -26,7 +26,7 @@ class KeyUses:
                 self._last_use[key.id] = time
 
     def write(self, database: Database) -> None:
-        """Write the uses that were noted. Another process can have written the same ones: the latest stays."""
+        """Write the noted uses to the database. If another process has written a later use of a key, it stays."""
         with self._lock:
             uses, self._last_use = self._last_use, {}
         columns = tables.keys.c

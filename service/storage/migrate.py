@@ -18,14 +18,14 @@ Result = TypeVar("Result")
 
 
 class WrongEncoding(Exception):
-    """The PostgreSQL database cannot hold every text."""
+    """The encoding of the PostgreSQL database is not UTF-8, so it cannot store every text."""
 
 
 _MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
 def config(settings: Settings) -> Config:
-    """Return the configuration for the commands of Alembic. Use them for tasks that `firsthand migrate` cannot do."""
+    """Return the configuration for the commands of Alembic, for tasks that `firsthand migrate` cannot do."""
     made = Config()
     made.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     made.set_main_option("file_template", "%%(year)d%%(month).2d%%(day).2d_%%(slug)s")
@@ -40,7 +40,7 @@ def needed(settings: Settings) -> str:
 
 
 def upgrade(settings: Settings) -> tuple[str | None, str]:
-    """Upgrade the database to the needed revision. Returns (revision before, revision after).
+    """Upgrade the database to the revision that this version needs. Return (revision before, revision after).
 
     An embedded database is created if it does not exist. Raises WrongEncoding for a PostgreSQL database whose encoding
     is not UTF-8.
@@ -69,7 +69,7 @@ def current(settings: Settings) -> str | None:
 def check_encoding(settings: Settings) -> None:
     """Raise WrongEncoding for a PostgreSQL database whose encoding is not UTF-8.
 
-    It uses the bare driver: in a database without an encoding (SQL_ASCII), SQLAlchemy cannot read the first answer.
+    This uses the driver directly: if a database has no encoding (SQL_ASCII), SQLAlchemy cannot read the first answer.
     """
     if settings.embedded:
         return
@@ -78,7 +78,7 @@ def check_encoding(settings: Settings) -> None:
         with psycopg.connect(address) as connection:
             encoding = connection.info.parameter_status("server_encoding")
     except psycopg.OperationalError:
-        return  # the next connection fails too, and says why
+        return  # the next connection fails too, and raises the error
     if encoding != "UTF8":
         raise WrongEncoding(
             f"The database {settings.shown_url} has the encoding {encoding}; a registry needs UTF8, because titles and "

@@ -1,6 +1,6 @@
-"""Files and folders of the registry, which only the user that runs it can read.
+"""Files and folders of the registry. Only the user that runs the registry can read them.
 
-What exists keeps its rights: an operator can have given them to others on purpose.
+Existing files and folders keep their permissions, because an operator may have changed them on purpose.
 """
 
 import os
@@ -8,15 +8,15 @@ from pathlib import Path
 
 
 def make_folder(folder: Path) -> None:
-    """Create a folder with the mode 0700, and the folders above it with the usual one, if they do not exist."""
+    """Create a folder with the mode 0700, if it does not exist. Missing folders above it get the default mode."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def make_file(file: Path) -> None:
-    """Create an empty file with the mode 0600, if it does not exist and its folder does.
+    """Create an empty file with the mode 0600, if it does not exist but its folder exists.
 
-    SQLite gives the files that it adds, `-wal` and `-shm`, the mode of the database file.
+    SQLite gives its additional files, `-wal` and `-shm`, the mode of the database file.
     """
     if file.parent.is_dir() and not file.exists():
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600))

@@ -171,7 +171,7 @@ def test_contents_are_measured_as_they_are_read(client: Client, tmp_path: Path) 
     mix = client.create_mix(Recipe(unit="size", parts=[Part()]))
     assert mix.parts[0].size == 10 + 6 + 100 + 200
     for items in (Digested(digests([1])), [Digest(digest(1))]):
-        with pytest.raises(TypeError, match="pass `sizes`"):
+        with pytest.raises(TypeError, match="pass the sizes of all items as `sizes`"):
             client.register("local/files", items, origin="human", sizes="bytes")
     with pytest.raises(TypeError, match="pass a list"):
         client.register("local/files", "one text", origin="human", sizes="bytes")
@@ -180,8 +180,8 @@ def test_contents_are_measured_as_they_are_read(client: Client, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"sizes": [1, 2]}, "`sizes` must have one entry per item: it has 2, and there are at least 3 items"),
-        ({"sizes": [1, 2, 3, 4]}, "`sizes` must have one entry per item: it has 4, and there are 3 items"),
+        ({"sizes": [1, 2]}, "`sizes` must have one entry per item, but it has 2 entries for at least 3 items"),
+        ({"sizes": [1, 2, 3, 4]}, "`sizes` must have one entry per item, but it has 4 entries for 3 items"),
         ({"sizes": [1, 2, -3]}, "`sizes` must be between 0 and 4294967295"),
         ({"confidences": [1, 2, 256]}, "`confidences` must be between 0 and 255"),
         ({"confidences": [0.1, 0.2, 0.3]}, "`confidences` must be a list of whole numbers"),

@@ -281,7 +281,7 @@ def test_refused_items_are_kept_apart_and_make_no_later_flush_fail(
         counts = records.counts
         assert (counts.sent, counts.waiting, counts.refused, counts.problem) == (2, 0, 1, None)
         assert "no dataset local/later" in (counts.refusal or "")
-    assert "firsthand spool list|drop" in caplog.text
+    assert "firsthand spool list, firsthand spool drop" in caplog.text
     with recorder(client, folder) as again:
         assert again.flush(120)  # it was refused before
         assert again.counts.refused == 1

@@ -198,7 +198,7 @@ def test_what_this_registry_does_not_read_of_arrow_is_refused_in_words(client: C
         (arrow(digest=items, size=items.dictionary_encode()), 422, "has the type fixed_size_binary in a dictionary"),
         (arrow(digest=items, more=items), 422, "the columns ['digest', 'more']"),
         (bytes(file.getvalue()), 400, "write the stream format"),
-        (bytes(small.getvalue()), 422, "over 4,096 record batches; write larger ones"),
+        (bytes(small.getvalue()), 422, "more than 4,096 record batches; write larger batches"),
         (arrow(digest=items)[4:], 400, "there is no message"),
     ]
     with nothing_stored(client):
@@ -211,7 +211,9 @@ def test_parquet_is_refused_in_every_call_and_says_what_reads_it(client: Client,
     with nothing_stored(client):
         for path in (BULK, "/v1/lookups"):
             refused = http.post(path, content=as_parquet(digest=[bytes(32)]), headers={"Content-Type": PARQUET})
-            assert "The client and the command line read Parquet files and send digests" in check(refused, 415)
+            assert "Use the client or the command line, which read Parquet files and send digests" in check(
+                refused, 415
+            )
     document = http.get("/openapi.json", timeout=PATIENCE_SECONDS).json()
     bodies = [call.get("requestBody", {}) for calls in document["paths"].values() for call in calls.values()]
     assert not [body for body in bodies if PARQUET in body.get("content", {})]
@@ -382,7 +384,7 @@ def test_a_line_of_a_gigabyte_is_refused_as_soon_as_it_is_over_the_limit(process
         status, problem = _answer(caller)
     print(f"{sent / 2**20:.0f} MiB were sent before it was refused")
     assert (status, problem["type"]) == (413, "urn:firsthand:problem:too-large")
-    assert f"over {limit:,} bytes" in problem["detail"]
+    assert f"more than {limit:,} bytes" in problem["detail"]
     assert sent < limit + 16 * 2**20  # what lies in the sockets' buffers
 
 

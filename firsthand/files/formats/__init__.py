@@ -32,14 +32,14 @@ __all__ = [
 
 @dataclass(frozen=True)
 class FileFormat:
-    """One entry of the table."""
+    """One entry of the table: a format with its suffixes."""
 
     #: The name in help texts.
     name: str
     suffixes: tuple[str, ...]
-    #: Reads and writes the rows; None if the content of the file is one item.
+    #: The class that reads and writes the rows. None means that the content of the file is one item.
     rows: RowFormat | None
-    #: Suffixes of compression that may follow, as in `.jsonl.gz`.
+    #: Suffixes of compression that may follow the suffix of the format, as in `.jsonl.gz`.
     compressions: tuple[str, ...] = ()
 
 
@@ -62,7 +62,10 @@ _BY_SUFFIX = {suffix: format for format in FORMATS for suffix in format.suffixes
 
 
 def of(suffixes: Sequence[str]) -> FileFormat | None:
-    """Return the format for the suffixes of a file name (`.jsonl`, `.csv.zst`, `.warc.wet.gz`), or None."""
+    """Return the format for the suffixes of a file name, such as `.jsonl`, `.csv.zst` or `.warc.wet.gz`.
+
+    Return None if the table has no such format: the file is then one item.
+    """
     parts = [suffix.lower() for suffix in suffixes]
     compression = parts.pop() if parts and parts[-1] in CODECS else None
     format = _BY_SUFFIX.get("".join(parts[-2:])) or _BY_SUFFIX.get("".join(parts[-1:]))

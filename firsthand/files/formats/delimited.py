@@ -1,8 +1,8 @@
 """CSV and TSV: a header and records. A record can have several lines. Selected records are written byte for byte.
 
-The reader is strict, because a lenient one changes texts without an error: a quote that is not closed swallows the
-records after it, and an unquoted comma cuts a text. So a file is refused if a quote is never closed, if a closing quote
-is followed by text, or if a record has more or fewer fields than the header.
+The reader is strict, because a lenient reader changes texts without an error: if a quote is not closed, the records
+after it become part of the text, and a comma without quotes cuts a text. So these are errors: a quote that is never
+closed, a text after a closing quote, and a record with more or fewer fields than the header.
 """
 
 import csv
@@ -23,20 +23,20 @@ from firsthand.files.formats import base
 from firsthand.files.formats.base import RowErrors, Rows, RowWriter, no_field, text_column, two_columns
 from firsthand.files.locations import Location, ReadMeter
 
-#: The most characters in a field. It bounds the memory that a quote which is never closed takes. By default, Python's
-#: csv module refuses fields above 128 KiB, but texts can be longer.
+#: The most characters in a field. This limits the memory for a quote that is never closed. The default limit of
+#: Python's csv module is 128 KiB, but texts can be longer.
 _LONGEST_FIELD = 2**28
 
-#: Parts of the messages of Python's csv module → the same in words.
+#: A part of a message of Python's csv module → the message for the user.
 _REASONS = {
     "expected after": "a closing quote is followed by text. Close the quote before it, or double the quotes inside of"
     ' a quoted field ("")',
-    "new-line character": "a carriage return (CR) stands in a field without quotes. Convert the line ends, or quote the"
+    "new-line character": "a field without quotes contains a carriage return (CR). Convert the line ends, or quote the"
     " field",
 }
 
 
-#: The bytes of a record, its fields, the number of its first line, and why it cannot be read (None if it can).
+#: The bytes of a record, its fields, the number of its first line, and why it cannot be read (None if it can be read).
 Record: TypeAlias = tuple[bytes, list[str], int, str | None]
 
 
@@ -89,7 +89,10 @@ class Csv:
         return base.estimate_lines(path)
 
     def _records(self, location: Location, meter: ReadMeter | None = None) -> Iterator[Record]:
-        """Yield the records. Raises ContentError if a quote is never closed."""
+        """Yield the records.
+
+        Raises ContentError if a quote is never closed, or if a record over several lines is not valid.
+        """
         csv.field_size_limit(_LONGEST_FIELD)
         with compression.reading(location, meter) as file:
             lines: list[bytes] = []  # the lines that were read since the last record
@@ -126,8 +129,8 @@ class Csv:
         text = b"".join(lines).decode("utf-8", "replace")
         opening = line + _line_of_open_quote(text, self.delimiter)
         return ContentError(
-            f"{location}, line {opening}: the quote that opens in this line is never closed; {problem}. Close it, or"
-            ' double it ("") if it is part of a text.'
+            f"{location}, line {opening}: a quote opens in this line and is never closed; {problem}. Close the quote,"
+            ' or double it ("") if it is part of a text.'
         )
 
 
@@ -140,7 +143,10 @@ class _CsvRecordWriter:
 
 
 def _recording(location: Location, file: IO[bytes], lines: list[bytes], invalid: list[str]) -> Iterator[str]:
-    """Yield the lines of a file as text, and append the bytes of each line to `lines`."""
+    """Yield the lines of a file as text, for Python's csv module.
+
+    Append the bytes of each line to `lines`. If a line is not UTF-8, append the reason to `invalid`.
+    """
     line = file.readline()
     base.check_encoding(location, line)
     encoding = "utf-8-sig"
@@ -156,12 +162,12 @@ def _recording(location: Location, file: IO[bytes], lines: list[bytes], invalid:
 
 
 def _other_width(fields: int, width: int) -> str:
-    problem = f"the record has {fields} field{'s' * (fields != 1)}, and the header has {width}"
+    problem = f"the record has {fields} field{'s' * (fields != 1)}, but the header has {width}"
     return f"{problem}. Put quotes around a field that holds a separator, a quote or a line end."
 
 
 def _line_of_open_quote(text: str, delimiter: str) -> int:
-    """Return how many lines of a record lie before the quote that opens in it and is not closed."""
+    """Return the number of lines in `text`, the start of a record, before the quote that is not closed."""
     line = opening = 0
     quoted, start_of_field, after_pair = False, 0, 0
     for match in re.finditer(f'["\n{delimiter}]', text):

@@ -1,7 +1,7 @@
-"""The body of an HTTP response, decoded as a browser decodes it: chunks, then content encodings.
+"""The body of an HTTP response, decoded as a browser decodes it: first the chunks, then the content encodings.
 
-Many crawlers store a body that they have decoded under headers that still name the encoding. So a body that does not
-begin like its encoding is taken as it stands. A body that does, and cannot be decoded to its end, is refused.
+Many crawlers store a decoded body, but keep the headers that name the encoding. So if a body does not begin like its
+encoding, it is used without decoding. If it begins like its encoding and cannot be decoded to its end, it is an error.
 """
 
 import io
@@ -18,9 +18,9 @@ _NONE = (b"identity", b"none", b"binary", b"8bit", b"7bit", b"utf-8", b"")
 
 
 def decode(message: bytes, truncated: bool = False) -> bytes:
-    """Return the body of a response. Raises ValueError that says in words why it cannot be decoded.
+    """Return the decoded body of a response. Raises ValueError, with the reason, if it cannot be decoded.
 
-    `truncated` says that the archive marks the record as cut off: then the decoded start is returned.
+    `truncated` means that the archive marks the record as cut off: then the part that can be decoded is returned.
     """
     end = _END_OF_HEADER.search(message)
     if end is None:
@@ -51,7 +51,7 @@ def _tokens(value: bytes) -> list[bytes]:
 
 
 def _without_chunks(body: bytes) -> bytes:
-    """Return the content of the chunks. A body that does not begin with a chunk is returned as it is."""
+    """Return the content of the chunks. If a body does not begin with a chunk, return the body unchanged."""
     parts: list[bytes] = []
     position = 0
     while position < len(body):
@@ -59,7 +59,7 @@ def _without_chunks(body: bytes) -> bytes:
         if size is None:
             if not parts:
                 return body
-            raise ValueError(f"the body is chunked, and its chunks are damaged at byte {position:,} of the body")
+            raise ValueError(f"the body is chunked, but there is no valid chunk at byte {position:,} of the body")
         length = int(size[1], 16)
         if not length:
             break
@@ -83,11 +83,14 @@ def _decoded(body: bytes, encoding: bytes, truncated: bool) -> bytes:
                 return _read(body, name, _deflate if name == "deflate" else _by_arrow("brotli"), truncated)
             except ValueError:
                 if _is_text(body):
-                    return body  # these encodings have no mark at their start, and their result is no text
+                    return (
+                        body  # these encodings have no magic bytes, and the result is not a text: it was decoded before
+                    )
                 raise
         case _:
             raise ValueError(
-                f"the body has the content encoding {name!r}, which is not known. Known are gzip, deflate, br and zstd"
+                f"the body has the content encoding {name!r}, which is not supported. Supported are gzip, deflate, br"
+                " and zstd"
             )
 
 
@@ -102,10 +105,10 @@ def _read(body: bytes, name: str, open_stream: Callable[[bytes], io.BufferedIOBa
                 raise ValueError(f"the body has more than {LARGEST >> 30} GiB after decoding ({name})")
     except EOFError:
         if not truncated:
-            raise ValueError(f"the body has the content encoding {name}, and is cut off") from None
+            raise ValueError(f"the body has the content encoding {name}, but is cut off") from None
     except compression.ERRORS as error:
         if not (truncated and "runcated" in str(error)):
-            raise ValueError(f"the body has the content encoding {name}, and is damaged: {error}") from None
+            raise ValueError(f"the body has the content encoding {name}, but is damaged: {error}") from None
     return b"".join(parts)
 
 
@@ -114,7 +117,10 @@ def _gzip(body: bytes) -> io.BufferedIOBase:
 
 
 def _deflate(body: bytes) -> io.BufferedIOBase:
-    """Open a body with the header of zlib (RFC 1950), as HTTP says, or without it, as some servers send."""
+    """Open a body with the content encoding deflate.
+
+    HTTP requires the header of zlib (RFC 1950) in such a body, but some servers omit it. Both forms are accepted.
+    """
     for window in (zlib.MAX_WBITS, -zlib.MAX_WBITS):
         decompressor = zlib.decompressobj(window)
         try:
@@ -123,7 +129,7 @@ def _deflate(body: bytes) -> io.BufferedIOBase:
             problem = error
             continue
         return _Cut(content, decompressor.eof)
-    raise ValueError(f"the body has the content encoding deflate, and is damaged: {problem}")
+    raise ValueError(f"the body has the content encoding deflate, but is damaged: {problem}")
 
 
 def _by_arrow(codec: str) -> Callable[[bytes], io.BufferedIOBase]:
@@ -134,7 +140,7 @@ def _by_arrow(codec: str) -> Callable[[bytes], io.BufferedIOBase]:
 
 
 class _Cut(io.BytesIO):
-    """Content that raises EOFError at its end if it is not complete."""
+    """The content of a body. At its end it raises EOFError if the body is not complete."""
 
     def __init__(self, content: bytes, is_complete: bool) -> None:
         super().__init__(content)

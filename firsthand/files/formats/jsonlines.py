@@ -1,8 +1,8 @@
 """JSON Lines: one object per line; blank lines are skipped. Selected lines are written byte for byte.
 
 Arrow parses blocks of lines five times as fast as Python. It accepts some lines that Python refuses, and refuses some
-that Python accepts. If a block can have such lines, it is parsed line by line: by Python, and if Python refuses a line,
-by Arrow. So the answer on a line does not depend on the lines around it.
+lines that Python accepts. If a block may contain such lines, each line is parsed separately: by Python, and by Arrow if
+Python refuses the line. So the result of a line does not depend on the lines around it.
 """
 
 import json
@@ -39,7 +39,10 @@ _LF, _CR, _OPEN, _CLOSE = b"\n\r{}"
 
 @dataclass(frozen=True)
 class LineBlock:
-    """Complete lines of a file, without blank lines. Line `numbers[i]` is `content[starts[i] : ends[i]]`."""
+    """Complete lines of a file, without blank lines.
+
+    The line with the number `numbers[i]` is `content[starts[i] : ends[i]]`.
+    """
 
     content: bytes
     numbers: npt.NDArray[np.int64]
@@ -67,7 +70,7 @@ class JsonLines:
             yield from _read(LineSource(location), file, field, skip)
 
     def spans(self, path: Path, most: int) -> Sequence[Span]:
-        """Divide an uncompressed file, in bytes. Each span begins with the first byte of a line."""
+        """Divide an uncompressed file into spans of bytes. Each span begins with the first byte of a line."""
         if compression.codec(path.name) is not None:
             return ()
         with compression.reading(path) as file:
@@ -107,14 +110,17 @@ class JsonLineWriter:
 
 @dataclass
 class LineSource:
-    """A file, or a span of it that begins at the byte `start`, as the source of lines."""
+    """The file of the lines, and the byte at which the span begins (0 for a whole file)."""
 
     location: Location
     start: int = 0
     _lines_before: int | None = None
 
     def line(self, number: int) -> int:
-        """Return the number in the whole file of a line of the span. Lines before the span are counted when needed."""
+        """Convert the number of a line in the span into its number in the whole file.
+
+        The first call reads the file up to the span, to count the lines before it.
+        """
         if self._lines_before is None:
             self._lines_before = 0
             if self.start:
@@ -161,7 +167,7 @@ def _without_blank(block: LineBlock) -> LineBlock:
 
 
 def _by_arrow(block: LineBlock, field: str) -> pa.Array | None:
-    """Return the items as Arrow parses them; None if Python could parse the block differently."""
+    """Return the items of a block, parsed by Arrow. Return None if Python might parse the block differently."""
     if not _an_object_a_line(block):
         return None
     try:
@@ -180,7 +186,10 @@ def _by_arrow(block: LineBlock, field: str) -> pa.Array | None:
 
 
 def _an_object_a_line(block: LineBlock) -> bool:
-    """Return whether every line begins and ends like an object. Arrow also accepts objects over several lines."""
+    """Return whether every line begins with `{` and ends with `}`.
+
+    This is necessary because Arrow also accepts an object that has several lines.
+    """
     if not len(block.starts):
         return True
     content = np.frombuffer(block.content, dtype=np.uint8)
@@ -191,7 +200,7 @@ def _an_object_a_line(block: LineBlock) -> bool:
 
 
 class _Number(str):
-    """A number as it stands in a file. Python converts no integer of more than 4,300 digits."""
+    """A number of a JSON line as text, because Python refuses to convert integers with more than 4,300 digits."""
 
 
 def _by_line(source: LineSource, block: LineBlock, field: str, errors: RowErrors) -> Sequence[str | None]:
@@ -207,7 +216,7 @@ def _by_line(source: LineSource, block: LineBlock, field: str, errors: RowErrors
 
 
 def _item(line: bytes, field: str) -> str | None:
-    """Return the item of a line, None for a null. Raises ValueError that says what is wrong with the line."""
+    """Return the item of a line, or None if the field is null. Raises ValueError, with the reason, for a bad line."""
     try:
         row = _object(line)
     except ValueError as error:
@@ -217,7 +226,7 @@ def _item(line: bytes, field: str) -> str | None:
         return item
     if not isinstance(row, dict):
         kind = {list: "an array", str: "a text", type(None): "null", bool: "a truth value"}.get(type(row), "a number")
-        raise ValueError(f"the line holds {kind}, and must be an object with the field {field!r}")
+        raise ValueError(f"the line holds {kind}, but it must be an object with the field {field!r}; correct the line")
     if field not in row:
         raise ValueError(without_field(field, list(row)))
     item = row[field]
@@ -227,7 +236,7 @@ def _item(line: bytes, field: str) -> str | None:
 
 
 def _object(line: bytes, parse_int: type[_Number] | None = None) -> Any:
-    """Return the value of a line. Raises ValueError that says in words why it is not JSON."""
+    """Return the JSON value of a line. Raises ValueError, with the reason, if the line is not JSON."""
     try:
         return json.loads(line.decode("utf-8-sig"), parse_int=parse_int)
     except UnicodeDecodeError as error:
@@ -236,19 +245,22 @@ def _object(line: bytes, parse_int: type[_Number] | None = None) -> Any:
         raise ValueError(f"{error.msg} at character {error.pos + 1} of the line") from None
     except RecursionError:
         raise ValueError("its values are nested too deeply") from None
-    except ValueError:  # an integer that Python does not convert
+    except ValueError:  # an integer with too many digits for Python
         return _object(line, _Number)
 
 
 def _item_by_arrow(line: bytes, field: str) -> str | None:
-    """Return the item of a line that Python refuses, as Arrow reads it; None if Arrow refuses the line too."""
+    """Return the item of one line, parsed by Arrow, after Python refused the line.
+
+    Return None if Arrow refuses the line too.
+    """
     content = line.strip()
     items = _by_arrow(LineBlock(content, np.array([1]), np.array([0]), np.array([len(content)])), field)
     return None if items is None else str(items[0].as_py())
 
 
 def _check_form(location: Location, block: LineBlock) -> None:
-    """Raise ContentError if the first lines of a file show that it is JSON, but not one object per line."""
+    """Raise ContentError if a file is JSON, but does not have one object per line. `block` has its first lines."""
     first = block.lines(slice(1))
     if not first:
         return
@@ -266,7 +278,7 @@ def _check_form(location: Location, block: LineBlock) -> None:
 
 
 def _ends_inside_object(line: bytes) -> bool:
-    """Return whether a line is the start of an object that goes on in the next line."""
+    """Return whether a line is the start of a JSON object that continues in the next line."""
     try:
         json.loads(line)
     except json.JSONDecodeError as error:

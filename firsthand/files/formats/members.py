@@ -1,6 +1,6 @@
-"""Members of a compressed file, each with its position: gzip members and zstd frames.
+"""The members of a compressed file with their positions: gzip members and zstd frames.
 
-Compressed web archives need the positions: each record is a member, and is copied as it is.
+The format WARC needs the positions, because in a compressed archive each record is a member, which is copied unchanged.
 """
 
 import io
@@ -12,16 +12,17 @@ from firsthand.files import compression
 
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-#: Magic numbers of frames that hold no content (RFC 8878, section 3.1.2): 0x184D2A50 to 0x184D2A5F, little-endian.
+#: The last three bytes of the magic numbers of frames without content, 0x184D2A50 to 0x184D2A5F, little-endian (RFC
+#: 8878, section 3.1.2).
 _SKIPPABLE = b"\x2a\x4d\x18"
 
-#: Bytes of the content of a member, at most. It bounds the memory that a small file can take.
+#: The maximum size of the decompressed content of a member, in bytes. It limits the memory that a small file can use.
 LARGEST = 2**31 - 1
 _CHUNK = 2**18
 
 
 class Member(NamedTuple):
-    """A member of a compressed file: where it is, and its decompressed content."""
+    """A member of a compressed file: its offset and length in the file, and its decompressed content."""
 
     offset: int
     length: int
@@ -29,9 +30,9 @@ class Member(NamedTuple):
 
 
 def of(file: IO[bytes]) -> Iterator[Member] | None:
-    """Return the members of a file, None if its first bytes say that it is not compressed.
+    """Return the members of a file. Return None if the file is not compressed, according to its first bytes.
 
-    An error of `compression.ERRORS`, or ValueError, is raised when a damaged member is read.
+    If a member is damaged, the iterator raises ValueError or an error of `compression.ERRORS`.
     """
     start = file.read(4)
     file.seek(0)
@@ -75,8 +76,8 @@ def _zstd(file: IO[bytes]) -> Iterator[Member]:
             size = int.from_bytes(_exactly(file, 4, offset), "little")
             if offset == 0 and size:
                 raise ValueError(
-                    "it is compressed with a dictionary, which its first frame holds."
-                    " Compress its records without one, and as gzip members, for example with zstdcat and warcio"
+                    "it is compressed with a zstd dictionary, which is in its first frame. Compress it again without "
+                    "a dictionary, each record as a gzip member, for example with zstdcat and warcio"
                 )
             _exactly(file, size, offset)
             offset += 8 + size
@@ -96,7 +97,7 @@ def _is_skippable(start: bytes) -> bool:
 
 
 def _frame(file: IO[bytes], offset: int) -> bytes:
-    """Return what follows the magic number of a zstd frame, to its end (RFC 8878, section 3.1.1)."""
+    """Read a zstd frame after its magic number. Return these bytes (RFC 8878, section 3.1.1)."""
     descriptor = _exactly(file, 1, offset)
     flags = descriptor[0]
     is_single_segment = flags >> 5 & 1
@@ -123,7 +124,10 @@ def _exactly(file: IO[bytes], size: int, offset: int) -> bytes:
 
 
 def exactly(file: IO[bytes], size: int) -> bytes:
-    """Return the next `size` bytes, fewer at the end of the file. Memory grows with what the file holds, not `size`."""
+    """Return the next `size` bytes, or fewer at the end of the file.
+
+    The memory depends on the bytes in the file, not on `size`, which a damaged header can make very large.
+    """
     parts, remaining = [], size
     while remaining and (part := file.read(min(remaining, 2**24))):
         parts.append(part)

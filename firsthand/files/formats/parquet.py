@@ -18,7 +18,8 @@ from firsthand.files.formats import base
 from firsthand.files.formats.base import RowErrors, Rows, RowWriter, Span, no_field, two_columns
 from firsthand.files.locations import Location, ReadMeter, open_binary
 
-#: Uncompressed bytes of rows: those that are read together, and those that are collected for one row group.
+#: The sizes of uncompressed rows, in bytes: of those that are read together, and of those that are written as one row
+#: group.
 _READ, _WRITTEN = 2**25, 2**26
 
 
@@ -36,7 +37,7 @@ class Parquet:
         return self._read(location, field, None, whole, skip, meter)
 
     def spans(self, path: Path, most: int) -> Sequence[Span]:
-        """Divide a file, in row groups. A damaged file is not divided: reading it raises the error."""
+        """Divide a file into spans of row groups. A damaged file is not divided: reading it raises the error."""
         try:
             total: int = pq.read_metadata(path).num_row_groups
         except (pa.ArrowException, OSError):
@@ -70,14 +71,17 @@ class Parquet:
     def writing(self, path: Path, like: Location) -> Iterator[RowWriter]:
         with _reading(like) as file:
             writer = _RowGroupWriter(path, file.schema_arrow, file.metadata)
-        try:  # outside of the block above: an error of the caller or of the output is no error of the file `like`
+        try:  # not in the block above: it would report errors of the caller or of the output as errors of `like`
             yield writer
             writer.finish()
         finally:
             writer.close()
 
     def estimate_rows(self, path: Path) -> int | None:
-        """Return the exact number of rows, from the metadata; None for a damaged file (reading it raises the error)."""
+        """Return the exact number of rows, from the metadata of the file.
+
+        Return None for a damaged file: its error is raised when it is read.
+        """
         try:
             return int(pq.read_metadata(path).num_rows)
         except (pa.ArrowException, OSError):
@@ -88,8 +92,8 @@ class Parquet:
 class _RowGroupWriter:
     """A writer that collects rows, so that a few selected rows do not become many small row groups.
 
-    The file is opened with the first rows: pyarrow ends the process if it is asked for the codec of a damaged column,
-    and reading the rows has refused such a file before.
+    The output file is opened at the first call of `write`. pyarrow aborts the process if it looks up the codec of a
+    damaged column. Reading the first rows raises an error for such a file, so that `write` is never called.
     """
 
     path: Path
@@ -124,7 +128,10 @@ class _RowGroupWriter:
 
 
 def _kept(batch: Any, keep: npt.NDArray[np.bool_]) -> list[Any]:
-    """Return the rows for which `keep` is true. Arrow selects rows of most types, and cuts out rows of every type."""
+    """Return the rows for which `keep` is true, as one or more batches.
+
+    Arrow cannot filter all types of columns. For such types, slices of the batch are returned.
+    """
     try:
         return [batch.filter(pa.array(keep))]
     except pa.ArrowNotImplementedError:  # for example string_view
@@ -133,7 +140,10 @@ def _kept(batch: Any, keep: npt.NDArray[np.bool_]) -> list[Any]:
 
 
 def _texts_checked(location: Location, items: Any, start: int, errors: RowErrors) -> Any:
-    """Return the items, without the texts that are not UTF-8: Arrow writes and reads such texts, other readers fail."""
+    """Return the items, with null for each text that is not UTF-8. Add an error to `errors` for each of them.
+
+    Arrow can read and write such texts, but other readers of Parquet fail.
+    """
     invalid = not_utf8(items)
     for row in invalid:
         reason = "the text is not UTF-8. Store it as bytes (binary), or convert it"
@@ -157,7 +167,7 @@ def _reading(location: Location, meter: ReadMeter | None = None) -> Iterator[Any
 
 
 def _rows_at_once(metadata: Any) -> int:
-    """Return how many rows have a total size of about 32 MiB, so that long rows (pages of a crawl) fit in memory."""
+    """Return the number of rows to read together: about 32 MiB, so that long rows (pages of a crawl) fit in memory."""
     size: int = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
     rows: int = metadata.num_rows
     return max(1, min(base.BATCH, _READ * rows // max(size, 1)))
@@ -168,7 +178,7 @@ def _rows_before(metadata: Any, row_group: int) -> int:
 
 
 def _codecs(metadata: Any) -> Any:
-    """Return the codec of each column in the first row group; pyarrow's default if there is no row group."""
+    """Return the codec of each column in the first row group. Return pyarrow's default if there is no row group."""
     if not metadata.num_row_groups:
         return "snappy"
     group = metadata.row_group(0)
@@ -185,5 +195,6 @@ def _check_field(location: Location, schema: Any, field: str) -> None:
     kind = schema.field(field).type
     if not holds_items(kind):
         raise ContentError(
-            f"{location}: the field {field!r} must hold texts or bytes, and holds {kind}; choose another field"
+            f"{location}: the field {field!r} must hold texts or bytes, but holds {kind}; choose another field with"
+            " --field NAME"
         )

@@ -1,11 +1,11 @@
 """WARC, the format of web archives (ISO 28500): the payload of each response, resource and conversion is an item.
 
 The payload of a response is the content that a browser shows: without HTTP headers, chunks and content encoding.
-Requests, metadata and revisits are not items, so a WAT file has none. A filtered file contains the `warcinfo` record of
-the original and the selected records, byte for byte and compressed as before.
+Requests, metadata and revisits are not items, so a WAT file has no items. A filtered file contains the `warcinfo`
+record of the original file and the selected records, byte for byte and compressed as before.
 
-In a compressed archive each record is a member of its own (a gzip member, a zstd frame). Its name is the offset of the
-member, as in the indexes of web archives.
+In a compressed archive, each record is a separate member (a gzip member or a zstd frame). The number of a record is the
+byte offset of its member, as in the indexes of web archives.
 """
 
 import re
@@ -28,14 +28,14 @@ from firsthand.files.locations import Location, ReadMeter, open_binary
 
 _ITEMS = (b"response", b"resource", b"conversion")
 
-#: Bytes of a line in the header of a record, at most.
+#: The maximum length of a line in the header of a record, in bytes.
 _LONGEST_HEADER = 2**20
 _LINE_ENDS = (b"\r\n", b"\n")
 _END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
 
 
 class _WarcRecord(NamedTuple):
-    """A record: where it is in its file, its header, and its block if it is an item."""
+    """A record of an archive: its position in the file, its headers, and its block (the content after the header)."""
 
     offset: int
     length: int
@@ -48,14 +48,14 @@ class _WarcRecord(NamedTuple):
 
 
 class _Extent(NamedTuple):
-    """Where a record is in its file."""
+    """The position of a record in its file, in bytes."""
 
     offset: int
     length: int
 
 
 class Warc:
-    """The format of web archives. Their records have no fields, so `field` is ignored."""
+    """The format of web archives. Their records have no fields, so `field` has no effect."""
 
     def read(
         self,
@@ -113,7 +113,7 @@ def _rows(part: list[tuple[_Extent, bytes | None]], errors: RowErrors) -> Rows:
 
 
 def _payload(location: Location, record: _WarcRecord, errors: RowErrors) -> bytes | None:
-    """Return the item in a record. If it cannot be decoded, add the error and return None."""
+    """Return the item in a record. If the payload cannot be decoded, add the error to `errors` and return None."""
     is_http = record.headers.get(b"content-type", b"").lower().startswith(b"application/http")
     if record.kind != b"response" or not (is_http or record.block.startswith(b"HTTP/")):
         return record.block
@@ -126,7 +126,7 @@ def _payload(location: Location, record: _WarcRecord, errors: RowErrors) -> byte
 
 
 def _records(location: Location, meter: ReadMeter | None = None) -> Iterator[_WarcRecord]:
-    """Yield all records. Raises ContentError if the file is cut off or is no archive."""
+    """Yield all records. Raises ContentError if the file is cut off, damaged or not a web archive."""
     try:
         with open_binary(location, meter) as file:
             compressed = members.of(file)
@@ -142,7 +142,7 @@ def _records(location: Location, meter: ReadMeter | None = None) -> Iterator[_Wa
 
 
 def _one_after_another(file: IO[bytes]) -> Iterator[_WarcRecord]:
-    """Yield the records of an archive that is not compressed."""
+    """Yield the records of an archive that is not compressed. Raises EOFError or ValueError."""
     offset = 0
     line = file.readline(_LONGEST_HEADER)
     while line:
@@ -162,13 +162,16 @@ def _one_after_another(file: IO[bytes]) -> Iterator[_WarcRecord]:
         while (line := file.readline(_LONGEST_HEADER)) in _LINE_ENDS:
             ends, size = ends + 1, size + len(line)
         if line and not ends:
-            raise ValueError(f"the record at byte {offset:,} does not end where its Content-Length says")
+            raise ValueError(f"the record at byte {offset:,} does not have the length of its header Content-Length")
         yield _WarcRecord(offset, size, headers, block)
         offset += size
 
 
 def _only_record(member: members.Member) -> _WarcRecord:
-    """Return the record in a member of a compressed archive."""
+    """Return the record in a member of a compressed archive.
+
+    Raises EOFError if the record is cut off, and ValueError if the member is not exactly one record.
+    """
     content = member.content
     header = _END_OF_HEADER.search(content)
     if header is None:
@@ -182,11 +185,11 @@ def _only_record(member: members.Member) -> _WarcRecord:
         raise EOFError(f"the record at byte {member.offset:,} is incomplete")
     if following.startswith(b"WARC/"):
         raise ValueError(
-            f"the records from byte {member.offset:,} on are compressed together. Compress each record by itself, for"
-            " example with: warcio recompress FILE NEW"
+            f"the records from byte {member.offset:,} on are compressed as one member. Compress each record "
+            "separately, for example with: warcio recompress FILE NEW"
         )
     if following:
-        raise ValueError(f"the record at byte {member.offset:,} does not end where its Content-Length says")
+        raise ValueError(f"the record at byte {member.offset:,} does not have the length of its header Content-Length")
     return _WarcRecord(member.offset, member.length, headers, block)
 
 

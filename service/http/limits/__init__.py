@@ -1,1 +1,4 @@
-"""Limits of what a caller may take: connections, cost, scans, streams, and shares of a pool."""
+"""Limits on what one caller can use, and on the units (slots, bytes) that all organizations share.
+
+The limits are on connections, cost of requests, concurrent scans, concurrent streams, and time to read an answer.
+"""

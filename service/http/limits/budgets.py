@@ -1,8 +1,8 @@
 """The cost of requests, and the budgets of API keys and of all callers without a key.
 
-The unit of cost is about a millisecond of one processor core. A cost that is known or estimated before the work is
-*spent*: if the budget does not hold it, the request is refused with status 429. A cost that is known only after the
-body was read is *owed*: the next requests wait until it is paid.
+One unit of cost is about a millisecond of one processor core. If a cost is known or estimated before the work, it is
+*spent*: if the budget is too small, the request gets status 429. If a cost is known only after the body was read, it is
+*owed*: the budget may become negative, and the next requests wait until it is positive again.
 """
 
 import math
@@ -21,7 +21,7 @@ from service.settings import Settings
 
 #: The cost of every request: parsing, the key, a transaction, the answer.
 REQUEST = 4.0
-#: Quantities that cost one unit. Measured with SQLite on two cores: see docs/decisions/0063.
+#: How much of each quantity costs one unit. Measured with SQLite on two cores: see docs/decisions/0063.
 BODY_BYTES_PER_UNIT = 65_536
 REGISTERED_ITEMS_PER_UNIT = 200
 STATEMENTS_PER_UNIT = 20
@@ -31,14 +31,15 @@ LISTED_ENTRIES_PER_UNIT = 50
 COUNTED_REGISTRATIONS_PER_UNIT = 5_000
 POSITIONS_PER_UNIT = 10
 
-#: A budget that is not used is saved for at most this time.
+#: Unused budget is saved, up to the units of this number of seconds.
 _SAVED_SECONDS = 10.0
-#: The budgets of this many keys are kept in memory. The key that was not used for the longest time is dropped first.
+#: The number of keys whose budgets are kept in memory. If there are more, the key that was not used for the longest
+#: time is removed.
 _KEYS_IN_MEMORY = 10_000
 
 
 class TokenBucket:
-    """Units that refill at a constant rate, up to ten seconds' worth. It is not thread-safe."""
+    """Units that are refilled at a constant rate, up to the units of ten seconds. It is not thread-safe."""
 
     def __init__(self, units_per_minute: float, clock: Callable[[], float]) -> None:
         self._rate = units_per_minute / 60
@@ -47,11 +48,12 @@ class TokenBucket:
         self._level, self._refilled_at = self._capacity, clock()
 
     def take(self, cost: float, taken: float = 0.0) -> float:
-        """Take a cost and return 0.0, or take nothing and return the seconds until it can be taken.
+        """Take a cost and return 0.0. If there are too few units, take nothing and return the seconds to wait.
 
-        A cost above the capacity is taken from a full bucket, which is then in debt. `taken` is what the same request
-        has taken before: the bucket must have held both together. Otherwise a request that takes its cost in two steps,
-        each below the capacity, could be refused at its second step every time.
+        A cost above the capacity is taken from a full bucket, whose level then is negative. `taken` is the cost that
+        the same request has already taken. The bucket must have had enough units for both costs, up to its capacity.
+        Without this rule, a request that takes two costs, each below the capacity, could be refused at its second cost
+        every time.
         """
         self._refill()
         missing = min(taken + cost, self._capacity) - (self._level + taken)
@@ -61,7 +63,7 @@ class TokenBucket:
         return 0.0
 
     def owe(self, cost: float) -> None:
-        """Take a cost even if the level becomes negative."""
+        """Take a cost. The level can become negative."""
         self._refill()
         self._level -= cost
 
@@ -74,7 +76,7 @@ class TokenBucket:
 class Budgets:
     """The budgets of one process: one bucket for each key, and one for all callers without a key.
 
-    `workers` is the number of processes that serve the same address. Each has an equal part of every budget.
+    `workers` is the number of processes that serve the same address. Each process has an equal part of every budget.
     """
 
     def __init__(self, settings: Settings, workers: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
@@ -84,9 +86,9 @@ class Budgets:
         self._anonymous = TokenBucket(settings.anonymous_budget / workers, clock)
 
     def spend(self, caller: Caller | None, cost: float, taken: float = 0.0) -> None:
-        """Take a cost from the budget of a caller. Raises TooManyRequests if the budget does not hold it.
+        """Take a cost from the budget of a caller. Raises TooManyRequests if the budget is too small.
 
-        `taken` is what the same request has taken before.
+        `taken` is the cost that the same request has already taken.
         """
         with self._lock:
             seconds = self._bucket(caller).take(cost, taken)
@@ -94,8 +96,8 @@ class Budgets:
             wait = math.ceil(seconds)
             budget = (
                 f"The requests without an API key have spent their common budget of "
-                f"{self._settings.anonymous_budget:,} units of cost per minute. Use an API key, which has a budget of "
-                f"its own, or send the request again after {wait} s."
+                f"{self._settings.anonymous_budget:,} units of cost per minute. Use an API key, which has its own "
+                f"budget, or send the request again after {wait} s."
                 if caller is None
                 else f"This API key has spent its budget of {self._settings.key_budget:,} units of cost per minute. "
                 f"Send the request again after {wait} s."
@@ -103,7 +105,10 @@ class Budgets:
             raise TooManyRequests(budget, wait)
 
     def owe(self, caller: Caller | None, cost: float) -> None:
-        """Take a cost of work that is being done already; later requests of the caller wait for it."""
+        """Take the cost of work that has already begun.
+
+        The budget can become negative: then later requests must wait.
+        """
         with self._lock:
             self._bucket(caller).owe(cost)
 
@@ -120,25 +125,25 @@ class Budgets:
 
 
 class Spending:
-    """The budget from which one request takes its costs."""
+    """The budget of one request, from which its costs are taken."""
 
     def __init__(self, budgets: Budgets, caller: Caller | None, settings: Settings) -> None:
         self._budgets, self._caller, self._most = budgets, caller, settings.anonymous_scan_cost
         self._taken = 0.0
 
     def spend(self, cost: float) -> None:
-        """Take a cost. Raises TooManyRequests if the budget does not hold it."""
+        """Take a cost. Raises TooManyRequests if the budget is too small."""
         self._budgets.spend(self._caller, cost, self._taken)
         self._taken += cost
 
     def owe(self, cost: float) -> None:
-        """Take a cost of work that is being done already."""
+        """Take the cost of work that has already begun. The budget can become negative."""
         self._budgets.owe(self._caller, cost)
 
     def check_scan(self, cost: float, description: str) -> None:
-        """Raise NotPermitted if a scan costs more than a caller without a key may have scanned.
+        """Raise NotPermitted if the caller has no key and the scan costs more than is allowed without a key.
 
-        `description` is a sentence about what is read.
+        `description` is a sentence that says what the scan reads. The message begins with it.
         """
         if self._caller is None and cost > self._most:
             raise NotPermitted(
@@ -155,7 +160,7 @@ async def _spending(
 ) -> Spending:
     """Take the cost of a request and of its body, before the body is received.
 
-    A body without a stated length costs as much as the largest body of JSON.
+    A body without the header Content-Length costs as much as the largest JSON body.
     """
     stated = request.headers.get("content-length", "0")
     size = settings.max_json_bytes if "transfer-encoding" in request.headers or not stated.isdigit() else int(stated)
@@ -164,7 +169,7 @@ async def _spending(
     return spending
 
 
-#: Every route depends on it: it takes the cost of the request. A handler takes further costs from it.
+#: The dependency that takes the cost of a request. Every route has it. A handler uses it to take more costs.
 SpendingOf = Annotated[Spending, Depends(_spending)]
-#: The same, for `include_router`.
+#: The same dependency, for `include_router`.
 charged = Depends(_spending)

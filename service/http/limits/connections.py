@@ -1,7 +1,8 @@
-"""The connections of a process: what the head of a request may be, how long it may take, and how many there may be.
+"""The connections of a process: limits on the heads of requests, on their time, and on the number of connections.
 
-uvicorn has neither a deadline for heads nor a limit on connections, and accepts some heads that proxies read in
-another way. This is its protocol on h11 with these checks. A request that is refused here reaches no handler.
+uvicorn has no deadline for heads and no limit on connections. It also accepts some heads that proxies interpret in
+another way. This module is a subclass of uvicorn's h11 protocol that adds these checks. If a request is refused here,
+no handler receives it.
 """
 
 import asyncio
@@ -18,10 +19,11 @@ from service.errors import HeadersTooLarge, Malformed, Refusal, TargetTooLong, U
 from service.http.limits.slow_readers import DropSlowReaders, with_deadline
 from service.settings import Settings
 
-#: Bytes of the request line and the headers together, bytes of the request line alone, headers, and parameters.
+#: The limits of a head: bytes of the request line and headers together, bytes of the request line, number of headers,
+#: and number of query parameters.
 MOST_HEAD, MOST_TARGET, MOST_HEADERS, MOST_PARAMETERS = 2**14, 2**13, 100, 100
 
-#: Seconds in which a sender may read its answer and stop, before its connection is reset.
+#: Seconds in which the client can read its answer and stop sending. Then its connection is reset.
 _LINGER_SECONDS = 5
 
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
@@ -34,7 +36,7 @@ _KINDS = {kind.status: kind for kind in Refusal.__subclasses__()}
 
 
 class _Refused(h11.RemoteProtocolError):
-    """The refusal of a head, in the form that h11 has for errors of the other side."""
+    """The refusal of a head, as an exception that h11 raises for errors of the client."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.detail, refusal.status)
@@ -42,7 +44,7 @@ class _Refused(h11.RemoteProtocolError):
 
 
 class _Parser(h11.Connection):
-    """The parser of h11, with a check of each head before it is parsed."""
+    """The parser of h11, with `check_head` before each head is parsed."""
 
     def next_event(self) -> Any:
         if self.their_state is h11.IDLE:
@@ -53,35 +55,42 @@ class _Parser(h11.Connection):
 
 
 def check_head(received: bytes) -> Refusal | None:
-    """Return why the head of a request is refused, or None. `received` begins with it, and may end before it does."""
+    """Return why the head of a request is refused, or None if it is accepted.
+
+    `received` has the bytes from the start of the head. The head may be incomplete.
+    """
     end = _HEAD_END.search(received)
     head = received[: end.end()] if end else received
     target = head[: head.find(b"\n")] if b"\n" in head else head
     if len(target) > MOST_TARGET:
-        return TargetTooLong(f"The request line has over {MOST_TARGET:,} bytes. Send a shorter query.")
+        return TargetTooLong(f"The request line has more than {MOST_TARGET:,} bytes. Send a shorter query.")
     if target.count(b"&") >= MOST_PARAMETERS:
-        return TargetTooLong(f"The query has over {MOST_PARAMETERS} parameters. Send fewer.")
+        return TargetTooLong(f"The query has more than {MOST_PARAMETERS} parameters. Send fewer parameters.")
     if b"\n" in head and not _VERSION.search(target):
         return Malformed("This is not a request in HTTP/1.1 or HTTP/1.0. Send HTTP/1.1.")
     if len(head) > MOST_HEAD:
-        return HeadersTooLarge(f"The headers have over {MOST_HEAD:,} bytes. Send fewer or shorter headers.")
+        return HeadersTooLarge(f"The headers have more than {MOST_HEAD:,} bytes. Send fewer or shorter headers.")
     if head.count(b"\n") > MOST_HEADERS + 2:
-        return HeadersTooLarge(f"The request has over {MOST_HEADERS} headers. Send fewer.")
+        return HeadersTooLarge(f"The request has more than {MOST_HEADERS} headers. Send fewer headers.")
     lengths = _LENGTH.findall(head)
     if len(lengths) > 1 or any(b"," in length for length in lengths):
-        return Malformed("The request states its Content-Length more than once. Send this header once.")
+        return Malformed("The request has the header Content-Length more than once. Send this header once.")
     if lengths and _ENCODING.search(head):
         return Malformed("The request has both Content-Length and Transfer-Encoding. Send one of the two headers.")
     if _UPGRADE.search(head):
-        return Malformed("This registry does not change the protocol. Send the request without the header Upgrade.")
+        return Malformed(
+            "This registry cannot change the protocol of a connection. Send the request without the header Upgrade."
+        )
     return None
 
 
 class _Transport:
-    """The transport of a connection. If the sender is still sending, `close` waits, so that it gets the answer.
+    """The transport of a connection.
 
-    To close a socket with unread data resets the connection, and an answer that the other side did not read is lost.
-    So first only the sending half is closed, and what comes is discarded (RFC 9112, section 9.6).
+    If the client is still sending, `close` waits, so that the client gets the answer.
+
+    If a socket with unread data is closed, the connection is reset, and the client loses an answer that it has not read
+    yet. So first only the sending direction is closed, and the received bytes are discarded (RFC 9112, section 9.6).
     """
 
     def __init__(self, transport: asyncio.Transport, connection: "Connection") -> None:
@@ -117,7 +126,7 @@ class Connection(DropSlowReaders):
     """A connection with a deadline for each head. `protocol` makes the class that a process uses."""
 
     settings: ClassVar[Settings]
-    #: The connections without a running request, the longest waiting first.
+    #: The connections without a running request. The connection that has waited longest is first.
     waiting: ClassVar[dict["Connection", None]]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -130,9 +139,14 @@ class Connection(DropSlowReaders):
         super().connection_made(cast(asyncio.Transport, self._own))
         if len(self.connections) > self.settings.max_connections:
             if not self.waiting:
-                self._refuse(Unavailable("The service has as many connections as it can. Try again in a moment."))
+                self._refuse(
+                    Unavailable(
+                        "The service has reached its maximum number of connections. Send the request again in a few"
+                        " seconds."
+                    )
+                )
                 return
-            # a connection without a request gives way: its caller can send the next request on another one
+            # a connection without a request is closed instead: its client can open another one
             next(iter(self.waiting)).close_waiting()
         self.wait()
 
@@ -153,11 +167,11 @@ class Connection(DropSlowReaders):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if not self.transport.is_closing() and self.cycle.response_complete:
-            # for the next head, or for the end of a body that was answered before it was complete
+            # for the next head, or for the rest of a body that was answered early
             self.wait()
 
     def sender_continues(self) -> bool:
-        """Return whether the other side may be in the middle of a request, or of bytes that are no request."""
+        """Return whether the client may still be sending: the rest of a request, or bytes that are not a request."""
         return self.conn.their_state in (h11.SEND_BODY, h11.ERROR) or bool(self.conn.trailing_data[0])
 
     def shutdown(self) -> None:
@@ -167,30 +181,40 @@ class Connection(DropSlowReaders):
             super().shutdown()
 
     def close_waiting(self) -> None:
-        """Close a connection without a running request; with status 408 if a part of a head was received."""
+        """Close a connection without a running request.
+
+        If a part of a head was received, answer with status 408 before.
+        """
         self._stop_waiting()
         if self.transport.is_closing():
             self._own.close_now()
         elif self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
             seconds = self.settings.header_seconds
-            self._refuse(errors.RequestTimeout(f"The headers were not complete after {seconds:g} seconds. Try again."))
+            self._refuse(
+                errors.RequestTimeout(
+                    f"The headers were not complete after {seconds:g} seconds. Send the request again."
+                )
+            )
         else:
             self._own.close_now()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer a request that h11 refuses, or that `check_head` refuses."""
+        """Answer a request that h11 or `check_head` has refused."""
         error = sys.exception()
         if isinstance(error, _Refused):
             self._refuse(error.refusal)
             return
         kind = _KINDS.get(getattr(error, "error_status_hint", 400), Malformed)
-        self._refuse(kind(f"This is not a request that the registry reads ({error}). Send HTTP/1.1."))
+        self._refuse(kind(f"This is not a valid HTTP request ({error}). Send HTTP/1.1."))
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Answer with a problem and close the connection; only close it if an answer has begun."""
+        """Answer with a problem, then close the connection.
+
+        If an answer has already begun, only close the connection.
+        """
         self._stop_waiting()
         if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.disconnected = True  # what its handler may still answer is not sent
+            self.cycle.disconnected = True  # later answers of its handler are not sent
             self.cycle.message_event.set()
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             body = refusal.problem("").model_dump_json().encode()
@@ -207,7 +231,10 @@ class Connection(DropSlowReaders):
         self.transport.close()
 
     def wait(self, at_most: float = float("inf")) -> None:
-        """Wait, until the deadline, for a head, or for the end of what the other side still sends."""
+        """Wait for a head, or for the end of the bytes that the client still sends.
+
+        At the deadline, close the connection.
+        """
         self._stop_waiting()
         self.waiting[self] = None
         self._deadline = self.loop.call_later(min(self.settings.header_seconds, at_most), self.close_waiting)
@@ -220,7 +247,7 @@ class Connection(DropSlowReaders):
 
 
 def protocol(settings: Settings) -> type[Connection]:
-    """Return the protocol of one process."""
+    """Return the class of the connections of one process, with these settings."""
 
     kind = with_deadline(settings, Connection)
     kind.settings, kind.waiting = settings, {}

@@ -1,7 +1,7 @@
-"""Limits how many scans of the registry run at the same time in one process.
+"""A limit on the number of scans of the registry that run at the same time in one process.
 
-A scan reads up to all items of the registry: a mix that is drawn, or the training data of a model that is counted. It
-waits for its slot on the event loop, so a waiting scan holds no worker thread and no database connection.
+A scan may read all items of the registry, to select a mix or to count the training data of a model. It waits for its
+slot on the event loop, so a waiting scan uses no worker thread and no database connection.
 """
 
 import asyncio
@@ -25,7 +25,10 @@ class ScanSlots:
 
     @asynccontextmanager
     async def one_if(self, needed: bool, caller: Caller | None) -> AsyncIterator[None]:
-        """Hold a slot if one is needed. Raises Unavailable if none becomes free in time."""
+        """Hold a slot during the `async with` block if `needed` is true.
+
+        Raises Unavailable if no slot becomes free in time.
+        """
         if not needed:
             yield
             return
@@ -37,7 +40,7 @@ class ScanSlots:
                     await held.enter_async_context(self._all)
             except TimeoutError:
                 raise Unavailable(
-                    f"The registry selects as many mixes as it can, and no place became free within "
+                    f"The registry already runs its maximum number of scans, and none of them ended within "
                     f"{self._wait_seconds:g} s. Send the request again later.",
                     _RETRY_SECONDS,
                 ) from None

@@ -1,8 +1,8 @@
-"""Closes connections whose reader takes no bytes, or too few.
+"""Close connections whose clients read their answers too slowly or not at all.
 
-An answer that is not taken stays in memory, whether it is streamed or not. asyncio tells the protocol when the buffer
-of a connection is full (`pause_writing`) and when it has room again (`resume_writing`). In between nothing is added, so
-the bytes that wait, in this buffer and in the kernel's, tell what the reader took.
+An answer stays in memory until the client has read it. asyncio calls `pause_writing` of the protocol when the buffer of
+a connection is full, and `resume_writing` when the buffer has room again. Between the two calls, nothing is added to
+the buffer. So the number of waiting bytes, in this buffer and in the kernel, shows how much the client has read.
 """
 
 import asyncio
@@ -23,9 +23,10 @@ log = structlog.get_logger("firsthand")
 
 
 class DropSlowReaders(H11Protocol):
-    """Uvicorn's protocol, with a deadline for the reader: each period it must take some bytes."""
+    """Uvicorn's protocol with a deadline for the client: in each period, it must read a minimum number of bytes."""
 
-    #: Seconds of a period, and the bytes that the reader must take in it. `with_deadline` sets them.
+    #: The length of a period in seconds, and the bytes that the client must read in a period. `with_deadline` sets
+    #: both.
     send_seconds: float
     least_bytes: int
     _reader_deadline: asyncio.TimerHandle | None = None
@@ -36,12 +37,12 @@ class DropSlowReaders(H11Protocol):
         self._watch()
 
     def resume_writing(self) -> None:
-        """Let the application write again: the reader took what was there."""
+        """Let the application write again, because the client has read enough of the buffer."""
         self._end_watch()
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End the watch, and everything else."""
+        """Stop watching the client, and close the connection."""
         self._end_watch()
         super().connection_lost(exc)
 
@@ -54,15 +55,15 @@ class DropSlowReaders(H11Protocol):
             self._reader_deadline = None
 
     def _waiting_bytes(self) -> int:
-        """Return the bytes that the reader has not taken: those in this process, and those in the kernel.
+        """Return the number of bytes that the client has not read yet, in this process and in the kernel.
 
-        The kernel takes new bytes only when much of its own buffer is free, so for a slow reader the buffer in this
-        process does not change for minutes.
+        The kernel takes new bytes only when a large part of its own buffer is free. So if the client is slow, the
+        buffer in this process does not change for minutes.
         """
         descriptor = self.transport.get_extra_info("socket").fileno()
         try:
             (in_kernel,) = struct.unpack("i", fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)))
-        except OSError:  # not every system knows it for sockets
+        except OSError:  # some systems do not support this for sockets
             in_kernel = 0
         return self.transport.get_write_buffer_size() + int(in_kernel)
 
@@ -72,7 +73,7 @@ class DropSlowReaders(H11Protocol):
             self._watch()
             return
         log.warning("reader too slow, connection closed", seconds=self.send_seconds, waiting_bytes=waiting)
-        # `close` would wait until the reader has taken everything; without the option, so would the kernel
+        # `close` would wait until the client has read everything; without SO_LINGER, the kernel would wait too
         no_linger = struct.pack("ii", 1, 0)
         self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
         self.transport.abort()

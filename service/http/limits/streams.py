@@ -1,6 +1,6 @@
-"""Limits how many streamed answers a caller receives at the same time from one process.
+"""A limit on the number of streamed answers that a caller receives at the same time from one process.
 
-A stream holds what it sends in memory as long as its reader takes. `slow_readers` limits how long that is.
+A streamed answer uses memory until the client has read it. `slow_readers` limits this time.
 """
 
 from collections import Counter
@@ -19,7 +19,10 @@ _RETRY_SECONDS = 1
 
 
 class Streams:
-    """The streamed answers of one process, by key. It is used on the event loop alone, so it needs no lock."""
+    """The running streams of one process, counted by API key.
+
+    It is used only on the event loop, so it needs no lock.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -27,13 +30,13 @@ class Streams:
 
     @contextmanager
     def one(self, caller: Caller | None) -> Iterator[None]:
-        """Count a stream. Raises TooManyRequests if the caller has as many as are allowed."""
+        """Count a stream during the `with` block. Raises TooManyRequests if the caller has reached its limit."""
         key = caller.key if caller else None
         most = self._settings.key_streams if caller else self._settings.anonymous_streams
         if self._open[key] >= most:
             callers = "This API key receives" if caller else "The callers without an API key receive"
             raise TooManyRequests(
-                f"{callers} {most} streamed answers already, which is the limit. Read one to its end, "
+                f"{callers} {most} streamed answers already, which is the limit. Read one of them to its end, "
                 "then send the request again.",
                 _RETRY_SECONDS,
             )
@@ -43,7 +46,7 @@ class Streams:
         finally:
             self._open[key] -= 1
             if not self._open[key]:
-                del self._open[key]  # otherwise every key that ever streamed would stay here
+                del self._open[key]  # otherwise the table would grow with every new key
 
 
 async def _stream(caller: MaybeCaller, streams: Annotated[Streams, shared(Streams)]) -> AsyncIterator[None]:
@@ -51,5 +54,6 @@ async def _stream(caller: MaybeCaller, streams: Annotated[Streams, shared(Stream
         yield
 
 
-#: A route that streams its answer depends on it. It ends after the last byte was sent, or the connection was lost.
+#: The dependency of a route that streams its answer. The stream ends when the last byte was sent or the connection was
+#: lost.
 StreamSlot = Annotated[None, Depends(_stream, scope="request")]

@@ -1,1 +1,1 @@
-"""Parsing bodies that strangers send: JSON, raw digests and Arrow, into columns."""
+"""Parse request bodies from untrusted callers into columns: JSON, raw digests and Arrow."""

@@ -1,8 +1,8 @@
-"""The metadata of Arrow IPC messages, read from their flatbuffers with every offset checked. Pure Python.
+"""Read the metadata of Arrow IPC messages from their flatbuffers, and check every offset. Pure Python.
 
 The offsets are constants of the format: Arrow columnar format, "Serialization and Interprocess Communication", with its
-`Message.fbs` and `Schema.fbs`. Whatever the bytes are, reading them raises ArrowInvalid or returns; it neither reads
-outside of the message nor allocates by a length that the message states.
+`Message.fbs` and `Schema.fbs`. For any bytes, these functions return or raise ArrowInvalid. They never read outside of
+the message, and never allocate memory for a length that only the message states.
 """
 
 import struct
@@ -18,7 +18,8 @@ _BATCH_LENGTH, _BATCH_NODES, _BATCH_BUFFERS, _BATCH_COMPRESSION = 0, 1, 2, 3
 #: The union MessageHeader.
 _MESSAGE_KINDS = {1: "schema", 2: "dictionary batch", 3: "record batch", 4: "tensor", 5: "sparse tensor"}
 
-#: The union Type. Only the types of _INT, _BINARY, _FIXED and _LARGE_BINARY are read; the others are named in errors.
+#: The union Type. Only the types _INT, _BINARY, _FIXED and _LARGE_BINARY are supported. The names of the others are
+#: used in error messages.
 _TYPES = """
     null int float binary utf8 bool decimal date time timestamp interval list struct union fixed_size_binary
     fixed_size_list map duration large_binary large_utf8 large_list run_end_encoded binary_view utf8_view list_view
@@ -26,16 +27,16 @@ _TYPES = """
 """.split()  # noqa: SIM905
 _INT, _BINARY, _FIXED, _LARGE_BINARY = 2, 4, 15, 19
 
-#: A schema with more columns, or a column with a longer name, is not read to its end.
+#: The maximum numbers that are read: columns of a schema, and bytes of the name of a column. The rest is ignored.
 _MOST_COLUMNS, _MOST_NAME = 20, 80
 
 
 class ArrowInvalid(ValueError):
-    """The bytes are not a complete Arrow IPC stream."""
+    """The bytes are not a complete, valid Arrow IPC stream."""
 
 
 class Message(NamedTuple):
-    """The head of a message: its kind, the bytes of its body, and where its header is in the metadata."""
+    """The head of a message: its kind, the bytes of its body, its metadata, and the position of its header in them."""
 
     kind: str
     body_length: int
@@ -44,9 +45,11 @@ class Message(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A column of a schema. `offsets` is the bytes of each offset for values of variable length, otherwise 0.
+    """A column of a schema.
 
-    `width` is the bytes of each value of fixed length; 0 for a type that is not read. `kind` names the type in errors.
+    `offsets` is the number of bytes of each offset, for values of variable length, otherwise 0. `width` is the number
+    of bytes of each value, for values of fixed length, and 0 for a type that is not supported. `kind` is the name of
+    the type in error messages.
     """
 
     name: str
@@ -57,14 +60,14 @@ class Column(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A column in a batch: its rows, and how many of them are null."""
+    """The header of a column in a batch: its number of rows, and its number of nulls."""
 
     rows: int
     nulls: int
 
 
 class Batch(NamedTuple):
-    """The header of a record batch. `buffers` has (offset, length) of each buffer in the body."""
+    """The header of a record batch. `buffers` has the offset and the length of each buffer in the body."""
 
     rows: int
     nodes: list[Node]
@@ -73,7 +76,7 @@ class Batch(NamedTuple):
 
 
 def message(metadata: bytes) -> Message:
-    """Read the head of a message. Raises ArrowInvalid."""
+    """Parse the head of a message. Raises ArrowInvalid if it is not valid."""
     table = _number(metadata, "<I", 0)
     kind = _MESSAGE_KINDS.get(_value(metadata, table, _MESSAGE_KIND, "<B"), "message of an unknown kind")
     body_length = _value(metadata, table, _MESSAGE_BODY_LENGTH, "<q")
@@ -81,17 +84,17 @@ def message(metadata: bytes) -> Message:
 
 
 def columns(schema: Message) -> list[Column]:
-    """Return the columns of a schema, at most 20 of them. Raises ArrowInvalid."""
+    """Return the columns of a schema: the first 20, if it has more. Raises ArrowInvalid if the schema is not valid."""
     data, table = schema.metadata, schema.header
     if _value(data, table, _SCHEMA_ENDIANNESS, "<h") != 0:
-        raise ArrowInvalid("its numbers are big-endian; write it little-endian")
+        raise ArrowInvalid("its numbers are big-endian; write the stream on a little-endian machine")
     start, length = _vector(data, table, _SCHEMA_FIELDS, width=4)
     fields = [start + 4 * number for number in range(min(length, _MOST_COLUMNS))]
     return [_column(data, field + _number(data, "<I", field)) for field in fields]
 
 
 def batch(header: Message) -> Batch:
-    """Read the header of a record batch. Raises ArrowInvalid."""
+    """Parse the header of a record batch. Raises ArrowInvalid if it is not valid."""
     data, table = header.metadata, header.header
     nodes = _pairs(data, table, _BATCH_NODES)
     compressed = _field(data, table, _BATCH_COMPRESSION) is not None
@@ -124,7 +127,10 @@ def _pairs(data: bytes, table: int, number: int) -> list[tuple[int, int]]:
 
 
 def _vector(data: bytes, table: int, number: int, width: int) -> tuple[int, int]:
-    """Return where the elements of a vector begin, and how many there are; all of them are in the message."""
+    """Return the position of the first element of a vector, and the number of elements.
+
+    Raises ArrowInvalid if they are not all in the message.
+    """
     field = _field(data, table, number)
     if field is None:
         return 0, 0
@@ -136,7 +142,7 @@ def _vector(data: bytes, table: int, number: int, width: int) -> tuple[int, int]
 
 
 def _table(data: bytes, table: int, number: int) -> int:
-    """Return where the table to which a field refers begins."""
+    """Return the position of the table to which a field refers. Raises ArrowInvalid if the field is absent."""
     field = _field(data, table, number)
     if field is None:
         raise ArrowInvalid("it has a message without a header, or a column without a type")
@@ -144,7 +150,7 @@ def _table(data: bytes, table: int, number: int) -> int:
 
 
 def _value(data: bytes, table: int, number: int, number_format: str) -> int:
-    """Return a number in a table; 0 if the field is absent, which is the default of every number that is read here."""
+    """Return a number in a table, or 0 if the field is absent. All numbers that are read here have the default 0."""
     field = _field(data, table, number)
     return 0 if field is None else _number(data, number_format, field)
 
@@ -158,10 +164,10 @@ def _field(data: bytes, table: int, number: int) -> int | None:
 
 
 def _number(data: bytes, number_format: str, offset: int) -> int:
-    """Unpack one number. An offset outside of the message makes the stream invalid."""
+    """Read one number at an offset. Raises ArrowInvalid if the offset is outside of the message."""
     try:
         if offset >= 0:
             return int(struct.unpack_from(number_format, data, offset)[0])
     except struct.error:
         pass
-    raise ArrowInvalid(f"it refers to byte {offset:,} of a message that has {len(data):,}")
+    raise ArrowInvalid(f"it refers to byte {offset:,} of a message that has only {len(data):,} bytes")

@@ -1,8 +1,8 @@
-"""Reading the items in an Arrow IPC stream, without a library that trusts what a stream states of itself.
+"""Read the items in an Arrow IPC stream from an untrusted caller. No library is used that trusts the stated lengths.
 
-The columns that a bulk body may have are few and flat, so their buffers are read here, and every one is checked to lie
-in the body before it is used. Compression, dictionaries and nested types are refused. What is allocated is at most one
-copy of the body.
+A bulk body has only a few flat columns, so their buffers are read here. Before a buffer is used, a check makes sure
+that it is inside the body. Compression, dictionaries and nested types are refused. The memory is at most one copy of
+the body.
 """
 
 import struct
@@ -18,14 +18,14 @@ from service.http.parsing import arrow_metadata
 from service.http.parsing.arrow_metadata import ArrowInvalid, Batch, Column, Message
 from service.storage.block_layout import ItemColumns
 
-#: The mark before each message, and the end of a stream. The format makes the end optional; without it, a stream that
-#: was cut off between two batches would look complete.
+#: The mark before each message and at the end of a stream. In the format, the end mark is optional. Here it is
+#: required: without it, a stream that was cut off between two batches would look complete.
 _CONTINUATION = b"\xff\xff\xff\xff"
 _END = _CONTINUATION + bytes(4)
-#: The beginning of Arrow's file format, which is a stream with an index.
+#: The first bytes of Arrow's file format, which is a stream with an index.
 _FILE = b"ARROW1"
 
-#: Each batch costs about as much as reading 500 rows.
+#: The maximum number of batches. Each batch costs about as much time as reading 500 rows.
 _MOST_BATCHES = 4_096
 
 #: The type of each column of numbers.
@@ -33,7 +33,7 @@ _UNSIGNED: dict[str, type[np.unsignedinteger[Any]]] = {"size": np.uint32, "confi
 
 
 class _Buffers(NamedTuple):
-    """The buffers of one column in one batch: values, which rows are not null, and offsets if it has any."""
+    """The buffers of one column in one batch: the values, which rows are not null, and the offsets if there are any."""
 
     values: memoryview
     validity: memoryview
@@ -43,8 +43,8 @@ class _Buffers(NamedTuple):
 def read(content: bytes, most_rows: int) -> ItemColumns:
     """Return the items in a stream.
 
-    Raises Malformed if the stream is not complete, Unprocessable, which names the column or the row, or
-    UnsupportedMedia if its buffers are compressed.
+    Raises Malformed if the stream is not complete or not valid, Unprocessable (with the column or the row) if its
+    columns or values are not accepted, and UnsupportedMedia if its buffers are compressed.
     """
     try:
         return _read(content, most_rows)
@@ -65,7 +65,7 @@ def _read(content: bytes, most_rows: int) -> ItemColumns:
     rows = 0
     for number, (header, body) in enumerate(messages):
         if number >= _MOST_BATCHES:
-            raise Unprocessable.at("body", f"it has over {_MOST_BATCHES:,} record batches; write larger ones")
+            raise Unprocessable.at("body", f"it has more than {_MOST_BATCHES:,} record batches; write larger batches")
         batch = _batch(header)
         if rows + batch.rows > most_rows:
             raise Unprocessable.at(
@@ -81,7 +81,7 @@ def _read(content: bytes, most_rows: int) -> ItemColumns:
 
 
 def _messages(content: bytes) -> Iterator[tuple[Message, memoryview]]:
-    """Yield each message with its body. Both are in `content`, however long they state to be."""
+    """Yield each message with its body. Raises ArrowInvalid if a message is not completely in `content`."""
     if content.startswith(_FILE):
         raise ArrowInvalid("it is an Arrow file; write the stream format (in pyarrow: pa.ipc.new_stream)")
     if not content.endswith(_END):
@@ -89,7 +89,7 @@ def _messages(content: bytes) -> Iterator[tuple[Message, memoryview]]:
     view, position = memoryview(content), 0
     while content[position : position + 8] != _END:
         if content[position : position + 4] != _CONTINUATION or position + 8 > len(content):
-            raise ArrowInvalid(f"at byte {position:,} there is no message")
+            raise ArrowInvalid(f"there is no message at byte {position:,}")
         (length,) = struct.unpack_from("<i", content, position + 4)
         body = position + 8 + length
         if length < 0 or body > len(content):
@@ -104,7 +104,7 @@ def _messages(content: bytes) -> Iterator[tuple[Message, memoryview]]:
 
 
 def _check(columns: list[Column]) -> None:
-    """Refuse other columns and other types, before any batch is read."""
+    """Raise Unprocessable for other columns or other types, before any batch is read."""
     names = [column.name for column in columns]
     if "digest" not in names or len(set(names)) < len(names) or set(names) - {"digest", "size", "confidence"}:
         raise Unprocessable.at(
@@ -131,8 +131,8 @@ def _batch(header: Message) -> Batch:
     batch = arrow_metadata.batch(header)
     if batch.compressed:
         raise UnsupportedMedia(
-            "The buffers of the Arrow stream are compressed, which this registry does not read: digests do not "
-            "compress. Write the stream without compression."
+            "The buffers of the Arrow stream are compressed, which this registry does not support, because digests "
+            "do not become smaller. Write the stream without compression."
         )
     if batch.rows < 0:
         raise ArrowInvalid(f"it has a batch of {batch.rows:,} rows")
@@ -140,7 +140,7 @@ def _batch(header: Message) -> Batch:
 
 
 def _buffers(columns: list[Column], batch: Batch, body: memoryview) -> Iterator[_Buffers]:
-    """Yield the buffers of each column, after the check that they are in the body of the batch."""
+    """Yield the buffers of each column. Raises ArrowInvalid if a buffer is not inside the body of the batch."""
     expected = sum(3 if column.offsets else 2 for column in columns)
     if len(batch.nodes) != len(columns) or len(batch.buffers) != expected:
         raise ArrowInvalid(f"it has a batch of {len(batch.nodes)} columns and {len(batch.buffers)} buffers")
@@ -152,13 +152,13 @@ def _buffers(columns: list[Column], batch: Batch, body: memoryview) -> Iterator[
     for column, node in zip(columns, batch.nodes, strict=True):
         validity = next(buffers)
         if not validity and node.nulls:
-            raise ArrowInvalid(f"its column {column.name} has nulls without saying where")
+            raise ArrowInvalid(f"its column {column.name} has nulls, but no list of the rows that are null")
         offsets = next(buffers) if column.offsets else body[:0]
         yield _Buffers(next(buffers), validity, offsets)
 
 
 def _values(column: Column, buffers: _Buffers, rows: int, first: int) -> npt.NDArray[Any]:
-    """Return the values of a column in a batch that begins at row `first` of the body."""
+    """Return the values of a column in a batch. `first` is the number of the batch's first row in the body."""
     nulls = _nulls(column, buffers.validity, rows)
     if column.name == "digest":
         if nulls is not None and len(nulls):
@@ -170,7 +170,7 @@ def _values(column: Column, buffers: _Buffers, rows: int, first: int) -> npt.NDA
 
 
 def _nulls(column: Column, validity: memoryview, rows: int) -> npt.NDArray[np.intp] | None:
-    """Return the rows of a batch that are null; None if the column says that there are none."""
+    """Return the rows of a batch that are null. Return None if the column has no nulls."""
     if not validity:
         return None
     bits = np.unpackbits(_array(column, validity, np.dtype("u1"), (rows + 7) // 8), bitorder="little")
@@ -206,7 +206,10 @@ def _numbers(column: Column, values: memoryview, rows: int, first: int) -> npt.N
 
 
 def _array(column: Column, buffer: memoryview, dtype: np.dtype[Any], count: int) -> npt.NDArray[Any]:
-    """Return the first `count` numbers of a buffer, which may be longer: writers fill it up to 64 bytes."""
+    """Return the first `count` numbers of a buffer. The buffer can be longer, because writers pad it to 64 bytes.
+
+    Raises ArrowInvalid if the buffer is too short.
+    """
     if count * dtype.itemsize > len(buffer):
         raise ArrowInvalid(f"its column {column.name} has a buffer that is too short for its rows")
     return np.frombuffer(buffer, dtype=dtype, count=count)

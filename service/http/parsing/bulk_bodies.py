@@ -1,4 +1,4 @@
-"""Parse bulk bodies into columns. If a body is refused, the error names the row or the column, and the reason."""
+"""Parse bulk bodies into columns. If a body is refused, the error has the row or the column, and the reason."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -14,19 +14,20 @@ from service.errors import Malformed, Unprocessable, UnsupportedMedia
 from service.http.parsing import arrow_stream, json_errors, json_structure
 from service.storage.block_layout import ItemColumns
 
-#: The `content` of a bulk body in OpenAPI, without JSON, whose schema differs per call.
+#: The field `content` of a bulk body in OpenAPI, without JSON, because the JSON schema differs between calls.
 BULK: dict[str, Any] = {
     RAW: {"schema": {"type": "string", "format": "binary", "minLength": 32}},
     ARROW: {"schema": {"type": "string", "format": "binary"}},
     NDJSON: {"schema": {"type": "string"}},
 }
 
-#: The most items in a body: those of the largest raw body under the default settings.
+#: The maximum number of items in a body: that of the largest body of raw digests under the default settings.
 MOST_ITEMS = 2**21
-#: The lines of NDJSON that are parsed at a time: the objects of all lines take five times the memory of the body.
+#: The number of lines of NDJSON that are parsed together. Parsing all lines together would need five times the memory
+#: of the body.
 _LINES = 2**16
 
-#: Objects that messages show as examples.
+#: Examples of bodies in error messages.
 _JSON_EXAMPLE = '{"digests": ["sha256:…"]}'
 _LINE_EXAMPLE = '{"digest": "sha256:…"}'
 
@@ -68,11 +69,11 @@ def read(media_type: str, file: IO[bytes], most: int = MOST_ITEMS) -> ItemColumn
 
 
 def unsupported(media_type: str, *readable: str) -> UnsupportedMedia:
-    """Return the error for a content type that a call does not support. `readable` are the supported content types."""
+    """Return the error for a content type that a call does not support. `readable` has the supported content types."""
     if media_type == PARQUET:
         return UnsupportedMedia(
-            "Parquet is not read from uploads: its parsers trust the sizes that a file states. The client and the "
-            f"command line read Parquet files and send digests. Send one of: {', '.join(readable)}."
+            "The registry does not read Parquet files. Use the client or the command line, which read Parquet files "
+            f"and send digests, or send one of: {', '.join(readable)}."
         )
     given = f"The content type {media_type[:80]} is" if media_type else "A body without a content type is"
     return UnsupportedMedia(f"{given} not supported by this call. Send one of: {', '.join(readable)}.")
@@ -98,7 +99,7 @@ def _too_many(most: int) -> Unprocessable:
 def digests_from_texts(texts: list[str], first: int = 0) -> Digests:
     """Parse n digests, each `sha256:<hex>`, into `uint8[n, 32]`.
 
-    Raises Unprocessable with the row, counted from `first`.
+    Raises Unprocessable with the number of the row. `first` is the number of the first row.
     """
     try:
         return from_texts(texts)
@@ -141,13 +142,13 @@ def _read_ndjson(file: IO[bytes], most: int) -> ItemColumns:
 
 
 def _joined(arrays: Sequence[npt.NDArray[Number] | None]) -> npt.NDArray[Number] | None:
-    """Return the arrays of a column as one; None if no piece has the column."""
+    """Join the arrays of a column. Return None if no array has this column."""
     given = [array for array in arrays if array is not None]
     return np.concatenate(given) if given else None
 
 
 def _columns_of_lines(lines: list[_Line], first: int) -> ItemColumns:
-    """Convert lines that begin at row `first` of the body into arrays."""
+    """Convert lines into arrays. `first` is the number of the first line as a row of the body."""
     for name in ("size", "confidence"):
         missing = [row for row, line in enumerate(lines) if getattr(line, name) is None]
         if missing and len(missing) < len(lines):
@@ -171,7 +172,10 @@ def _read_line(row: int, line: bytes) -> _Line:
 
 
 def columns(texts: list[str], sizes: list[int] | None, confidences: list[int] | None, first: int = 0) -> ItemColumns:
-    """Convert lists into arrays. Raises Unprocessable with the column, or with the row, counted from `first`."""
+    """Convert lists into arrays. Raises Unprocessable with the column or the row.
+
+    `first` is the number of the first row.
+    """
     digests = digests_from_texts(texts, first)
     size = None if sizes is None else np.array(sizes, dtype=np.uint32)
     confidence = None if confidences is None else np.array(confidences, dtype=np.uint8)

@@ -20,7 +20,7 @@ DECODING_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _DIGEST = "a digest: sha256: and 64 hexadecimal digits"
 
-#: The value that a field must have; if the field is a list, the value of each element.
+#: The value that a field must have, in words. If the field is a list: the value that each element must have.
 _VALUES = {
     "digest": _DIGEST,
     "digests": _DIGEST,
@@ -45,12 +45,12 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _BYTE = re.compile(r"\(byte (\d+)\)$")
 _WRONG = re.compile(r"Expected `(?P<type>[^`]+)`.* - at `\$\.(?P<path>(?P<name>\w+).*)`")
 
-#: A message repeats at most this many characters of the name of an unknown field.
+#: The maximum number of characters of the name of an unknown field in a message.
 _SHOWN = 80
 
 
 def explain(error: DecodingError, example: str) -> str:
-    """Return the sentence for an error of msgspec. `example` is a body that would be accepted."""
+    """Return a sentence for an error of msgspec. `example` is a body that the registry accepts."""
     text = str(error)
     if not isinstance(error, msgspec.ValidationError):
         return f"this is not JSON ({not_json(error)}); send an object such as {example}"
@@ -67,7 +67,7 @@ def explain(error: DecodingError, example: str) -> str:
 
 
 def not_json(error: DecodingError) -> str:
-    """Return the reason why bytes are not JSON, as a clause that follows after a colon."""
+    """Return the reason why bytes are not JSON, as a clause for the text after a colon."""
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
     if isinstance(error, RecursionError):

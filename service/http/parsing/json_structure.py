@@ -1,8 +1,8 @@
-"""The depth and the number of values of a JSON text, measured before it is parsed.
+"""Measure the depth and the number of values of a JSON text, before it is parsed.
 
-A parser builds an object per value, and goes one call deeper per level. A few megabytes of `[[],[],…]` therefore cost
-seconds and hundreds of megabytes. Here brackets and commas are counted by numpy: a few nanoseconds per byte, most of
-them without the lock of the interpreter.
+A parser creates an object per value, and one nested call per level. So a few megabytes of `[[],[],…]` need seconds and
+hundreds of megabytes of memory. Here numpy counts brackets and commas: a few nanoseconds per byte, most of the time
+without the lock of the interpreter.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from service.errors import Malformed, Unprocessable
 
-#: The most levels of arrays and objects in a body. The deepest body that a call reads has five.
+#: The maximum number of levels of arrays and objects in a body. The deepest body of the API has five.
 MOST_DEPTH = 32
 
 _OTHER = bytes(set(range(256)) - set(b'"[]{},'))
@@ -23,7 +23,7 @@ _PIECE = 2**20
 
 
 class Structure(NamedTuple):
-    """The deepest level, and an upper bound of the number of values."""
+    """The number of nested levels of a JSON text, and an upper bound of the number of its values."""
 
     depth: int
     values: int
@@ -38,13 +38,15 @@ def check(text: bytes, most_values: int) -> None:
         return  # most bodies are small and flat
     for structure in _running(text):
         if structure.depth > MOST_DEPTH:
-            raise Malformed(f"The body has over {MOST_DEPTH} levels of arrays and objects. Send a flatter one.")
+            raise Malformed(
+                f"The body has more than {MOST_DEPTH} nested levels of arrays and objects. Send a body with fewer levels."
+            )
         if structure.values > most_values:
             raise Unprocessable.at("body", f"it has over {most_values:,} values; send several requests with fewer")
 
 
 def measure(text: bytes) -> Structure:
-    """Return the depth and the number of values. Text that is not JSON gives numbers that mean nothing."""
+    """Return the depth and the number of values. For a text that is not JSON, the numbers have no meaning."""
     *_, structure = _running(text)
     return structure
 
@@ -56,7 +58,8 @@ def _running(text: bytes) -> Iterator[Structure]:
         end = _end_of_piece(text, start)
         piece = _marks(text[start:end])
         quotes = piece == ord('"')
-        # the parity of the number of quotes so far; it does not matter that the sum of bytes overflows
+        # The parity of the number of quotes up to each byte. An overflow of the sum of bytes does not change the
+        # parity.
         inside = (np.cumsum(quotes, dtype=np.uint8) + np.uint8(in_text)) & 1
         outside = piece[inside == 0]
         steps = _STEP[outside]
@@ -83,6 +86,6 @@ def _end_of_piece(text: bytes, start: int) -> int:
 def _marks(piece: bytes) -> npt.NDArray[np.uint8]:
     """Return the brackets, the commas, and the quotes that are not escaped."""
     if b"\\" in piece:
-        # pairs of backslashes first: a backslash that is still in front of a quote then escapes it
+        # Remove pairs of backslashes first. If a backslash then remains before a quote, it escapes the quote.
         piece = piece.replace(b"\\\\", b"").replace(b'\\"', b"")
     return np.frombuffer(piece.translate(None, _OTHER), dtype=np.uint8)

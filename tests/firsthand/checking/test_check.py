@@ -131,13 +131,13 @@ def test_a_filter_by_a_12_bit_snapshot_says_how_many_human_verdicts_it_did_not_u
 ) -> None:
     words = ("filter", shards, "--snapshot", write_snapshot(tmp_path / "s", bits=12), "--out", tmp_path / "out")
     printed = alone(*words, "--verdict", "human", "--verdict", "unknown").out
-    assert "counted as unknown: 3 look-ups with the verdict human, since 12 bits are not certain enough" in printed
+    assert "counted as unknown: 3 look-ups with the verdict human, because 12 bits are not certain enough" in printed
 
 
 def test_an_error_in_a_process_names_the_file_and_the_row(alone: Firsthand, shards: Path, tmp_path: Path) -> None:
     (shards / "5a.jsonl").write_text('{"text": "x"}\n{"text": 5}\n')
     words = ("check", shards, "--snapshot", write_snapshot(tmp_path / "s"), "--workers", 2)
-    assert "5a.jsonl, line 2: the field 'text' must hold a text, and holds 5" in " ".join(
+    assert "5a.jsonl, line 2: the field 'text' must hold a text, but holds 5" in " ".join(
         alone(*words, status=1).err.split()
     )
 

@@ -87,14 +87,14 @@ def test_an_output_never_takes_the_place_of_an_input(known: Firsthand, tmp_path:
     source = lines(tmp_path / "in" / "a.jsonl", HUMAN)
     before = source.read_bytes()
     ran = known("filter", source, "--out", tmp_path / "in", "--verdict", "model", status=1)
-    assert "is an input too" in ran.err
+    assert "is also an input" in ran.err
     assert source.read_bytes() == before
 
 
 def test_two_inputs_never_share_an_output(known: Firsthand, tmp_path: Path) -> None:
     first, other = lines(tmp_path / "1" / "a.jsonl", HUMAN), lines(tmp_path / "2" / "a.jsonl", MADE)
     ran = known("filter", first, other, "--out", tmp_path / "out", "--verdict", "human", status=1)
-    assert "two inputs have the same output" in ran.err
+    assert "two input files have the same output" in ran.err
     assert not (tmp_path / "out").exists()
 
 

@@ -128,7 +128,7 @@ def test_rows_and_files_that_cannot_be_read_are_unknown_and_named(
         ("bad.jsonl", 2), ("bad.jsonl", 3), ("cut.jsonl.gz", None), ("field.parquet", None), ("gone.txt", None),
         ("page.txt.gz", None),
     ]  # fmt: skip
-    assert named[0]["reason"].startswith("the field 'text' must hold a text, and holds 5")
+    assert named[0]["reason"].startswith("the field 'text' must hold a text, but holds 5")
     assert named[2]["reason"].startswith("cannot be read: ")
     assert named[3]["reason"].startswith("there is no field 'text'; the fields are body")
     assert (result.unreadable_rows, result.unreadable_files) == (2, 4)
@@ -180,9 +180,9 @@ def test_a_link_to_itself_is_named(snapshot: Snapshot, tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         ({}, "a gate needs a limit"),
-        ({"max_synthetic": 30}, "max_synthetic is 30, and must be between 0 and 1"),
+        ({"max_synthetic": 30}, "max_synthetic is 30; use a number between 0 and 1"),
         ({"max_known_synthetic": float("nan")}, "max_known_synthetic is nan"),
-        ({"max_synthetic": 0.1, "errors": "bad.jsonl"}, 'errors= is for on_error="skip"'),
+        ({"max_synthetic": 0.1, "errors": "bad.jsonl"}, 'errors= is used only with on_error="skip"'),
     ],
 )
 def test_arguments_that_make_no_gate_are_refused(snapshot: Snapshot, arguments: dict[str, float], words: str) -> None:

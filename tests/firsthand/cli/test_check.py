@@ -225,12 +225,12 @@ def test_bad_rows_are_skipped_named_and_unknown(alone: Firsthand, tmp_path: Path
     (crawl / "a.jsonl").write_text("\n".join(rows))
     (crawl / "b.parquet").write_bytes(b"PAR1")
     words = ("check", crawl, "--snapshot", snapshot)
-    assert "a.jsonl, line 2: the field 'text' must hold a text, and holds 0" in alone(*words, status=1).err
+    assert "a.jsonl, line 2: the field 'text' must hold a text, but holds 0" in alone(*words, status=1).err
     ran = alone(*words, "--on-error", "skip", "--errors", tmp_path / "bad.jsonl", "--by-file")
     assert "made by models: 0.0–88.9 % (unknown items may be a model's output)" in ran.out
     assert "could not be read: 7 rows and 1 file; counted as unknown" in ran.out
     assert "  a file counts as one item, because the number of items in it is not known" in ran.out
-    assert f"  {crawl}/a.jsonl:2: the field 'text' must hold a text, and holds 0." in ran.out
+    assert f"  {crawl}/a.jsonl:2: the field 'text' must hold a text, but holds 0." in ran.out
     assert f"  and 6 more, in {tmp_path}/bad.jsonl" in ran.out
     assert f"  {crawl}/b.parquet: cannot be read as Parquet" in ran.out  # rows of another file do not hide it
     assert f"human 1, unknown 7, not read 7  {crawl}/a.jsonl" in ran.out
@@ -241,14 +241,14 @@ def test_bad_rows_are_skipped_named_and_unknown(alone: Firsthand, tmp_path: Path
         ("b.parquet", None),
     ]
     assert (
-        "(unknown items are counted as human, because of --unknown human. What could not be read may be"
+        "(unknown items are counted as human, because of --unknown human. Items that could not be read may be"
         in alone(*words, "--on-error", "skip", "--unknown", "human").out
     )
     report = alone(*words, "--on-error", "skip", "--json", "--items")
     assert report.summary["unreadable"] == {"rows": 7, "files": 1}
     assert [item["verdict"] for item in report.items] == ["human", *["unknown"] * 8]
     refused = alone(*words, "--errors", tmp_path / "bad.jsonl", status=2).err
-    assert "it can only be used with --on-error skip" in " ".join(refused.replace("│", " ").split())
+    assert "this option has an effect only with --on-error skip" in " ".join(refused.replace("│", " ").split())
 
 
 @pytest.mark.slow

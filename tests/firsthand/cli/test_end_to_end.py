@@ -169,9 +169,9 @@ def test_a_row_that_is_not_there_or_holds_no_item_is_named(alone: Firsthand, tmp
     assert f"{rows} has no row 9; its last row has the number 2" in alone("item", "show", f"{rows}:9", status=1).err
     assert f"{rows}:1: the field 'text' is null" in alone("item", "show", f"{rows}:1", status=1).err
     assert "line 2: the field 'text' must hold a text" in alone("item", "show", f"{rows}:2", status=1).err
-    assert "is one item without rows" in alone("item", "show", tmp_path / "page.txt:1", status=1).err
+    assert "is one item and has no rows" in alone("item", "show", tmp_path / "page.txt:1", status=1).err
     ran = alone("item", "show", tmp_path / "nowhere.jsonl:1", status=2)
-    assert "is no file, no row of a file and no digest" in " ".join(ran.err.replace("│", " ").split())
+    assert "is not a file, a row of a file or a digest" in " ".join(ran.err.replace("│", " ").split())
 
 
 def test_datasets_are_listed_for_people_and_for_machines(texts: Firsthand) -> None:

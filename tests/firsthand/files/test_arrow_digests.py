@@ -84,7 +84,7 @@ def test_a_dictionary_may_hold_a_null_of_its_own() -> None:
 
 
 def test_a_column_of_numbers_is_refused() -> None:
-    with pytest.raises(TypeError, match="must hold texts or bytes, and this column holds int64"):
+    with pytest.raises(TypeError, match="must hold texts or bytes, but this column holds int64"):
         hash_column(pa.array([1]))
 
 

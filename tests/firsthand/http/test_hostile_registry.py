@@ -115,7 +115,7 @@ def _bomb(handler: Handler) -> None:
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (_endless, r"has more than [0-9,]+ bytes; at most 268,435,456 were expected"),
+        (_endless, r"has more than [0-9,]+ bytes; at most 268,435,456 bytes were expected"),
         (_announces_too_much, r"announces 4,611,686,018,427,387,904 bytes; at most 268,435,456"),
         (_bomb, "sent a compressed answer \\('gzip'\\), which was not requested"),
     ],
@@ -133,10 +133,10 @@ def test_an_answer_is_read_up_to_a_limit(answer: Callable[[Handler], None], says
 def test_a_stream_is_read_up_to_the_items_that_were_announced() -> None:
     with hostile(_endless) as server, Client(server.url, retries=0) as client:
         received: list[int] = []
-        with pytest.raises(errors.NotUnderstood, match="at most 320,000 were expected"):
+        with pytest.raises(errors.NotUnderstood, match="at most 320,000 bytes were expected"):
             received.extend(map(len, client.mix_digests("0" * 32, items=10_000)))
         assert sum(received) <= 10_000
-        with pytest.raises(errors.NotUnderstood, match="at most 1,000 were expected"):
+        with pytest.raises(errors.NotUnderstood, match="at most 1,000 bytes were expected"):
             list(client.mix_file("0" * 32, "application/octet-stream", limit=1_000))
 
 
@@ -160,7 +160,7 @@ def test_a_refusal_is_read_up_to_a_limit() -> None:
     with (
         hostile(answer) as server,
         Client(server.url, retries=0) as client,
-        pytest.raises(errors.NotUnderstood, match="at most 1,048,576 were expected"),
+        pytest.raises(errors.NotUnderstood, match="at most 1,048,576 bytes were expected"),
     ):
         client.dataset("a/b")
 
@@ -210,7 +210,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_file_of_a_snapshot_is_read_up_to_its_announced_size(folder: Path, tmp_path: Path) -> None:
     with (
         Client("http://registry.test", transport=snapshot_transport(folder), retries=0) as client,
-        pytest.raises(errors.NotUnderstood, match="at most 56 were expected"),
+        pytest.raises(errors.NotUnderstood, match="at most 56 bytes were expected"),
     ):
         client.pull_snapshot(tmp_path / "pulled")
     assert not (tmp_path / "pulled").exists()

@@ -177,7 +177,7 @@ def test_a_file_that_was_damaged_is_refused_by_its_name(
 def test_a_manifest_that_was_changed_is_refused(folder: Path, field: str, value: object) -> None:
     stored = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps(stored | {field: value}))
-    with pytest.raises(SnapshotError, match=r"manifest\.json has changed since it was written"):
+    with pytest.raises(SnapshotError, match=r"manifest\.json was changed after it was written"):
         Snapshot.open(folder)
 
 
@@ -289,6 +289,6 @@ def test_a_pull_mends_a_damaged_folder_with_the_one_file_that_it_needs(folder: P
 def test_a_folder_of_something_else_is_left_alone(folder: Path, tmp_path: Path) -> None:
     (mine := tmp_path / "mine").mkdir()
     (mine / "thesis.tex").write_text("years of work")
-    with pytest.raises(SnapshotError, match="are not a snapshot"):
+    with pytest.raises(SnapshotError, match="are not part of a snapshot"):
         Served(folder).pull(mine)
     assert (mine / "thesis.tex").read_text() == "years of work"

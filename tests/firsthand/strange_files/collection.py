@@ -131,7 +131,7 @@ JSON_LINES = [
     bad("pretty", json.dumps({"text": M}, indent=1), "line 1: a JSON object of several lines.*jq -c"),
     bad("comma", f"{row(M)},\n{row(H)}\n", "line 1: not JSON in UTF-8", "!h"),
     bad("two_on_a_line", f"{row(M)}{row(H)}\n{row(M)}\n", "line 1: not JSON in UTF-8", "!m"),
-    bad("number", f'{row(M)}\n{{"text": 5}}\n', "line 2: the field 'text' must hold a text, and holds 5", "m!"),
+    bad("number", f'{row(M)}\n{{"text": 5}}\n', "line 2: the field 'text' must hold a text, but holds 5", "m!"),
     bad("truth", f'{{"text": true}}\n{row(M)}\n', "line 1: the field 'text' must hold a text", "!m"),
     bad("huge_text", f'{{"text": {HUGE}}}\n{row(M)}\n', "line 1: the field 'text' must hold a text", "!m"),
     bad("list", f'{row(M)}\n{{"text": ["{H}"]}}\n', "line 2: the field 'text' must hold a text", "m!"),
@@ -171,8 +171,8 @@ def delimited(d: str) -> list[Oddity]:
         good("zero_width", f"{head}1{d}Mo\u200bdel text number 0.\n", "m"),
         good("two_other_columns", f"id{d}id{d}text\n1{d}2{d}{M}\n", "m"),
         good("line_separator", f"{head}1{d}{M}\u2028\n2{d}{H}\n", "mh"),
-        bad("never_closed", f'{head}1{d}{M}\n2{d}"open\n3{d}{H}\n', "line 3: the quote that opens in this line"),
-        bad("never_closed_later", f'{head}1{d}"a\n""b"\n"2{d}{M}\n', "line 4: the quote that opens in this line"),
+        bad("never_closed", f'{head}1{d}{M}\n2{d}"open\n3{d}{H}\n', "line 3: a quote opens in this line"),
+        bad("never_closed_later", f'{head}1{d}"a\n""b"\n"2{d}{M}\n', "line 4: a quote opens in this line"),
         bad("closed_too_late", f'{head}1{d}"open\n2{d}"{M}"\n3{d}{H}\n', "lines 2 to 3: a closing quote is followed"),
         bad("swallowing", f'{head}1{d}"open\n2{d}{M}\n3{d}"{H}"\n', "lines 2 to 4: a closing quote is followed by"),
         bad("after_quote", f'{head}1{d}"a" b\n2{d}{M}\n', "line 2, record 1: a closing quote is followed by", "!m"),
@@ -186,9 +186,9 @@ def delimited(d: str) -> list[Oddity]:
         bad("not_utf8", f"{head}1{d}{M}\n2{d}".encode() + b"caf\xe9\n", "line 3, record 2: byte 6 .* not UTF-8", "m!"),
         bad("header_not_utf8", b"caf\xe9" + f"{d}text\n1{d}{M}\n".encode(), "line 1, in the header: byte 4 .*UTF-8"),
         bad("utf16", f"{head}1{d}{M}\n".encode("utf-16"), "is UTF-16, .*iconv -f UTF-16"),
-        bad("lone_return", f"{head}1{d}a\rb\n2{d}{M}\n", "line 2, record 1: a carriage return", "!m"),
-        bad("carriage_returns", f"{head}1{d}{M}\n".replace("\n", "\r"), "line 1, in the header: a carriage return"),
-        bad("header_never_closed", f'id{d}"text\n1{d}{M}\n', "line 1: the quote that opens in this line"),
+        bad("lone_return", f"{head}1{d}a\rb\n2{d}{M}\n", "line 2, record 1: a field without quotes", "!m"),
+        bad("carriage_returns", f"{head}1{d}{M}\n".replace("\n", "\r"), "in the header: a field without quotes"),
+        bad("header_never_closed", f'id{d}"text\n1{d}{M}\n', "line 1: a quote opens in this line"),
     ]  # fmt: skip
 
 
@@ -301,7 +301,7 @@ def parquets() -> Iterator[StrangeFile]:
         table = pa.table({"other": column, "text": texts})
         yield StrangeFile(f"with_{name}.parquet", parquet(table), "mhu")
         refused = parquet(pa.table({"text": column}))
-        yield StrangeFile(f"only_{name}.parquet", refused, None, "'text' must hold texts or bytes, and holds")
+        yield StrangeFile(f"only_{name}.parquet", refused, None, "'text' must hold texts or bytes, but holds")
     dotted = pa.table({"text.more": ["a"], "text": [M], "te": pa.array([{"xt": "b"}])})
     yield StrangeFile("dotted.parquet", parquet(dotted), "m")
     yield StrangeFile("numbers.parquet", parquet(pa.table({"text": [1, 2]})), None, "must hold texts or bytes")
@@ -382,19 +382,19 @@ def archives() -> Iterator[StrangeFile]:
     contents += [
         (name, [INFO, response(body, header), response(h)], None, refusal, "!h")
         for name, body, header, refusal in (
-            ("unknown", m, "Content-Encoding: exi", "at byte .*content encoding 'exi', which is not known"),
+            ("unknown", m, "Content-Encoding: exi", "at byte .*content encoding 'exi', which is not supported"),
             ("compress", b"\x1f\x9d\x90", "Content-Encoding: compress", "content encoding 'compress'"),
-            ("gzip_cut_off", gzip.compress(m)[:-9], "Content-Encoding: gzip", "encoding gzip, and is cut off"),
+            ("gzip_cut_off", gzip.compress(m)[:-9], "Content-Encoding: gzip", "encoding gzip, but is cut off"),
             (
                 "gzip_damaged",
                 gzip.compress(m)[:-8] + bytes(8),
                 "Content-Encoding: gzip",
-                "encoding gzip, and is damaged",
+                "encoding gzip, but is damaged",
             ),
             ("br_damaged", PICTURE, "Content-Encoding: br", "encoding br, and is"),
             ("zstd_cut_off", zstd[:-6], "Content-Encoding: zstd", "encoding zstd, and is"),
-            ("deflate_damaged", PICTURE, "Content-Encoding: deflate", "encoding deflate, and is damaged"),
-            ("chunks_damaged", b"5\r\nhello\r\nzz\r\n", "Transfer-Encoding: chunked", "its chunks are damaged"),
+            ("deflate_damaged", PICTURE, "Content-Encoding: deflate", "encoding deflate, but is damaged"),
+            ("chunks_damaged", b"5\r\nhello\r\nzz\r\n", "Transfer-Encoding: chunked", "there is no valid chunk"),
         )
     ]
     truncated = response(gzip.compress(m)[:-4], "Content-Encoding: gzip", warc=("WARC-Truncated: length",))
@@ -417,7 +417,7 @@ def archives() -> Iterator[StrangeFile]:
         ("bad_length", [texts[0].replace(b"Length: 20", b"Length: +2")], None, "no valid Content-Length", None),
         ("too_long", [texts[0].replace(b"Length: 20", b"Length: 9999")], None, "at byte 0 is incomplete", None),
         ("far_too_long", [texts[0].replace(b": 20", b": 99999999999999")], None, "at byte 0 is incomplete", None),
-        ("too_short", [texts[0].replace(b"Length: 20", b"Length: 10")], None, "does not end where", None),
+        ("too_short", [texts[0].replace(b"Length: 20", b"Length: 10")], None, "does not have the length", None),
         ("no_archive", [b"nothing of the sort\r\n" * 20], None, "no record at byte 0", None),
         ("junk_after", [texts[0], b"junk"], None, "cannot be read as WARC", None),
         ("damaged_header", [texts[0].replace(b"WARC-Type:", b"WARC-Type")], None, "header of .* is damaged", None),
@@ -431,7 +431,7 @@ def archives() -> Iterator[StrangeFile]:
     for ending in (".gz", ".zst"):
         yield StrangeFile(f"crawl.warc.wet{ending}", b"".join(compressed(r, ending) for r in [INFO, *texts]), "mh")
         yield StrangeFile(f"crawl.warc.wat{ending}", compressed(INFO, ending) + compressed(metadata, ending), "")
-        refusal = "records from byte 0 on are compressed together"
+        refusal = "records from byte 0 on are compressed as one member"
         yield StrangeFile(f"together.warc{ending}", compressed(together, ending), None, refusal)
         cut = compressed(INFO, ending) + compressed(texts[0], ending)[:-6]
         yield StrangeFile(f"cut_off.warc{ending}", cut, None, "record at byte .* is incomplete")
@@ -441,7 +441,7 @@ def archives() -> Iterator[StrangeFile]:
     yield StrangeFile("compressed.warc", compressed(texts[0], ".gz"), "m")
     yield StrangeFile("cut_off.warc", together[:-30], None, "is incomplete")
     dictionary = b"\x5d\x2a\x4d\x18" + (8).to_bytes(4, "little") + b"\x37\xa4\x30\xec\x01\0\0\0"
-    yield StrangeFile("dictionary.warc.zst", dictionary + compressed(INFO, ".zst"), None, "with a dictionary")
+    yield StrangeFile("dictionary.warc.zst", dictionary + compressed(INFO, ".zst"), None, "with a zstd dictionary")
 
 
 def single_items() -> Iterator[StrangeFile]:

@@ -54,7 +54,7 @@ def test_a_pipe_is_looked_up_under_both_profiles_as_a_file_is(
     ran = alone("check", pipe, *words, status=3)
     assert ran.json["counts"] == of_file["counts"]
     assert ran.json["counts"]["model"] == 1
-    assert "read as one item, since a pipe has no name that says its format" in ran.err
+    assert "read as one item, because a pipe has no suffix that shows its format" in ran.err
 
 
 @pytest.mark.slow
@@ -109,7 +109,7 @@ def test_files_that_hold_many_items_and_are_read_as_one_are_named(
     err = " ".join(alone("check", folder, "--snapshot", known).err.split())
     assert "a.json, " in err
     assert "b.arc.gz, " in err
-    assert "c.bz2 and 1 more files: read as one item each, although the name says that it may hold many" in err
+    assert "c.bz2 and 1 more files: read as one item each, but a file with this suffix usually holds many items" in err
     assert alone("check", folder, "--snapshot", known, "--whole").err == ""
     assert "a.json" in alone("filter", folder, "--snapshot", known, "--verdict", "human", "--out", tmp_path / "o").err
     assert list(containers.remarks(discover.find([folder / "e.txt", folder / "h.jsonl.bz2"]))) == []

@@ -81,7 +81,7 @@ def test_the_limits_are_those_that_the_documents_name(settings: Settings) -> Non
 def test_json_that_is_deep_or_has_many_values_is_refused_in_words(stranger: httpx2.Client) -> None:
     for path in ("/v1/mixes", "/v1/lookups"):
         for body, status, words in (
-            (b"[" * 100_000, 400, "over 32 levels"),
+            (b"[" * 100_000, 400, "more than 32 nested levels"),
             (b"[" + b"[]," * 300_000 + b"[]]", 422, "values"),
             (b'{"parts": [\xff]}', 400, "is not JSON"),
             (b'{"parts": ["\\ud800"]}', 400, "is not JSON"),

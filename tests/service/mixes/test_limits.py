@@ -136,7 +136,9 @@ def test_a_recipe_is_bounded_in_bytes(registry: Registry, http: httpx2.Client) -
 def test_an_organization_stores_so_many_mixes_and_none_is_removed(registry: Registry) -> None:
     client, other = registry.client(), registry.join("other")
     mixes = [client.create_mix(Recipe(seed=seed, parts=[Part()])) for seed in range(3)]
-    with pytest.raises(errors.Conflict, match=r"stores 3 mixes for local.*removes none.*dry_run.*FIRSTHAND_MAX_MIXES"):
+    with pytest.raises(
+        errors.Conflict, match=r"local has stored 3 mixes.*Mixes cannot be removed.*dry_run.*FIRSTHAND_MAX_MIXES"
+    ):
         client.create_mix(Recipe(seed=3, parts=[Part()], as_of=mixes[0].position))
     recipe = mixes[0].recipe
     assert client.create_mix(recipe) == mixes[0]

@@ -105,7 +105,7 @@ def test_a_chain_that_grows_without_end_is_refused_before_it_is_stored(registry:
     client = registry.client()
     client.put_model("local/m@1", generation=32_000)
     register(client, digests(range(10)), "model", model="local/m@1")
-    with pytest.raises(errors.Refused, match="over 32,000"):
+    with pytest.raises(errors.Refused, match="above 32,000"):
         client.put_model("local/m@2", trained_on=trained_on(everything(client)))
     assert client.statistics().now.by_generation == {"32000": 10}
 

@@ -143,7 +143,7 @@ def test_a_batch_of_nothing_but_refusals_writes_no_statement(client: Client, htt
         (JSON, b'{"statements": 5}', 422, "statements must be a list of statements"),
         (JSON, b"[]", 422, "send an object with named fields"),
         (JSON, b'{"statements": [{}], "more": 1}', 422, "there is no field more"),
-        (JSON, b'{"statements": ' + b"[" * 100_000, 400, "over 32 levels"),
+        (JSON, b'{"statements": ' + b"[" * 100_000, 400, "more than 32 nested levels"),
         (NDJSON, b"", 422, "1 to 10,000"),
         (NDJSON, b"\n" * 20_000, 422, "20,000 statements"),
         ("application/octet-stream", bytes(32), 415, "is not supported by this call"),

@@ -234,7 +234,7 @@ def test_lines_parsed_in_blocks_are_those_that_python_parses_one_by_one(
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.jsonl", b'{"text": "one"}\n{"text": 2}\n', "line 2: the field 'text' must hold a text, and holds 2"),
+        ("a.jsonl", b'{"text": "one"}\n{"text": 2}\n', "line 2: the field 'text' must hold a text, but holds 2"),
         (
             "a.jsonl",
             b'{"body": "one", "id": 1}\n',
@@ -244,7 +244,7 @@ def test_lines_parsed_in_blocks_are_those_that_python_parses_one_by_one(
         ("a.jsonl", b'{"text": \n', "line 1: not JSON in UTF-8"),
         ("a.jsonl", b'{"text": "\xff"}\n', "line 1: not JSON in UTF-8"),
         ("a.csv", b"body,id\none,1\n", "no field 'text'; the fields are body, id"),
-        ("a.csv", b"id,text\n1\n", "line 2, record 1: the record has 1 field, and the header has 2"),
+        ("a.csv", b"id,text\n1\n", "line 2, record 1: the record has 1 field, but the header has 2"),
         ("a.csv", b"text\n\xff\n", "line 2, record 1: byte 1 of the line is not UTF-8"),
         ("a.parquet", b"nothing of the sort", "cannot be read as Parquet"),
     ],
@@ -262,7 +262,7 @@ def test_what_cannot_be_read_is_named_with_file_and_row(
 
 
 def test_parquet_that_holds_no_text_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ContentError, match="the field 'text' must hold texts or bytes, and holds int64"):
+    with pytest.raises(ContentError, match="the field 'text' must hold texts or bytes, but holds int64"):
         read(Parquet(), parquet(tmp_path / "rows.parquet", [1, 2], pa.int64()))
 
 
