@@ -103,7 +103,7 @@ class Candidates:
 
     @property
     def memory(self) -> int:
-        """The size of the arrays in bytes: at most `ITEM_BYTES` per item. If `order` is the array `key`, it counts once."""
+        """The bytes of the arrays: at most `ITEM_BYTES` per item. If `order` is the array `key`, it counts once."""
         arrays = {id(array): array for array in (getattr(self, field.name) for field in fields(self))}
         return sum(array.nbytes for array in arrays.values())
 

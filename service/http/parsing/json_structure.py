@@ -39,7 +39,7 @@ def check(text: bytes, most_values: int) -> None:
     for structure in _running(text):
         if structure.depth > MOST_DEPTH:
             raise Malformed(
-                f"The body has more than {MOST_DEPTH} nested levels of arrays and objects. Send a body with fewer levels."
+                f"The body has more than {MOST_DEPTH} nested levels of arrays and objects. Send one with fewer levels."
             )
         if structure.values > most_values:
             raise Unprocessable.at("body", f"it has over {most_values:,} values; send several requests with fewer")
