@@ -391,8 +391,8 @@ def archives() -> Iterator[StrangeFile]:
                 "Content-Encoding: gzip",
                 "encoding gzip, but is damaged",
             ),
-            ("br_damaged", PICTURE, "Content-Encoding: br", "encoding br, and is"),
-            ("zstd_cut_off", zstd[:-6], "Content-Encoding: zstd", "encoding zstd, and is"),
+            ("br_damaged", PICTURE, "Content-Encoding: br", "encoding br, but is"),
+            ("zstd_cut_off", zstd[:-6], "Content-Encoding: zstd", "encoding zstd, but is"),
             ("deflate_damaged", PICTURE, "Content-Encoding: deflate", "encoding deflate, but is damaged"),
             ("chunks_damaged", b"5\r\nhello\r\nzz\r\n", "Transfer-Encoding: chunked", "there is no valid chunk"),
         )
