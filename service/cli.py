@@ -1,6 +1,7 @@
 """`firsthand serve` and `firsthand migrate`."""
 
 import json
+import re
 import shlex
 import socket
 import sys
@@ -14,6 +15,7 @@ from alembic.util import CommandError
 from rich.console import Console
 from rich.markup import escape
 from sqlalchemy.exc import DatabaseError, OperationalError
+from typer.main import get_command
 
 from firsthand.core.control_characters import escape_controls
 from firsthand.http import credentials
@@ -21,7 +23,7 @@ from service import logging_setup, processes
 from service.app import WrongRevision, check_revision
 from service.organizations import bootstrap
 from service.organizations.bootstrap import CommandLineKey, FirstKey
-from service.settings import Settings
+from service.settings import Settings, read_settings
 from service.storage import migrate as migrations
 from service.storage.engine import Database
 
@@ -191,7 +193,10 @@ def _partitions_in_words(partitions: int, settings: Settings) -> str:
 
 def _settings(data_dir: Path | None) -> Settings:
     """Return the settings. The option --data-dir takes precedence over FIRSTHAND_DATABASE_URL."""
-    return Settings() if data_dir is None else Settings(data_dir=data_dir, database_url=None)
+    options = get_command(serve).params
+    variables = [str(option.envvar) for option in options if option.envvar]  # serve and migrate share an environment
+    given = {} if data_dir is None else {"data_dir": data_dir, "database_url": None}
+    return read_settings(variables, **given)
 
 
 @contextmanager
@@ -208,19 +213,40 @@ def _errors_in_words(settings: Settings) -> Iterator[None]:
             "created the database, install that version."
         )
     except OperationalError as error:
-        message = (
-            f"The database {shown_url} does not answer: {str(error.orig).strip()}\n"
-            "Check its address, and that it is running and can be reached."
-        )
+        message = _operational_error_in_words(shown_url, _reason(error))
     except DatabaseError as error:
         message = (
-            f"The database {shown_url} cannot be read: {str(error.orig).strip()}\n"
-            "Check that this is a database of Firsthand."
+            f"The database {shown_url} cannot be read: {_reason(error)}\nCheck that this is a database of Firsthand."
         )
     else:
         return
     _err.print(f"[red]{escape(escape_controls(message, keep=chr(10)))}[/red]")
     raise typer.Exit(1)
+
+
+def _reason(error: DatabaseError) -> str:
+    """Return the message of the driver, in lines without the tabs with which libpq indents."""
+    return "\n".join(" ".join(line.split()) for line in str(error.orig).strip().splitlines())
+
+
+def _operational_error_in_words(shown_url: str, reason: str) -> str:
+    """Return what is wrong and what to do, if no connection to the database was made or a connection failed.
+
+    libpq gives no code for a refused connection, so this reads its message. A server that refuses begins with FATAL.
+    """
+    if "password" in reason:
+        state = "refuses the user or the password"
+        advice = "Check both, in FIRSTHAND_DATABASE_URL or in ~/.pgpass."
+    elif re.search('database ".*" does not exist', reason):
+        state, advice = "does not exist", "Create it, or correct its name in FIRSTHAND_DATABASE_URL."
+    elif "FATAL:" in reason:
+        state = "refuses the connection"
+        advice = (
+            "The server runs. Check the user in FIRSTHAND_DATABASE_URL, and the settings and the log of the server."
+        )
+    else:
+        state, advice = "does not answer", "Check its address, and that it is running and can be reached."
+    return f"The database {shown_url} {state}: {reason}\n{advice}"
 
 
 def _listen(host: str, port: int) -> socket.socket:
