@@ -23,8 +23,9 @@ from service import logging_setup, processes
 from service.app import WrongRevision, check_revision
 from service.organizations import bootstrap
 from service.organizations.bootstrap import CommandLineKey, FirstKey
-from service.settings import Settings, read_settings
+from service.settings import Settings, environment_variable, read_settings
 from service.storage import migrate as migrations
+from service.storage import private_files
 from service.storage.engine import Database
 
 serve = typer.Typer(add_completion=False)
@@ -111,6 +112,7 @@ def _prepared(settings: Settings, url: str) -> tuple[FirstKey | None, CommandLin
 
     Returns (the first API key if it was created now, the state of the command line's key for `url`).
     """
+    _require_folders(settings)
     with _errors_in_words(settings):
         migrations.check_encoding(settings)
         if settings.migrate_on_start or (settings.embedded and migrations.current(settings) is None):
@@ -124,6 +126,13 @@ def _prepared(settings: Settings, url: str) -> tuple[FirstKey | None, CommandLin
             return first, bootstrap.hand_over(database, settings.data_dir, url)
         finally:
             database.close()
+
+
+def _require_folders(settings: Settings) -> None:
+    """Raise FirsthandError if a folder that the registry writes later cannot be written."""
+    if settings.embedded or settings.snapshots_dir is None:
+        private_files.require_folder(settings.data_dir, environment_variable("data_dir"))
+    private_files.require_folder(settings.snapshots, environment_variable("snapshots_dir"))
 
 
 def _announce(url: str, settings: Settings, first: FirstKey | None, key: CommandLineKey) -> None:
@@ -163,6 +172,8 @@ def upgrade(data_dir: DataDir = None, json_: Json = False) -> None:
         FIRSTHAND_DATABASE_URL=postgresql://user:password@host/firsthand firsthand migrate
     """
     settings = _settings(data_dir)
+    if settings.embedded:
+        private_files.require_folder(settings.data_dir, environment_variable("data_dir"))
     with _errors_in_words(settings):
         before, after = migrations.upgrade(settings)
         database = Database(settings)

@@ -64,12 +64,13 @@ class SnapshotBuilds:
             return False
         except (OSError, BuildStopped) as error:
             self._forget(id_)
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise Unavailable(
-                f"The snapshot was not built: {reason}. Ask the operator of the registry to check the disk and the "
-                "service, then send the request again.",
-                60,
-            ) from error
+            reason = (
+                f"{error.strerror} in the folder {self._store.folder.absolute()} (FIRSTHAND_SNAPSHOTS_DIR). Check this "
+                "folder and its disk"
+                if isinstance(error, OSError)
+                else f"{error}. Check the service"
+            )
+            raise Unavailable(f"The snapshot was not built: {reason}, then send the request again.", 60) from error
         except BaseException:
             self._forget(id_)
             raise
@@ -119,7 +120,9 @@ class SnapshotBuilds:
     @contextmanager
     def _locked(self, id_: str) -> Iterator[None]:
         """Wait until no other process builds the same snapshot. If a process is killed, its lock is released."""
-        with (self._store.folder / f".{id_}.lock").open("w") as file:
+        lock = self._store.folder / f".{id_}.lock"
+        private_files.make_file(lock)
+        with lock.open("w") as file:
             while True:
                 self._check_running()
                 try:

@@ -292,6 +292,20 @@ def test_a_file_or_address_that_is_no_database_is_reported(tmp_path: Path, monke
         assert "FIRSTHAND_DATABASE_URL: this is not the address of a database" in " ".join(refused.output.split())
 
 
+@pytest.mark.parametrize("folder", ["/proc", "/proc/no-folder"])  # not even the superuser can write there
+@pytest.mark.parametrize("setting", ["FIRSTHAND_SNAPSHOTS_DIR", "FIRSTHAND_DATA_DIR"])
+def test_a_folder_that_cannot_be_written_is_refused_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, folder: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(setting, folder)
+    for command in (["serve", "--port", "0"], *([["migrate"]] if setting == "FIRSTHAND_DATA_DIR" else [])):
+        refused = ran(*command)
+        assert refused.exit_code == 1
+        assert f"{setting}: the folder {folder} cannot be created or written: No such file" in refused.stderr
+        assert f"Set {setting} to a folder" in " ".join(refused.stderr.split())
+
+
 def test_a_port_in_use_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
