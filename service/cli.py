@@ -18,6 +18,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from typer.main import get_command
 
 from firsthand.core.control_characters import escape_controls
+from firsthand.errors import FirsthandError
 from firsthand.http import credentials
 from service import logging_setup, processes
 from service.app import WrongRevision, check_revision
@@ -163,12 +164,31 @@ def _announce(url: str, settings: Settings, first: FirstKey | None, key: Command
 
 
 @migrate.command()
-def upgrade(data_dir: DataDir = None, json_: Json = False) -> None:
+def upgrade(
+    data_dir: DataDir = None,
+    json_: Json = False,
+    key_only: Annotated[
+        bool,
+        typer.Option(
+            "--key-only",
+            help="Print only the new API key, for a variable of a script. If no key is created, this is an error.",
+        ),
+    ] = False,
+    new_operator_key: Annotated[
+        bool,
+        typer.Option(
+            "--new-operator-key",
+            help="If the registry has a first key already, create another key with all scopes for the organization "
+            "`local`. Use it if the last key with the scope operator is lost.",
+        ),
+    ] = False,
+) -> None:
     """Upgrade the database to the revision that this version needs.
 
     A new database gets the organization `local` and an API key, which is printed once.
 
         firsthand migrate
+        firsthand migrate --new-operator-key --key-only
         FIRSTHAND_DATABASE_URL=postgresql://user:password@host/firsthand firsthand migrate
     """
     settings = _settings(data_dir)
@@ -178,18 +198,28 @@ def upgrade(data_dir: DataDir = None, json_: Json = False) -> None:
         before, after = migrations.upgrade(settings)
         database = Database(settings)
         first = bootstrap.first_key(database, settings.data_dir if settings.embedded else None)
+        created = bootstrap.operator_key(database) if first is None and new_operator_key else first
         database.close()
         partitions = migrations.claim_partitions(settings)
     shown_url = settings.shown_url
+    if key_only:
+        if created is None:
+            raise FirsthandError(
+                f"No key was created: {shown_url} has its first key already. If no key with the scope operator is "
+                "left, add --new-operator-key."
+            )
+        return _out.print(created.api_key)
     if json_:
-        result = {"database": shown_url, "before": before, "after": after, "api_key": first and first.api_key}
+        result = {"database": shown_url, "before": before, "after": after, "api_key": created and created.api_key}
         _print_json({**result, "claim_partitions": partitions})
         return
     _out.print(f"{shown_url}: revision {after}" + ("" if before != after else " (no change)"))
     _out.print(_partitions_in_words(partitions, settings))
+    if created:
+        organization = f"the organization {created.organization} with an API key for its administrator"
+        _out.print(f"Created {organization if first else f'a key with all scopes for {created.organization}'}.")
+        _out.print(f"The key is not shown again: {created.api_key}")
     if first:
-        _out.print(f"Created the organization {first.organization} with an API key for its administrator.")
-        _out.print(f"The key is not shown again: {first.api_key}")
         _out.print("Start the registry with: firsthand serve")
         _out.print("Then store this key with: firsthand login URL (the address of the registry)")
 
