@@ -141,14 +141,16 @@ class Settings(BaseSettings):
         600_000,
         gt=0,
         description="Units of cost that the requests of one API key may have per minute. A unit is about a millisecond "
-        "of one processor core. The workers of `firsthand serve` share it equally. A request over the budget is "
-        "answered with status 429, and can be sent again after the time in `Retry-After`.",
+        "of one processor core. What is not used is saved for 10 seconds. The workers of `firsthand serve` share it "
+        "equally, also what is saved. A request over the budget is answered with status 429, and can be sent again "
+        "after the time in `Retry-After`.",
     )
     anonymous_budget: int = Field(
         30_000,
         gt=0,
-        description="Units of cost that all requests without an API key together may have per minute. The workers "
-        "share it equally. The requests of keys do not count.",
+        description="Units of cost that all requests without an API key together may have per minute. What is not "
+        "used is saved for 10 seconds. The workers share it equally, also what is saved. The requests of keys do not "
+        "count.",
     )
     anonymous_scan_cost: int = Field(
         1_000,
