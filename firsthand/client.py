@@ -9,7 +9,6 @@ Calls return the messages of `firsthand.schemas`. Verdicts and digests of many i
 """
 
 import os
-import re
 import sys
 import time
 import uuid
@@ -25,7 +24,7 @@ from pydantic import BaseModel, ValidationError
 
 from firsthand.core.digests import SIZE, Digests, Profile, to_bytes, to_text
 from firsthand.core.media_types import ARROW, NDJSON, RAW
-from firsthand.core.names import parse_dataset, parse_model
+from firsthand.core.names import Kind, check_id, parse_dataset, parse_model
 from firsthand.core.verdicts import Origin, PolicyName
 from firsthand.errors import CredentialsError, Forbidden, InvalidArgument, NotUnderstood, SnapshotError, Withdrawn
 from firsthand.files.inputs import REGISTER_BATCH, Digest, Digested, Item, Items, hash_both
@@ -212,7 +211,9 @@ class Client:
         answer is lost, a retry of this call returns the same key again.
         """
         body = _checked(NewRotation, overlap=int(overlap.total_seconds()), expires_at=expires_at)
-        return self._wire.ask(RotatedKey, "POST", f"/v1/keys/{id}/rotations", body=body, idempotency_key=_once())
+        return self._wire.ask(
+            RotatedKey, "POST", f"/v1/keys/{_id('key', id)}/rotations", body=body, idempotency_key=_once()
+        )
 
     def keys(self) -> Iterator[Key]:
         """Yield keys without their secrets.
@@ -225,7 +226,7 @@ class Client:
 
     def revoke_key(self, id: str) -> Revocation:
         """Revoke a key: the registry refuses it from now on. Needs a key with the scope admin or operator."""
-        return self._wire.ask(Revocation, "DELETE", f"/v1/keys/{id}", idempotency_key=_once())
+        return self._wire.ask(Revocation, "DELETE", f"/v1/keys/{_id('key', id)}", idempotency_key=_once())
 
     # Datasets and models
 
@@ -452,7 +453,7 @@ class Client:
 
     def mix(self, id: str) -> Mix:
         """Return a mix: its recipe, counts and digest. Raises NotFound."""
-        return self._wire.ask(Mix, "GET", f"/v1/mixes/{id}")
+        return self._wire.ask(Mix, "GET", f"/v1/mixes/{_id('mix', id)}")
 
     def mix_digests(self, id: str, items: int | None = None) -> Iterator[Digests]:
         """Yield the digests of a mix, in the order of the mix, as arrays `uint8[k, 32]`.
@@ -462,7 +463,7 @@ class Client:
         `items` is the number of items in the mix, if it is known. Raises NotUnderstood if the registry sends more.
         """
         incomplete, limit = b"", MAX_STREAM if items is None else items * SIZE
-        with self._wire.stream(f"/v1/mixes/{id}/digests", limit=limit) as pieces:
+        with self._wire.stream(f"/v1/mixes/{_id('mix', id)}/digests", limit=limit) as pieces:
             for piece in pieces:
                 received = incomplete + piece
                 end = len(received) // SIZE * SIZE
@@ -477,7 +478,7 @@ class Client:
         from 0), verdict and generation; and the column size, if the unit of the recipe is `size`. Raises NotUnderstood
         if the file has more than `limit` bytes.
         """
-        with self._wire.stream(f"/v1/mixes/{id}/digests", accept=media, limit=limit) as pieces:
+        with self._wire.stream(f"/v1/mixes/{_id('mix', id)}/digests", accept=media, limit=limit) as pieces:
             yield from pieces
 
     def mix_diff(self, id: str, as_of: int | None = None) -> Iterator[Change]:
@@ -486,7 +487,7 @@ class Client:
         The mix is compared with the position `as_of`, by default the last one. The recipe still holds if `admitted` is
         true in all changes.
         """
-        return self._wire.lines(Change, f"/v1/mixes/{id}/diff", as_of=as_of)
+        return self._wire.lines(Change, f"/v1/mixes/{_id('mix', id)}/diff", as_of=as_of)
 
     # Snapshots
 
@@ -514,7 +515,7 @@ class Client:
 
     def snapshot(self, id: str) -> Snapshot:
         """Return the manifest of a snapshot. Raises NotFound."""
-        return self._wire.ask(Snapshot, "GET", f"/v1/snapshots/{id}")
+        return self._wire.ask(Snapshot, "GET", f"/v1/snapshots/{_id('snapshot', id)}")
 
     def pull_snapshot(
         self, folder: Path | str, id: str | None = None, progress: Callable[[int], None] = lambda _: None
@@ -527,13 +528,12 @@ class Client:
         repeat the call: it resumes. `progress` is called with the size in bytes of each shard. Raises SnapshotError if
         the folder contains other files, if a received file is damaged, or if the registry has no snapshot.
         """
-        chosen = id or next((snapshot.id for snapshot in self.snapshots()), None)
+        chosen = next((snapshot.id for snapshot in self.snapshots()), None) if id is None else id
         if chosen is None:
             raise SnapshotError(
                 f"{self.url} has no snapshot yet. Its operator can build one with: firsthand snapshot create"
             )
-        if not re.fullmatch(r"[0-9a-f]{32}", chosen):
-            raise InvalidArgument(f"{chosen!r} is not the id of a snapshot: use 32 hexadecimal digits")
+        _id("snapshot", chosen)
 
         def fetch(path: str, limit: int) -> bytes:
             return self._wire.send("GET", f"/v1/snapshots/{chosen}{path}", limit=limit)
@@ -583,6 +583,14 @@ def _checked(kind: type[Message], **fields: Any) -> Message:
 def _once() -> str:
     """Return a new Idempotency-Key. All retries of one call send the same key, and no other call sends it."""
     return str(uuid.uuid4())
+
+
+def _id(kind: Kind, id: str) -> str:
+    """Return an id, which becomes a part of a path. Raises InvalidArgument if it has another form."""
+    try:
+        return check_id(kind, id)
+    except ValueError as error:
+        raise InvalidArgument(str(error)) from None
 
 
 def _dataset_path(name: str) -> str:

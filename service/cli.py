@@ -1,6 +1,7 @@
 """`firsthand serve` and `firsthand migrate`."""
 
 import json
+import re
 import shlex
 import socket
 import sys
@@ -14,15 +15,18 @@ from alembic.util import CommandError
 from rich.console import Console
 from rich.markup import escape
 from sqlalchemy.exc import DatabaseError, OperationalError
+from typer.main import get_command
 
 from firsthand.core.control_characters import escape_controls
+from firsthand.errors import FirsthandError
 from firsthand.http import credentials
 from service import logging_setup, processes
 from service.app import WrongRevision, check_revision
 from service.organizations import bootstrap
 from service.organizations.bootstrap import CommandLineKey, FirstKey
-from service.settings import Settings
+from service.settings import Settings, environment_variable, read_settings
 from service.storage import migrate as migrations
+from service.storage import private_files
 from service.storage.engine import Database
 
 serve = typer.Typer(add_completion=False)
@@ -109,6 +113,7 @@ def _prepared(settings: Settings, url: str) -> tuple[FirstKey | None, CommandLin
 
     Return (the first API key if it was created now, otherwise None; the state of the command line's key for `url`).
     """
+    _require_folders(settings)
     with _errors_in_words(settings):
         migrations.check_encoding(settings)
         if settings.migrate_on_start or (settings.embedded and migrations.current(settings) is None):
@@ -122,6 +127,13 @@ def _prepared(settings: Settings, url: str) -> tuple[FirstKey | None, CommandLin
             return first, bootstrap.hand_over(database, settings.data_dir, url)
         finally:
             database.close()
+
+
+def _require_folders(settings: Settings) -> None:
+    """Raise FirsthandError if a folder that the registry writes later cannot be written."""
+    if settings.embedded or settings.snapshots_dir is None:
+        private_files.require_folder(settings.data_dir, environment_variable("data_dir"))
+    private_files.require_folder(settings.snapshots, environment_variable("snapshots_dir"))
 
 
 def _announce(url: str, settings: Settings, first: FirstKey | None, key: CommandLineKey) -> None:
@@ -152,31 +164,62 @@ def _announce(url: str, settings: Settings, first: FirstKey | None, key: Command
 
 
 @migrate.command()
-def upgrade(data_dir: DataDir = None, json_: Json = False) -> None:
+def upgrade(
+    data_dir: DataDir = None,
+    json_: Json = False,
+    key_only: Annotated[
+        bool,
+        typer.Option(
+            "--key-only",
+            help="Print only the new API key, for a variable of a script. If no key is created, this is an error.",
+        ),
+    ] = False,
+    new_operator_key: Annotated[
+        bool,
+        typer.Option(
+            "--new-operator-key",
+            help="If the registry has a first key already, create another key with all scopes for the organization "
+            "`local`. Use it if the last key with the scope operator is lost.",
+        ),
+    ] = False,
+) -> None:
     """Upgrade the database to the revision that this version needs.
 
     A new database gets the organization `local` and an API key, which is printed once.
 
         firsthand migrate
+        firsthand migrate --new-operator-key --key-only
         FIRSTHAND_DATABASE_URL=postgresql://user:password@host/firsthand firsthand migrate
     """
     settings = _settings(data_dir)
+    if settings.embedded:
+        private_files.require_folder(settings.data_dir, environment_variable("data_dir"))
     with _errors_in_words(settings):
         before, after = migrations.upgrade(settings)
         database = Database(settings)
         first = bootstrap.first_key(database, settings.data_dir if settings.embedded else None)
+        created = bootstrap.operator_key(database) if first is None and new_operator_key else first
         database.close()
         partitions = migrations.claim_partitions(settings)
     shown_url = settings.shown_url
+    if key_only:
+        if created is None:
+            raise FirsthandError(
+                f"No key was created: {shown_url} has its first key already. If no key with the scope operator is "
+                "left, add --new-operator-key."
+            )
+        return _out.print(created.api_key)
     if json_:
-        result = {"database": shown_url, "before": before, "after": after, "api_key": first and first.api_key}
+        result = {"database": shown_url, "before": before, "after": after, "api_key": created and created.api_key}
         _print_json({**result, "claim_partitions": partitions})
         return
     _out.print(f"{shown_url}: revision {after}" + ("" if before != after else " (no change)"))
     _out.print(_partitions_in_words(partitions, settings))
+    if created:
+        organization = f"the organization {created.organization} with an API key for its administrator"
+        _out.print(f"Created {organization if first else f'a key with all scopes for {created.organization}'}.")
+        _out.print(f"The key is not shown again: {created.api_key}")
     if first:
-        _out.print(f"Created the organization {first.organization} with an API key for its administrator.")
-        _out.print(f"The key is not shown again: {first.api_key}")
         _out.print("Start the registry with: firsthand serve")
         _out.print("Then store this key with: firsthand login URL (the address of the registry)")
 
@@ -191,7 +234,10 @@ def _partitions_in_words(partitions: int, settings: Settings) -> str:
 
 def _settings(data_dir: Path | None) -> Settings:
     """Return the settings. The option --data-dir takes precedence over FIRSTHAND_DATABASE_URL."""
-    return Settings() if data_dir is None else Settings(data_dir=data_dir, database_url=None)
+    options = get_command(serve).params
+    variables = [str(option.envvar) for option in options if option.envvar]  # serve and migrate share an environment
+    given = {} if data_dir is None else {"data_dir": data_dir, "database_url": None}
+    return read_settings(variables, **given)
 
 
 @contextmanager
@@ -208,19 +254,40 @@ def _errors_in_words(settings: Settings) -> Iterator[None]:
             "created the database, install that version."
         )
     except OperationalError as error:
-        message = (
-            f"The database {shown_url} does not answer: {str(error.orig).strip()}\n"
-            "Check its address, and that it is running and can be reached."
-        )
+        message = _operational_error_in_words(shown_url, _reason(error))
     except DatabaseError as error:
         message = (
-            f"The database {shown_url} cannot be read: {str(error.orig).strip()}\n"
-            "Check that this is a database of Firsthand."
+            f"The database {shown_url} cannot be read: {_reason(error)}\nCheck that this is a database of Firsthand."
         )
     else:
         return
     _err.print(f"[red]{escape(escape_controls(message, keep=chr(10)))}[/red]")
     raise typer.Exit(1)
+
+
+def _reason(error: DatabaseError) -> str:
+    """Return the message of the driver, in lines without the tabs with which libpq indents."""
+    return "\n".join(" ".join(line.split()) for line in str(error.orig).strip().splitlines())
+
+
+def _operational_error_in_words(shown_url: str, reason: str) -> str:
+    """Return what is wrong and what to do, if no connection to the database was made or a connection failed.
+
+    libpq gives no code for a refused connection, so this reads its message. A server that refuses begins with FATAL.
+    """
+    if "password" in reason:
+        state = "refuses the user or the password"
+        advice = "Check both, in FIRSTHAND_DATABASE_URL or in ~/.pgpass."
+    elif re.search('database ".*" does not exist', reason):
+        state, advice = "does not exist", "Create it, or correct its name in FIRSTHAND_DATABASE_URL."
+    elif "FATAL:" in reason:
+        state = "refuses the connection"
+        advice = (
+            "The server runs. Check the user in FIRSTHAND_DATABASE_URL, and the settings and the log of the server."
+        )
+    else:
+        state, advice = "does not answer", "Check its address, and that it is running and can be reached."
+    return f"The database {shown_url} {state}: {reason}\n{advice}"
 
 
 def _listen(host: str, port: int) -> socket.socket:

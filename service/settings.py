@@ -1,14 +1,32 @@
 """Settings of the service: environment variables `FIRSTHAND_…`. The reference page is generated from this class."""
 
+import os
 import re
+from collections.abc import Collection
+from difflib import get_close_matches
 from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
+
+from firsthand.errors import FirsthandError
+from firsthand.schemas import explain
+
+_PREFIX = "FIRSTHAND_"
+
+#: Variables that others read: the client and the command line, and the tests.
+_OF_OTHERS = frozenset(
+    _PREFIX + name
+    for name in (
+        "URL", "PORT", "API_KEY", "CONFIG_DIR", "TIMEOUT", "SPOOL_DIR",
+        "TEST_POSTGRES_URL", "FREEZE",
+    )
+)  # fmt: skip
 
 #: The accepted beginnings of a PostgreSQL address. All of them use the installed driver.
 _SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
@@ -32,7 +50,7 @@ class Settings(BaseSettings):
     """The settings of the service, from the environment or from arguments (of tests and of the command line)."""
 
     model_config = SettingsConfigDict(
-        env_prefix="FIRSTHAND_", env_ignore_empty=True, frozen=True, populate_by_name=True, hide_input_in_errors=True
+        env_prefix=_PREFIX, env_ignore_empty=True, frozen=True, populate_by_name=True, hide_input_in_errors=True
     )
 
     data_dir: Path = Field(
@@ -107,7 +125,6 @@ class Settings(BaseSettings):
     )
     root_path: str = Field(
         "",
-        pattern=r"^((/[A-Za-z0-9._~-]+)+)?$",
         description="Path prefix under which a proxy serves the registry, such as /registry. The proxy may remove "
         "the prefix from the path, or keep it.",
     )
@@ -126,14 +143,15 @@ class Settings(BaseSettings):
         600_000,
         gt=0,
         description="Budget of one API key, in units of cost per minute. A unit is about a millisecond of one "
-        "processor core. The workers of `firsthand serve` share the budget equally. A request above the budget is "
-        "answered with status 429, and can be sent again after the time in `Retry-After`.",
+        "processor core. Unused budget is saved for up to 10 seconds. The workers of `firsthand serve` share it "
+        "equally. A request above the budget is answered with status 429, and can be sent again after the time in "
+        "`Retry-After`.",
     )
     anonymous_budget: int = Field(
         30_000,
         gt=0,
-        description="Budget of all requests without an API key together, in units of cost per minute. The workers "
-        "share it equally. Requests with a key do not count.",
+        description="Budget of all requests without an API key together, in units of cost per minute. Unused budget is "
+        "saved for up to 10 seconds. The workers share it equally. Requests with a key do not count.",
     )
     anonymous_scan_cost: int = Field(
         1_000,
@@ -229,7 +247,12 @@ class Settings(BaseSettings):
 
     @field_validator("root_path")
     @classmethod
-    def _no_call(cls, prefix: str) -> str:
+    def _path_prefix(cls, prefix: str) -> str:
+        if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", prefix):
+            raise ValueError(
+                f"{prefix!r} must begin with /, must not end with /, and can have letters, digits and the characters "
+                ". _ ~ - between; use a path such as /registry"
+            )
         if prefix.split("/")[1:2] in (["v1"], ["docs"], ["healthz"], ["readyz"], ["metrics"]):
             raise ValueError(
                 f"{prefix!r} conflicts with a path of the registry (/v1, /docs, /healthz, /readyz, /metrics); use "
@@ -297,3 +320,33 @@ class Settings(BaseSettings):
     def embedded(self) -> bool:
         """Whether the database is the SQLite file in `data_dir`."""
         return self.database_url is None
+
+
+def environment_variable(field: str) -> str:
+    """Return the environment variable of a field of `Settings`."""
+    return _PREFIX + field.upper()
+
+
+def read_settings(other_variables: Collection[str], **given: Any) -> Settings:
+    """Return the settings of the environment. `given` takes precedence.
+
+    `other_variables` are those that the options of the command read. Raises FirsthandError, which names the variables,
+    if a value is not accepted, or if a variable is not known: a misspelled setting would otherwise have no effect.
+    """
+    known = {environment_variable(field) for field in Settings.model_fields} | _OF_OTHERS | set(other_variables)
+    unknown = sorted(name for name in os.environ if name.upper().startswith(_PREFIX) and name.upper() not in known)
+    if messages := [_unknown_in_words(name, known) for name in unknown if os.environ[name]]:
+        raise FirsthandError("\n".join(messages))
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = explain.problems(error.errors())
+        raise FirsthandError(
+            "\n".join(explain.located(environment_variable(problem.where), problem.message) for problem in problems)
+        ) from None
+
+
+def _unknown_in_words(name: str, known: Collection[str]) -> str:
+    nearest = get_close_matches(name.upper(), known, 1)
+    advice = f"Did you mean {nearest[0]}?" if nearest else "Check the spelling."
+    return f"The environment variable {name} is not a setting. {advice} docs/reference/settings.md lists all settings."

@@ -1,14 +1,14 @@
 """`firsthand key`: the keys of organizations."""
 
 import os
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeAlias, get_args
 
 import typer
 
 from firsthand.cli import options, output, session
 from firsthand.http import credentials
-from firsthand.schemas.organizations import Scope
+from firsthand.schemas.organizations import IssuedKey, Key, Scope
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
@@ -19,7 +19,8 @@ Expires: TypeAlias = Annotated[
     typer.Option(
         parser=options.usage(options.later_moment),
         metavar="TIME",
-        help="When the key expires: a duration such as 90d, a date, or a time with its zone.",
+        help="When the key expires: a duration with its unit (s, m, h or d) such as 90d, a date, or a time with its"
+        " zone.",
         show_default=False,
     ),
 ]
@@ -51,6 +52,7 @@ def create(
     ] = ["read", "write"],  # noqa: B006 - typer copies the list
     expires: Expires = None,
     json: options.Json = False,
+    key_only: options.KeyOnly = False,
 ) -> None:
     """Create a key and print it. The key cannot be shown again.
 
@@ -59,20 +61,27 @@ def create(
 
     ```
     firsthand key create acme --name "nightly pipeline" --scope read --scope write --expires 90d
+    key=$(firsthand key create acme --key-only)
     ```
     """
     scopes = options.choices(scope, SCOPES, "--scope")
     with session.short_client() as client:
-        output.record(client.create_key(organization, name, scopes, expires), json)
+        _print_key(client.create_key(organization, name, scopes, expires), json, key_only)
     output.remark(_STORE_NOW)
+
+
+def _print_key(issued: IssuedKey, as_json: bool, key_only: bool) -> None:
+    if key_only:
+        return output.say(issued.key)
+    output.record(issued, as_json)
 
 
 @app.command("list")
 def list_(json: options.Json = False) -> None:
     """List the keys of your organization, without their secrets. Needs a key with the scope admin.
 
-    With the scope operator, the keys of all organizations are listed. The time of the last use is updated at most once
-    per hour.
+    With the scope operator, it lists the keys of all organizations. The registry notes the use of a key at most once
+    per hour, and stores it within about a minute: the last use can be up to an hour later than shown.
 
     ```
     firsthand key list
@@ -84,12 +93,18 @@ def list_(json: options.Json = False) -> None:
             "organization": lambda k: k.organization,
             "scopes": lambda k: k.scopes,
             "created": lambda k: k.created_at.isoformat(),
-            "expires": lambda k: k.expires_at and k.expires_at.isoformat(),
+            "expires": _expiry,
             "last used": lambda k: k.last_used_at and k.last_used_at.isoformat(),
             "revoked": lambda k: k.revoked_at and k.revoked_at.isoformat(),
             "name": lambda k: k.name,
         }
         output.listing(client.keys(), columns, json)
+
+
+def _expiry(key: Key) -> str | None:
+    if key.expires_at is None:
+        return None
+    return key.expires_at.isoformat() + (" (expired)" if key.expires_at <= datetime.now(UTC) else "")
 
 
 @app.command()
@@ -98,6 +113,7 @@ def rotate(
         str | None,
         typer.Argument(
             help="The id of the key, as `key list` shows it. Default: the key that this command uses.",
+            parser=options.id_of("key"),
             show_default=False,
         ),
     ] = None,
@@ -106,11 +122,13 @@ def rotate(
         typer.Option(
             parser=options.usage(options.duration),
             metavar="DURATION",
-            help="How long the old key stays valid, such as 30m, 24h or 7d; at most 30d. With 0s, it expires at once.",
+            help="How long the old key stays valid: a number and its unit (s, m, h or d), such as 24h; at most 30d."
+            " 0s ends it at once.",
         ),
     ] = "24h",  # type: ignore[assignment]  # typer passes the text to the parser
     expires: Expires = None,
     json: options.Json = False,
+    key_only: options.KeyOnly = False,
 ) -> None:
     """Replace a key by a new key, and print the new key. Both keys are valid for the overlap.
 
@@ -128,7 +146,7 @@ def rotate(
     with session.short_client() as client:
         current = client.whoami()
         rotated = client.rotate_key(id or current.id, overlap, expires)
-        output.record(rotated, json)
+        _print_key(rotated, json, key_only)
         if rotated.replaces == current.id and credentials.replace(client.url, current.id, rotated.key):
             output.remark(f"The new key is stored in {credentials.path()}. It replaces the old key there.")
         else:
@@ -143,7 +161,7 @@ def revoke(
         str,
         typer.Argument(
             help="The id of the key, as `key list` shows it: 12 hexadecimal digits, such as 3f9c2a01b7de.",
-            parser=options.usage(options.not_empty),
+            parser=options.id_of("key"),
             show_default=False,
         ),
     ],

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias, TypeVar
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from firsthand.core.names import parse_dataset, parse_model
+from firsthand.core.names import Kind, check_id, parse_dataset, parse_model
 from firsthand.core.verdicts import PolicyName
 from firsthand.schemas.base import Moment
 from firsthand.schemas.explain import explain
@@ -78,7 +78,7 @@ def duration(text: str) -> timedelta:
     """Parse a duration: a number and its unit, such as 90s, 30m, 24h or 7d. Raises ValueError."""
     number, unit = text[:-1], text[-1:]
     if not (number.isascii() and number.isdigit() and len(number) <= 9 and unit in _UNITS):
-        raise ValueError(f"{text!r}: use a number and a unit, such as 30m, 24h or 7d")
+        raise ValueError(f"{text!r}: use a number and its unit (s, m, h or d), such as 30m, 24h or 7d")
     return timedelta(seconds=int(number) * _UNITS[unit])
 
 
@@ -94,7 +94,8 @@ def later_moment(text: str) -> datetime:
         return moment(text)
     except ValueError:
         raise ValueError(
-            f"{text!r}: use a duration such as 90d, a date such as 2026-12-31, or a time with its zone such as "
+            f"{text!r}: use a duration with its unit (s, m, h or d) such as 90d, a date such as "
+            "2026-12-31, or a time with its zone such as "
             "2026-12-31T12:00:00Z"
         ) from None
 
@@ -117,6 +118,11 @@ def not_empty(text: str) -> str:
     return text
 
 
+def id_of(kind: Kind) -> Callable[[str], str]:
+    """Return a parser for typer that checks the id of a key, a mix or a snapshot."""
+    return usage(lambda text: check_id(kind, not_empty(text)))
+
+
 def _dataset(text: str) -> str:
     return str(parse_dataset(text))
 
@@ -127,6 +133,12 @@ def _model(text: str) -> str:
 
 Json: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print JSON. A list is printed as JSON Lines: one object per line.")
+]
+KeyOnly: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--key-only", help="Print only the key, for a variable of a script: key=$(… --key-only). Instead of --json."
+    ),
 ]
 Paths: TypeAlias = Annotated[
     list[str],
@@ -232,7 +244,7 @@ MixId: TypeAlias = Annotated[
     typer.Argument(
         metavar="MIX",
         help="The id of the mix: 32 hexadecimal digits.",
-        parser=usage(not_empty),
+        parser=id_of("mix"),
         show_default=False,
     ),
 ]

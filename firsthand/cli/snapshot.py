@@ -43,16 +43,22 @@ def create(
     policy: options.Policy = "strict",
     as_of: options.AsOf = None,
     json: options.Json = False,
+    id_only: Annotated[
+        bool, typer.Option("--id-only", help="Print only the id, for a variable of a script. Instead of --json.")
+    ] = False,
 ) -> None:
     """Build a snapshot in the registry. Then it can be downloaded. Needs a key with the scope operator.
 
     ```
     firsthand snapshot create
     firsthand snapshot create --bits 12 --as-of 1000
+    id=$(firsthand snapshot create --id-only)
     ```
     """
     with session.long_client() as client, output.progress("building"):
         built = client.create_snapshot(policy, 12 if bits == "12" else 28, as_of)
+    if id_only:
+        return output.say(built.id)
     _print(built, json)
 
 
@@ -91,7 +97,7 @@ def pull(
         str | None,
         typer.Argument(
             metavar="SNAPSHOT",
-            parser=options.usage(options.not_empty),
+            parser=options.id_of("snapshot"),
             help="The id of the snapshot, as `snapshot list` shows it. Default: the newest.",
             show_default=False,
         ),

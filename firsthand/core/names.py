@@ -1,7 +1,7 @@
-"""Names of organizations (`org`), datasets (`org/name`) and models (`org/name@version`)."""
+"""Names of organizations (`org`), datasets (`org/name`) and models (`org/name@version`), and ids of other things."""
 
 import re
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import StringConstraints
 
@@ -54,3 +54,20 @@ def parse_model(text: str) -> ParsedModelName:
         )
     organization, name_and_version = text.split("/")
     return ParsedModelName(organization, *name_and_version.split("@"))
+
+
+Kind = Literal["key", "mix", "snapshot"]
+
+#: The number of hexadecimal digits of ids.
+ID_DIGITS: dict[Kind, int] = {"key": 12, "mix": 32, "snapshot": 32}
+
+
+def check_id(kind: Kind, text: str) -> str:
+    """Return the id of a key, a mix or a snapshot. Raises ValueError, whose message shows the correct form."""
+    digits = ID_DIGITS[kind]
+    if not re.fullmatch(rf"[0-9a-f]{{{digits}}}", text):
+        example = ("0123456789abcdef" * 2)[:digits]
+        raise ValueError(
+            f"{text[:80]!r} is not the id of a {kind}: use {digits} hexadecimal digits, such as {example!r}"
+        )
+    return text

@@ -37,7 +37,9 @@ _MAX_PROBLEM = 2**20
 _ONCE_SECONDS = 5.0
 #: The maximum time limit of a step of a request, in seconds: a day.
 MAX_TIMEOUT = 86_400.0
-#: The minimum number of seconds between two messages to the user about waiting.
+#: A pause before a retry of at least this number of seconds is announced.
+_ANNOUNCED_SECONDS = 1.0
+#: The user is told of a wait at most once in this number of seconds.
 _TELL_AGAIN_SECONDS = 60.0
 
 _log = logging.getLogger("firsthand.client")
@@ -259,7 +261,7 @@ class Transport:
             except httpx2.ReadTimeout as error:
                 if last or "Idempotency-Key" not in request.headers:
                     raise Unreachable(self._slow(request)) from error
-                self._sleep(self._backoff.seconds(attempt))
+                self._wait(self._backoff.seconds(attempt), "does not answer in time")
                 attempt += 1
                 continue
             except (
@@ -269,20 +271,20 @@ class Transport:
             ) as error:  # the last two: the host name is not valid
                 if last:
                     raise Unreachable(self._nobody(error)) from error
-                self._sleep(self._backoff.seconds(attempt))
+                self._wait(self._backoff.seconds(attempt), "cannot be reached")
                 attempt += 1
                 continue
             retry_after = response.headers.get("Retry-After", "")
             if response.status_code == _TOO_MANY_REQUESTS and retry_after and not once:
                 pause = self._backoff.requested_seconds(retry_after)
                 if pause is not None and waited + pause <= self._longest_wait:
-                    self._tell(pause)
-                    self._sleep(pause)
+                    self._wait(pause, "has too many requests of this key or address and asks to wait")
                     waited += pause
                     continue
             if response.status_code not in _RETRIED or last:
                 raise self._refusal(response, content, waited)
-            self._sleep(self._backoff.seconds(attempt, retry_after))
+            reason = f"answers {response.status_code}{_detail(content)}"
+            self._wait(self._backoff.seconds(attempt, retry_after), reason)
             attempt += 1
 
     def _refusal_content(self, response: httpx2.Response) -> bytes:
@@ -290,16 +292,13 @@ class Transport:
         is_problem = response.headers.get("Content-Type", "").startswith(MEDIA_TYPE)
         return bounded_answers.read(response, _MAX_PROBLEM, self.url) if is_problem else b""
 
-    def _tell(self, seconds: float) -> None:
-        """Log that a request waits, at most once per `_TELL_AGAIN_SECONDS` seconds."""
+    def _wait(self, seconds: float, reason: str) -> None:
+        """Wait before a request is sent again. Announce a long wait, but not for each of many requests."""
         now = time.monotonic()
-        if now - self._told_at >= _TELL_AGAIN_SECONDS:
+        if seconds >= _ANNOUNCED_SECONDS and now - self._told_at >= _TELL_AGAIN_SECONDS:
             self._told_at = now
-            _log.warning(
-                "%s has too many requests of this key or address and asks to wait; continuing in %.0f s",
-                self.url,
-                seconds,
-            )
+            _log.warning("%s %s; trying again in %.0f s", self.url, reason, seconds)
+        self._sleep(seconds)
 
     def _nobody(self, error: Exception) -> str:
         return (
@@ -364,6 +363,15 @@ def _scheme(url: str) -> str:
         return httpx2.URL(url).scheme if urlsplit(url).hostname else ""
     except (ValueError, httpx2.InvalidURL):
         return ""
+
+
+def _detail(content: bytes) -> str:
+    """Return the detail of a problem in brackets, for the log; empty if the content is not a problem."""
+    try:
+        problem = Problem.model_validate_json(content)
+    except ValidationError:
+        return ""
+    return f" ({escape_controls((problem.detail or problem.title)[:500])})"
 
 
 @contextmanager

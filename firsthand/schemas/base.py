@@ -1,9 +1,19 @@
 """Base classes and types of all messages of the API."""
 
+import re
 from datetime import UTC, datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+from pydantic_core import PydanticCustomError
 
 from firsthand.core.digests import from_text, to_text
 
@@ -47,8 +57,15 @@ def _whole_seconds_utc(moment: datetime) -> datetime:
         raise ValueError("the time is out of range; use a year from 1 to 9999") from None
 
 
+def _no_number(moment: Any) -> Any:
+    """Refuse numbers, which pydantic reads as seconds since 1970: a `90` is a duration whose unit was forgotten."""
+    if isinstance(moment, int | float) or (isinstance(moment, str) and not re.match(r"\s*\d{4}-", moment)):
+        raise PydanticCustomError("datetime_parsing", "this is not a time")
+    return moment
+
+
 #: A time with its zone, which is converted to UTC and whole seconds.
-Moment = Annotated[AwareDatetime, AfterValidator(_whole_seconds_utc)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_whole_seconds_utc)]
 
 Entry = TypeVar("Entry", bound=BaseModel)
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from firsthand.core.digests import SIZE, Digests, to_text
 from firsthand.core.verdicts import UNKNOWN, VERDICTS, Verdicts
+from firsthand.files import atomic
 from firsthand.schemas.models import OriginCounts
 from firsthand.schemas.snapshots import Shard
 from firsthand.snapshots import binary_fuse, manifest, shards, verdict_codes
@@ -81,7 +82,7 @@ class SnapshotWriter:
             digests, codes = binary_fuse.without_duplicates(*self._spool.read(shard))
             counted += np.bincount(codes, minlength=len(counted))
             content = shards.encode(binary_fuse.build(digests, codes, self._subject.bits), shard)
-            (self._folder / shards.name(shard)).write_bytes(content)
+            atomic.write_bytes(self._folder / shards.name(shard), content, private=True)
             written.append(
                 Shard(
                     items=len(digests),
@@ -91,7 +92,7 @@ class SnapshotWriter:
                 )
             )
         content = manifest.write(self._subject, _counts(counted), written)
-        (self._folder / manifest.FILE).write_bytes(content)
+        atomic.write_bytes(self._folder / manifest.FILE, content, private=True)
 
 
 def _counts(counted: npt.NDArray[np.int64]) -> OriginCounts:

@@ -1,10 +1,11 @@
 """Create the first organization of a new registry and its API key, and give this key to the command line."""
 
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from firsthand.files import atomic
 from firsthand.http import credentials
+from firsthand.schemas.organizations import Scope
 from service.log import store as log
 from service.organizations import store
 from service.storage import private_files
@@ -13,6 +14,8 @@ from service.storage.engine import Database
 
 #: The name of the first organization.
 FIRST = "local"
+
+ALL_SCOPES = get_args(Scope)
 
 #: The name of the file in the data folder with the first key. Only the user who runs the registry can read it.
 FILE = "first-key"
@@ -47,10 +50,20 @@ def first_key(database: Database, folder: Path | None) -> FirstKey | None:
         if store.page(session, "", 1):
             return None
         store.create(session, FIRST, "The first organization of this registry")
-        _, key = store.issue_key(session, FIRST, "first key", ["read", "write", "admin", "operator"])
+        _, key = store.issue_key(session, FIRST, "first key", ALL_SCOPES)
         if folder is not None:
             private_files.make_folder(folder)
             atomic.write_bytes(folder / FILE, f"{key}\n".encode(), private=True)
+    return FirstKey(FIRST, key)
+
+
+def operator_key(database: Database) -> FirstKey:
+    """Create another key with all scopes, for a registry whose operator has lost the last one.
+
+    Whoever calls this has access to the database, and could write the key into it.
+    """
+    with database.writes() as session:
+        _, key = store.issue_key(session, FIRST, "operator key of `firsthand migrate`", ALL_SCOPES)
     return FirstKey(FIRST, key)
 
 

@@ -90,6 +90,16 @@ def check_rotation(row: Any, time: int) -> None:
         )
 
 
+def check_last_operator(row: Any, other_operators: bool, time: int) -> None:
+    """Raise StateConflict if a key is the last valid one with the scope operator: no call could create another one."""
+    valid = row.expires_at is None or row.expires_at > time
+    if "operator" in row.scopes.split() and valid and not other_operators:
+        raise StateConflict(
+            f"The key {row.id} is the last valid key with the scope operator. Create another one first: firsthand key "
+            f"create {row.name} --scope read --scope write --scope admin --scope operator"
+        )
+
+
 def end_of_replacement(row: Any, time: int) -> int | None:
     """Return the time when the new key of a rotation expires by default; None if the old key never expires.
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.errors import ResourceNotFound, StateConflict
@@ -144,11 +144,22 @@ def _keys() -> Any:
 def revoke(session: Session, manager: KeyManager, id_: str) -> int:
     """Revoke an API key, and return the position of the statement.
 
-    Raises StateConflict if the key is already revoked, and the errors of `managed_key`.
+    Raises StateConflict if the key is already revoked or is the last valid key with the scope operator,
+    and the errors of `managed_key`.
     """
     log.lock(session)
-    if managed_key(session, manager, id_, "revoke").revoked_at is not None:
+    row, time = managed_key(session, manager, id_, "revoke"), now()
+    if row.revoked_at is not None:
         raise StateConflict(f"The key {id_} is already revoked. Nothing was changed.")
+    rules.check_last_operator(row, _other_operators(session, id_, time), time)
     position, at = log.extend(session, "revocation", manager.issuer, [{"key": id_}])
     session.execute(update(tables.keys).where(tables.keys.c.id == id_).values(revoked_at=at))
     return position
+
+
+def _other_operators(session: Session, id_: str, time: int) -> bool:
+    """Return whether another valid key has the scope operator."""
+    keys = tables.keys.c
+    lasts = or_(keys.expires_at.is_(None), keys.expires_at > time)
+    query = select(keys.id).where(keys.id != id_, keys.revoked_at.is_(None), lasts, keys.scopes.contains("operator"))
+    return session.execute(query.limit(1)).first() is not None

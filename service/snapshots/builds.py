@@ -72,8 +72,9 @@ class SnapshotBuilds:
         except OSError as error:
             self._forget(id_)
             raise Unavailable(
-                f"The snapshot was not built, because its files cannot be written: {error.strerror or error}. Ask the "
-                "operator of the registry to check the disk, then send the request again.",
+                f"The snapshot was not built, because its files cannot be written: {error.strerror or error}, in the "
+                f"folder {self._store.folder.absolute()} (FIRSTHAND_SNAPSHOTS_DIR). Ask the operator of the registry "
+                "to check this folder and its disk, then send the request again.",
                 60,
             ) from error
         except BaseException:
@@ -128,7 +129,9 @@ class SnapshotBuilds:
 
         Waits until the lock is free. If a process is killed, the system releases its lock.
         """
-        with (self._store.folder / f".{id_}.lock").open("w") as file:
+        lock = self._store.folder / f".{id_}.lock"
+        private_files.make_file(lock)
+        with lock.open("w") as file:
             while True:
                 self._check_running()
                 try:

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from firsthand.files import atomic
 from firsthand.schemas.snapshots import Summary
+from service.storage import private_files
 
 FILE = "index.json"
 
@@ -58,7 +59,7 @@ class SnapshotIndex:
                 ids = self._folders()
                 changed = {**self._read(), **changes}
                 kept = {id_: summary for id_, summary in changed.items() if id_ in ids}
-                atomic.write_bytes(self._folder / FILE, _summaries.dump_json(kept))
+                atomic.write_bytes(self._folder / FILE, _summaries.dump_json(kept), private=True)
         except OSError:
             pass  # without the file, each list reads the folders, which is only slower
 
@@ -90,6 +91,8 @@ class SnapshotIndex:
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
         """Hold the lock of the file, so that no other thread or process changes the file."""
-        with (self._folder / f".{FILE}.lock").open("w") as file:
+        lock = self._folder / f".{FILE}.lock"
+        private_files.make_file(lock)
+        with lock.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield

@@ -1,7 +1,7 @@
 """The client against a registry that is really served."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -316,6 +316,27 @@ def test_claims_are_withdrawn_and_contested_whole_or_by_item(client: Client, reg
     assert words(client.lookup(digests([0, 1, 2]))) == ["unknown"] * 3
     with pytest.raises(errors.Forbidden):
         other.withdraw(mine.id)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        Client.revoke_key,
+        Client.rotate_key,
+        Client.mix,
+        lambda client, id_: next(client.mix_digests(id_)),
+        lambda client, id_: next(client.mix_file(id_, "application/x-ndjson")),
+        lambda client, id_: next(client.mix_diff(id_)),
+        Client.snapshot,
+        lambda client, id_: client.pull_snapshot("nowhere", id_),
+        Client.dataset,
+        Client.model,
+    ],
+)
+@pytest.mark.parametrize("id_", ["", "a\nb", "..", "a/b?c", "é" * 32])
+def test_what_becomes_a_path_is_checked_before_it_is_sent(call: Callable[[Client, str], object], id_: str) -> None:
+    with Client("http://127.0.0.1:9", retries=0) as client, pytest.raises(ValueError, match="is not "):
+        call(client, id_)
 
 
 def test_whoami_names_the_organization_of_a_key_until_the_key_is_revoked(client: Client, registry: Registry) -> None:

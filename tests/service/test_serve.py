@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -248,6 +249,36 @@ def test_an_unreachable_database_is_reported_without_its_password(monkeypatch: p
         assert "secret" not in refused.output
 
 
+def test_a_server_that_refuses_the_connection_is_not_called_down(
+    postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent, stranger = database_at(postgresql, "nowhere"), re.sub("//[^/]*@", "//nobody@", postgresql)
+    for address, words in (
+        (absent, ("does not exist: ", 'database "nowhere" does not exist', "Create it, or correct its name")),
+        (stranger, ("refuses the connection: ", 'role "nobody" does not exist', "The server runs. Check the user")),
+    ):
+        monkeypatch.setenv("FIRSTHAND_DATABASE_URL", address)
+        refused = ran("migrate")
+        assert refused.exit_code == 1
+        assert all(word in refused.stderr for word in words), refused.stderr
+        assert "does not answer" not in refused.stderr
+        assert "\\t" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ('FATAL: password authentication failed for user "me"', "refuses the user or the password"),
+        ("fe_sendauth: no password supplied", "refuses the user or the password"),
+        ("Connection refused Is the server running?", "does not answer"),
+    ],
+)
+def test_the_message_of_a_refused_connection_decides_the_advice(reason: str, words: str) -> None:
+    assert cli._operational_error_in_words("postgresql://host/there", reason).startswith(
+        f"The database postgresql://host/there {words}: {reason}\n"
+    )
+
+
 def test_a_file_or_address_that_is_no_database_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "firsthand.sqlite").write_bytes(b"a letter to Ada" * 1000)
     for command in (["serve", "--port", "0"], ["migrate"]):
@@ -258,7 +289,21 @@ def test_a_file_or_address_that_is_no_database_is_reported(tmp_path: Path, monke
     for command in (["serve", "--port", "0"], ["migrate"]):
         refused = ran(*command)
         assert refused.exit_code == 1
-        assert "database_url: this is not the address of a database" in refused.output
+        assert "FIRSTHAND_DATABASE_URL: this is not the address of a database" in " ".join(refused.output.split())
+
+
+@pytest.mark.parametrize("folder", ["/proc", "/proc/no-folder"])  # not even the superuser can write there
+@pytest.mark.parametrize("setting", ["FIRSTHAND_SNAPSHOTS_DIR", "FIRSTHAND_DATA_DIR"])
+def test_a_folder_that_cannot_be_written_is_refused_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, folder: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(setting, folder)
+    for command in (["serve", "--port", "0"], *([["migrate"]] if setting == "FIRSTHAND_DATA_DIR" else [])):
+        refused = ran(*command)
+        assert refused.exit_code == 1
+        assert f"{setting}: the folder {folder} cannot be created or written: No such file" in refused.stderr
+        assert f"Set {setting} to a folder" in " ".join(refused.stderr.split())
 
 
 def test_a_port_in_use_is_refused_before_anything_is_made(tmp_path: Path) -> None:

@@ -1,14 +1,17 @@
 """Settings: each is described, and read from the environment; tests/test_reference.py holds their page to it."""
 
+import re
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from service.settings import Settings, without_password
+from firsthand.errors import FirsthandError
+from service.settings import Settings, environment_variable, read_settings, without_password
 from service.storage import migrate
+from tests.service.processes import ran
 
-VARIABLES = {f"FIRSTHAND_{name.upper()}": field for name, field in Settings.model_fields.items()}
+VARIABLES = {environment_variable(name): field for name, field in Settings.model_fields.items()}
 
 
 @pytest.mark.parametrize("variable", VARIABLES)
@@ -106,3 +109,52 @@ def test_a_value_that_makes_no_sense_is_refused(variable: str, value: str, monke
 )
 def test_an_address_is_shown_without_its_password(address: str, public: str) -> None:
     assert without_password(address) == public
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_the_error_of_a_setting_names_its_variable_and_what_to_write(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every setting that does not take any text is tried with values that make no sense."""
+    any_text = {"data_dir", "snapshots_dir"}
+    monkeypatch.setenv(environment_variable(name), "no such value")
+    if name in any_text:
+        assert read_settings([])
+        return
+    with pytest.raises(FirsthandError) as refused:
+        read_settings([])
+    message = str(refused.value)
+    assert message.startswith(environment_variable(name))
+    assert "documentation of the API" not in message
+    assert "is not accepted" not in message
+
+
+@pytest.mark.parametrize("prefix", ["registry", "/registry/", "/a b"])
+def test_a_wrong_path_prefix_is_refused_with_the_form_that_is_right(
+    prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIRSTHAND_ROOT_PATH", prefix)
+    with pytest.raises(FirsthandError, match=rf"FIRSTHAND_ROOT_PATH '{prefix}' must begin with /.* such as /registry"):
+        read_settings([])
+
+
+@pytest.mark.parametrize("command", ["serve", "migrate"])
+def test_a_misspelled_setting_is_refused_with_the_nearest(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRSTHAND_KEY_BUGDET", "5")
+    monkeypatch.setenv("FIRSTHAND_BREAD", "yes")
+    refused = ran(command)
+    assert refused.exit_code == 1
+    message = " ".join(refused.stderr.split())
+    assert "FIRSTHAND_KEY_BUGDET is not a setting. Did you mean FIRSTHAND_KEY_BUDGET?" in message
+    assert "FIRSTHAND_BREAD is not a setting." in message
+
+
+def test_every_variable_on_the_page_of_settings_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "settings.md").read_text()
+    of_the_client = page.partition("## The client")[2]
+    for name in re.findall(r"^\| `(FIRSTHAND_\w+)`", of_the_client, re.MULTILINE):
+        monkeypatch.setenv(name, "8734")
+    monkeypatch.setenv("FIRSTHAND_WORKERS", "2")  # of an option of serve
+    monkeypatch.setenv("FIRSTHAND_MISSPELLED", "")  # empty: not set
+    migrated = ran("migrate", "--data-dir", str(tmp_path / "data"))
+    assert migrated.exit_code == 0, migrated.output

@@ -186,3 +186,19 @@ def test_an_empty_id_or_name_is_refused_before_a_request_is_sent(alone: Firsthan
 )
 def test_an_empty_name_with_a_fixed_form_is_a_usage_error(alone: Firsthand, words: tuple[str, ...]) -> None:
     assert "''" in alone(*words, status=2).err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("key", "revoke"), ("key", "rotate"), ("mix", "show"), ("mix", "download", "--out", "x.txt"), ("mix", "diff"),
+        ("snapshot", "pull", "--out", "x"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+@pytest.mark.parametrize("id_", ["0123456789ab\n0123456789ab", "../keys", "0123456789AB"])
+def test_an_id_of_another_form_is_a_usage_error_that_shows_the_right_one(
+    alone: Firsthand, words: tuple[str, ...], id_: str
+) -> None:
+    message = " ".join(alone(*words, id_, status=2).err.replace("│", " ").split())
+    assert "hexadecimal digits, such as '0123456789ab" in message

@@ -213,6 +213,20 @@ def test_a_key_is_shown_once_and_opens_nothing_after_it_was_revoked(
     assert "revoked" in firsthand("dataset", "create", "acme/more", status=1).err
 
 
+def test_the_key_alone_is_printed_for_scripts_and_an_expired_key_is_marked(
+    firsthand: Firsthand, registry: Registry
+) -> None:
+    created = firsthand("key", "create", "local", "--expires", "1h", "--key-only")
+    assert "Store the key now" in created.err
+    id_ = created.out.split("_")[1]
+    rotated = firsthand("key", "rotate", id_, "--overlap", "0s", "--expires", "1d", "--key-only").out.strip()
+    assert registry.client(rotated).whoami().expires_at is not None
+    (row,) = (line for line in firsthand("key", "list").out.splitlines() if line.startswith(id_))
+    assert "(expired)" in row
+    (row,) = (line for line in firsthand("key", "list").out.splitlines() if line.startswith(rotated.split("_")[1]))
+    assert "(expired)" not in row
+
+
 def test_a_key_expires_and_is_rotated(
     firsthand: Firsthand, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,7 +260,9 @@ def test_a_key_expires_and_is_rotated(
     assert "This API key expired at" in firsthand("key", "list", status=1).err
 
 
-@pytest.mark.parametrize(("option", "value"), [("--overlap", "7"), ("--overlap", "1w"), ("--expires", "soon")])
+@pytest.mark.parametrize(
+    ("option", "value"), [("--overlap", "7"), ("--overlap", "1w"), ("--expires", "soon"), ("--expires", "90")]
+)
 def test_a_duration_that_is_none_is_a_usage_error_with_an_example(alone: Firsthand, option: str, value: str) -> None:
     refused = " ".join(alone("key", "rotate", "0" * 12, option, value, status=2).err.replace("│", " ").split())
     assert f"'{value}': use a" in refused

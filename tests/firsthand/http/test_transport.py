@@ -66,6 +66,16 @@ def test_retry_after_is_honoured_up_to_a_minute() -> None:
     assert wire.pauses[2] < 2
 
 
+def test_a_long_wait_is_announced_with_its_reason_and_a_short_one_is_not(caplog: pytest.LogCaptureFixture) -> None:
+    busy = problem(503, "The snapshot was not built:\x1b[2J no such folder.")
+    busy.headers["Retry-After"] = "60"
+    wire = Wire(problem(503), busy, busy, httpx2.Response(200, json=ORGANIZATION))
+    wire.transport.send("GET", "/")
+    assert [record.getMessage() for record in caplog.records] == [
+        "http://registry.test answers 503 (The snapshot was not built:\\x1b[2J no such folder.); trying again in 60 s"
+    ]
+
+
 KINDS = {
     400: errors.BadRequest,
     401: errors.Unauthorized,

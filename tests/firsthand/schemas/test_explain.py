@@ -45,6 +45,14 @@ RECIPE: dict[str, Any] = {"size": 10, "parts": [PART]}
             "collected_before 'yesterday': use a time with its zone, such as 2026-01-31T12:00:00Z",
         ),
         (
+            lambda: mixes.Part.model_validate({"collected_before": 90}),
+            "collected_before '90': use a time with its zone, such as 2026-01-31T12:00:00Z",
+        ),
+        (
+            lambda: mixes.Part.model_validate({"collected_before": "90"}),
+            "collected_before '90': use a time with its zone, such as 2026-01-31T12:00:00Z",
+        ),
+        (
             lambda: NewRegistration.model_validate({"origin": "model", "model": "writer"}),
             "model 'writer': use organization/name@version in lower-case letters, digits, '.', '_' and '-', "
             "such as 'acme/writer@1'",

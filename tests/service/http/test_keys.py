@@ -272,6 +272,22 @@ def test_an_administrator_sees_and_ends_the_keys_of_its_own_organization_alone(r
     assert operator.revoke_key(theirs.id).id == theirs.id
 
 
+@on_both
+def test_the_last_key_of_an_operator_cannot_be_revoked(registry: Registry) -> None:
+    operator = registry.client()
+    own = operator.whoami().id
+    operator.create_key("local", scopes=["admin"])
+    expired = operator.create_key("local", scopes=["operator"], expires_at=in_seconds(3600))
+    set_times(registry, expired.id, expires_at=int(in_seconds(-1).timestamp()))
+    with pytest.raises(errors.Conflict, match="is the last valid key with the scope operator"):
+        operator.revoke_key(own)
+    operator.revoke_key(expired.id)
+    other = registry.client(operator.create_key("local", scopes=["operator"]).key)
+    other.revoke_key(own)
+    with pytest.raises(errors.Conflict, match="is the last valid key"):
+        other.revoke_key(other.whoami().id)
+
+
 def test_an_operators_key_is_ended_by_operators_alone(registry: Registry) -> None:
     admin = admin_of(registry, "local", "admin", "read", "write")
     for act in (admin.revoke_key, admin.rotate_key):

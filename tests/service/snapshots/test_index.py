@@ -106,7 +106,7 @@ def test_an_index_that_cannot_be_read_is_made_again(folder: Folder, content: byt
 def test_a_folder_that_cannot_be_written_is_listed_all_the_same(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(*_: object) -> None:
+    def refused(*_: object, **__: object) -> None:
         raise PermissionError("the file system is read-only")
 
     folder.add("a")

@@ -240,6 +240,8 @@ def test_where_it_cannot_be_written_the_answer_says_so(client: Client, registry:
     registry.settings.snapshots.write_text("a file where a folder should be")
     answer = http.post("/v1/snapshots", json={})
     assert answer.status_code == 503
-    assert "The snapshot was not built" in answer.json()["detail"]
+    detail = answer.json()["detail"]
+    assert detail.startswith(f"The snapshot was not built: File exists in the folder {registry.settings.snapshots} (")
+    assert "FIRSTHAND_SNAPSHOTS_DIR" in detail
     registry.settings.snapshots.unlink()
     assert http.post("/v1/snapshots", json={}).status_code in (201, 202)  # 202: not built within 2 s

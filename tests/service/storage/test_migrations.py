@@ -22,7 +22,7 @@ from benchmarks.harness.waiting import PATIENCE_SECONDS
 from firsthand.core.digests import to_bytes
 from service.app import WrongRevision, create_app
 from service.settings import Settings
-from service.storage import migrate, tables
+from service.storage import api_keys, migrate, tables
 from service.storage.bulk import insert_claims, joined_rows, rows_by_digest
 from service.storage.engine import Database
 from tests.conftest import create_database, database_at, drop_database, on_both
@@ -328,6 +328,27 @@ def test_migrate_says_how_many_partitions_there_are_and_that_another_number_is_n
         "The claims are in one table. FIRSTHAND_CLAIM_PARTITIONS=8 has no effect: SQLite has no partitions.\n"
         in embedded
     )
+
+
+@on_both
+def test_who_has_the_database_can_create_another_key_of_an_operator(empty_database: Settings) -> None:
+    words = ["--data-dir", str(empty_database.data_dir)] if empty_database.embedded else []
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("FIRSTHAND_DATABASE_URL", empty_database.database_url or "")
+        first = ran("migrate", "--key-only", *words).stdout.strip()
+        again = ran("migrate", "--key-only", *words)
+        assert again.exit_code == 1
+        assert again.stdout == ""
+        assert "No key was created" in again.stderr
+        assert "--new-operator-key" in again.stderr
+        another = ran("migrate", "--new-operator-key", "--key-only", *words).stdout.strip()
+        in_words = ran("migrate", "--new-operator-key", *words).stdout
+    database = Database(empty_database)
+    for key in (first, another, in_words.rpartition("not shown again: ")[2].strip()):
+        stored = api_keys.valid_key(database, key)
+        assert stored is not None
+        assert (stored.name, set(stored.scopes.split())) == ("local", {"admin", "operator", "read", "write"})
+    database.close()
 
 
 @pytest.mark.slow

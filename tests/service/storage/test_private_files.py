@@ -48,6 +48,9 @@ def test_database_first_key_and_snapshots_belong_to_their_owner_alone(tmp_path: 
             *(path for path in settings.snapshots.iterdir() if path.is_dir()),
         ]
         assert [mode(folder) for folder in folders] == [0o700] * 3
+        stored = [path for path in settings.snapshots.rglob("*") if path.is_file()]
+        assert {path.name for path in stored} >= {"manifest.json", "index.json"}
+        assert {path.name: mode(path) for path in stored if mode(path) != 0o600} == {}
     database.close()
 
 
