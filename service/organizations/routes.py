@@ -138,7 +138,10 @@ def current_key(caller: Known, session: Reads) -> Key:
     "/v1/keys/{id}", summary="Revoke an API key", response_model=Revocation, responses=documented(404, 409, 413, 415)
 )
 def revoke_key(id: KeyId, caller: Admin, once: OnceOf, session: Writes) -> Response:
-    """Revoke an API key of your organization, or with the scope `operator` any. This cannot be undone."""
+    """Revoke an API key of your organization, or with the scope `operator` any. This cannot be undone.
+
+    The last valid key with the scope `operator` cannot be revoked: the status is then 409.
+    """
     return once.answer(200, lambda: Revocation(id=id, position=store.revoke(session, _manager(caller), id)))
 
 
