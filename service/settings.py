@@ -28,6 +28,9 @@ _OF_OTHERS = frozenset(
     )
 )  # fmt: skip
 
+#: Variables that Kubernetes sets in all containers for a service with the name `firsthand`.
+_OF_KUBERNETES = re.compile(r"FIRSTHAND_(SERVICE_(HOST|PORT)|PORT_\d+)")
+
 #: The accepted beginnings of a PostgreSQL address. All of them use the installed driver.
 _SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 
@@ -334,7 +337,11 @@ def read_settings(other_variables: Collection[str], **given: Any) -> Settings:
     if a value is not accepted, or if a variable is not known: a misspelled setting would otherwise have no effect.
     """
     known = {environment_variable(field) for field in Settings.model_fields} | _OF_OTHERS | set(other_variables)
-    unknown = sorted(name for name in os.environ if name.upper().startswith(_PREFIX) and name.upper() not in known)
+    unknown = sorted(
+        name
+        for name in os.environ
+        if name.upper().startswith(_PREFIX) and name.upper() not in known and not _OF_KUBERNETES.match(name)
+    )
     if messages := [_unknown_in_words(name, known) for name in unknown if os.environ[name]]:
         raise FirsthandError("\n".join(messages))
     try:

@@ -141,7 +141,8 @@ def current_key(caller: Known, session: Reads) -> Key:
 def revoke_key(id: KeyId, caller: Admin, once: OnceOf, session: Writes) -> Response:
     """Revoke an API key of your organization. This cannot be undone.
 
-    With the scope `operator`, you can revoke the keys of all organizations.
+    With the scope `operator`, you can revoke the keys of all organizations. The last valid key with the scope
+    `operator` cannot be revoked: the status is then 409.
     """
     return once.answer(200, lambda: Revocation(id=id, position=store.revoke(session, _manager(caller), id)))
 

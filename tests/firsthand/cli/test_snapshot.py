@@ -151,3 +151,9 @@ def test_a_question_that_the_snapshot_was_not_built_for_is_refused(
 
 def test_confirming_needs_a_snapshot(alone: Firsthand, corpus: Path) -> None:
     assert "--snapshot" in alone("check", corpus, "--confirm", status=2).err
+
+
+def test_the_id_alone_is_printed_for_scripts(firsthand: Firsthand) -> None:
+    firsthand("dataset", "create", "local/letters")
+    id_ = firsthand("snapshot", "create", "--id-only").out.strip()
+    assert firsthand("snapshot", "show", id_, "--json").json["id"] == id_
