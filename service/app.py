@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect
 from firsthand.schemas import explain
 from firsthand.schemas.health import Readiness
 from firsthand.schemas.problems import MEDIA_TYPE, Problem
-from service import errors
+from service import errors, freed_memory
 from service.claims.catalog import Catalog
 from service.corrections.routes import router as corrections
 from service.datasets.routes import router as datasets
@@ -98,6 +98,7 @@ def create_app(settings: Settings, workers: int = 1) -> FastAPI:
     uses = KeyUses()
     housekeeping = Housekeeping(
         [
+            Job("freed memory", freed_memory.SECONDS, freed_memory.give_back),
             Job("last use of keys", 60, lambda: uses.write(database), at_end=True),
             Job("stored answers", 3600, lambda: delete_expired(database, settings.answers_days)),
         ]

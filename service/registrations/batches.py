@@ -65,9 +65,8 @@ def read(media_type: str, file: IO[bytes]) -> Drafts:
     raw: Sequence[bytes | msgspec.Raw]
     if media_type == JSON:
         try:
-            content = file.read()
-            json_structure.check(content, _MOST_VALUES)
-            raw = _envelope.decode(content).statements
+            json_structure.check_file(file, _MOST_VALUES)
+            raw = _envelope.decode(file.read()).statements
         except msgspec.ValidationError as error:
             raise Unprocessable.at("body", json_errors.explain(error, _BATCH_EXAMPLE)) from None
         except json_errors.DECODING_ERRORS as error:

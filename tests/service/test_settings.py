@@ -156,5 +156,7 @@ def test_every_variable_on_the_page_of_settings_is_known(tmp_path: Path, monkeyp
         monkeypatch.setenv(name, "8734")
     monkeypatch.setenv("FIRSTHAND_WORKERS", "2")  # of an option of serve
     monkeypatch.setenv("FIRSTHAND_MISSPELLED", "")  # empty: not set
+    for name in ("SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT_8734_TCP_ADDR"):  # set by Kubernetes
+        monkeypatch.setenv(f"FIRSTHAND_{name}", "10.0.0.1")
     migrated = ran("migrate", "--data-dir", str(tmp_path / "data"))
     assert migrated.exit_code == 0, migrated.output

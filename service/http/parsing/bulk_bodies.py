@@ -109,10 +109,9 @@ def digests_from_texts(texts: list[str], first: int = 0) -> Digests:
 
 
 def _read_json(file: IO[bytes], most: int) -> ItemColumns:
-    content = file.read()
-    json_structure.check(content, 3 * most + 100)
+    json_structure.check_file(file, 3 * most + 100)
     try:
-        body = _json.decode(content)
+        body = _json.decode(file.read())
     except msgspec.ValidationError as error:
         raise Unprocessable.at("body", json_errors.explain(error, _JSON_EXAMPLE)) from None
     except json_errors.DECODING_ERRORS as error:

@@ -5,8 +5,9 @@ hundreds of megabytes of memory. Here numpy counts brackets and commas: a few na
 without the lock of the interpreter.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from typing import IO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +37,21 @@ def check(text: bytes, most_values: int) -> None:
     """
     if len(text) < most_values and text.count(b"[") + text.count(b"{") <= MOST_DEPTH:
         return  # most bodies are small and flat
-    for structure in _running(text):
+    _check(_pieces(text), most_values)
+
+
+def check_file(file: IO[bytes], most_values: int) -> None:
+    """Check the text from the current position of a file to its end, as `check` does, and go back to this position.
+
+    So a text that is refused is never in memory as a whole.
+    """
+    start = file.tell()
+    _check(_pieces_of(file), most_values)
+    file.seek(start)
+
+
+def _check(pieces: Iterable[bytes], most_values: int) -> None:
+    for structure in _running(pieces):
         if structure.depth > MOST_DEPTH:
             raise Malformed(
                 f"The body has more than {MOST_DEPTH} nested levels of arrays and objects. Send one with fewer levels."
@@ -47,16 +62,15 @@ def check(text: bytes, most_values: int) -> None:
 
 def measure(text: bytes) -> Structure:
     """Return the depth and the number of values. For a text that is not JSON, the numbers have no meaning."""
-    *_, structure = _running(text)
+    *_, structure = _running(_pieces(text))
     return structure
 
 
-def _running(text: bytes) -> Iterator[Structure]:
-    """Yield the structure of the text up to the end of each piece, at least once."""
-    depth, deepest, values, in_text, start = 0, 0, 1, 0, 0
-    while True:
-        end = _end_of_piece(text, start)
-        piece = _marks(text[start:end])
+def _running(pieces: Iterable[bytes]) -> Iterator[Structure]:
+    """Yield the structure of the text up to the end of each piece."""
+    depth, deepest, values, in_text = 0, 0, 1, 0
+    for content in pieces:
+        piece = _marks(content)
         quotes = piece == ord('"')
         # The parity of the number of quotes up to each byte. An overflow of the sum of bytes does not change the
         # parity.
@@ -71,16 +85,18 @@ def _running(text: bytes) -> Iterator[Structure]:
             in_text = int(inside[-1])
         values += int(np.count_nonzero(outside == ord(","))) + int(np.count_nonzero(steps > 0))
         yield Structure(deepest, values)
-        start = end
-        if start == len(text):
-            return
 
 
-def _end_of_piece(text: bytes, start: int) -> int:
-    """Return where a piece ends: not between a backslash and the character that it escapes."""
-    end = min(start + _PIECE, len(text))
-    backslashes = end - start - len(text[start:end].rstrip(b"\\"))
-    return min(end + backslashes % 2, len(text))
+def _pieces(text: bytes) -> Iterator[bytes]:
+    return _pieces_of(BytesIO(text))
+
+
+def _pieces_of(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield the pieces of a text, at least one. No piece ends between a backslash and the character that it escapes."""
+    while piece := file.read(_PIECE):
+        backslashes = len(piece) - len(piece.rstrip(b"\\"))
+        yield piece + file.read(backslashes % 2)
+    yield b""
 
 
 def _marks(piece: bytes) -> npt.NDArray[np.uint8]:

@@ -1,6 +1,7 @@
 """The depth and the number of values of JSON are those that a parser finds, whatever stands in its texts."""
 
 import json
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -58,6 +59,16 @@ def test_a_text_longer_than_a_piece_keeps_its_depth_and_its_texts_from_piece_to_
     monkeypatch.setattr(json_structure, "_PIECE", 3)
     assert json_structure.measure(json.dumps(value).encode()) == whole
     assert whole.depth == 4
+
+
+def test_a_file_is_checked_from_its_position_and_left_there() -> None:
+    file = BytesIO(b"[" * 40 + b"[1, 2]")
+    file.seek(40)
+    json_structure.check_file(file, 10)
+    assert file.read() == b"[1, 2]"
+    file.seek(0)
+    with pytest.raises(Malformed):
+        json_structure.check_file(file, 10)
 
 
 def test_what_is_too_deep_or_too_much_is_refused_before_it_is_parsed() -> None:
