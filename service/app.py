@@ -32,10 +32,11 @@ from service.http import bodies
 from service.http.auth import Reader
 from service.http.bodies import BodyMemory
 from service.http.documents import router as documents
-from service.http.limits import budgets
+from service.http.limits import budgets, stranger_slots
 from service.http.limits.budgets import Budgets
 from service.http.limits.lookup_slots import LookupSlots
 from service.http.limits.scan_slots import ScanSlots
+from service.http.limits.stranger_slots import StrangerSlots
 from service.http.limits.streams import Streams
 from service.http.metrics import Metrics
 from service.http.middleware import ObserveRequests, escaped
@@ -128,11 +129,12 @@ def create_app(settings: Settings, workers: int = 1) -> FastAPI:
         settings, database, metrics, snapshot_store, builds, Catalog(), DrawnCache(settings.mix_cache_bytes), uses,
         OpenMixes(settings.open_mix_bytes),
         UploadSlots(settings.bulk_slots), BodyMemory(settings.max_body_memory),
-        Budgets(settings, workers), ScanSlots(settings), LookupSlots(settings), Streams(settings),
+        Budgets(settings, workers), ScanSlots(settings), LookupSlots(settings), StrangerSlots(settings),
+        Streams(settings),
     )  # fmt: skip
     for router in ROUTERS:
-        app.include_router(router, dependencies=[budgets.charged])
-    app.include_router(documents, dependencies=[budgets.charged])
+        app.include_router(router, dependencies=[budgets.charged, stranger_slots.without_body])
+    app.include_router(documents, dependencies=[budgets.charged, stranger_slots.without_body])
     _add_health(app, settings, database, metrics)
     app.add_middleware(ObserveRequests, metrics=metrics, answer=answer_problem)
     app.add_middleware(

@@ -15,6 +15,7 @@ from service.http.auth import Reader
 from service.http.bodies import RECIPE, json_body
 from service.http.limits.budgets import SpendingOf
 from service.http.limits.scan_slots import ScanSlots
+from service.http.limits.stranger_slots import StrangerSlotsOf
 from service.http.limits.streams import StreamSlot
 from service.http.state import shared
 from service.http.transactions import DatabaseOf, Reads
@@ -41,8 +42,18 @@ Later = Annotated[
 ]
 
 
+#: The recipe of a mix, and whether it is a dry run.
+NewMixBody = Annotated[NewMix, json_body(NewMix, Reader, RECIPE)]
+
+
+async def _stranger_slot(_: NewMixBody, reader: Reader, slots: StrangerSlotsOf) -> AsyncIterator[None]:
+    async with slots.one(reader):
+        yield
+
+
 def _plan_mix(
-    new: Annotated[NewMix, json_body(NewMix, Reader, RECIPE)],
+    new: NewMixBody,
+    _: Annotated[None, Depends(_stranger_slot, scope="function")],
     reader: Reader,
     database: DatabaseOf,
     catalog: CatalogOf,
