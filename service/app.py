@@ -88,6 +88,7 @@ def create_app(settings: Settings, workers: int = 1) -> FastAPI:
 
     `workers` is the number of processes that serve the same address and share every budget.
     """
+    freed_memory.limit()
     database = Database(settings)
     try:
         check_revision(settings, database)

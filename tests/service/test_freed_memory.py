@@ -17,6 +17,31 @@ print(kept - anonymous_bytes(os.getpid()))
 """
 
 
+LARGE = """
+import os, threading
+from benchmarks.harness.memory import anonymous_bytes
+from service import freed_memory
+freed_memory.limit()
+def use() -> None:
+    for _ in range(3):
+        blocks = [bytes([1]) * 10_000_000 for _ in range(4)]
+    del blocks
+    used.wait()
+before, used = anonymous_bytes(os.getpid()), threading.Barrier(5)
+threads = [threading.Thread(target=use) for _ in range(4)]
+for thread in threads:
+    thread.start()
+used.wait()
+print(anonymous_bytes(os.getpid()) - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc only")
+def test_large_blocks_of_threads_are_given_back_at_once() -> None:
+    printed = subprocess.run([sys.executable, "-c", LARGE], capture_output=True, text=True, check=True).stdout
+    assert int(printed) < 30 * 10**6
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc only")
 def test_freed_blocks_between_used_ones_are_given_back() -> None:
     printed = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True).stdout
