@@ -9,7 +9,8 @@ from pathlib import Path
 if sys.path[:1] == [os.getcwd()] and Path.cwd() != Path(__file__).resolve().parents[1]:
     del sys.path[0]
 
-from firsthand.cli import main
-
 if __name__ == "__main__":
+    # Worker processes import this module too, and need nothing of the command line.
+    from firsthand.cli import main
+
     main()
