@@ -61,7 +61,7 @@ def test_the_address_says_when_statements_are_prepared(stated: str, argument: in
 
 
 def test_a_threshold_that_is_no_number_is_refused() -> None:
-    with pytest.raises(ValidationError, match="prepare_threshold is a whole number: 0 prepares no statement"):
+    with pytest.raises(ValidationError, match="prepare_threshold must be a whole number: 0 prepares no statement"):
         Settings(database_url="postgresql://host/there?prepare_threshold=None")
 
 

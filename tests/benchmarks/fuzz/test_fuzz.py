@@ -117,7 +117,7 @@ def answer(status: int, fields: object, media_type: str = MEDIA_TYPE) -> httpx2.
         (answer(400, PROBLEM, "application/json"), "content type application/json"),
         (answer(400, b"{"), "not JSON"),
         (answer(400, b'"\xff"'), "not JSON"),
-        (answer(422, PROBLEM), "states 400"),
+        (answer(422, PROBLEM), "field status is 400"),
         (answer(400, {**PROBLEM, "detail": ""}), "empty detail"),
         (answer(400, {"detail": "no"}), "fields"),
         (answer(400, [PROBLEM]), "fields"),

@@ -241,7 +241,10 @@ def test_where_it_cannot_be_written_the_answer_says_so(client: Client, registry:
     answer = http.post("/v1/snapshots", json={})
     assert answer.status_code == 503
     detail = answer.json()["detail"]
-    assert detail.startswith(f"The snapshot was not built: File exists in the folder {registry.settings.snapshots} (")
+    assert detail.startswith(
+        "The snapshot was not built, because its files cannot be written: File exists, in the folder "
+    )
+    assert f"{registry.settings.snapshots} (" in detail
     assert "FIRSTHAND_SNAPSHOTS_DIR" in detail
     registry.settings.snapshots.unlink()
     assert http.post("/v1/snapshots", json={}).status_code in (201, 202)  # 202: not built within 2 s

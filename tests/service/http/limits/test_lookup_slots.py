@@ -18,7 +18,7 @@ async def held_of(slots: LookupSlots, organization: int | None, look_ups: int, s
     by = None if organization is None else caller(organization)
     for number in range(look_ups):
         waiting = asyncio.ensure_future(stack.enter_async_context(slots.one_if_large(LARGE, by)))
-        done, _ = await asyncio.wait([waiting], timeout=0.01)
+        done, _ = await asyncio.wait([waiting], timeout=0.01)  # short: a free slot is taken without waiting
         if not done:
             waiting.cancel()
             await asyncio.wait([waiting])
