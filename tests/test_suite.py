@@ -82,11 +82,13 @@ def faults(find: Callable[[ast.Module], Iterator[ast.expr]], marker: str, folder
     return locations
 
 
+@pytest.mark.slow
 def test_no_time_limit_is_under_a_minute_and_nothing_pauses_for_a_fixed_time() -> None:
     advice = "wait for an event with benchmarks.harness.waiting, or say why with: # short: …"
     assert faults(short_times, "short") == [], advice
 
 
+@pytest.mark.slow
 def test_no_test_reads_a_clock_so_that_none_asserts_a_speed() -> None:
     advice = "a busy machine is slow: assert no speed, or say what the clock is for with: # clock: …"
     assert faults(clocks, "clock", "tests") == [], advice
@@ -108,6 +110,7 @@ def test_the_fixture_client_is_defined_once() -> None:
     assert defining == ["tests/conftest.py"], "fill the registry by `pytest.mark.prepare` instead"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "number"),
     [

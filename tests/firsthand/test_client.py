@@ -318,6 +318,7 @@ def test_claims_are_withdrawn_and_contested_whole_or_by_item(client: Client, reg
         other.withdraw(mine.id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "call",
     [

@@ -36,6 +36,7 @@ print(anonymous_bytes(os.getpid()) - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc only")
 def test_large_blocks_of_threads_are_given_back_at_once() -> None:
     printed = subprocess.run([sys.executable, "-c", LARGE], capture_output=True, text=True, check=True).stdout

@@ -160,6 +160,7 @@ def test_a_mix_by_duckdb_has_the_origins_asked_and_repeats_by_seed(
         parquet.mix(tmp_path / "items.parquet", {"human": 251}, 1)
 
 
+@pytest.mark.slow
 def test_lines_are_read_and_hashed_under_each_profile(tmp_path: Path, generator: np.random.Generator) -> None:
     lines.write(tmp_path / "lines.jsonl", 20, generator)
     digests, _ = lines.read_and_hash(tmp_path / "lines.jsonl", ("text-1", "bytes-1"))

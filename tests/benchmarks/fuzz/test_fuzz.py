@@ -74,6 +74,7 @@ def test_every_mutation_changes_every_kind_of_body(mutation: object) -> None:
             assert len(bodies - {original}) > 5, form.name
 
 
+@pytest.mark.slow
 def test_mutated_bodies_have_a_largest_size_and_some_keep_their_form() -> None:
     original, random = forms()[1].originals[0], np.random.default_rng(0)
     bodies = [mutate(original, original, random) for _ in range(400)]
@@ -89,6 +90,7 @@ def test_mutated_bodies_have_a_largest_size_and_some_keep_their_form() -> None:
     assert original in bodies
 
 
+@pytest.mark.slow
 def test_a_changed_json_value_never_changes_the_values_that_are_inserted() -> None:
     before, random = repr(VALUES), np.random.default_rng(0)
     for _ in range(500):

@@ -174,6 +174,7 @@ def test_an_item_of_a_mix_in_a_file_that_cannot_be_read_is_taken_from_another_fi
     assert selector.missing == 0
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_no_bad_row(alone: Firsthand, tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": [TEXTS[1]] * 5}), tmp_path / "a.parquet")
     (tmp_path / "out").write_text("a file, where a folder must be created")

@@ -42,6 +42,7 @@ def in_files(result: GateResult) -> list[tuple[str, float, float]]:
     return [(Path(file.file).name, file.low, file.high) for file in result.by_file]
 
 
+@pytest.mark.slow
 def test_a_gate_compares_the_high_end_and_the_low_end(snapshot: Snapshot) -> None:
     texts = batch(MODEL, HUMAN, HUMAN, UNKNOWN)
     assert firsthand.gate(texts, snapshot, max_synthetic=0.5, max_known_synthetic=0.25).passed
@@ -68,6 +69,7 @@ def test_a_refusal_says_what_the_items_are_with_the_unknown_first(snapshot: Snap
     )
 
 
+@pytest.mark.slow
 def test_a_share_in_a_refusal_is_visibly_above_its_limit(snapshot: Snapshot) -> None:
     texts = batch(*[HUMAN] * 2499, MODEL)
     (reason,) = firsthand.gate(texts, snapshot, max_known_synthetic=0.0003).reasons
@@ -82,6 +84,7 @@ def test_neither_a_small_share_is_zero_nor_a_large_one_all(share: float, words: 
     assert percent(share) == words
 
 
+@pytest.mark.slow
 def test_nothing_does_not_pass(snapshot: Snapshot) -> None:
     result = firsthand.gate(batch(), snapshot, max_synthetic=0.9)
     assert result.reasons == (
@@ -89,6 +92,7 @@ def test_nothing_does_not_pass(snapshot: Snapshot) -> None:
     )
 
 
+@pytest.mark.slow
 def test_files_are_listed_worst_first_by_the_end_that_is_limited(snapshot: Snapshot, tmp_path: Path) -> None:
     write(tmp_path / "crawl" / "human.jsonl", row(HUMAN))
     write(tmp_path / "crawl" / "unknown.jsonl", row(UNKNOWN), row(UNKNOWN))
@@ -152,12 +156,14 @@ def test_what_cannot_be_read_always_counts_in_the_high_end(
     assert "% could not be read" in result.reasons[0]
 
 
+@pytest.mark.slow
 def test_the_first_row_that_cannot_be_read_is_an_error_by_default(snapshot: Snapshot, tmp_path: Path) -> None:
     file = write(tmp_path / "a.jsonl", row(HUMAN), '{"text": 5}')
     with pytest.raises(ContentError, match=r"a.jsonl, line 2: the field 'text' must hold a text"):
         firsthand.gate(file, snapshot, max_synthetic=1)
 
 
+@pytest.mark.slow
 def test_a_text_of_a_batch_that_is_not_utf8_is_an_error_or_unknown(snapshot: Snapshot) -> None:
     column = pa.StringArray.from_buffers(2, pa.py_buffer(b"\0\0\0\0\1\0\0\0\2\0\0\0"), pa.py_buffer(b"\xffa"))
     texts = pa.table({"text": column})
@@ -168,6 +174,7 @@ def test_a_text_of_a_batch_that_is_not_utf8_is_an_error_or_unknown(snapshot: Sna
     assert [(error.row, error.reason) for error in result.errors] == [(0, "the text is not UTF-8")]
 
 
+@pytest.mark.slow
 def test_a_link_to_itself_is_named(snapshot: Snapshot, tmp_path: Path) -> None:
     (tmp_path / "crawl").mkdir()
     (tmp_path / "crawl" / "page.txt").symlink_to("page.txt")

@@ -151,6 +151,7 @@ def test_words_are_completed_also_those_of_other_packages(shell: str) -> None:
     assert "simulate" in ran.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -188,6 +189,7 @@ def test_an_empty_name_with_a_fixed_form_is_a_usage_error(alone: Firsthand, word
     assert "''" in alone(*words, status=2).err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

@@ -65,6 +65,7 @@ def test_the_keys_are_those_that_were_written_down(seed: int, digest: str, key: 
     assert selection.keys(stack([raw]), seed).tolist() == [key]
 
 
+@pytest.mark.slow
 @given(st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=20), st.integers(0, 2**53 - 1))
 def test_keys_in_bulk_are_the_contract_in_plain_integers(raw: list[bytes], seed: int) -> None:
     assert selection.keys(stack(raw), seed).tolist() == [reference_key(digest, seed) for digest in raw]
@@ -97,6 +98,7 @@ def test_an_item_without_confidence_comes_after_all_else() -> None:
 
 
 # The seeds are fixed, so these tests always see the same draw: they fail for a changed contract, not by bad luck.
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [digests, lambda numbers: crafted(len(numbers))], ids=["hashes", "crafted"])
 def test_every_item_is_drawn_equally_often(make: Callable[[range], Digests]) -> None:
     pool = make(range(500))
@@ -110,6 +112,7 @@ def test_every_item_is_drawn_equally_often(make: Callable[[range], Digests]) -> 
     assert 0.001 < p < 0.999
 
 
+@pytest.mark.slow
 def test_keys_fill_their_range_evenly() -> None:
     keys = selection.keys(digests(range(50_000)), 11)
     counts = np.bincount((keys >> np.uint64(58)).astype(int), minlength=64)
@@ -153,6 +156,7 @@ def test_ties_are_ordered_by_the_whole_digest() -> None:
     assert ordered == sorted(to_bytes(pool))
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6), st.lists(st.integers(1, 1_000), min_size=1, max_size=12))
 def test_quotas_sum_to_the_total_and_stray_by_less_than_one(total: int, weights: list[int]) -> None:
     shares = [Fraction(weight, sum(weights)) for weight in weights]

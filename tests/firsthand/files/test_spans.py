@@ -53,6 +53,7 @@ def assert_spans_give_the_same(path: Path, most: int) -> None:
     assert contents(parts) == (contents(file.read_rows("text", skip=True)) if spans else ([], []))
 
 
+@pytest.mark.slow
 @given(lines=st.lists(LINES, max_size=30), end=ENDS, most=MOST)
 def test_json_lines(folder: Path, lines: list[str], end: str, most: int) -> None:
     path = folder / "lines.jsonl"
@@ -61,6 +62,7 @@ def test_json_lines(folder: Path, lines: list[str], end: str, most: int) -> None
     assert_spans_give_the_same(path, most)
 
 
+@pytest.mark.slow
 @given(groups=st.lists(st.lists(st.sampled_from(["a", None, b"\xff"]), min_size=1, max_size=5), max_size=7), most=MOST)
 def test_parquet(folder: Path, groups: list[list[Any]], most: int) -> None:
     path = folder / "rows.parquet"
@@ -78,6 +80,7 @@ def test_an_empty_file_has_no_spans(tmp_path: Path) -> None:
     assert_spans_give_the_same(tmp_path / "empty.jsonl", 3)
 
 
+@pytest.mark.slow
 def test_a_span_reads_only_its_bytes(tmp_path: Path) -> None:
     path = tmp_path / "lines.jsonl"
     path.write_text("".join(json.dumps({"text": str(number)}) + "\n" for number in range(200_000)))

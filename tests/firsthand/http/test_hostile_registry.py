@@ -207,6 +207,7 @@ def folder(tmp_path: Path) -> Path:
     return write_snapshot(tmp_path / "served")
 
 
+@pytest.mark.slow
 def test_a_file_of_a_snapshot_is_read_up_to_its_announced_size(folder: Path, tmp_path: Path) -> None:
     with (
         Client("http://registry.test", transport=snapshot_transport(folder), retries=0) as client,
@@ -234,6 +235,7 @@ def test_a_registry_names_no_file_of_a_snapshot(folder: Path, tmp_path: Path, na
     assert {path.name for path in (tmp_path / "out").rglob("*")} == {".pulled.part"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id", ["../statistics", "0" * 31, "0" * 32 + "/x", "%2e%2e", "A" * 32])
 def test_an_id_that_leads_elsewhere_is_refused(folder: Path, tmp_path: Path, id: str) -> None:
     def change(fields: dict[str, Any]) -> None:
@@ -246,6 +248,7 @@ def test_an_id_that_leads_elsewhere_is_refused(folder: Path, tmp_path: Path, id:
             client.pull_snapshot(tmp_path / "pulled")
 
 
+@pytest.mark.slow
 def test_the_manifest_of_another_snapshot_is_refused(folder: Path, tmp_path: Path) -> None:
     with (
         Client("http://registry.test", transport=snapshot_transport(folder), retries=0) as client,
@@ -254,6 +257,7 @@ def test_the_manifest_of_another_snapshot_is_refused(folder: Path, tmp_path: Pat
         client.pull_snapshot(tmp_path / "pulled", "0" * 32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "says"),
     [(MAX_SHARD_BYTES + 1, "is not the manifest"), (2**53 - 1, "is not the manifest"), (MAX_SHARD_BYTES, "free bytes")],

@@ -16,6 +16,7 @@ def documents() -> list[Document]:
     return [Document(text=text, id=str(number), metadata={"url": "a"}) for number, text in enumerate(TEXTS)]
 
 
+@pytest.mark.slow
 def test_documents_are_kept_by_verdict_and_told_where_they_come_from(tmp_path: Path) -> None:
     gate = OriginFilter(write_snapshot(tmp_path / "s"), keep=["human", "unknown"], batch_size=3)
     kept = list(gate.run(iter(documents())))

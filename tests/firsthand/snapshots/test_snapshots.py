@@ -286,6 +286,7 @@ def test_a_pull_mends_a_damaged_folder_with_the_one_file_that_it_needs(folder: P
     Snapshot.open(out)
 
 
+@pytest.mark.slow
 def test_a_folder_of_something_else_is_left_alone(folder: Path, tmp_path: Path) -> None:
     (mine := tmp_path / "mine").mkdir()
     (mine / "thesis.tex").write_text("years of work")

@@ -122,6 +122,7 @@ def test_a_read_only_sqlite_file_is_noticed_without_writing(
     database.close()
 
 
+@pytest.mark.slow
 def test_a_sqlite_database_that_became_read_only_is_named_by_readyz_and_by_every_write(
     empty_database: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,6 +85,7 @@ def test_tables_and_migrations_agree(empty_database: Settings) -> None:
     assert differences == []
 
 
+@pytest.mark.slow
 @from_nothing
 def test_from_nothing_to_the_needed_revision_and_again_changes_nothing(nothing: Settings) -> None:
     assert migrate.current(nothing) is None
@@ -330,6 +331,7 @@ def test_migrate_says_how_many_partitions_there_are_and_that_another_number_is_n
     )
 
 
+@pytest.mark.slow
 @on_both
 def test_who_has_the_database_can_create_another_key_of_an_operator(empty_database: Settings) -> None:
     words = ["--data-dir", str(empty_database.data_dir)] if empty_database.embedded else []

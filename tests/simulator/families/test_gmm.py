@@ -164,6 +164,7 @@ DEGENERATE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("regularization", [1e-6, 0.0])
 @pytest.mark.parametrize("items", DEGENERATE.values(), ids=DEGENERATE.keys())
 def test_degenerate_items_can_be_fitted(items: Items, regularization: float) -> None:
@@ -205,6 +206,7 @@ def test_a_start_belongs_to_one_cluster_even_where_centres_are_equal() -> None:
     assert bool((start[:, 0] == 1).all())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["one after the other", "in turn", "at random"])
 def test_a_start_from_some_of_the_points_finds_all_blobs_in_whatever_order_they_lie(order: str) -> None:
     """Ten blobs of a thousand: k-means looks at a thousand of all, and the fit is as likely as scikit-learn's."""

@@ -52,6 +52,7 @@ def test_text_is_cut_by_the_models_own_tokenizer(text: Text) -> None:
     assert text.texts(pool[:1])[0].startswith('The "assert" statement')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beams", [0, 1, 3])
 def test_each_prompt_is_followed_by_exactly_a_block_of_new_tokens(folder: str, text: Text, beams: int) -> None:
     items = text.pool(1, 0)[:10]

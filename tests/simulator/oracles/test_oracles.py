@@ -82,6 +82,7 @@ GROWN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("world", "regime"), GROWN.values(), ids=GROWN)
 def test_a_draw_from_all_pools_so_far_does_what_its_recursion_says(world: Commons, regime: Crawl | Archive) -> None:
     n, rounds, archive, runs = 10, 4, 20, 20_000

@@ -70,6 +70,7 @@ def test_a_remedy_that_still_loses_something_prevents_most_of_it(tmp_path: Path)
     assert "prevents most of it" in story_of(folders).headline()
 
 
+@pytest.mark.slow
 def test_no_collapse_is_claimed_where_chance_explains_the_numbers(tmp_path: Path) -> None:
     folders = [write_invented_run(tmp_path / f"{r}-{s}", r, s) for r in ("Accumulate", "HumanOnly") for s in range(5)]
     assert story_of(folders).headline() == (
@@ -78,6 +79,7 @@ def test_no_collapse_is_claimed_where_chance_explains_the_numbers(tmp_path: Path
     )
 
 
+@pytest.mark.slow
 def test_nothing_is_claimed_from_one_run_of_each(tmp_path: Path) -> None:
     folders = [write_invented_run(tmp_path / regime, regime, 0) for regime in COURSES]
     assert "These runs do not show which differences are due to chance" in page_of(folders, tmp_path / "report.html")

@@ -52,6 +52,7 @@ def test_putting_a_batch_again_after_a_crash_changes_nothing(tmp_path: Path) -> 
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_items_of_many_batches_are_found_and_a_batch_more_is_not_sorted_among_all_before(tmp_path: Path) -> None:
     contents, rng = Contents(tmp_path, "r"), np.random.default_rng(0)
     sizes = rng.integers(1, 30, 100)
@@ -79,6 +80,7 @@ def test_the_true_origin_says_human_or_not_and_the_round(tmp_path: Path) -> None
     assert (origin.human.tolist(), origin.round.tolist()) == ([False, True], [4, 0])
 
 
+@pytest.mark.slow
 def test_only_metrics_may_read_the_true_origin() -> None:
     """Whoever trains learns of origins from the registry: else a run with a wrong registry would not train wrongly."""
     package = Path(simulator.__file__).parent

@@ -166,6 +166,7 @@ def test_only_the_asked_column_of_parquet_is_read_where_no_row_is_kept(tmp_path:
     assert [part.raw for part in Parquet().read(path, "text")] == [None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [1, 7, 40, 2**22])
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
 def test_lines_are_read_in_blocks_of_any_size(
@@ -207,6 +208,7 @@ STRANGE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", STRANGE)
 @pytest.mark.parametrize("around", [b"%s\n", b'{"text": "x"}\n%s\n{"text": "y"}\n', b'{"text": "x"}\n\n%s'])
 def test_lines_parsed_in_blocks_are_those_that_python_parses_one_by_one(

@@ -177,6 +177,7 @@ def test_a_body_of_unstated_length_costs_as_much_as_the_largest(registry: Regist
 NOT_CHARGED = {"/healthz", "/readyz", "/metrics"}
 
 
+@pytest.mark.slow
 def test_every_call_is_charged(empty_database: Settings) -> None:
     """A call that is not would be a way around every budget."""
     settings = empty_database.model_copy(update={"anonymous_budget": 1})

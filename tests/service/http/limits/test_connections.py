@@ -202,6 +202,7 @@ FORWARDED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("trusted", "counts"), [("", False), ("10.0.0.0/8", False), ("127.0.0.0/8", True)])
 def test_headers_of_a_proxy_count_only_from_configured_ones(
     empty_database: Settings, trusted: str, counts: bool
@@ -214,6 +215,7 @@ def test_headers_of_a_proxy_count_only_from_configured_ones(
         assert redirect.startswith("https://testserver/registry/" if counts else "http://testserver/healthz")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/v1/organizations", "/registry/v1/organizations"])
 def test_a_path_prefix_may_be_removed_by_the_proxy_or_not(empty_database: Settings, path: str) -> None:
     with TestClient(create_app(empty_database.model_copy(update={"root_path": "/registry"}))) as client:

@@ -16,6 +16,7 @@ from tests.service.http.parsing.arrow_mutants import BINARIES, INTEGERS, stream,
 MOST = 2**21
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("digests", BINARIES, ids=str)
 @pytest.mark.parametrize("rows", [1, 7, 8, 1_000])
 def test_every_width_of_a_column_is_read_as_pyarrow_wrote_it(digests: Any, rows: int) -> None:

@@ -30,6 +30,7 @@ def count(value: Any) -> int:
     return 1 + sum(map(count, value)) if isinstance(value, list) else 1
 
 
+@pytest.mark.slow
 @given(value=VALUES, ascii_only=strategies.booleans(), indent=strategies.sampled_from([None, 1]))
 def test_what_is_measured_is_what_is_parsed(value: Any, ascii_only: bool, indent: int | None) -> None:
     text = json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode()
@@ -38,6 +39,7 @@ def test_what_is_measured_is_what_is_parsed(value: Any, ascii_only: bool, indent
     assert count(value) <= measured.values <= 2 * count(value)
 
 
+@pytest.mark.slow
 @given(text=strategies.text(alphabet='"\\[]{},', max_size=60).map(str.encode), piece=strategies.integers(1, 7))
 def test_the_size_of_the_pieces_does_not_matter(text: bytes, piece: int) -> None:
     whole = json_structure.measure(text)
