@@ -1,7 +1,7 @@
 """HTTP handlers for mixes."""
 
-from collections.abc import AsyncIterator
-from typing import Annotated
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import StreamingResponse
@@ -145,32 +145,28 @@ def _plan_changes(
     return planned
 
 
-async def _open_for_items(
-    planned: Annotated[PlannedAnswer, Depends(_plan_items)], reader: Reader, open_mixes: OpenMixesOf
-) -> AsyncIterator[OpenMix]:
-    async with open_mixes.one(planned.mix, reader) as opened:
-        yield opened
+def _opened(plan: Callable[..., PlannedAnswer]) -> Any:
+    """Return the dependency that holds the planned mix open until the last byte of the answer was sent."""
+
+    async def hold(
+        planned: Annotated[PlannedAnswer, Depends(plan)], reader: Reader, open_mixes: OpenMixesOf
+    ) -> AsyncIterator[OpenMix]:
+        async with open_mixes.one(planned.mix, reader) as opened:
+            yield opened
+
+    return Depends(hold, scope="request")
 
 
-async def _open_for_changes(
-    planned: Annotated[PlannedAnswer, Depends(_plan_changes)], reader: Reader, open_mixes: OpenMixesOf
-) -> AsyncIterator[OpenMix]:
-    async with open_mixes.one(planned.mix, reader) as opened:
-        yield opened
+def _scanned(plan: Callable[..., PlannedAnswer]) -> Any:
+    """Return the dependency that holds a slot, if items must be selected, until the handler returns."""
 
+    async def hold(
+        planned: Annotated[PlannedAnswer, Depends(plan)], reader: Reader, slots: ScanSlotsOf
+    ) -> AsyncIterator[PlannedAnswer]:
+        async with slots.one_if(planned.drawn is None, reader):
+            yield planned
 
-async def _scan_for_items(
-    planned: Annotated[PlannedAnswer, Depends(_plan_items)], reader: Reader, slots: ScanSlotsOf
-) -> AsyncIterator[PlannedAnswer]:
-    async with slots.one_if(planned.drawn is None, reader):
-        yield planned
-
-
-async def _scan_for_changes(
-    planned: Annotated[PlannedAnswer, Depends(_plan_changes)], reader: Reader, slots: ScanSlotsOf
-) -> AsyncIterator[PlannedAnswer]:
-    async with slots.one_if(planned.drawn is None, reader):
-        yield planned
+    return Depends(hold, scope="function")
 
 
 @router.get(
@@ -182,8 +178,8 @@ async def _scan_for_changes(
 def get_mix_digests(
     answer_format: Annotated[str, content_negotiation.accepted(*_FORMATS)],
     _: StreamSlot,
-    opened: Annotated[OpenMix, Depends(_open_for_items, scope="request")],
-    planned: Annotated[PlannedAnswer, Depends(_scan_for_items, scope="function")],
+    opened: Annotated[OpenMix, _opened(_plan_items)],
+    planned: Annotated[PlannedAnswer, _scanned(_plan_items)],
     cache: DrawnCacheOf,
 ) -> StreamingResponse:
     """Get the items of a mix, part by part, in the order of their selection keys. The answer is always the same.
@@ -210,8 +206,8 @@ def get_mix_digests(
 def get_mix_diff(
     answer_format: Annotated[str, content_negotiation.accepted(*_CHANGE_FORMATS)],
     _: StreamSlot,
-    opened: Annotated[OpenMix, Depends(_open_for_changes, scope="request")],
-    planned: Annotated[PlannedAnswer, Depends(_scan_for_changes, scope="function")],
+    opened: Annotated[OpenMix, _opened(_plan_changes)],
+    planned: Annotated[PlannedAnswer, _scanned(_plan_changes)],
     cache: DrawnCacheOf,
     database: DatabaseOf,
 ) -> StreamingResponse:
