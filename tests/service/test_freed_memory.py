@@ -44,7 +44,7 @@ print(anonymous_bytes(os.getpid()) - before)
 @ONLY_GLIBC
 def test_large_blocks_of_threads_are_given_back_at_once() -> None:
     printed = subprocess.run([sys.executable, "-c", LARGE], capture_output=True, text=True, check=True).stdout
-    assert int(printed) < 30 * 10**6
+    assert int(printed) < 5 * 10**6  # without `limit`, at least one block stays
 
 
 @ONLY_GLIBC
